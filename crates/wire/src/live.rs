@@ -1,0 +1,173 @@
+//! Frames of the dashboard's WebSocket `/live`, as MessagePack.
+//!
+//! The server says [`Frame::Hello`] and a [`Snapshot`], then [`Delta`]s, each encoded once for all viewers. A viewer that
+//! falls behind misses deltas and gets a fresh snapshot instead: it always sees the latest state and never a queue of old
+//! ones. Values are given by signal key; a key that is not named in a delta has not changed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    UnixMs, Vin,
+    message::{Alert, Presence},
+};
+
+/// What the server says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Frame {
+    /// First of all.
+    Hello {
+        /// Version of the server; an app of another one reloads itself.
+        server: String,
+        /// The server's clock.
+        now: UnixMs,
+    },
+    /// Everything.
+    Snapshot(Snapshot),
+    /// What has changed since the frame before.
+    Delta(Delta),
+}
+
+/// The whole fleet as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The server's clock.
+    pub now: UnixMs,
+    /// Every vehicle.
+    pub vehicles: Vec<LiveVehicle>,
+    /// Every alert that is not resolved.
+    pub alerts: Vec<Alert>,
+}
+
+/// What has changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delta {
+    /// The server's clock.
+    pub now: UnixMs,
+    /// Vehicles that are new or whose name has changed.
+    #[serde(default)]
+    pub named: Vec<LiveVehicle>,
+    /// Vehicles with new values.
+    #[serde(default)]
+    pub changed: Vec<Change>,
+    /// Alerts that were raised or have changed; a resolved one is said once and is to be dropped.
+    #[serde(default)]
+    pub alerts: Vec<Alert>,
+}
+
+/// A vehicle in a snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveVehicle {
+    /// Its number on this feed; the same in every frame of a connection.
+    pub n: u32,
+    /// The vehicle.
+    pub vin: Vin,
+    /// What people call it.
+    pub name: String,
+    /// Registration plate, where it is known.
+    #[serde(default)]
+    pub plate: Option<String>,
+    /// Whether it is connected.
+    pub presence: Presence,
+    /// Newest `source_ts`, by the vehicle's clock; 0 before the first value.
+    pub source_ts: UnixMs,
+    /// When the server got it; 0 before the first value.
+    pub received_ts: UnixMs,
+    /// Signal key → last value.
+    pub values: BTreeMap<String, f64>,
+}
+
+/// New values of a vehicle, as an array.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change(
+    /// The vehicle's number.
+    pub u32,
+    /// Presence.
+    pub Presence,
+    /// `source_ts`
+    pub UnixMs,
+    /// `received_ts`
+    pub UnixMs,
+    /// Signal key and value of what has changed.
+    pub Vec<(String, f64)>,
+);
+
+/// What a vehicle does, as far as its last values tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Motion {
+    /// Drives.
+    Moving,
+    /// Stands with the engine running.
+    Idle,
+    /// Stands with the engine off.
+    Parked,
+    /// Has not been heard of, or is not connected.
+    Silent,
+}
+
+/// Below this a car stands: receivers and wheel sensors tell 1 or 2 km/h of a car that does not move.
+pub const STANDING_KMH: f64 = 3.0;
+/// A vehicle that has said nothing for so long counts as silent even if nobody has seen it disconnect.
+pub const SILENT_AFTER_MS: i64 = 120_000;
+
+impl Motion {
+    /// From the last values; `age_ms` is the time since the last one was received.
+    pub fn of(presence: Presence, values: &BTreeMap<String, f64>, age_ms: i64) -> Self {
+        if presence == Presence::Offline || age_ms > SILENT_AFTER_MS {
+            return Motion::Silent;
+        }
+        if speed_kmh(values).is_some_and(|speed| speed >= STANDING_KMH) {
+            Motion::Moving
+        } else if values.get("rpm").is_some_and(|rpm| *rpm > 0.0) {
+            Motion::Idle
+        } else {
+            Motion::Parked
+        }
+    }
+}
+
+/// Speed by the car's own sensor, else over ground.
+pub fn speed_kmh(values: &BTreeMap<String, f64>) -> Option<f64> {
+    values.get("spd").or_else(|| values.get("gspd")).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn motion_follows_presence_then_speed_then_engine() {
+        let values = |pairs: &[(&str, f64)]| {
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), *v))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let moving = values(&[("spd", 50.0), ("rpm", 2000.0)]);
+        assert_eq!(Motion::of(Presence::Online, &moving, 0), Motion::Moving);
+        assert_eq!(Motion::of(Presence::Offline, &moving, 0), Motion::Silent);
+        assert_eq!(
+            Motion::of(Presence::Online, &moving, SILENT_AFTER_MS + 1),
+            Motion::Silent
+        );
+        assert_eq!(
+            Motion::of(
+                Presence::Online,
+                &values(&[("spd", 1.0), ("rpm", 800.0)]),
+                0
+            ),
+            Motion::Idle
+        );
+        assert_eq!(
+            Motion::of(Presence::Asleep, &values(&[("spd", 0.0), ("rpm", 0.0)]), 0),
+            Motion::Parked
+        );
+        assert_eq!(
+            Motion::of(Presence::Online, &values(&[("gspd", 30.0)]), 0),
+            Motion::Moving
+        );
+    }
+}

@@ -1,0 +1,59 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{CameraId, Epoch, UnixMs, Vin};
+
+/// `up/birth`: what an agent says of itself when it connects. Retained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Birth {
+    /// Schema version.
+    pub v: u8,
+    /// The vehicle.
+    pub vin: Vin,
+    /// Where the VIN came from.
+    pub vin_source: VinSource,
+    /// The outbox that is in use.
+    pub epoch: Epoch,
+    /// The agent's version, such as `0.1.0`.
+    pub agent: String,
+    /// When the agent was started.
+    pub started: UnixMs,
+    /// What it will send.
+    #[serde(default)]
+    pub signals: Vec<SignalDeclaration>,
+    /// The cameras that it has.
+    #[serde(default)]
+    pub cameras: Vec<CameraDeclaration>,
+}
+
+/// Where an agent has its VIN from. Many cars before 2008 do not tell theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VinSource {
+    /// OBD-II, mode 09 PID 02.
+    Obd,
+    /// The agent's configuration.
+    Configured,
+}
+
+/// A signal that the agent will send.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignalDeclaration {
+    /// Short key, the column name in telemetry.
+    pub key: String,
+    /// COVESA VSS path, where VSS has the signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vss: Option<String>,
+    /// Unit, as VSS names it.
+    pub unit: String,
+    /// Wanted interval between two values.
+    pub period_ms: u32,
+}
+
+/// A camera in the vehicle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CameraDeclaration {
+    /// Its name in the vehicle.
+    pub id: CameraId,
+    /// What people call it.
+    pub label: String,
+}
