@@ -1,0 +1,14 @@
+//! The harness of the tests: real servers on free ports, real binaries, and waiting for conditions.
+//!
+//! # Layout
+//! - [`mosquitto`]: Debian's Mosquitto, the broker that we did not write
+//! - [`wait`]: a condition that must come true
+//! - [`port`]: free ports
+//!
+//! # Invariants
+//! - A part that is missing on the machine fails the test and says what to install. Nothing is skipped.
+//! - What is started here ends with the value that stands for it.
+
+pub mod mosquitto;
+pub mod port;
+pub mod wait;
