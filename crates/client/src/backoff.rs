@@ -20,9 +20,7 @@ impl Backoff {
         if stood.is_some_and(|stood| stood >= GOOD) {
             self.failures = 0;
         }
-        let ceiling = FIRST
-            .saturating_mul(1 << self.failures.min(16))
-            .min(LONGEST);
+        let ceiling = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         ceiling.mul_f64(rng.random_range(0.5..=1.0))
     }

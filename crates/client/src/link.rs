@@ -38,8 +38,7 @@ impl Publisher {
         retain: bool,
     ) -> Result<Receipt, NotConnected> {
         let link = lock(&self.link).clone().ok_or(NotConnected)?;
-        link.publish(topic.into(), payload.into(), qos, retain)
-            .await
+        link.publish(topic.into(), payload.into(), qos, retain).await
     }
 
     /// Whether there is a connection.
@@ -91,47 +90,23 @@ struct UnderWay {
 
 impl Link {
     pub fn new(client: AsyncClient, window: usize) -> Self {
-        Link {
-            client,
-            window: Arc::new(Semaphore::new(window)),
-            places: window,
-            under_way: Mutex::default(),
-        }
+        Link { client, window: Arc::new(Semaphore::new(window)), places: window, under_way: Mutex::default() }
     }
 
-    async fn publish(
-        &self,
-        topic: String,
-        payload: Bytes,
-        qos: Qos,
-        retain: bool,
-    ) -> Result<Receipt, NotConnected> {
-        let place = self
-            .window
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| NotConnected)?;
+    async fn publish(&self, topic: String, payload: Bytes, qos: Qos, retain: bool) -> Result<Receipt, NotConnected> {
+        let place = self.window.clone().acquire_owned().await.map_err(|_| NotConnected)?;
         let (done, receipt) = oneshot::channel();
         // Both queues are filled under one lock, so that their orders agree.
         let mut under_way = lock(&self.under_way);
-        self.client
-            .try_publish(topic, qos.to_rumqttc(), retain, payload)
-            .map_err(|_| NotConnected)?;
-        under_way.queued.push_back(Waiting {
-            done,
-            _place: place,
-        });
+        self.client.try_publish(topic, qos.to_rumqttc(), retain, payload).map_err(|_| NotConnected)?;
+        under_way.queued.push_back(Waiting { done, _place: place });
         Ok(Receipt(receipt))
     }
 
     /// rumqttc wrote a publish; 0 is the packet id of QoS 0.
     pub fn on_sent(&self, packet_id: u16) {
         let mut under_way = lock(&self.under_way);
-        let waiting = under_way
-            .held
-            .remove(&packet_id)
-            .or_else(|| under_way.queued.pop_front());
+        let waiting = under_way.held.remove(&packet_id).or_else(|| under_way.queued.pop_front());
         match waiting {
             Some(waiting) if packet_id == 0 => {
                 waiting.done.send(()).ok();

@@ -95,12 +95,7 @@ impl Options {
             .set_inflight(INFLIGHT)
             .set_manual_acks(true);
         if let Some(will) = &self.will {
-            options.set_last_will(LastWill::new(
-                &will.topic,
-                will.payload.clone(),
-                will.qos.to_rumqttc(),
-                will.retain,
-            ));
+            options.set_last_will(LastWill::new(&will.topic, will.payload.clone(), will.qos.to_rumqttc(), will.retain));
         }
         options
     }

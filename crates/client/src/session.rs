@@ -5,9 +5,7 @@ use std::{
 
 use bytes::Bytes;
 use rand::{SeedableRng, rngs::SmallRng};
-use rumqttc::{
-    AsyncClient, EventLoop, Outgoing, Packet, Publish, SubscribeFilter, SubscribeReasonCode,
-};
+use rumqttc::{AsyncClient, EventLoop, Outgoing, Packet, Publish, SubscribeFilter, SubscribeReasonCode};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -150,26 +148,11 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(
-        options: &'a Options,
-        publisher: &'a Publisher,
-        events: &'a mpsc::Sender<Event>,
-    ) -> Self {
+    fn new(options: &'a Options, publisher: &'a Publisher, events: &'a mpsc::Sender<Event>) -> Self {
         let (client, mut event_loop) = AsyncClient::new(options.to_rumqttc(), REQUESTS);
-        event_loop
-            .network_options
-            .set_connection_timeout(CONNECT_TIMEOUT.as_secs())
-            .set_tcp_nodelay(true);
+        event_loop.network_options.set_connection_timeout(CONNECT_TIMEOUT.as_secs()).set_tcp_nodelay(true);
         let link = Arc::new(Link::new(client.clone(), options.window));
-        Connection {
-            options,
-            publisher,
-            events,
-            client,
-            event_loop,
-            link,
-            up_since: None,
-        }
+        Connection { options, publisher, events, client, event_loop, link, up_since: None }
     }
 
     async fn run(&mut self, shutdown: &CancellationToken) -> End {
@@ -183,34 +166,22 @@ impl<'a> Connection<'a> {
                 Err(error) => return End::Lost(error.to_string()),
             };
             let handed_over = match event {
-                rumqttc::Event::Incoming(Packet::ConnAck(_))
-                    if self.options.subscriptions.is_empty() =>
-                {
+                rumqttc::Event::Incoming(Packet::ConnAck(_)) if self.options.subscriptions.is_empty() => {
                     self.announce().await
                 }
                 rumqttc::Event::Incoming(Packet::ConnAck(_)) => {
                     let filters = self.options.subscriptions.iter();
-                    let filters = filters
-                        .map(|(path, qos)| SubscribeFilter::new(path.clone(), qos.to_rumqttc()));
+                    let filters = filters.map(|(path, qos)| SubscribeFilter::new(path.clone(), qos.to_rumqttc()));
                     if let Err(error) = self.client.try_subscribe_many(filters) {
                         return End::Lost(error.to_string());
                     }
                     true
                 }
                 rumqttc::Event::Incoming(Packet::SubAck(ack)) => {
-                    let refused = ack
-                        .return_codes
-                        .iter()
-                        .position(|code| *code == SubscribeReasonCode::Failure);
+                    let refused = ack.return_codes.iter().position(|code| *code == SubscribeReasonCode::Failure);
                     if let Some(index) = refused {
-                        let filter = self
-                            .options
-                            .subscriptions
-                            .get(index)
-                            .map_or("", |(filter, _)| filter);
-                        return End::Lost(format!(
-                            "the broker refused the subscription to `{filter}`"
-                        ));
+                        let filter = self.options.subscriptions.get(index).map_or("", |(filter, _)| filter);
+                        return End::Lost(format!("the broker refused the subscription to `{filter}`"));
                     }
                     self.announce().await
                 }
@@ -230,11 +201,7 @@ impl<'a> Connection<'a> {
                 }
             };
             if !handed_over {
-                return if shutdown.is_cancelled() {
-                    self.leave().await
-                } else {
-                    End::Stopped
-                };
+                return if shutdown.is_cancelled() { self.leave().await } else { End::Stopped };
             }
         }
     }
@@ -262,9 +229,7 @@ impl<'a> Connection<'a> {
     fn track(&self, event: &rumqttc::Event) {
         match event {
             rumqttc::Event::Outgoing(Outgoing::Publish(packet_id)) => self.link.on_sent(*packet_id),
-            rumqttc::Event::Outgoing(Outgoing::AwaitAck(packet_id)) => {
-                self.link.on_held(*packet_id)
-            }
+            rumqttc::Event::Outgoing(Outgoing::AwaitAck(packet_id)) => self.link.on_held(*packet_id),
             rumqttc::Event::Incoming(Packet::PubAck(ack)) => self.link.on_acknowledged(ack.pkid),
             _ => {}
         }
@@ -293,10 +258,7 @@ impl<'a> Connection<'a> {
             }
         };
         if timeout(DRAIN_TIMEOUT, farewell).await.is_err() {
-            debug!(
-                user = self.options.username,
-                "left the broker without an orderly end"
-            );
+            debug!(user = self.options.username, "left the broker without an orderly end");
         }
         End::Stopped
     }

@@ -3,9 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::Result;
-use bugbrother_client::{
-    ConnectionLost, Event, Events, NotConnected, Options, Publisher, Qos, Will, connect,
-};
+use bugbrother_client::{ConnectionLost, Event, Events, NotConnected, Options, Publisher, Qos, Will, connect};
 use bugbrother_kit::{mosquitto::Mosquitto, port};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -15,17 +13,12 @@ const ANYBODY: &str = "allow_anonymous true\n";
 
 fn options(port: u16, name: &str, filters: &[&str]) -> Options {
     let mut options = Options::new("127.0.0.1", port, name, name, "");
-    options.subscriptions = filters
-        .iter()
-        .map(|filter| ((*filter).to_owned(), Qos::AtLeastOnce))
-        .collect();
+    options.subscriptions = filters.iter().map(|filter| ((*filter).to_owned(), Qos::AtLeastOnce)).collect();
     options
 }
 
 async fn next(events: &mut Events) -> Result<Event> {
-    Ok(timeout(LIMIT, events.recv())
-        .await?
-        .expect("the session has not been shut down"))
+    Ok(timeout(LIMIT, events.recv()).await?.expect("the session has not been shut down"))
 }
 
 async fn until_up(events: &mut Events) -> Result<()> {
@@ -42,10 +35,7 @@ async fn next_message(events: &mut Events) -> Result<bugbrother_client::Delivery
 }
 
 async fn send(publisher: &Publisher, topic: &str, payload: &'static str) -> Result<()> {
-    publisher
-        .publish(topic, payload, Qos::AtLeastOnce, false)
-        .await?
-        .await?;
+    publisher.publish(topic, payload, Qos::AtLeastOnce, false).await?.await?;
     Ok(())
 }
 
@@ -53,21 +43,14 @@ async fn send(publisher: &Publisher, topic: &str, payload: &'static str) -> Resu
 async fn what_is_published_arrives_once_acknowledged_in_both_directions() -> Result<()> {
     let broker = Mosquitto::open_to_all()?;
     let shutdown = CancellationToken::new();
-    let (_, mut inbox) = connect(
-        options(broker.port(), "reader", &["fleet/#"]),
-        shutdown.clone(),
-    );
+    let (_, mut inbox) = connect(options(broker.port(), "reader", &["fleet/#"]), shutdown.clone());
     until_up(&mut inbox).await?;
     let (publisher, mut events) = connect(options(broker.port(), "writer", &[]), shutdown.clone());
     until_up(&mut events).await?;
     // Ten times the window: publishing waits for the broker's acknowledgements.
     let mut receipts = Vec::new();
     for n in 0..640 {
-        receipts.push(
-            publisher
-                .publish("fleet/x", n.to_string(), Qos::AtLeastOnce, false)
-                .await?,
-        );
+        receipts.push(publisher.publish("fleet/x", n.to_string(), Qos::AtLeastOnce, false).await?);
     }
     for receipt in receipts {
         receipt.await?;
@@ -75,10 +58,7 @@ async fn what_is_published_arrives_once_acknowledged_in_both_directions() -> Res
     let mut seen = HashSet::new();
     while seen.len() < 640 {
         let delivery = next_message(&mut inbox).await?;
-        assert!(
-            seen.insert(delivery.payload.clone()),
-            "a message came twice"
-        );
+        assert!(seen.insert(delivery.payload.clone()), "a message came twice");
         delivery.ack();
     }
     shutdown.cancel();
@@ -92,17 +72,8 @@ async fn a_broker_that_comes_back_is_subscribed_again() -> Result<()> {
     let port = port::free()?;
     let shutdown = CancellationToken::new();
     let (publisher, mut events) = connect(options(port, "early", &["fleet/#"]), shutdown.clone());
-    assert!(
-        matches!(next(&mut events).await?, Event::Down { .. }),
-        "nobody listens yet"
-    );
-    assert_eq!(
-        publisher
-            .publish("fleet/x", "lost", Qos::AtLeastOnce, false)
-            .await
-            .unwrap_err(),
-        NotConnected
-    );
+    assert!(matches!(next(&mut events).await?, Event::Down { .. }), "nobody listens yet");
+    assert_eq!(publisher.publish("fleet/x", "lost", Qos::AtLeastOnce, false).await.unwrap_err(), NotConnected);
     let broker = Mosquitto::start_on(port, ANYBODY)?;
     until_up(&mut events).await?;
     send(&publisher, "fleet/x", "one").await?;
@@ -132,9 +103,7 @@ async fn a_publish_whose_broker_dies_says_so() -> Result<()> {
     // Stopped, the broker reads nothing and acknowledges nothing; then it dies.
     let receipt = {
         broker.pause()?;
-        publisher
-            .publish("fleet/x", "in vain", Qos::AtLeastOnce, false)
-            .await?
+        publisher.publish("fleet/x", "in vain", Qos::AtLeastOnce, false).await?
     };
     drop(broker);
     assert_eq!(timeout(LIMIT, receipt).await?, Err(ConnectionLost));
@@ -152,12 +121,7 @@ async fn a_will_is_published_when_the_task_dies_and_not_after_a_shutdown() -> Re
     let with_will = |name: &str| {
         let mut options = options(broker.port(), name, &[]);
         let topic = format!("gone/{name}");
-        options.will = Some(Will {
-            topic,
-            payload: b"offline".to_vec(),
-            qos: Qos::AtLeastOnce,
-            retain: false,
-        });
+        options.will = Some(Will { topic, payload: b"offline".to_vec(), qos: Qos::AtLeastOnce, retain: false });
         options
     };
     let orderly = CancellationToken::new();

@@ -7,8 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     SCHEMA_VERSION, Seq, Topic, UnixMs, Vin,
     message::{
-        Alert, Birth, Command, Config, Diagnostics, Event, Media, Message, Reply, Shape, State,
-        Status, Telemetry,
+        Alert, Birth, Command, Config, Diagnostics, Event, Media, Message, Reply, Shape, State, Status, Telemetry,
     },
     topic::Kind,
 };
@@ -91,8 +90,7 @@ impl DecodeError {
 
 /// MessagePack of a message, as a map with names.
 pub fn encode<M: Serialize>(message: &M) -> Vec<u8> {
-    rmp_serde::to_vec_named(message)
-        .expect("messages hold nothing that MessagePack has no form for")
+    rmp_serde::to_vec_named(message).expect("messages hold nothing that MessagePack has no form for")
 }
 
 /// The message that `payload` is on `topic`.
@@ -102,10 +100,7 @@ pub fn decode(topic: &Topic, payload: &[u8]) -> Result<Message, DecodeError> {
         _ => MAX_MESSAGE_BYTES,
     };
     if payload.len() > limit {
-        return Err(DecodeError::TooLarge {
-            size: payload.len(),
-            limit,
-        });
+        return Err(DecodeError::TooLarge { size: payload.len(), limit });
     }
     Ok(match topic.kind {
         Kind::Birth => Message::Birth(read(topic, payload)?),
@@ -128,8 +123,7 @@ pub fn decode(topic: &Topic, payload: &[u8]) -> Result<Message, DecodeError> {
             Message::Alert(alert)
         }
         Kind::State => {
-            let state: State =
-                serde_json::from_slice(payload).map_err(|_| DecodeError::MalformedJson)?;
+            let state: State = serde_json::from_slice(payload).map_err(|_| DecodeError::MalformedJson)?;
             vet(topic, &state)?;
             Message::State(state)
         }
@@ -159,10 +153,7 @@ fn vet<M: Checked>(topic: &Topic, message: &M) -> Result<(), DecodeError> {
         return Err(DecodeError::Version(version));
     }
     if vin != topic.vin {
-        return Err(DecodeError::OtherVin {
-            topic: topic.vin,
-            payload: vin,
-        });
+        return Err(DecodeError::OtherVin { topic: topic.vin, payload: vin });
     }
     message.check()
 }
@@ -172,27 +163,15 @@ fn wrong(field: &'static str, problem: &'static str) -> DecodeError {
 }
 
 fn require(holds: bool, field: &'static str, problem: &'static str) -> Result<(), DecodeError> {
-    if holds {
-        Ok(())
-    } else {
-        Err(wrong(field, problem))
-    }
+    if holds { Ok(()) } else { Err(wrong(field, problem)) }
 }
 
 fn time(field: &'static str, ts: UnixMs) -> Result<(), DecodeError> {
-    require(
-        (EARLIEST..LATEST).contains(&ts),
-        field,
-        "is outside 2000 to 2099",
-    )
+    require((EARLIEST..LATEST).contains(&ts), field, "is outside 2000 to 2099")
 }
 
 fn text<'a>(field: &'static str, text: impl Into<Option<&'a str>>) -> Result<(), DecodeError> {
-    require(
-        text.into().is_none_or(|t| t.len() <= MAX_TEXT),
-        field,
-        "is longer than 1024 bytes",
-    )
+    require(text.into().is_none_or(|t| t.len() <= MAX_TEXT), field, "is longer than 1024 bytes")
 }
 
 fn entries(field: &'static str, count: usize) -> Result<(), DecodeError> {
@@ -206,50 +185,29 @@ fn outbox(epoch: crate::Epoch, seq: Seq) -> Result<(), DecodeError> {
 }
 
 fn key(key: &str) -> Result<(), DecodeError> {
-    let rest_fits =
-        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.');
-    let fits = (1..=24).contains(&key.len())
-        && key.as_bytes()[0].is_ascii_lowercase()
-        && key.bytes().all(rest_fits);
-    require(
-        fits,
-        "keys",
-        "holds a key that is not 1 to 24 of a-z, 0-9, `_` and `.`",
-    )
+    let rest_fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.');
+    let fits = (1..=24).contains(&key.len()) && key.as_bytes()[0].is_ascii_lowercase() && key.bytes().all(rest_fits);
+    require(fits, "keys", "holds a key that is not 1 to 24 of a-z, 0-9, `_` and `.`")
 }
 
 fn value(of: &str, value: f64) -> Result<(), DecodeError> {
     match of {
         "lat" => latitude(value),
         "lon" => longitude(value),
-        _ => require(
-            value.is_finite(),
-            "values",
-            "holds a number that is not finite",
-        ),
+        _ => require(value.is_finite(), "values", "holds a number that is not finite"),
     }
 }
 
 // A NaN is in no range.
 fn latitude(value: f64) -> Result<(), DecodeError> {
-    require(
-        (-90.0..=90.0).contains(&value),
-        "lat",
-        "is outside -90 to 90",
-    )
+    require((-90.0..=90.0).contains(&value), "lat", "is outside -90 to 90")
 }
 
 fn longitude(value: f64) -> Result<(), DecodeError> {
-    require(
-        (-180.0..=180.0).contains(&value),
-        "lon",
-        "is outside -180 to 180",
-    )
+    require((-180.0..=180.0).contains(&value), "lon", "is outside -180 to 180")
 }
 
-fn values<'a>(
-    map: impl ExactSizeIterator<Item = (&'a String, &'a f64)>,
-) -> Result<(), DecodeError> {
+fn values<'a>(map: impl ExactSizeIterator<Item = (&'a String, &'a f64)>) -> Result<(), DecodeError> {
     entries("values", map.len())?;
     for (name, number) in map {
         key(name)?;
@@ -279,9 +237,7 @@ impl Checked for Birth {
             text("vss", signal.vss.as_deref())?;
             text("unit", signal.unit.as_str())?;
         }
-        self.cameras
-            .iter()
-            .try_for_each(|camera| text("label", camera.label.as_str()))
+        self.cameras.iter().try_for_each(|camera| text("label", camera.label.as_str()))
     }
 }
 
@@ -303,41 +259,17 @@ impl Checked for Telemetry {
     fn check(&self) -> Result<(), DecodeError> {
         outbox(self.epoch, self.seq)?;
         time("t0", self.t0)?;
-        require(
-            self.keys.len() <= MAX_KEYS,
-            "keys",
-            "has more than 256 entries",
-        )?;
-        require(
-            self.rows.len() <= MAX_ROWS,
-            "rows",
-            "has more than 4096 entries",
-        )?;
-        require(
-            !self.rows.is_empty() || self.gap.is_some(),
-            "rows",
-            "is empty",
-        )?;
+        require(self.keys.len() <= MAX_KEYS, "keys", "has more than 256 entries")?;
+        require(self.rows.len() <= MAX_ROWS, "rows", "has more than 4096 entries")?;
+        require(!self.rows.is_empty() || self.gap.is_some(), "rows", "is empty")?;
         self.keys.iter().try_for_each(|k| key(k))?;
         let mut seen: Vec<&str> = self.keys.iter().map(String::as_str).collect();
         seen.sort_unstable();
-        require(
-            seen.windows(2).all(|pair| pair[0] != pair[1]),
-            "keys",
-            "holds a key twice",
-        )?;
+        require(seen.windows(2).all(|pair| pair[0] != pair[1]), "keys", "holds a key twice")?;
         let mut last = 0;
         for row in &self.rows {
-            require(
-                row.values.len() == self.keys.len(),
-                "rows",
-                "holds a row of another length than the keys",
-            )?;
-            require(
-                row.dt_ms >= last && row.dt_ms <= MAX_SPAN_MS,
-                "rows",
-                "is not in rising order within a day",
-            )?;
+            require(row.values.len() == self.keys.len(), "rows", "holds a row of another length than the keys")?;
+            require(row.dt_ms >= last && row.dt_ms <= MAX_SPAN_MS, "rows", "is not in rising order within a day")?;
             last = row.dt_ms;
             for (name, number) in self.keys.iter().zip(&row.values) {
                 number.map_or(Ok(()), |number| value(name, number))?;
@@ -365,9 +297,7 @@ impl Checked for Diagnostics {
             code(&dtc.code)?;
             text("ecu", dtc.ecu.as_deref())?;
         }
-        self.monitors
-            .iter()
-            .try_for_each(|monitor| text("monitors", monitor.name.as_str()))?;
+        self.monitors.iter().try_for_each(|monitor| text("monitors", monitor.name.as_str()))?;
         let Some(frame) = &self.freeze_frame else {
             return Ok(());
         };
@@ -413,14 +343,8 @@ impl Checked for Media {
         require(self.from <= self.to, "to", "is before `from`")?;
         text("cause", self.cause.as_deref())?;
         text("reason", self.reason.as_deref())?;
-        let digest = |hash: &String| {
-            hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        require(
-            self.sha256.as_ref().is_none_or(digest),
-            "sha256",
-            "is not 64 lower-case hexadecimal digits",
-        )
+        let digest = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        require(self.sha256.as_ref().is_none_or(digest), "sha256", "is not 64 lower-case hexadecimal digits")
     }
 }
 
@@ -442,11 +366,7 @@ impl Checked for crate::message::Ack {
     fn check(&self) -> Result<(), DecodeError> {
         outbox(self.epoch, self.seq.max(Seq(1)))?;
         text("store", self.store.as_str())?;
-        require(
-            self.ranges.len() <= MAX_RANGES,
-            "ranges",
-            "has more than 64 entries",
-        )?;
+        require(self.ranges.len() <= MAX_RANGES, "ranges", "has more than 64 entries")?;
         let mut top = self.seq;
         for (from, to) in &self.ranges {
             require(
@@ -474,11 +394,9 @@ impl Checked for Command {
         self.arguments.iter().try_for_each(|(name, argument)| {
             text("arguments", name.as_str())?;
             match argument {
-                Argument::Number(number) => require(
-                    number.is_finite(),
-                    "arguments",
-                    "holds a number that is not finite",
-                ),
+                Argument::Number(number) => {
+                    require(number.is_finite(), "arguments", "holds a number that is not finite")
+                }
                 Argument::Text(long) => text("arguments", long.as_str()),
                 Argument::Bool(_) | Argument::Integer(_) => Ok(()),
             }
@@ -504,14 +422,8 @@ impl Checked for Config {
                 Shape::Corridor { line, width_m } => (line.as_slice(), *width_m),
             };
             entries("geofences", points.len())?;
-            require(
-                reach.is_finite() && reach > 0.0,
-                "geofences",
-                "holds a radius or width that is not above 0",
-            )?;
-            points
-                .iter()
-                .try_for_each(|(lat, lon)| latitude(*lat).and(longitude(*lon)))
+            require(reach.is_finite() && reach > 0.0, "geofences", "holds a radius or width that is not above 0")?;
+            points.iter().try_for_each(|(lat, lon)| latitude(*lat).and(longitude(*lon)))
         })
     }
 }
@@ -527,11 +439,7 @@ impl Checked for Alert {
         text("rule", self.rule.as_str())?;
         text("title", self.title.as_str())?;
         text("acknowledged_by", self.acknowledged_by.as_deref())?;
-        require(
-            self.value.is_none_or(f64::is_finite),
-            "value",
-            "is not finite",
-        )
+        require(self.value.is_none_or(f64::is_finite), "value", "is not finite")
     }
 }
 

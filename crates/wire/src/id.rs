@@ -18,9 +18,7 @@ pub struct Epoch(pub u64);
 impl Epoch {
     /// An epoch for an outbox that is made now.
     pub fn new(now_ms: UnixMs, random: u32) -> Self {
-        Epoch(
-            ((now_ms.max(0) as u64 & ((1 << 41) - 1)) << 22) | u64::from(random & ((1 << 22) - 1)),
-        )
+        Epoch(((now_ms.max(0) as u64 & ((1 << 41) - 1)) << 22) | u64::from(random & ((1 << 22) - 1)))
     }
 }
 
@@ -123,14 +121,8 @@ impl TryFrom<String> for CameraId {
     type Error = CameraIdError;
     fn try_from(text: String) -> Result<Self, CameraIdError> {
         let fits = (1..=32).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits {
-            Ok(CameraId(text))
-        } else {
-            Err(CameraIdError)
-        }
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits { Ok(CameraId(text)) } else { Err(CameraIdError) }
     }
 }
 
@@ -152,10 +144,7 @@ mod tests {
 
     #[test]
     fn a_later_epoch_is_greater_and_fits_a_signed_column() {
-        let (early, late) = (
-            Epoch::new(1_790_000_000_000, u32::MAX),
-            Epoch::new(1_790_000_000_001, 0),
-        );
+        let (early, late) = (Epoch::new(1_790_000_000_000, u32::MAX), Epoch::new(1_790_000_000_001, 0));
         assert!(early < late);
         assert!(i64::try_from(Epoch::new(i64::MAX, u32::MAX).0).is_ok());
     }

@@ -140,34 +140,14 @@ mod tests {
 
     #[test]
     fn motion_follows_presence_then_speed_then_engine() {
-        let values = |pairs: &[(&str, f64)]| {
-            pairs
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), *v))
-                .collect::<BTreeMap<_, _>>()
-        };
+        let values =
+            |pairs: &[(&str, f64)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect::<BTreeMap<_, _>>();
         let moving = values(&[("spd", 50.0), ("rpm", 2000.0)]);
         assert_eq!(Motion::of(Presence::Online, &moving, 0), Motion::Moving);
         assert_eq!(Motion::of(Presence::Offline, &moving, 0), Motion::Silent);
-        assert_eq!(
-            Motion::of(Presence::Online, &moving, SILENT_AFTER_MS + 1),
-            Motion::Silent
-        );
-        assert_eq!(
-            Motion::of(
-                Presence::Online,
-                &values(&[("spd", 1.0), ("rpm", 800.0)]),
-                0
-            ),
-            Motion::Idle
-        );
-        assert_eq!(
-            Motion::of(Presence::Asleep, &values(&[("spd", 0.0), ("rpm", 0.0)]), 0),
-            Motion::Parked
-        );
-        assert_eq!(
-            Motion::of(Presence::Online, &values(&[("gspd", 30.0)]), 0),
-            Motion::Moving
-        );
+        assert_eq!(Motion::of(Presence::Online, &moving, SILENT_AFTER_MS + 1), Motion::Silent);
+        assert_eq!(Motion::of(Presence::Online, &values(&[("spd", 1.0), ("rpm", 800.0)]), 0), Motion::Idle);
+        assert_eq!(Motion::of(Presence::Asleep, &values(&[("spd", 0.0), ("rpm", 0.0)]), 0), Motion::Parked);
+        assert_eq!(Motion::of(Presence::Online, &values(&[("gspd", 30.0)]), 0), Motion::Moving);
     }
 }

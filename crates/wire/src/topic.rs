@@ -75,13 +75,7 @@ impl Kind {
     pub fn retained(self) -> bool {
         matches!(
             self,
-            Kind::Birth
-                | Kind::Status
-                | Kind::Diagnostics
-                | Kind::Ack
-                | Kind::Config
-                | Kind::Alert(_)
-                | Kind::State
+            Kind::Birth | Kind::Status | Kind::Diagnostics | Kind::Ack | Kind::Config | Kind::Alert(_) | Kind::State
         )
     }
 }
@@ -179,25 +173,10 @@ mod tests {
 
     #[test]
     fn a_foreign_topic_is_refused_with_its_reason() {
-        assert_eq!(
-            "fleet/v2/WVWZZZ1JZ3W386752/up/birth".parse::<Topic>(),
-            Err(TopicError::Root)
-        );
-        assert_eq!(
-            "fleet/v1/WVWZZZ1JZ3W386752".parse::<Topic>(),
-            Err(TopicError::Root)
-        );
-        assert!(matches!(
-            "fleet/v1/x/up/birth".parse::<Topic>(),
-            Err(TopicError::Vin(_))
-        ));
-        assert!(matches!(
-            "fleet/v1/WVWZZZ1JZ3W386752/up/birth/x".parse::<Topic>(),
-            Err(TopicError::Kind(_))
-        ));
-        assert!(matches!(
-            "fleet/v1/WVWZZZ1JZ3W386752/alert/x".parse::<Topic>(),
-            Err(TopicError::Kind(_))
-        ));
+        assert_eq!("fleet/v2/WVWZZZ1JZ3W386752/up/birth".parse::<Topic>(), Err(TopicError::Root));
+        assert_eq!("fleet/v1/WVWZZZ1JZ3W386752".parse::<Topic>(), Err(TopicError::Root));
+        assert!(matches!("fleet/v1/x/up/birth".parse::<Topic>(), Err(TopicError::Vin(_))));
+        assert!(matches!("fleet/v1/WVWZZZ1JZ3W386752/up/birth/x".parse::<Topic>(), Err(TopicError::Kind(_))));
+        assert!(matches!("fleet/v1/WVWZZZ1JZ3W386752/alert/x".parse::<Topic>(), Err(TopicError::Kind(_))));
     }
 }

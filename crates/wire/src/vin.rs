@@ -55,12 +55,7 @@ impl Vin {
     /// Compares position 9 with the weighted sum of 49 CFR 565.15(c).
     pub fn check_digit(&self) -> CheckDigit {
         const WEIGHTS: [u32; 17] = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
-        let sum: u32 = self
-            .0
-            .iter()
-            .zip(WEIGHTS)
-            .map(|(c, weight)| transliterate(*c) * weight)
-            .sum();
+        let sum: u32 = self.0.iter().zip(WEIGHTS).map(|(c, weight)| transliterate(*c) * weight).sum();
         let expected = match sum % 11 {
             10 => 'X',
             digit => char::from_digit(digit, 10).expect("a remainder below ten is a digit"),
@@ -68,10 +63,7 @@ impl Vin {
         if char::from(self.0[8]) == expected {
             CheckDigit::Right
         } else {
-            CheckDigit::Wrong {
-                expected,
-                obligatory: matches!(self.0[0], b'1'..=b'5' | b'L'),
-            }
+            CheckDigit::Wrong { expected, obligatory: matches!(self.0[0], b'1'..=b'5' | b'L') }
         }
     }
 }
@@ -90,16 +82,10 @@ impl FromStr for Vin {
     type Err = VinError;
 
     fn from_str(text: &str) -> Result<Self, VinError> {
-        if let Some(bad) = text
-            .chars()
-            .find(|c| !matches!(c, '0'..='9' | 'A'..='Z') || matches!(c, 'I' | 'O' | 'Q'))
-        {
+        if let Some(bad) = text.chars().find(|c| !matches!(c, '0'..='9' | 'A'..='Z') || matches!(c, 'I' | 'O' | 'Q')) {
             return Err(VinError::Character(bad));
         }
-        text.as_bytes()
-            .try_into()
-            .map(Vin)
-            .map_err(|_| VinError::Length(text.len()))
+        text.as_bytes().try_into().map(Vin).map_err(|_| VinError::Length(text.len()))
     }
 }
 
@@ -144,37 +130,22 @@ mod tests {
     #[test]
     fn the_check_digit_of_the_regulation_is_computed() {
         // 49 CFR 565.15's own sample, and seventeen ones, whose sum is 89.
-        assert_eq!(
-            "1M8GDM9AXKP042788".parse::<Vin>().unwrap().check_digit(),
-            CheckDigit::Right
-        );
-        assert_eq!(
-            "11111111111111111".parse::<Vin>().unwrap().check_digit(),
-            CheckDigit::Right
-        );
+        assert_eq!("1M8GDM9AXKP042788".parse::<Vin>().unwrap().check_digit(), CheckDigit::Right);
+        assert_eq!("11111111111111111".parse::<Vin>().unwrap().check_digit(), CheckDigit::Right);
         assert_eq!(
             "1M8GDM9A1KP042788".parse::<Vin>().unwrap().check_digit(),
-            CheckDigit::Wrong {
-                expected: 'X',
-                obligatory: true
-            }
+            CheckDigit::Wrong { expected: 'X', obligatory: true }
         );
         assert!(matches!(
             "WVWZZZ1JZ3W386752".parse::<Vin>().unwrap().check_digit(),
-            CheckDigit::Wrong {
-                obligatory: false,
-                ..
-            }
+            CheckDigit::Wrong { obligatory: false, .. }
         ));
     }
 
     #[test]
     fn what_is_no_vin_is_refused_with_its_reason() {
         assert_eq!("WVWZZZ1JZ3W38675".parse::<Vin>(), Err(VinError::Length(16)));
-        assert_eq!(
-            "WVWZZZ1JZ3W3867522".parse::<Vin>(),
-            Err(VinError::Length(18))
-        );
+        assert_eq!("WVWZZZ1JZ3W3867522".parse::<Vin>(), Err(VinError::Length(18)));
         assert_eq!("".parse::<Vin>(), Err(VinError::Length(0)));
         for (text, bad) in [
             ("WVWZZZ1JZ3W38675O", 'O'),
@@ -191,9 +162,6 @@ mod tests {
 
     #[test]
     fn a_person_may_type_it_in_lower_case() {
-        assert_eq!(
-            Vin::parse_lenient(" wvwzzz1jz3w386752 ").unwrap().as_str(),
-            "WVWZZZ1JZ3W386752"
-        );
+        assert_eq!(Vin::parse_lenient(" wvwzzz1jz3w386752 ").unwrap().as_str(), "WVWZZZ1JZ3W386752");
     }
 }

@@ -49,11 +49,7 @@ pub fn region(vin: Vin) -> Region {
 pub fn maker(vin: Vin) -> Option<&'static str> {
     let wmi = vin.wmi();
     let named = |(prefix, _): &&(&str, &str)| wmi.starts_with(prefix);
-    MAKERS
-        .iter()
-        .filter(named)
-        .max_by_key(|(prefix, _)| prefix.len())
-        .map(|(_, maker)| *maker)
+    MAKERS.iter().filter(named).max_by_key(|(prefix, _)| prefix.len()).map(|(_, maker)| *maker)
 }
 
 /// Prefix of the WMI → maker; the longest prefix that fits wins.

@@ -80,10 +80,7 @@ impl Telemetry {
     pub fn samples(&self) -> impl Iterator<Item = (UnixMs, &str, f64)> {
         self.rows.iter().flat_map(move |row| {
             let ts = self.t0 + i64::from(row.dt_ms);
-            self.keys
-                .iter()
-                .zip(&row.values)
-                .filter_map(move |(key, value)| Some((ts, key.as_str(), (*value)?)))
+            self.keys.iter().zip(&row.values).filter_map(move |(key, value)| Some((ts, key.as_str(), (*value)?)))
         })
     }
 }
@@ -126,12 +123,9 @@ impl<'de> Deserialize<'de> for Row {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Row, A::Error> {
-                let dt_ms = seq
-                    .next_element()?
-                    .ok_or_else(|| de::Error::custom("a row has no time"))?;
+                let dt_ms = seq.next_element()?.ok_or_else(|| de::Error::custom("a row has no time"))?;
                 // The length comes from outside: it is a hint, never an allocation.
-                let mut values =
-                    Vec::with_capacity(seq.size_hint().unwrap_or(0).min(crate::codec::MAX_KEYS));
+                let mut values = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(crate::codec::MAX_KEYS));
                 while let Some(value) = seq.next_element()? {
                     values.push(value);
                 }

@@ -1,0 +1,79 @@
+//! The bytes of every message are kept in `tests/golden`: a change that a third party's decoder would notice fails here.
+//!
+//! A message that is new, or that has a new field, is written by `BUGBROTHER_WRITE_GOLDEN=1 cargo test -p bugbrother-wire`.
+
+mod samples;
+
+use std::{env, fs, path::PathBuf};
+
+use bugbrother_wire::{
+    api, decode, encode,
+    live::{Change, Delta, Frame, LiveVehicle, Snapshot},
+    message::{Message, Presence},
+};
+use samples::{all, payload, vin};
+
+fn compare(name: &str, bytes: &[u8]) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if env::var_os("BUGBROTHER_WRITE_GOLDEN").is_some() {
+        fs::write(&path, bytes).unwrap();
+    }
+    let golden = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert!(golden == bytes, "{name} is no longer written as it was");
+}
+
+#[test]
+fn every_message_is_written_as_it_always_was_and_reads_back_as_itself() {
+    for (name, topic, message) in all() {
+        let bytes = payload(&message);
+        let suffix = if matches!(message, Message::State(_)) { "json" } else { "msgpack" };
+        compare(&format!("{name}.{suffix}"), &bytes);
+        assert_eq!(decode(&topic, &bytes).unwrap(), message, "{name}");
+    }
+}
+
+#[test]
+fn the_live_feed_is_written_as_it_always_was() {
+    let vehicle = LiveVehicle {
+        n: 0,
+        vin: vin(),
+        name: "Van 12".to_owned(),
+        plate: Some("VD 123 456".to_owned()),
+        presence: Presence::Online,
+        source_ts: 1_790_000_000_123,
+        received_ts: 1_790_000_000_456,
+        values: [("spd".to_owned(), 87.0)].into(),
+    };
+    let Some((_, _, Message::Alert(alert))) = all().into_iter().find(|(name, ..)| *name == "alert") else {
+        panic!("there is a sample of an alert")
+    };
+    let change = Change(0, Presence::Online, 1_790_000_001_123, 1_790_000_001_456, vec![("spd".to_owned(), 88.0)]);
+    let now = 1_790_000_002_000;
+    for (name, frame) in [
+        ("live-hello", Frame::Hello { server: "0.1.0".to_owned(), now }),
+        (
+            "live-snapshot",
+            Frame::Snapshot(Snapshot { now, vehicles: vec![vehicle.clone()], alerts: vec![alert.clone()] }),
+        ),
+        ("live-delta", Frame::Delta(Delta { now, named: vec![vehicle], changed: vec![change], alerts: vec![alert] })),
+    ] {
+        let bytes = encode(&frame);
+        compare(&format!("{name}.msgpack"), &bytes);
+        assert_eq!(bugbrother_wire::codec::decode_value::<Frame>(&bytes).unwrap(), frame);
+    }
+}
+
+#[test]
+fn a_session_does_not_name_a_token_that_it_does_not_give() {
+    let session = api::Session { name: "ada".to_owned(), role: api::Role::Operator, expires: 1, token: None };
+    assert_eq!(serde_json::to_string(&session).unwrap(), r#"{"name":"ada","role":"operator","expires":1}"#);
+}
+
+/// 34 signals at 1 Hz in one row is the case that DESIGN.md sizes the contract by.
+#[test]
+fn a_row_of_whole_and_short_numbers_is_smaller_than_json() {
+    let message = samples::telemetry();
+    let packed = encode(&message);
+    let json = serde_json::to_vec(&message).unwrap();
+    assert!(packed.len() * 10 < json.len() * 8, "{} against {} bytes", packed.len(), json.len());
+}
