@@ -1,1 +1,79 @@
-//! crates/store
+//! The fleet database: users, vehicles, their last state and every batch that they sent, rules and alerts.
+//!
+//! # Layout
+//! - [`Store`]: opening, schema, identity
+//! - [`arrival`]: what ingest hands over; `commit`: the writer's door, one transaction for many messages
+//! - [`progress`]: which records of an outbox are committed (pure)
+//! - [`latest`]: the last known state of a vehicle (pure)
+//! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table
+//! - `migrations/`: the schema
+//!
+//! # Invariants
+//! - SQL stands in this crate alone, and only such as SQLite and PostgreSQL both understand.
+//! - A record of an outbox is stored at most once, whatever is delivered how often: [`progress::Progress`] decides.
+//! - "Latest" moves only forward in the vehicle's time, signal by signal.
+//! - No query without a limit and an index; every table that strangers can fill is bounded or holds authentic records.
+
+pub mod account;
+pub mod alert;
+pub mod arrival;
+mod commit;
+mod error;
+pub mod history;
+pub mod latest;
+mod open;
+pub mod progress;
+mod records;
+pub mod rule;
+pub mod vehicle;
+mod word;
+
+use std::sync::Arc;
+
+use sqlx::AnyPool;
+
+pub use account::User;
+pub use arrival::{Arrival, Committed, Content, Lane, Place};
+pub use error::StoreError;
+pub use history::{Batch, Cursor, DeadLetter, Position};
+pub use rule::{Condition, Rule};
+pub use vehicle::VehicleState;
+
+/// Most rows that one call returns.
+pub const MAX_PAGE: u32 = 10_000;
+
+/// The fleet database. Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    read: AnyPool,
+    write: AnyPool,
+    identity: Arc<str>,
+}
+
+impl Store {
+    /// A UUID made when the database was. Another one at the same address is another database.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT value FROM meta WHERE key = 'identity'").fetch_one(&self.read).await?;
+        Ok(())
+    }
+
+    /// Waits for what is under way and closes every connection, of the clones too.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    /// A transaction that holds the writer's lock from its start: one that took it later could be refused in the middle.
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
+        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+fn page(limit: u32) -> i64 {
+    i64::from(limit.min(MAX_PAGE))
+}

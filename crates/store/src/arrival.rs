@@ -1,0 +1,98 @@
+//! What arrived on the broker and is to be committed.
+
+use bugbrother_wire::{
+    Epoch, Message, Seq, UnixMs, Vin,
+    message::{Ack, Record},
+};
+use bytes::Bytes;
+
+/// Something that arrived.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// When, by our clock.
+    pub received_ts: UnixMs,
+    /// What.
+    pub content: Content,
+}
+
+/// What arrived.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A message of a vehicle that passed every check. What no vehicle says (`down/…`, alerts) is passed over.
+    Message {
+        /// The message.
+        message: Message,
+        /// The payload as it came, with fields that this version does not know.
+        body: Bytes,
+    },
+    /// What cannot be taken: it is kept among the dead letters.
+    Refused {
+        /// Where it was published.
+        topic: String,
+        /// Why, as one of few words.
+        reason: &'static str,
+        /// The payload.
+        payload: Bytes,
+        /// The record that it claims to be, where that can be read: it counts as done, so that the vehicle does not send
+        /// it for ever.
+        place: Option<Place>,
+    },
+}
+
+/// The place of a record in the outboxes of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The vehicle.
+    pub vin: Vin,
+    /// The outbox.
+    pub epoch: Epoch,
+    /// The number in it.
+    pub seq: Seq,
+}
+
+impl Place {
+    /// Where a record stands.
+    pub fn of(record: &dyn Record) -> Self {
+        Place { vin: record.vin(), epoch: record.epoch(), seq: record.seq() }
+    }
+}
+
+/// How a batch was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// `up/telemetry`
+    Live,
+    /// `up/backfill`
+    Backfill,
+}
+
+impl Lane {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Lane::Live => "live",
+            Lane::Backfill => "backfill",
+        }
+    }
+}
+
+/// What became of a batch of arrivals, once it is committed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Committed {
+    /// For each outbox that was named: what of it is committed now. Of one vehicle the newest epoch comes last.
+    pub acks: Vec<Ack>,
+    /// Records that were stored.
+    pub stored: u64,
+    /// Records that were there already.
+    pub duplicates: u64,
+    /// Records that were not taken because they lie too far apart; the vehicle sends them again.
+    pub scattered: u64,
+    /// Dead letters that were stored.
+    pub dead_letters: u64,
+    /// Older dead letters that had to make room.
+    pub dead_letters_dropped: u64,
+}
+
+/// So many bytes of a payload are kept with a dead letter.
+pub const MAX_DEAD_BYTES: usize = 4096;
+/// So many dead letters are kept.
+pub const MAX_DEAD_LETTERS: u32 = 10_000;

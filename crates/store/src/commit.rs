@@ -1,0 +1,257 @@
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use bugbrother_wire::{
+    Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin,
+    message::{Ack, Telemetry},
+};
+use sqlx::{Any, Row, Transaction};
+
+use crate::{
+    Arrival, Committed, Content, Lane, Place, Store, StoreError,
+    arrival::{MAX_DEAD_BYTES, MAX_DEAD_LETTERS},
+    latest::Latest,
+    progress::{Mark, Progress},
+    vehicle, word,
+};
+
+impl Store {
+    /// Commits what arrived, all of it or nothing. When this returns, it survives a power cut.
+    ///
+    /// The same arrivals may be given again, in any order and by several processes: a record is stored once.
+    pub async fn commit(&self, batch: &[Arrival]) -> Result<Committed, StoreError> {
+        let mut writer = Writer {
+            tx: self.begin().await?,
+            outboxes: BTreeMap::new(),
+            vehicles: BTreeMap::new(),
+            done: Committed::default(),
+        };
+        for arrival in batch {
+            match &arrival.content {
+                Content::Message { message, body } => writer.take(message, body, arrival.received_ts).await?,
+                Content::Refused { topic, reason, payload, place } => {
+                    writer.bury(topic, reason, payload, *place, arrival.received_ts).await?;
+                }
+            }
+        }
+        writer.finish(self.identity()).await
+    }
+}
+
+/// A row that is read once in a transaction and written back once if it changed.
+pub(crate) struct Held<T> {
+    row: T,
+    changed: bool,
+}
+
+pub(crate) struct Writer {
+    pub(crate) tx: Transaction<'static, Any>,
+    outboxes: BTreeMap<(Vin, Epoch), Held<Progress>>,
+    vehicles: BTreeMap<Vin, Held<Latest>>,
+    done: Committed,
+}
+
+impl Writer {
+    async fn take(&mut self, message: &Message, body: &[u8], now: UnixMs) -> Result<(), StoreError> {
+        if let Some(record) = message.as_record() {
+            let gap = match message {
+                Message::Telemetry(batch) | Message::Backfill(batch) => batch.gap.as_ref(),
+                _ => None,
+            };
+            let place = Place::of(record);
+            match self.mark(place, gap.map(|gap| (gap.from, gap.to))).await? {
+                Mark::New => self.done.stored += 1,
+                Mark::Duplicate => {
+                    self.done.duplicates += 1;
+                    return Ok(());
+                }
+                Mark::Scattered => {
+                    self.done.scattered += 1;
+                    return Ok(());
+                }
+            }
+        }
+        match message {
+            Message::Telemetry(batch) => self.append(batch, Lane::Live, body, now).await,
+            Message::Backfill(batch) => self.append(batch, Lane::Backfill, body, now).await,
+            Message::Status(status) => {
+                let vehicle = self.vehicle(status.vin, now).await?;
+                vehicle.changed |= vehicle.row.hear(status);
+                Ok(())
+            }
+            Message::Birth(birth) => self.birth(birth, now).await,
+            Message::Diagnostics(diagnostics) => self.diagnose(diagnostics, now).await,
+            Message::Event(event) => self.event(event, now).await,
+            Message::Media(media) => self.media(media, now).await,
+            Message::Reply(reply) => self.reply(reply, now).await,
+            Message::Ack(_)
+            | Message::Command(_)
+            | Message::Config(_)
+            | Message::Alert(_)
+            | Message::AlertCleared
+            | Message::State(_) => Ok(()),
+        }
+    }
+
+    async fn mark(&mut self, place: Place, gap: Option<(Seq, Seq)>) -> Result<Mark, StoreError> {
+        let outbox = match self.outboxes.entry((place.vin, place.epoch)) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(free) => {
+                let row = progress(&mut self.tx, place.vin, place.epoch).await?;
+                free.insert(Held { row, changed: false })
+            }
+        };
+        let mark = outbox.row.take(place.seq, gap);
+        outbox.changed |= mark == Mark::New;
+        Ok(mark)
+    }
+
+    /// The vehicle's last state; one that is heard of for the first time is made.
+    pub(crate) async fn vehicle(&mut self, vin: Vin, now: UnixMs) -> Result<&mut Held<Latest>, StoreError> {
+        Ok(match self.vehicles.entry(vin) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(free) => {
+                let row = match vehicle::latest(&mut self.tx, vin).await? {
+                    Some(row) => row,
+                    None => {
+                        vehicle::make(&mut self.tx, vin, now).await?;
+                        Latest::default()
+                    }
+                };
+                free.insert(Held { row, changed: false })
+            }
+        })
+    }
+
+    async fn append(&mut self, batch: &Telemetry, lane: Lane, body: &[u8], now: UnixMs) -> Result<(), StoreError> {
+        let vehicle = self.vehicle(batch.vin, now).await?;
+        vehicle.changed |= vehicle.row.merge(batch, now);
+        if let Some(gap) = &batch.gap {
+            sqlx::query(
+                "INSERT INTO gap (vin, epoch, from_seq, to_seq, reason, received_ts) VALUES ($1, $2, $3, $4, $5, $6) \
+                 ON CONFLICT (vin, epoch, from_seq, to_seq) DO NOTHING",
+            )
+            .bind(batch.vin.as_str())
+            .bind(batch.epoch.0.cast_signed())
+            .bind(gap.from.0.cast_signed())
+            .bind(gap.to.0.cast_signed())
+            .bind(&gap.reason)
+            .bind(now)
+            .execute(&mut *self.tx)
+            .await?;
+        }
+        let Some(last_ts) = batch.last_ts() else { return Ok(()) };
+        sqlx::query(
+            "INSERT INTO tail (vin, epoch, seq, t0, t1, row_count, lane, received_ts, body) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (vin, epoch, seq) DO NOTHING",
+        )
+        .bind(batch.vin.as_str())
+        .bind(batch.epoch.0.cast_signed())
+        .bind(batch.seq.0.cast_signed())
+        .bind(batch.t0)
+        .bind(last_ts)
+        .bind(i64::try_from(batch.rows.len()).expect("a batch has at most 4096 rows"))
+        .bind(lane.word())
+        .bind(now)
+        .bind(body)
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn bury(
+        &mut self,
+        topic: &str,
+        reason: &str,
+        payload: &[u8],
+        place: Option<Place>,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        if let Some(place) = place {
+            match self.mark(place, None).await? {
+                Mark::New => {}
+                Mark::Duplicate => {
+                    self.done.duplicates += 1;
+                    return Ok(());
+                }
+                Mark::Scattered => {
+                    self.done.scattered += 1;
+                    return Ok(());
+                }
+            }
+        }
+        sqlx::query(
+            "INSERT INTO dead_letter (number, topic, reason, size, payload, received_ts) \
+             SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5 FROM dead_letter",
+        )
+        .bind(topic)
+        .bind(reason)
+        .bind(i64::try_from(payload.len()).expect("a packet is smaller than 2^63 bytes"))
+        .bind(&payload[..payload.len().min(MAX_DEAD_BYTES)])
+        .bind(now)
+        .execute(&mut *self.tx)
+        .await?;
+        self.done.dead_letters += 1;
+        Ok(())
+    }
+
+    async fn finish(mut self, identity: &str) -> Result<Committed, StoreError> {
+        for ((vin, epoch), outbox) in &self.outboxes {
+            if outbox.changed {
+                save_progress(&mut self.tx, *vin, *epoch, &outbox.row).await?;
+            }
+            self.done.acks.push(Ack {
+                v: SCHEMA_VERSION,
+                vin: *vin,
+                epoch: *epoch,
+                seq: outbox.row.high_water(),
+                ranges: outbox.row.ranges().collect(),
+                store: identity.to_owned(),
+            });
+        }
+        for (vin, vehicle) in &self.vehicles {
+            if vehicle.changed {
+                vehicle::save_latest(&mut self.tx, *vin, &vehicle.row).await?;
+            }
+        }
+        if self.done.dead_letters > 0 {
+            let gone =
+                sqlx::query("DELETE FROM dead_letter WHERE number <= (SELECT MAX(number) FROM dead_letter) - $1")
+                    .bind(i64::from(MAX_DEAD_LETTERS))
+                    .execute(&mut *self.tx)
+                    .await?;
+            self.done.dead_letters_dropped = gone.rows_affected();
+        }
+        self.tx.commit().await?;
+        Ok(self.done)
+    }
+}
+
+async fn progress(tx: &mut Transaction<'_, Any>, vin: Vin, epoch: Epoch) -> Result<Progress, StoreError> {
+    let row = sqlx::query("SELECT seq, ranges FROM progress WHERE vin = $1 AND epoch = $2")
+        .bind(vin.as_str())
+        .bind(epoch.0.cast_signed())
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(row) = row else { return Ok(Progress::default()) };
+    let ranges: Vec<(Seq, Seq)> = word::from_json("progress", row.try_get(1)?)?;
+    Ok(Progress::new(Seq(row.try_get::<i64, _>(0)?.cast_unsigned()), ranges))
+}
+
+async fn save_progress(
+    tx: &mut Transaction<'_, Any>,
+    vin: Vin,
+    epoch: Epoch,
+    progress: &Progress,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO progress (vin, epoch, seq, ranges) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (vin, epoch) DO UPDATE SET seq = excluded.seq, ranges = excluded.ranges",
+    )
+    .bind(vin.as_str())
+    .bind(epoch.0.cast_signed())
+    .bind(progress.high_water().0.cast_signed())
+    .bind(word::json(&progress.ranges().collect::<Vec<_>>()))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

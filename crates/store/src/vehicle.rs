@@ -1,0 +1,137 @@
+//! Vehicles and their last known state.
+
+use std::collections::BTreeMap;
+
+use bugbrother_wire::{Epoch, UnixMs, Vin, message::Presence, wmi};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
+
+use crate::{Store, StoreError, latest::Latest, page, word};
+
+/// A vehicle as it was last known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VehicleState {
+    /// The vehicle.
+    pub vin: Vin,
+    /// What people call it.
+    pub name: String,
+    /// Registration plate, where it is known.
+    pub plate: Option<String>,
+    /// Whether it is connected.
+    pub presence: Presence,
+    /// Time of the newest value, by the vehicle's clock; 0 before the first one.
+    pub source_ts: UnixMs,
+    /// When that one was received; 0 before the first one.
+    pub received_ts: UnixMs,
+    /// Signal key → last value.
+    pub values: BTreeMap<String, f64>,
+}
+
+impl Store {
+    /// Vehicles in the order of their VINs, those after `after`.
+    pub async fn vehicles(&self, after: Option<Vin>, limit: u32) -> Result<Vec<VehicleState>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT vehicle.vin, name, plate, presence, source_ts, received_ts, signals FROM vehicle \
+             JOIN last_state ON last_state.vin = vehicle.vin WHERE vehicle.vin > $1 ORDER BY vehicle.vin LIMIT $2",
+        )
+        .bind(after.as_ref().map_or("", Vin::as_str))
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// One vehicle.
+    pub async fn vehicle(&self, vin: Vin) -> Result<Option<VehicleState>, StoreError> {
+        let row = sqlx::query(
+            "SELECT vehicle.vin, name, plate, presence, source_ts, received_ts, signals FROM vehicle \
+             JOIN last_state ON last_state.vin = vehicle.vin WHERE vehicle.vin = $1",
+        )
+        .bind(vin.as_str())
+        .fetch_optional(&self.read)
+        .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Names a vehicle. One that is not known yet is made.
+    pub async fn name_vehicle(&self, vin: Vin, name: &str, plate: Option<&str>, now: UnixMs) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        make(&mut tx, vin, now).await?;
+        sqlx::query("UPDATE vehicle SET name = $2, plate = $3 WHERE vin = $1")
+            .bind(vin.as_str())
+            .bind(name)
+            .bind(plate)
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn read(row: &AnyRow) -> Result<VehicleState, StoreError> {
+    let vin: Vin = row.try_get::<&str, _>(0)?.parse().map_err(|error| StoreError::corrupt("vehicle", error))?;
+    let signals: BTreeMap<String, (UnixMs, f64)> = word::from_json("last_state", row.try_get(6)?)?;
+    Ok(VehicleState {
+        vin,
+        name: row.try_get(1)?,
+        plate: row.try_get(2)?,
+        presence: word::read("last_state", row.try_get(3)?)?,
+        source_ts: row.try_get(4)?,
+        received_ts: row.try_get(5)?,
+        values: signals.into_iter().map(|(key, (_, value))| (key, value)).collect(),
+    })
+}
+
+/// Makes a vehicle, called by its maker, unless it is there.
+pub(crate) async fn make(tx: &mut Transaction<'_, Any>, vin: Vin, now: UnixMs) -> Result<(), StoreError> {
+    let made =
+        sqlx::query("INSERT INTO vehicle (vin, name, created_ts) VALUES ($1, $2, $3) ON CONFLICT (vin) DO NOTHING")
+            .bind(vin.as_str())
+            .bind(wmi::maker(vin).unwrap_or(vin.as_str()))
+            .bind(now)
+            .execute(&mut **tx)
+            .await?;
+    if made.rows_affected() == 1 {
+        save_latest(tx, vin, &Latest::default()).await?;
+    }
+    Ok(())
+}
+
+/// The last state of a vehicle that exists.
+pub(crate) async fn latest(tx: &mut Transaction<'_, Any>, vin: Vin) -> Result<Option<Latest>, StoreError> {
+    let row = sqlx::query(
+        "SELECT presence, presence_epoch, presence_since, source_ts, received_ts, signals FROM last_state \
+         WHERE vin = $1",
+    )
+    .bind(vin.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| {
+        Ok(Latest {
+            presence: word::read("last_state", row.try_get(0)?)?,
+            presence_epoch: Epoch(row.try_get::<i64, _>(1)?.cast_unsigned()),
+            presence_since: row.try_get(2)?,
+            source_ts: row.try_get(3)?,
+            received_ts: row.try_get(4)?,
+            signals: word::from_json("last_state", row.try_get(5)?)?,
+        })
+    })
+    .transpose()
+}
+
+pub(crate) async fn save_latest(tx: &mut Transaction<'_, Any>, vin: Vin, latest: &Latest) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO last_state (vin, presence, presence_epoch, presence_since, source_ts, received_ts, signals) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (vin) DO UPDATE SET presence = excluded.presence, \
+         presence_epoch = excluded.presence_epoch, presence_since = excluded.presence_since, \
+         source_ts = excluded.source_ts, received_ts = excluded.received_ts, signals = excluded.signals",
+    )
+    .bind(vin.as_str())
+    .bind(word::of(&latest.presence))
+    .bind(latest.presence_epoch.0.cast_signed())
+    .bind(latest.presence_since)
+    .bind(latest.source_ts)
+    .bind(latest.received_ts)
+    .bind(word::json(&latest.signals))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! The readers' doors: people, vehicles, rules, alerts.
+
+use crate::fleet::{NOW, batch, fiesta, golf, live, store, url};
+use bugbrother_store::{Condition, Rule, Store, StoreError, User};
+use bugbrother_wire::{
+    AlertId, SCHEMA_VERSION,
+    api::Role,
+    message::{Alert, AlertState, Presence, Severity},
+};
+use uuid::Uuid;
+
+fn alert(n: u128, opened: i64) -> Alert {
+    Alert {
+        v: SCHEMA_VERSION,
+        vin: golf(),
+        id: AlertId(Uuid::from_u128(n)),
+        rule: "fast".into(),
+        title: "Faster than 130 km/h".into(),
+        severity: Severity::Warning,
+        state: AlertState::Open,
+        opened,
+        updated: opened,
+        resolved: None,
+        count: 1,
+        value: Some(141.25),
+        acknowledged_by: None,
+    }
+}
+
+#[tokio::test]
+async fn a_user_is_added_once_and_found_by_name() {
+    let (store, _folder) = store().await;
+    assert!(!store.has_users().await.unwrap());
+    let ada = User { name: "ada".into(), password_hash: "$argon2id$secret".into(), role: Role::Administrator };
+    assert!(store.add_user(&ada, NOW).await.unwrap());
+    let thief = User { password_hash: "$argon2id$other".into(), role: Role::Client, ..ada.clone() };
+    assert!(!store.add_user(&thief, NOW).await.unwrap());
+    assert_eq!(store.user("ada").await.unwrap(), Some(ada.clone()));
+    assert_eq!(store.user("bob").await.unwrap(), None);
+    assert!(store.has_users().await.unwrap());
+    assert!(!format!("{ada:?}").contains("secret"), "a hash must not get into a log");
+}
+
+#[tokio::test]
+async fn a_vehicle_is_called_by_its_maker_until_somebody_names_it() {
+    let (store, _folder) = store().await;
+    store.commit(&[live(batch(golf(), 1, 1))]).await.unwrap();
+    let made = store.vehicle(golf()).await.unwrap().unwrap();
+    assert_eq!(made.name, "Volkswagen");
+    store.name_vehicle(golf(), "Pool car 7", Some("ZH 123456"), NOW).await.unwrap();
+    let named = store.vehicle(golf()).await.unwrap().unwrap();
+    assert_eq!((named.name.as_str(), named.plate.as_deref()), ("Pool car 7", Some("ZH 123456")));
+    assert_eq!(named.values, made.values);
+    store.name_vehicle(golf(), "Pool car 7", None, NOW).await.unwrap();
+    assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().plate, None);
+}
+
+#[tokio::test]
+async fn vehicles_come_in_pages_by_vin_and_one_that_is_only_named_is_among_them() {
+    let (store, _folder) = store().await;
+    store.name_vehicle(fiesta(), "Van", None, NOW).await.unwrap();
+    store.commit(&[live(batch(golf(), 1, 1))]).await.unwrap();
+    let first = store.vehicles(None, 1).await.unwrap();
+    assert_eq!((first.len(), first[0].vin, first[0].presence), (1, fiesta(), Presence::Offline));
+    assert_eq!((first[0].source_ts, first[0].values.len()), (0, 0));
+    let rest = store.vehicles(Some(fiesta()), 10).await.unwrap();
+    assert_eq!(rest.iter().map(|v| v.vin).collect::<Vec<_>>(), [golf()]);
+    assert_eq!(store.vehicle("1M8GDM9AXKP042788".parse().unwrap()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn alerts_are_listed_newest_first_and_active_until_they_are_resolved() {
+    let (store, _folder) = store().await;
+    store.name_vehicle(golf(), "Golf", None, NOW).await.unwrap();
+    let (early, late) = (alert(1, NOW), alert(2, NOW + 10));
+    store.save_alert(&early).await.unwrap();
+    store.save_alert(&late).await.unwrap();
+    assert_eq!(store.active_alerts(10).await.unwrap(), [early.clone(), late.clone()]);
+    assert_eq!(store.alerts(None, 10).await.unwrap(), [late.clone(), early.clone()]);
+    assert_eq!(store.alerts(Some(NOW + 10), 10).await.unwrap(), [early.clone()]);
+
+    let acknowledged = Alert { state: AlertState::Acknowledged, acknowledged_by: Some("ada".into()), ..early.clone() };
+    store.save_alert(&acknowledged).await.unwrap();
+    let resolved = Alert { state: AlertState::Resolved, resolved: Some(NOW + 5), count: 3, ..early };
+    store.save_alert(&resolved).await.unwrap();
+    assert_eq!(store.active_alerts(10).await.unwrap(), [late.clone()]);
+    let stored = &store.alerts(Some(NOW + 1), 1).await.unwrap()[0];
+    assert_eq!(stored, &Alert { acknowledged_by: Some("ada".into()), ..resolved });
+}
+
+#[tokio::test]
+async fn a_new_database_has_two_rules_and_what_people_change_in_them_stays() {
+    let (store, folder) = store().await;
+    let rules = store.rules().await.unwrap();
+    assert_eq!(rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["fast", "silent"]);
+    assert!(matches!(rules[1].condition, Condition::Silent { after_ms: 300_000 }));
+    let slower = Rule { enabled: false, title: "Faster than 50 km/h".into(), ..rules[0].clone() };
+    store.save_rule(&slower).await.unwrap();
+    let again = Store::open(&url(&folder)).await.unwrap();
+    assert_eq!(again.rules().await.unwrap()[0], slower);
+}
+
+#[tokio::test]
+async fn the_identity_stays_and_differs_between_databases() {
+    let (store, folder) = store().await;
+    store.ping().await.unwrap();
+    let again = Store::open(&url(&folder)).await.unwrap();
+    assert_eq!(again.identity(), store.identity());
+    let (other, _folder) = crate::fleet::store().await;
+    assert_ne!(other.identity(), store.identity());
+}
+
+#[tokio::test]
+async fn an_address_of_an_unknown_kind_is_refused_in_words() {
+    let error = Store::open("mysql://fleet").await.unwrap_err();
+    assert!(matches!(error, StoreError::Url));
+    assert_eq!(error.to_string(), "the store's url must start with `sqlite://`");
+    assert!(Store::open("sqlite:///no/such/folder/fleet.db").await.is_err());
+}

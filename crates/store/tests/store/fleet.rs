@@ -1,0 +1,58 @@
+//! Stores on temporary files, and what vehicles would send.
+
+use bugbrother_store::{Arrival, Content, Store};
+use bugbrother_wire::{
+    Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
+    message::{Clock, Row, Telemetry},
+};
+use tempfile::TempDir;
+
+pub const NOW: UnixMs = 1_790_000_000_000;
+
+pub fn golf() -> Vin {
+    "WVWZZZ1JZ3W386752".parse().unwrap()
+}
+
+pub fn fiesta() -> Vin {
+    "WF0DXXGAKDHA12345".parse().unwrap()
+}
+
+pub fn url(folder: &TempDir) -> String {
+    format!("sqlite://{}/fleet.db", folder.path().display())
+}
+
+pub async fn store() -> (Store, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Store::open(&url(&folder)).await.unwrap(), folder)
+}
+
+/// One fix and one speed per second, ten to a batch; batch `seq` begins ten seconds after the one before.
+pub fn batch(vin: Vin, epoch: u64, seq: u64) -> Telemetry {
+    let rows = (0..10)
+        .map(|n| {
+            let t = (seq * 10 + n) as f64;
+            Row { dt_ms: n as u32 * 1000, values: vec![Some(47.0 + t / 1e4), Some(8.0 + t / 1e4), Some(t)] }
+        })
+        .collect();
+    Telemetry {
+        v: SCHEMA_VERSION,
+        vin,
+        epoch: Epoch(epoch),
+        seq: Seq(seq),
+        t0: NOW + seq as i64 * 10_000,
+        clock: Clock::Gnss,
+        keys: vec!["lat".into(), "lon".into(), "spd".into()],
+        rows,
+        gap: None,
+    }
+}
+
+pub fn live(batch: Telemetry) -> Arrival {
+    let body = encode(&batch).into();
+    Arrival { received_ts: batch.t0 + 15_000, content: Content::Message { message: Message::Telemetry(batch), body } }
+}
+
+pub fn late(batch: Telemetry) -> Arrival {
+    let body = encode(&batch).into();
+    Arrival { received_ts: NOW + 9_000_000, content: Content::Message { message: Message::Backfill(batch), body } }
+}

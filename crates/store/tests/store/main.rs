@@ -1,0 +1,6 @@
+//! The store on temporary files.
+
+mod commit;
+mod face;
+mod fleet;
+mod killed;
