@@ -1,1 +1,103 @@
-//! dashboard/server
+//! The dashboard's server: HTTP API for people, live feed over WebSocket, and the embedded web app.
+//!
+//! # Layout
+//! - [`run`]: the service; [`Config`] and [`Limits`]: what it is told
+//! - [`SigningKey`], [`ensure_administrator`]: what has to be there before
+//! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
+//! - `feed`: the fleet shared, its deltas at a steady tick; `subscription`: what arrives from the broker
+//! - `token`, `password`, `attempts`, `viewers`: who may come in, and how often
+//! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
+//!
+//! # Invariants
+//! - A signal's latest value moves only forward in the vehicle's time, whatever arrives late.
+//! - A frame is encoded once for all viewers, and no viewer has a queue: who falls behind gets a fresh snapshot.
+//! - Every refusal is an [`bugbrother_wire::api::ApiError`] and is counted; none tells whether a user exists.
+//! - Nobody sees the fleet without a token that runs, from an origin that is ours; an open socket ends with its session.
+//! - No password, token or payload is ever logged.
+
+mod administrator;
+mod assets;
+mod attempts;
+mod clock;
+mod config;
+mod feed;
+mod fleet;
+mod http;
+mod key;
+mod password;
+mod subscription;
+mod token;
+mod viewers;
+
+use std::sync::Arc;
+
+use bugbrother_store::StoreError;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::info;
+
+pub use administrator::{ADMINISTRATOR, InitialPassword, ensure_administrator};
+pub use config::{Config, Limits};
+pub use key::{KeyError, SigningKey};
+
+use crate::{
+    attempts::Attempts, feed::Feed, fleet::Fleet, http::Shared, password::Passwords, subscription::Subscription,
+    token::Tokens,
+};
+
+/// Why the dashboard does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The fleet cannot be read.
+    #[error("the dashboard cannot read the fleet")]
+    Store(#[from] StoreError),
+    /// An origin of another form.
+    #[error("origin `{0}` is not of the form `https://host` or `http://host:port`, in lower case")]
+    Origin(String),
+    /// Sessions that end before they begin.
+    #[error("sessions must last a second or more")]
+    SessionTtl,
+    /// One of its parts panicked.
+    #[error("a part of the dashboard failed")]
+    Part(#[from] tokio::task::JoinError),
+}
+
+/// Serves the dashboard on `listener` until `shutdown`; then viewers are told, requests that run are answered, and
+/// nothing is left running.
+pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
+    config.check()?;
+    let feed = Arc::new(Feed::new(Fleet::new(config.limits.vehicles)));
+    let subscription = Subscription::new(Arc::clone(&feed), config.store.clone());
+    subscription.refresh().await?;
+
+    // Of its own: when one part fails, the others end too.
+    let stop = shutdown.child_token();
+    let (_, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
+    let sockets = TaskTracker::new();
+    let shared = Arc::new(Shared {
+        tokens: Tokens::new(&config.key, config.session_ttl),
+        passwords: Passwords::new().await,
+        attempts: Attempts::new(),
+        viewers: Arc::default(),
+        feed: Arc::clone(&feed),
+        sockets: sockets.clone(),
+        stop: stop.clone(),
+        config,
+    });
+
+    let mut parts = JoinSet::new();
+    parts.spawn(async move { subscription.run(events).await });
+    let token = stop.clone();
+    parts.spawn(async move { feed.run(token).await });
+    parts.spawn(http::serve(listener, shared));
+
+    let mut outcome = Ok(());
+    while let Some(ended) = parts.join_next().await {
+        stop.cancel();
+        outcome = outcome.and(ended.map_err(Error::from));
+    }
+    sockets.close();
+    sockets.wait().await;
+    info!("dashboard stopped");
+    outcome
+}

@@ -1,0 +1,98 @@
+//! What the dashboard is told at its start.
+
+use std::time::Duration;
+
+use bugbrother_client::Options;
+use bugbrother_store::Store;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::{Error, key::SigningKey};
+
+/// What the dashboard is told at its start.
+pub struct Config {
+    /// The fleet database.
+    pub store: Store,
+    /// The broker and the account there. Client id and subscriptions are filled in by [`crate::run`].
+    pub mqtt: Options,
+    /// The key that signs sessions.
+    pub key: SigningKey,
+    /// What `/metrics` tells; without it there is no such page. Whoever made it keeps up its upkeep.
+    pub metrics: Option<PrometheusHandle>,
+    /// Bearer token with which `/metrics` may be read from elsewhere than this machine.
+    pub metrics_token: Option<String>,
+    /// How long one stays signed in.
+    pub session_ttl: Duration,
+    /// Origins that browsers may come from, such as `https://fleet.example.org`, beside the one that the request's
+    /// `Host` names. Needed behind a proxy that changes `Host`.
+    pub origins: Vec<String>,
+    /// Whether browsers reach the dashboard through TLS: cookies are kept from plain HTTP, and so is the site.
+    pub secure_cookies: bool,
+    /// Whether a proxy stands in front that appends the client's address to `X-Forwarded-For`.
+    pub behind_proxy: bool,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Bounds of what the dashboard takes on.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// HTTP connections at a time; more wait.
+    pub connections: usize,
+    /// Viewers of the live feed at a time.
+    pub viewers: usize,
+    /// Viewers of the live feed with the same user name.
+    pub viewers_per_user: usize,
+    /// Vehicles on the live feed.
+    pub vehicles: usize,
+    /// Longest that a request may take, its body included.
+    pub request_time: Duration,
+    /// Longest that a viewer may take to read one frame.
+    pub write_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 4096,
+            viewers: 1000,
+            viewers_per_user: 50,
+            vehicles: 20_000,
+            request_time: Duration::from_secs(15),
+            write_time: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Config {
+    /// A configuration for browsers on this machine: plain HTTP, sessions of 12 hours.
+    pub fn new(store: Store, mqtt: Options, key: SigningKey) -> Self {
+        Config {
+            store,
+            mqtt,
+            key,
+            metrics: None,
+            metrics_token: None,
+            session_ttl: Duration::from_secs(12 * 60 * 60),
+            origins: Vec::new(),
+            secure_cookies: false,
+            behind_proxy: false,
+            limits: Limits::default(),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.session_ttl < Duration::from_secs(1) {
+            return Err(Error::SessionTtl);
+        }
+        for origin in &self.origins {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            let fits = host.is_some_and(|host| {
+                !host.is_empty() && !host.contains(['/', ' ', '*', '@']) && host == host.to_ascii_lowercase()
+            });
+            if !fits {
+                return Err(Error::Origin(origin.clone()));
+            }
+        }
+        Ok(())
+    }
+}

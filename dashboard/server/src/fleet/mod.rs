@@ -1,0 +1,182 @@
+//! The fleet as it stands, and what of it viewers have not been told yet. Pure: time is an argument.
+
+mod vehicle;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bugbrother_store::VehicleState;
+use bugbrother_wire::{
+    AlertId, Message, Topic, UnixMs, Vin,
+    live::{Delta, Snapshot},
+    message::{Alert, AlertState},
+    topic::Kind,
+};
+
+use vehicle::{News, Vehicle};
+
+/// Most alerts that are kept as active.
+pub(crate) const MAX_ALERTS: usize = 10_000;
+
+/// Every vehicle and every alert that is not resolved.
+pub(crate) struct Fleet {
+    vehicles: Vec<Vehicle>,
+    by_vin: HashMap<Vin, usize>,
+    alerts: BTreeMap<AlertId, Alert>,
+    max_vehicles: usize,
+    untold_vehicles: BTreeSet<usize>,
+    untold_alerts: BTreeMap<AlertId, Alert>,
+}
+
+/// What a message did to the fleet.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// It was taken in, or had nothing new to tell.
+    Known,
+    /// It was taken in, and is the first word of its vehicle.
+    NewVehicle,
+    /// It was dropped: the fleet holds as much as it may.
+    Full,
+}
+
+impl Fleet {
+    pub fn new(max_vehicles: usize) -> Self {
+        Fleet {
+            vehicles: Vec::new(),
+            by_vin: HashMap::new(),
+            alerts: BTreeMap::new(),
+            max_vehicles,
+            untold_vehicles: BTreeSet::new(),
+            untold_alerts: BTreeMap::new(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.vehicles.len()
+    }
+
+    /// Takes in what a vehicle or the notifier said.
+    pub fn apply(&mut self, topic: &Topic, message: Message, now: UnixMs) -> Applied {
+        match message {
+            Message::Telemetry(batch) | Message::Backfill(batch) => {
+                self.tell(topic.vin, |vehicle| vehicle.take_batch(&batch, now))
+            }
+            Message::Status(status) => self.tell(topic.vin, |vehicle| vehicle.take_status(&status)),
+            Message::Birth(_) => self.tell(topic.vin, |_| News::None),
+            Message::Alert(alert) => self.take_alert(alert),
+            Message::AlertCleared => {
+                if let Kind::Alert(id) = topic.kind {
+                    self.resolve(id, now);
+                }
+                Applied::Known
+            }
+            _ => Applied::Known,
+        }
+    }
+
+    /// Takes in a vehicle as the database has it. What is known better already stays.
+    pub fn restore(&mut self, state: VehicleState, now: UnixMs) -> Applied {
+        self.tell(state.vin, |vehicle| vehicle.restore(state, now))
+    }
+
+    /// Gives a vehicle its name; one that is not known yet becomes known by it.
+    pub fn rename(&mut self, vin: Vin, name: &str, plate: Option<&str>) -> Applied {
+        self.tell(vin, |vehicle| vehicle.rename(name, plate))
+    }
+
+    /// Makes the active alerts those of the database. With `complete` the others are resolved: their end was said
+    /// while nobody listened here.
+    pub fn reconcile_alerts(&mut self, active: Vec<Alert>, complete: bool, now: UnixMs) {
+        if complete {
+            let kept: BTreeSet<_> = active.iter().map(|alert| alert.id).collect();
+            let gone: Vec<_> = self.alerts.keys().filter(|id| !kept.contains(id)).copied().collect();
+            gone.into_iter().for_each(|id| self.resolve(id, now));
+        }
+        for alert in active {
+            self.take_alert(alert);
+        }
+    }
+
+    /// Everything.
+    pub fn snapshot(&self, now: UnixMs) -> Snapshot {
+        Snapshot {
+            now,
+            vehicles: self.vehicles.iter().enumerate().map(|(n, vehicle)| vehicle.whole(number(n))).collect(),
+            alerts: self.alerts.values().cloned().collect(),
+        }
+    }
+
+    /// What has changed since the last call.
+    pub fn delta(&mut self, now: UnixMs) -> Delta {
+        let mut delta = Delta {
+            now,
+            named: Vec::new(),
+            changed: Vec::new(),
+            alerts: std::mem::take(&mut self.untold_alerts).into_values().collect(),
+        };
+        for n in std::mem::take(&mut self.untold_vehicles) {
+            match self.vehicles[n].take_news(number(n)) {
+                vehicle::Told::Whole(vehicle) => delta.named.push(vehicle),
+                vehicle::Told::Change(change) => delta.changed.push(change),
+            }
+        }
+        delta
+    }
+
+    fn tell(&mut self, vin: Vin, take: impl FnOnce(&mut Vehicle) -> News) -> Applied {
+        let (n, applied) = match self.by_vin.get(&vin) {
+            Some(n) => (*n, Applied::Known),
+            None if self.vehicles.len() >= self.max_vehicles => return Applied::Full,
+            None => {
+                let n = self.vehicles.len();
+                self.vehicles.push(Vehicle::new(vin));
+                self.by_vin.insert(vin, n);
+                (n, Applied::NewVehicle)
+            }
+        };
+        let news = take(&mut self.vehicles[n]);
+        if news != News::None || applied == Applied::NewVehicle {
+            self.untold_vehicles.insert(n);
+        }
+        applied
+    }
+
+    fn take_alert(&mut self, alert: Alert) -> Applied {
+        let known = self.alerts.get(&alert.id);
+        if known.is_some_and(|known| known.updated > alert.updated || *known == alert) {
+            return Applied::Known;
+        }
+        if alert.state == AlertState::Resolved {
+            if self.alerts.remove(&alert.id).is_some() {
+                self.untold_alerts.insert(alert.id, alert);
+            }
+            return Applied::Known;
+        }
+        if known.is_none() && self.alerts.len() >= MAX_ALERTS {
+            return Applied::Full;
+        }
+        self.untold_alerts.insert(alert.id, alert.clone());
+        self.alerts.insert(alert.id, alert);
+        Applied::Known
+    }
+
+    fn resolve(&mut self, id: AlertId, now: UnixMs) {
+        if let Some(mut alert) = self.alerts.remove(&id) {
+            alert.state = AlertState::Resolved;
+            alert.resolved = Some(now);
+            alert.updated = now.max(alert.updated);
+            self.untold_alerts.insert(id, alert);
+        }
+    }
+}
+
+/// Whether a delta says nothing.
+pub(crate) fn is_empty(delta: &Delta) -> bool {
+    delta.named.is_empty() && delta.changed.is_empty() && delta.alerts.is_empty()
+}
+
+fn number(n: usize) -> u32 {
+    u32::try_from(n).expect("a fleet has fewer vehicles than `max_vehicles`, which fits")
+}

@@ -1,0 +1,103 @@
+//! Answers that are not a success.
+
+use std::{error::Error as _, time::Duration};
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bugbrother_store::StoreError;
+use bugbrother_wire::api::ApiError;
+use tracing::error;
+
+use crate::{password::Busy, token::TokenError};
+
+/// An answer that is not a success; its body is an [`ApiError`].
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    error: &'static str,
+    message: String,
+    retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub fn new(status: StatusCode, error: &'static str, message: impl Into<String>) -> Self {
+        Failure { status, error, message: message.into(), retry_after: None }
+    }
+
+    pub fn not_found(message: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    pub fn method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not know that method")
+    }
+
+    pub fn timeout() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the request took too long")
+    }
+
+    pub fn not_signed_in() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "not_signed_in", "sign in first")
+    }
+
+    pub fn forbidden(error: &'static str, message: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, error, message)
+    }
+
+    pub fn too_many(error: &'static str, message: &str, wait: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, error, message).after(wait)
+    }
+
+    fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let body = ApiError { error: self.error.to_owned(), message: self.message };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if let Some(wait) = self.retry_after {
+            // Whole seconds, never less than the wait.
+            let seconds = wait.as_millis().div_ceil(1000).max(1).to_string();
+            let value = HeaderValue::from_str(&seconds).expect("digits are a header value");
+            headers.insert(header::RETRY_AFTER, value);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(refused: TokenError) -> Self {
+        let error = match refused {
+            TokenError::Expired => "token_expired",
+            TokenError::Invalid | TokenError::Revoked => "token_invalid",
+        };
+        Failure::new(StatusCode::UNAUTHORIZED, error, refused.to_string())
+    }
+}
+
+impl From<Busy> for Failure {
+    fn from(busy: Busy) -> Self {
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", busy.to_string()).after(Duration::from_secs(5))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        error!(%error, cause = error.source(), "a request failed");
+        Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the fleet database did not answer; the server's log says why",
+        )
+    }
+}

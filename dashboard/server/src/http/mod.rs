@@ -1,0 +1,104 @@
+//! The HTTP side: routes, and what all requests have in common.
+
+mod address;
+mod alerts;
+mod body;
+mod failure;
+mod health;
+mod live;
+mod metrics_page;
+mod origin;
+mod serve;
+mod session;
+mod signed;
+mod vehicles;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub(crate) use serve::serve;
+
+use crate::{Config, assets, attempts::Attempts, feed::Feed, password::Passwords, token::Tokens, viewers::Viewers};
+use failure::Failure;
+
+/// Largest body of a request.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What handlers share.
+pub(crate) struct Shared {
+    pub config: Config,
+    pub feed: Arc<Feed>,
+    pub tokens: Tokens,
+    pub passwords: Passwords,
+    pub attempts: Attempts,
+    pub viewers: Arc<Viewers>,
+    /// Open sockets of the live feed; [`crate::run`] waits for them.
+    pub sockets: TaskTracker,
+    pub stop: CancellationToken,
+}
+
+type App = Arc<Shared>;
+
+fn router(app: App) -> Router {
+    let api = Router::new()
+        .route("/frontend/session", get(session::show).post(session::sign_in).delete(session::sign_out))
+        .route("/frontend/vehicles", get(vehicles::list))
+        .route("/frontend/vehicles/{vin}", get(vehicles::show).put(vehicles::name))
+        .route("/frontend/alerts", get(alerts::list))
+        .fallback(|| async { Failure::not_found("there is nothing at this address") })
+        .method_not_allowed_fallback(|| async { Failure::method() })
+        .layer(from_fn_with_state(app.clone(), origin::guard));
+    Router::new()
+        .nest("/api", api)
+        .route("/live", get(live::open))
+        .route("/healthz", get(health::show))
+        .route("/metrics", get(metrics_page::show))
+        .merge(assets::router())
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), surround))
+        .with_state(app)
+}
+
+/// A deadline before, headers and a count after.
+async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
+    let answered = tokio::time::timeout(app.config.limits.request_time, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| Failure::timeout().into_response());
+    metrics::counter!(
+        "bugbrother_dashboard_requests_total",
+        "status" => response.status().as_u16().to_string()
+    )
+    .increment(1);
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        // The app's pages have their own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if app.config.secure_cookies {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    if is_api {
+        let no_store = HeaderValue::from_static("no-store");
+        headers.insert(header::CACHE_CONTROL, no_store);
+    }
+    response
+}
+
+/// What the API says is data, and nobody's page.
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];

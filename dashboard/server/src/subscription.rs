@@ -1,0 +1,157 @@
+//! What arrives from the broker, into the fleet.
+
+use std::{error::Error as _, num::NonZeroU32, sync::Arc};
+
+use bugbrother_client::{Delivery, Event, Events, Options, Qos};
+use bugbrother_store::{Store, StoreError};
+use bugbrother_wire::{
+    DecodeError, Message, Topic, Vin, decode,
+    topic::{ALL_ALERTS, ALL_UP, TopicError},
+};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tracing::{error, warn};
+
+use crate::{
+    clock,
+    feed::Feed,
+    fleet::{Applied, MAX_ALERTS},
+};
+
+/// Vehicles that are read from the database at a time.
+const PAGE: u32 = 500;
+/// Bad messages that are logged in a minute; all are counted.
+const LOGGED_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+
+/// The account's options with a client id and the filters of a dashboard.
+pub(crate) fn options(account: Options) -> Options {
+    Options {
+        // Random: two dashboards must not take over each other's connection.
+        client_id: format!("dashboard-{:08x}", rand::random::<u32>()),
+        will: None,
+        subscriptions: [ALL_UP, ALL_ALERTS].map(|filter| (filter.to_owned(), Qos::AtLeastOnce)).into(),
+        ..account
+    }
+}
+
+/// Feeds the fleet from the broker and the database.
+pub(crate) struct Subscription {
+    feed: Arc<Feed>,
+    store: Store,
+    logged: DefaultDirectRateLimiter,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    #[error(transparent)]
+    Payload(#[from] DecodeError),
+}
+
+impl Subscription {
+    pub fn new(feed: Arc<Feed>, store: Store) -> Self {
+        Subscription { feed, store, logged: RateLimiter::direct(Quota::per_minute(LOGGED_PER_MINUTE)) }
+    }
+
+    /// Takes in the database's vehicles and active alerts.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.store.vehicles(after, PAGE).await?;
+            let now = clock::now();
+            let full = page.len() == PAGE as usize;
+            after = page.last().map(|vehicle| vehicle.vin);
+            self.feed.change(|fleet| {
+                for vehicle in page {
+                    count(&fleet.restore(vehicle, now));
+                }
+            });
+            if !full {
+                break;
+            }
+        }
+        let limit = u32::try_from(MAX_ALERTS).expect("the limit of alerts is small");
+        let active = self.store.active_alerts(limit).await?;
+        let complete = active.len() < MAX_ALERTS;
+        self.feed.change(|fleet| fleet.reconcile_alerts(active, complete, clock::now()));
+        Ok(())
+    }
+
+    /// Follows the session until its end.
+    pub async fn run(&self, mut events: Events) {
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Up => {
+                    self.feed.set_mqtt_up(true);
+                    // What happened in between was said while nobody listened here.
+                    if let Err(error) = self.refresh().await {
+                        failed(&error);
+                    }
+                }
+                // The session has logged the reason.
+                Event::Down { .. } => self.feed.set_mqtt_up(false),
+                Event::Message(delivery) => {
+                    if let Some(vin) = self.take(&delivery) {
+                        self.introduce(vin).await;
+                    }
+                    delivery.ack();
+                }
+            }
+        }
+        self.feed.set_mqtt_up(false);
+    }
+
+    /// The vehicle whose first word it was.
+    fn take(&self, delivery: &Delivery) -> Option<Vin> {
+        let (topic, message) = match read(delivery) {
+            Ok(read) => read,
+            Err(refusal) => {
+                self.refuse(delivery, &refusal);
+                return None;
+            }
+        };
+        metrics::counter!("bugbrother_dashboard_messages_total").increment(1);
+        let applied = self.feed.change(|fleet| fleet.apply(&topic, message, clock::now()));
+        count(&applied);
+        (applied == Applied::NewVehicle).then_some(topic.vin)
+    }
+
+    /// Gives a vehicle that has just appeared the name that the database has for it.
+    async fn introduce(&self, vin: Vin) {
+        match self.store.vehicle(vin).await {
+            Ok(Some(state)) => {
+                self.feed.change(|fleet| fleet.restore(state, clock::now()));
+            }
+            Ok(None) => {}
+            Err(error) => failed(&error),
+        }
+    }
+
+    fn refuse(&self, delivery: &Delivery, refusal: &Refusal) {
+        let reason = match refusal {
+            Refusal::Topic(_) => "topic",
+            Refusal::Payload(error) => error.reason(),
+        };
+        metrics::counter!("bugbrother_dashboard_messages_refused_total", "reason" => reason).increment(1);
+        if self.logged.check().is_ok() {
+            let topic: String = delivery.topic.chars().take(128).collect();
+            warn!(?topic, bytes = delivery.payload.len(), %refusal, "refused a message");
+        }
+    }
+}
+
+fn read(delivery: &Delivery) -> Result<(Topic, Message), Refusal> {
+    let topic = delivery.topic.parse()?;
+    let message = decode(&topic, &delivery.payload)?;
+    Ok((topic, message))
+}
+
+fn count(applied: &Applied) {
+    if *applied == Applied::Full {
+        metrics::counter!("bugbrother_dashboard_messages_over_limit_total").increment(1);
+    }
+}
+
+fn failed(error: &StoreError) {
+    error!(%error, cause = error.source(), "the live feed cannot read the fleet database");
+}
