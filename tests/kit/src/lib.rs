@@ -2,6 +2,8 @@
 //!
 //! # Layout
 //! - [`mosquitto`]: Debian's Mosquitto, the broker that we did not write
+//! - [`process`]: a program of ours: started, killed, its log kept
+//! - [`system`]: the server's services on free ports with a data folder of their own
 //! - [`wait`]: a condition that must come true
 //! - [`port`]: free ports
 //!
@@ -11,4 +13,6 @@
 
 pub mod mosquitto;
 pub mod port;
+pub mod process;
+pub mod system;
 pub mod wait;

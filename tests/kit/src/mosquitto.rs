@@ -54,15 +54,8 @@ impl Mosquitto {
 
     /// Stops it in its tracks: connections stay open and nothing is read or answered.
     pub fn pause(&self) -> Result<()> {
-        let status = Command::new("kill")
-            .arg("-STOP")
-            .arg(self.child.id().to_string())
-            .status()?;
-        if status.success() {
-            Ok(())
-        } else {
-            bail!("kill -STOP: {status}")
-        }
+        let status = Command::new("kill").arg("-STOP").arg(self.child.id().to_string()).status()?;
+        if status.success() { Ok(()) } else { bail!("kill -STOP: {status}") }
     }
 
     fn wait_until_it_listens(&mut self) -> Result<()> {
@@ -90,9 +83,8 @@ impl Drop for Mosquitto {
 
 fn spawn(config: &Path) -> Result<Child> {
     // Debian keeps it where a user's PATH does not look.
-    let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
-        .into_iter()
-        .find(|path| Path::new(path).exists());
+    let program =
+        ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"].into_iter().find(|path| Path::new(path).exists());
     Command::new(program.unwrap_or("mosquitto"))
         .arg("-c")
         .arg(config)

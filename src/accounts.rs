@@ -1,0 +1,159 @@
+//! MQTT accounts of services and vehicles, in Mosquitto's files: a Mosquitto that is pointed at `data/access` knows them.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, bail};
+use bugbrother_mosquitto_compat::PasswordFile;
+use bugbrother_wire::Vin;
+use rand::{Rng, distr::Alphanumeric};
+
+use crate::data::DataDir;
+
+/// The services that sign in to the broker.
+pub const SERVICES: [&str; 3] = ["ingest", "notifier", "dashboard"];
+
+/// Who may say and hear what. A file that is there already is its operator's and is left alone.
+const ACL: &str = "\
+# Mosquitto's acl_file. What is not granted here is refused.
+user ingest
+topic read fleet/v1/+/up/#
+topic write fleet/v1/+/down/ack
+
+user notifier
+topic read fleet/v1/+/up/#
+topic readwrite fleet/v1/+/alert/+
+
+user dashboard
+topic read fleet/v1/+/up/#
+topic read fleet/v1/+/alert/+
+
+# A vehicle's user name is its VIN: it speaks for itself and hears what is meant for it.
+pattern write fleet/v1/%u/up/#
+pattern read fleet/v1/%u/down/#
+";
+
+/// Makes the access files and the services' accounts where they are missing.
+pub fn ensure(data: &DataDir) -> Result<()> {
+    let _lock = data.lock()?;
+    let acl = data.acl_file();
+    if !acl.exists() {
+        fs::write(&acl, ACL).with_context(|| format!("cannot write `{}`", acl.display()))?;
+    }
+    let mut passwords = load(&data.password_file())?;
+    let mut changed = !data.password_file().exists();
+    for service in SERVICES {
+        // Both halves must be there: a secret without its hash is of no use, nor the other way round.
+        match data.secret(service)? {
+            Some(_) if passwords.entry(service).is_some() => continue,
+            Some(secret) => passwords.set(service, &secret)?,
+            None => {
+                let secret = random_password();
+                data.keep_secret(service, &secret)?;
+                passwords.set(service, &secret)?;
+            }
+        }
+        changed = true;
+    }
+    if changed { Ok(passwords.save(&data.password_file())?) } else { Ok(()) }
+}
+
+/// Makes an account for a vehicle, or a new password for one.
+pub fn add_vehicle(data: &DataDir, vin: Vin) -> Result<String> {
+    Ok(add_vehicles(data, &[vin])?.swap_remove(0))
+}
+
+/// The same for several, writing the file once; their passwords in the same order.
+pub fn add_vehicles(data: &DataDir, vins: &[Vin]) -> Result<Vec<String>> {
+    ensure(data)?;
+    let _lock = data.lock()?;
+    let mut passwords = load(&data.password_file())?;
+    let mut new = Vec::with_capacity(vins.len());
+    for vin in vins {
+        let password = random_password();
+        passwords.set(vin.as_str(), &password)?;
+        new.push(password);
+    }
+    passwords.save(&data.password_file())?;
+    Ok(new)
+}
+
+/// Removes a vehicle's account. A running broker closes its connection.
+pub fn remove_vehicle(data: &DataDir, vin: Vin) -> Result<()> {
+    let _lock = data.lock()?;
+    let mut passwords = load(&data.password_file())?;
+    if !passwords.remove(vin.as_str()) {
+        bail!("no vehicle `{vin}` in `{}`", data.password_file().display());
+    }
+    Ok(passwords.save(&data.password_file())?)
+}
+
+fn load(path: &Path) -> Result<PasswordFile> {
+    if path.exists() { Ok(PasswordFile::load(path)?) } else { Ok(PasswordFile::default()) }
+}
+
+/// 24 letters and digits: 142 bits.
+fn random_password() -> String {
+    rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bugbrother_mosquitto_compat::AclFile;
+
+    use super::*;
+
+    fn data() -> (tempfile::TempDir, DataDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        (dir, data)
+    }
+
+    #[test]
+    fn a_second_start_keeps_every_account_and_password() {
+        let (_dir, data) = data();
+        ensure(&data).unwrap();
+        let first = (fs::read(data.password_file()).unwrap(), data.secret("ingest").unwrap());
+        ensure(&data).unwrap();
+        assert_eq!((fs::read(data.password_file()).unwrap(), data.secret("ingest").unwrap()), first);
+        let passwords = PasswordFile::load(&data.password_file()).unwrap();
+        assert!(passwords.verify("ingest", &first.1.unwrap()));
+    }
+
+    #[test]
+    fn an_account_that_lost_its_hash_gets_it_again() {
+        let (_dir, data) = data();
+        ensure(&data).unwrap();
+        fs::remove_file(data.password_file()).unwrap();
+        ensure(&data).unwrap();
+        let passwords = PasswordFile::load(&data.password_file()).unwrap();
+        assert!(passwords.verify("dashboard", &data.secret("dashboard").unwrap().unwrap()));
+    }
+
+    #[test]
+    fn a_vehicle_is_added_given_a_new_password_and_removed() {
+        let (_dir, data) = data();
+        let vin: Vin = "WVWZZZ1JZ3W386752".parse().unwrap();
+        let old = add_vehicle(&data, vin).unwrap();
+        let new = add_vehicle(&data, vin).unwrap();
+        let passwords = PasswordFile::load(&data.password_file()).unwrap();
+        assert!(passwords.verify(vin.as_str(), &new) && !passwords.verify(vin.as_str(), &old));
+        remove_vehicle(&data, vin).unwrap();
+        assert!(remove_vehicle(&data, vin).is_err());
+    }
+
+    #[test]
+    fn the_access_file_binds_each_to_what_is_theirs() {
+        let acl = AclFile::parse(ACL, Path::new("acl")).unwrap();
+        let vin = "WVWZZZ1JZ3W386752";
+        let own = |rest: &str| format!("fleet/v1/{vin}/{rest}");
+        assert!(acl.may_write(vin, "any", &own("up/telemetry")));
+        assert!(acl.may_subscribe(vin, "any", &own("down/#")));
+        assert!(!acl.may_write(vin, "any", "fleet/v1/1M8GDM9AXKP042788/up/telemetry"));
+        assert!(!acl.may_write(vin, "any", &own("down/command")));
+        assert!(!acl.may_subscribe(vin, "any", "fleet/v1/+/up/#"));
+        assert!(acl.may_subscribe("ingest", "any", "fleet/v1/+/up/#"));
+        assert!(acl.may_write("ingest", "any", &own("down/ack")));
+        assert!(!acl.may_write("ingest", "any", &own("up/telemetry")));
+        assert!(!acl.may_write("dashboard", "any", &own("down/ack")));
+    }
+}

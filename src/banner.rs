@@ -1,0 +1,37 @@
+//! What a person is told, on standard output. The log goes to standard error.
+#![expect(clippy::print_stdout, reason = "this is what standard output is for")]
+
+use std::{net::SocketAddr, path::Path};
+
+use bugbrother_wire::Vin;
+
+/// The system has started.
+pub fn started(http: Option<SocketAddr>, mqtt: SocketAddr, data: &Path, administrator: Option<&str>) {
+    println!();
+    if let Some(http) = http {
+        println!("  Dashboard  http://{http}");
+        println!("  User       admin");
+        match administrator {
+            Some(password) => println!("  Password   {password}   (shown this once)"),
+            None => {
+                println!("  Password   as shown at the first start; `bugbrother user password admin` makes a new one")
+            }
+        }
+    }
+    println!("  MQTT       {mqtt}");
+    println!("  Data       {}", data.display());
+    println!("  Ctrl-C ends it.");
+    println!();
+}
+
+/// A vehicle has an account.
+pub fn vehicle(vin: Vin, password: &str) {
+    println!("vehicle   {vin}");
+    println!("password  {password}   (shown this once; give it to the vehicle's agent)");
+}
+
+/// Somebody has a new password.
+pub fn password(name: &str, password: &str) {
+    println!("user      {name}");
+    println!("password  {password}   (shown this once)");
+}

@@ -1,0 +1,125 @@
+//! The data folder: what lies where, and who may read it.
+//!
+//! ```text
+//! data/fleet.db               the fleet's database (SQLite)
+//! data/access/passwords, acl  Mosquitto's password_file and acl_file
+//! data/secrets/               passwords of the services, key of the sessions; 0600
+//! data/demo/{vin}/outbox.db   outboxes of the demo's agents
+//! ```
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use bugbrother_store::Store;
+use bugbrother_wire::Vin;
+
+/// An existing data folder.
+#[derive(Clone)]
+pub struct DataDir(PathBuf);
+
+impl DataDir {
+    /// Makes the folder where it is missing, for its owner alone.
+    pub fn open(path: &Path) -> Result<Self> {
+        for folder in [path.to_owned(), path.join("access"), path.join("secrets")] {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        }
+        let path = fs::canonicalize(path).with_context(|| format!("cannot find `{}`", path.display()))?;
+        Ok(DataDir(path))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Mosquitto's password_file.
+    pub fn password_file(&self) -> PathBuf {
+        self.0.join("access/passwords")
+    }
+
+    /// Mosquitto's acl_file.
+    pub fn acl_file(&self) -> PathBuf {
+        self.0.join("access/acl")
+    }
+
+    /// Key that sessions of the dashboard are signed with.
+    pub fn session_key(&self) -> PathBuf {
+        self.0.join("secrets/session.key")
+    }
+
+    /// Folder of a simulated car's agent.
+    pub fn demo_agent(&self, vin: Vin) -> Result<PathBuf> {
+        let path = self.0.join("demo").join(vin.as_str());
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("cannot make `{}`", path.display()))?;
+        Ok(path)
+    }
+
+    /// The database.
+    pub async fn store(&self) -> Result<Store> {
+        let path = self.0.join("fleet.db");
+        let path = path.to_str().with_context(|| format!("`{}` is not UTF-8", self.0.display()))?;
+        Store::open(&format!("sqlite://{path}")).await.with_context(|| format!("cannot open the database `{path}`"))
+    }
+
+    /// A service's secret, if there is one yet.
+    pub fn secret(&self, name: &str) -> Result<Option<String>> {
+        let path = self.secret_path(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text.trim_end().to_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        }
+    }
+
+    /// Keeps a service's secret, for the owner alone.
+    pub fn keep_secret(&self, name: &str, secret: &str) -> Result<()> {
+        let path = self.secret_path(name);
+        let write = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            writeln!(file, "{secret}")?;
+            file.sync_all()
+        };
+        write().with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    /// Keeps other processes from changing the access files as long as the returned file is open.
+    pub fn lock(&self) -> Result<File> {
+        let path = self.0.join("access/.lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.with_context(|| format!("cannot open `{}`", path.display()))?;
+        file.lock().with_context(|| format!("cannot lock `{}`", path.display()))?;
+        Ok(file)
+    }
+
+    fn secret_path(&self, name: &str) -> PathBuf {
+        self.0.join("secrets").join(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_and_its_secrets_are_their_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&dir.path().join("new")).unwrap();
+        assert_eq!(data.secret("ingest").unwrap(), None);
+        data.keep_secret("ingest", "swordfish").unwrap();
+        assert_eq!(data.secret("ingest").unwrap().as_deref(), Some("swordfish"));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(data.path()), 0o700);
+        assert_eq!(mode(&data.secret_path("ingest")), 0o600);
+    }
+}

@@ -1,0 +1,71 @@
+//! Simulated cars with real agents: the receiver's NMEA and the adapter's ELM327 go over TCP through the same decoders
+//! that a car on the road uses.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::{Context, Result};
+use bugbrother_agent::{
+    config::GpsSource,
+    link::{Address, Link},
+};
+use bugbrother_simulator::{Profile, Simulator, demo_fleet};
+use bugbrother_store::Store;
+use tokio::net::TcpListener;
+
+use crate::{
+    accounts,
+    data::DataDir,
+    services::{Stage, now_ms},
+};
+
+/// Starts the demo's fleet. Its MQTT passwords are new at each start and nowhere on disk.
+pub async fn start(data: &DataDir, store: &Store, mqtt: SocketAddr, speed: f64, cars: &mut Stage) -> Result<()> {
+    let fleet = demo_fleet();
+    let vins: Vec<_> = fleet.iter().map(|profile| profile.vin).collect();
+    let passwords = accounts::add_vehicles(data, &vins)?;
+    for (profile, password) in fleet.into_iter().zip(passwords) {
+        store.name_vehicle(profile.vin, profile.name, Some(profile.plate), now_ms()).await?;
+        let (gps, gps_port) = listen().await?;
+        let (elm, elm_port) = listen().await?;
+        cars.start("simulated car", |stop| {
+            let simulator = Simulator::start(profile, gps, elm, speed, stop);
+            async move {
+                simulator.wait().await;
+                Ok(())
+            }
+        });
+        let agent = agent(data, mqtt, &profile, password, gps_port, elm_port)?;
+        cars.start("vehicle agent", |stop| async move {
+            let vin = profile.vin;
+            bugbrother_agent::run(agent, stop).await.with_context(|| format!("agent of {vin}"))
+        });
+    }
+    Ok(())
+}
+
+fn agent(
+    data: &DataDir,
+    mqtt: SocketAddr,
+    profile: &Profile,
+    password: String,
+    gps_port: u16,
+    elm_port: u16,
+) -> Result<bugbrother_agent::Config> {
+    let broker = Address { host: mqtt.ip().to_string(), port: mqtt.port() };
+    let outbox = data.demo_agent(profile.vin)?.join("outbox.db");
+    let mut config = bugbrother_agent::Config::new(broker, password.into(), outbox);
+    config.vin = Some(profile.vin);
+    config.gps = Some(GpsSource::Receiver(Link::Tcp(local(gps_port))));
+    config.obd = Some(Link::Tcp(local(elm_port)));
+    Ok(config)
+}
+
+fn local(port: u16) -> Address {
+    Address { host: Ipv4Addr::LOCALHOST.to_string(), port }
+}
+
+async fn listen() -> Result<(TcpListener, u16)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port on 127.0.0.1")?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}

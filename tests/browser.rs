@@ -1,0 +1,44 @@
+//! The demo in a real browser: sign in, see a marker move, open its vehicle, see the speed change.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use bugbrother_kit::{process::Process, system::System};
+
+const LIMIT: Duration = Duration::from_secs(150);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_and_watches_a_car_drive() -> Result<()> {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    install(&scripts)?;
+    let mut system = System::new()?;
+    system.start("demo").await?;
+    let (base, password) = (format!("http://127.0.0.1:{}", system.http()), system.password()?.to_owned());
+    let shots = system.dir().join("screenshots");
+    let environment = [
+        ("BASE_URL", base.as_str()),
+        ("USER_NAME", "admin"),
+        ("PASSWORD", &password),
+        ("SCREENSHOTS", shots.to_str().context("a UTF-8 path")?),
+    ];
+    let script = scripts.join("fleet.mjs");
+    let mut browser = Process::start(system.dir(), "browser", Path::new("node"), &[script], &environment)?;
+    let status = browser.ended(LIMIT).await?;
+    assert!(status.success(), "{status}\n{}\n{}", browser.printed(), browser.logged());
+    system.check_running()?;
+    system.check_logs()?;
+    let status = system.process("demo")?.terminate(Duration::from_secs(30)).await?;
+    assert!(status.success(), "the demo ends in order when it is asked to: {status}");
+    Ok(())
+}
+
+/// The browser's driver, by its lock file.
+fn install(scripts: &Path) -> Result<()> {
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(scripts);
+    let output = npm.output().context("npm does not start; `apt-get install npm` (make setup does it)")?;
+    if !output.status.success() {
+        bail!("npm ci: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Kill -9 in the middle of everything: nothing is lost and nothing is there twice.
+
+use std::{collections::HashSet, fs, time::Duration};
+
+use anyhow::{Context, Result};
+use bugbrother_kit::{process::Process, system::System, wait};
+use bugbrother_simulator::Drive;
+use bugbrother_store::{MAX_POSITIONS, Position, Store};
+use bugbrother_wire::Vin;
+
+const VIN: &str = "1M8GDM9AXKP042788";
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A drive that is replayed by an agent into a broker and an ingest of their own processes.
+struct Journey {
+    system: System,
+    agent: Process,
+    start_agent: Box<dyn Fn(&System) -> Result<Process>>,
+    store: Store,
+    fixes: usize,
+}
+
+impl Journey {
+    async fn begin() -> Result<Self> {
+        let drive = Drive {
+            seed: 3,
+            duration: Duration::from_secs(3600),
+            start: 1_790_000_000_000,
+            rate_hz: 2,
+            damaged: false,
+        };
+        let log = drive.log();
+        let mut system = System::new()?;
+        system.start("broker").await?;
+        system.start("ingest").await?;
+        let path = system.dir().join("drive.nmea");
+        fs::write(&path, &log.bytes)?;
+        let password = system.add_vehicle(VIN, "Survivor")?;
+        // 3,600 s of driving in about half a minute.
+        let start_agent = Box::new(move |system: &System| system.replay(VIN, &password, &path, "120"));
+        let agent = start_agent(&system)?;
+        let store = Store::open(&system.database()).await?;
+        Ok(Journey { system, agent, start_agent, store, fixes: log.valid_fixes })
+    }
+
+    async fn stored(&self) -> Result<Vec<Position>> {
+        let vin: Vin = VIN.parse()?;
+        Ok(self.store.positions(vin, 0, i64::MAX, MAX_POSITIONS).await?)
+    }
+
+    /// Waits until this share of the drive is stored: the middle of everything.
+    async fn until_stored(&self, share: f64) -> Result<()> {
+        let wanted = (self.fixes as f64 * share) as usize;
+        wait::until(&format!("{wanted} positions are stored"), LIMIT, || async {
+            self.stored().await.ok().filter(|stored| stored.len() >= wanted).map(|_| ())
+        })
+        .await
+    }
+
+    async fn ends_with_everything_stored_once(mut self) -> Result<()> {
+        let status = self.agent.ended(LIMIT).await?;
+        assert!(status.success(), "{status}: {}", self.agent.logged());
+        let stored = self.stored().await?;
+        let times: HashSet<_> = stored.iter().map(|position| position.ts).collect();
+        assert_eq!((stored.len(), times.len()), (self.fixes, self.fixes), "stored, different moments and fixes");
+        self.system.check_running()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_broker_loses_nothing() -> Result<()> {
+    let mut journey = Journey::begin().await?;
+    for share in [0.2, 0.4, 0.6] {
+        journey.until_stored(share).await?;
+        journey.system.kill("broker")?;
+        journey.system.start("broker").await?;
+    }
+    journey.ends_with_everything_stored_once().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_ingest_loses_nothing() -> Result<()> {
+    let mut journey = Journey::begin().await?;
+    for share in [0.2, 0.4, 0.6] {
+        journey.until_stored(share).await?;
+        journey.system.kill("ingest")?;
+        journey.system.start("ingest").await?;
+    }
+    journey.ends_with_everything_stored_once().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_agent_loses_nothing() -> Result<()> {
+    let mut journey = Journey::begin().await?;
+    for share in [0.2, 0.4, 0.6] {
+        journey.until_stored(share).await?;
+        journey.agent.kill()?;
+        journey.agent = (journey.start_agent)(&journey.system)?;
+    }
+    journey.ends_with_everything_stored_once().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_them_killed_in_turn_lose_nothing() -> Result<()> {
+    let mut journey = Journey::begin().await?;
+    for share in [0.1, 0.25, 0.4, 0.55] {
+        journey.until_stored(share).await?;
+        journey.system.kill("broker")?;
+        journey.system.kill("ingest")?;
+        journey.agent.kill()?;
+        journey.system.start("ingest").await?;
+        journey.agent = (journey.start_agent)(&journey.system)?;
+        journey.system.start("broker").await?;
+    }
+    journey.ends_with_everything_stored_once().await.context("after four rounds")
+}
