@@ -148,9 +148,10 @@ CREATE TABLE rule (
     condition TEXT NOT NULL
 );
 
+-- The notifier may hear of a vehicle before ingest has stored it, hence no reference.
 CREATE TABLE alert (
     id              TEXT NOT NULL PRIMARY KEY,
-    vin             TEXT NOT NULL REFERENCES vehicle (vin),
+    vin             TEXT NOT NULL,
     rule            TEXT NOT NULL,
     title           TEXT NOT NULL,
     severity        TEXT NOT NULL,

@@ -11,32 +11,22 @@ use bytes::Bytes;
 pub struct Arrival {
     /// When, by our clock.
     pub received_ts: UnixMs,
-    /// What.
-    pub content: Content,
+    /// Where it was published.
+    pub topic: String,
+    /// The payload as it came, with fields that this version does not know.
+    pub payload: Bytes,
+    /// The message, or why it is none. What no vehicle says (`down/…`, alerts) is passed over.
+    pub content: Result<Message, Refusal>,
 }
 
-/// What arrived.
-#[derive(Debug, Clone)]
-pub enum Content {
-    /// A message of a vehicle that passed every check. What no vehicle says (`down/…`, alerts) is passed over.
-    Message {
-        /// The message.
-        message: Message,
-        /// The payload as it came, with fields that this version does not know.
-        body: Bytes,
-    },
-    /// What cannot be taken: it is kept among the dead letters.
-    Refused {
-        /// Where it was published.
-        topic: String,
-        /// Why, as one of few words.
-        reason: &'static str,
-        /// The payload.
-        payload: Bytes,
-        /// The record that it claims to be, where that can be read: it counts as done, so that the vehicle does not send
-        /// it for ever.
-        place: Option<Place>,
-    },
+/// Why something cannot be taken: it is kept among the dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// One of few words.
+    pub reason: &'static str,
+    /// The record that it claims to be, where that can be read: it counts as done, so that the vehicle does not send it
+    /// for ever.
+    pub place: Option<Place>,
 }
 
 /// The place of a record in the outboxes of the fleet.
@@ -78,7 +68,7 @@ impl Lane {
 /// What became of a batch of arrivals, once it is committed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Committed {
-    /// For each outbox that was named: what of it is committed now. Of one vehicle the newest epoch comes last.
+    /// For each outbox that was named: what of it is committed now. The last one of an outbox is the newest.
     pub acks: Vec<Ack>,
     /// Records that were stored.
     pub stored: u64,
@@ -92,7 +82,21 @@ pub struct Committed {
     pub dead_letters_dropped: u64,
 }
 
+impl Committed {
+    /// What became of this batch and a later one.
+    pub fn add(&mut self, later: Committed) {
+        self.acks.extend(later.acks);
+        self.stored += later.stored;
+        self.duplicates += later.duplicates;
+        self.scattered += later.scattered;
+        self.dead_letters += later.dead_letters;
+        self.dead_letters_dropped += later.dead_letters_dropped;
+    }
+}
+
 /// So many bytes of a payload are kept with a dead letter.
 pub const MAX_DEAD_BYTES: usize = 4096;
+/// So many characters of its topic.
+pub const MAX_DEAD_TOPIC: usize = 256;
 /// So many dead letters are kept.
 pub const MAX_DEAD_LETTERS: u32 = 10_000;

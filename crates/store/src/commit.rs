@@ -7,8 +7,8 @@ use bugbrother_wire::{
 use sqlx::{Any, Row, Transaction};
 
 use crate::{
-    Arrival, Committed, Content, Lane, Place, Store, StoreError,
-    arrival::{MAX_DEAD_BYTES, MAX_DEAD_LETTERS},
+    Arrival, Committed, Lane, Place, Refusal, Store, StoreError,
+    arrival::{MAX_DEAD_BYTES, MAX_DEAD_LETTERS, MAX_DEAD_TOPIC},
     latest::Latest,
     progress::{Mark, Progress},
     vehicle, word,
@@ -27,10 +27,8 @@ impl Store {
         };
         for arrival in batch {
             match &arrival.content {
-                Content::Message { message, body } => writer.take(message, body, arrival.received_ts).await?,
-                Content::Refused { topic, reason, payload, place } => {
-                    writer.bury(topic, reason, payload, *place, arrival.received_ts).await?;
-                }
+                Ok(message) => writer.take(message, &arrival.payload, arrival.received_ts).await?,
+                Err(refusal) => writer.bury(arrival, refusal).await?,
             }
         }
         writer.finish(self.identity()).await
@@ -158,15 +156,8 @@ impl Writer {
         Ok(())
     }
 
-    async fn bury(
-        &mut self,
-        topic: &str,
-        reason: &str,
-        payload: &[u8],
-        place: Option<Place>,
-        now: UnixMs,
-    ) -> Result<(), StoreError> {
-        if let Some(place) = place {
+    async fn bury(&mut self, arrival: &Arrival, refusal: &Refusal) -> Result<(), StoreError> {
+        if let Some(place) = refusal.place {
             match self.mark(place, None).await? {
                 Mark::New => {}
                 Mark::Duplicate => {
@@ -183,11 +174,11 @@ impl Writer {
             "INSERT INTO dead_letter (number, topic, reason, size, payload, received_ts) \
              SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5 FROM dead_letter",
         )
-        .bind(topic)
-        .bind(reason)
-        .bind(i64::try_from(payload.len()).expect("a packet is smaller than 2^63 bytes"))
-        .bind(&payload[..payload.len().min(MAX_DEAD_BYTES)])
-        .bind(now)
+        .bind(arrival.topic.chars().take(MAX_DEAD_TOPIC).collect::<String>())
+        .bind(refusal.reason)
+        .bind(i64::try_from(arrival.payload.len()).expect("a packet is smaller than 2^63 bytes"))
+        .bind(&arrival.payload[..arrival.payload.len().min(MAX_DEAD_BYTES)])
+        .bind(arrival.received_ts)
         .execute(&mut *self.tx)
         .await?;
         self.done.dead_letters += 1;

@@ -21,6 +21,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the data broke a constraint of the schema: trying again cannot help, while any other failure may pass.
+    pub fn is_about_content(&self) -> bool {
+        use sqlx::error::ErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
+        match self {
+            StoreError::Database(sqlx::Error::Database(error)) => {
+                matches!(error.kind(), CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation)
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn corrupt(table: &'static str, problem: impl ToString) -> Self {
         StoreError::Corrupt { table, problem: problem.to_string() }
     }

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use sqlx::AnyPool;
 
 pub use account::User;
-pub use arrival::{Arrival, Committed, Content, Lane, Place};
+pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use error::StoreError;
 pub use history::{Batch, Cursor, DeadLetter, Position};
 pub use rule::{Condition, Rule};

@@ -1,7 +1,7 @@
 //! The writer's door: nothing lost, nothing twice, nothing back.
 
 use crate::fleet::{NOW, batch, fiesta, golf, late, live, store, url};
-use bugbrother_store::{Arrival, Content, Lane, Place, Position, Store, arrival::MAX_DEAD_LETTERS};
+use bugbrother_store::{Arrival, Lane, Place, Position, Refusal, Store, arrival::MAX_DEAD_LETTERS};
 use bugbrother_wire::{
     Epoch, EventId, Message, SCHEMA_VERSION, Seq,
     codec::MAX_RANGES,
@@ -13,17 +13,14 @@ use uuid::Uuid;
 fn refused(payload: &[u8], place: Option<Place>) -> Arrival {
     Arrival {
         received_ts: NOW,
-        content: Content::Refused {
-            topic: "fleet/v1/WVWZZZ1JZ3W386752/up/telemetry".into(),
-            reason: "malformed",
-            payload: payload.to_vec().into(),
-            place,
-        },
+        topic: "fleet/v1/WVWZZZ1JZ3W386752/up/telemetry".into(),
+        payload: payload.to_vec().into(),
+        content: Err(Refusal { reason: "malformed", place }),
     }
 }
 
 fn message(message: Message) -> Arrival {
-    Arrival { received_ts: NOW, content: Content::Message { message, body: Default::default() } }
+    Arrival { received_ts: NOW, topic: String::new(), payload: Default::default(), content: Ok(message) }
 }
 
 async fn count(folder: &tempfile::TempDir, table: &str) -> i64 {

@@ -1,9 +1,10 @@
 //! Stores on temporary files, and what vehicles would send.
 
-use bugbrother_store::{Arrival, Content, Store};
+use bugbrother_store::{Arrival, Store};
 use bugbrother_wire::{
-    Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
+    Epoch, Message, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, encode,
     message::{Clock, Row, Telemetry},
+    topic::Kind,
 };
 use tempfile::TempDir;
 
@@ -48,11 +49,21 @@ pub fn batch(vin: Vin, epoch: u64, seq: u64) -> Telemetry {
 }
 
 pub fn live(batch: Telemetry) -> Arrival {
-    let body = encode(&batch).into();
-    Arrival { received_ts: batch.t0 + 15_000, content: Content::Message { message: Message::Telemetry(batch), body } }
+    let payload = encode(&batch).into();
+    Arrival {
+        received_ts: batch.t0 + 15_000,
+        topic: Topic::new(batch.vin, Kind::Telemetry).to_string(),
+        payload,
+        content: Ok(Message::Telemetry(batch)),
+    }
 }
 
 pub fn late(batch: Telemetry) -> Arrival {
-    let body = encode(&batch).into();
-    Arrival { received_ts: NOW + 9_000_000, content: Content::Message { message: Message::Backfill(batch), body } }
+    let payload = encode(&batch).into();
+    Arrival {
+        received_ts: NOW + 9_000_000,
+        topic: Topic::new(batch.vin, Kind::Backfill).to_string(),
+        payload,
+        content: Ok(Message::Backfill(batch)),
+    }
 }

@@ -1,0 +1,50 @@
+use std::time::Duration;
+
+use bugbrother_client::{Delivery, Event, Events};
+use tokio::time::{Instant, timeout_at};
+
+use crate::acks::Acks;
+
+const MAX_MESSAGES: usize = 1000;
+const MAX_BYTES: usize = 8 << 20;
+/// The first message of a batch waits no longer than this for others.
+const MAX_WAIT: Duration = Duration::from_millis(50);
+/// A broker has only so many messages under way (Mosquitto 20, rumqttd 100): when it falls quiet, more come only after
+/// these are acknowledged.
+const QUIET: Duration = Duration::from_millis(8);
+
+/// The next batch: at least one message. `None` when the session has ended.
+pub async fn gather(events: &mut Events, acks: &Acks) -> Option<Vec<Delivery>> {
+    let first = loop {
+        if let Some(delivery) = message(events.recv().await?, acks) {
+            break delivery;
+        }
+    };
+    let end = Instant::now() + MAX_WAIT;
+    let mut bytes = first.payload.len();
+    let mut batch = vec![first];
+    while batch.len() < MAX_MESSAGES && bytes < MAX_BYTES {
+        match timeout_at(end.min(Instant::now() + QUIET), events.recv()).await {
+            Ok(Some(event)) => {
+                if let Some(delivery) = message(event, acks) {
+                    bytes += delivery.payload.len();
+                    batch.push(delivery);
+                }
+            }
+            // The session's end is met again by the next call.
+            Ok(None) | Err(_) => break,
+        }
+    }
+    Some(batch)
+}
+
+fn message(event: Event, acks: &Acks) -> Option<Delivery> {
+    match event {
+        Event::Message(delivery) => Some(delivery),
+        Event::Up => {
+            acks.wake();
+            None
+        }
+        Event::Down { .. } => None,
+    }
+}

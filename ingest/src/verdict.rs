@@ -1,0 +1,155 @@
+//! Whether a payload can be taken. Pure: the clock is an argument.
+
+use bugbrother_store::{Place, Refusal};
+use bugbrother_wire::{Epoch, Message, Seq, Topic, UnixMs, codec, topic::Kind};
+use serde::Deserialize;
+
+/// A time so far ahead of our clock is wrong: taken, it would be "the latest" until it comes true.
+pub const MAX_AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
+/// 2026-01-01T00:00:00Z. Our own clock is not set when it shows less, and then it judges nobody's.
+const CLOCK_IS_SET: UnixMs = 1_767_225_600_000;
+
+/// The message, or why it cannot be taken, with the place of the record where that can be read.
+pub fn judge(topic: &str, payload: &[u8], now: UnixMs) -> Result<Message, Refusal> {
+    let topic: Topic = topic.parse().map_err(|_| Refusal { reason: "topic", place: None })?;
+    let message = codec::decode(&topic, payload)
+        .map_err(|error| Refusal { reason: error.reason(), place: claimed_place(&topic, payload) })?;
+    if is_ahead(&message, now) {
+        return Err(Refusal { reason: "future", place: message.as_record().map(Place::of) });
+    }
+    Ok(message)
+}
+
+fn is_ahead(message: &Message, now: UnixMs) -> bool {
+    let newest = match message {
+        Message::Telemetry(batch) | Message::Backfill(batch) => batch.last_ts().unwrap_or(batch.t0),
+        Message::Diagnostics(diagnostics) => diagnostics.at,
+        Message::Event(event) => event.at,
+        Message::Media(media) => media.at.max(media.to),
+        Message::Reply(reply) => reply.at,
+        _ => return false,
+    };
+    now >= CLOCK_IS_SET && newest > now + MAX_AHEAD_MS
+}
+
+/// Where a record that is otherwise wrong claims to stand. Its vehicle is the topic's, which the broker has checked.
+fn claimed_place(topic: &Topic, payload: &[u8]) -> Option<Place> {
+    #[derive(Deserialize)]
+    struct Claim {
+        epoch: Epoch,
+        seq: Seq,
+    }
+
+    const TOP: u64 = i64::MAX as u64;
+    let is_record = matches!(
+        topic.kind,
+        Kind::Telemetry | Kind::Backfill | Kind::Diagnostics | Kind::Event | Kind::Media | Kind::Reply
+    );
+    // Unlike the codec this does not mind what comes after the message.
+    let claim: Claim = is_record.then(|| rmp_serde::from_slice(payload).ok()).flatten()?;
+    let counts = (1..TOP).contains(&claim.epoch.0) && (1..TOP).contains(&claim.seq.0);
+    counts.then_some(Place { vin: topic.vin, epoch: claim.epoch, seq: claim.seq })
+}
+
+#[cfg(test)]
+mod tests {
+    use bugbrother_wire::{
+        SCHEMA_VERSION, Vin, encode,
+        message::{Clock, Presence, Row, Status, Telemetry},
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: UnixMs = 1_790_000_000_000;
+    const TOPIC: &str = "fleet/v1/WVWZZZ1JZ3W386752/up/telemetry";
+
+    fn vin() -> Vin {
+        "WVWZZZ1JZ3W386752".parse().unwrap()
+    }
+
+    fn batch() -> Telemetry {
+        Telemetry {
+            v: SCHEMA_VERSION,
+            vin: vin(),
+            epoch: Epoch(7),
+            seq: Seq(3),
+            t0: NOW,
+            clock: Clock::Gnss,
+            keys: vec!["lat".into()],
+            rows: vec![Row { dt_ms: 0, values: vec![Some(47.0)] }],
+            gap: None,
+        }
+    }
+
+    fn refusal(topic: &str, payload: Vec<u8>, now: UnixMs) -> Option<(&'static str, Option<Place>)> {
+        judge(topic, &payload, now).err().map(|refusal| (refusal.reason, refusal.place))
+    }
+
+    fn its_place() -> Option<Place> {
+        Some(Place { vin: vin(), epoch: Epoch(7), seq: Seq(3) })
+    }
+
+    #[test]
+    fn a_good_batch_is_taken() {
+        assert_eq!(judge(TOPIC, &encode(&batch()), NOW), Ok(Message::Telemetry(batch())));
+    }
+
+    #[test]
+    fn a_wrong_record_is_refused_with_its_place_so_that_the_outbox_gets_on() {
+        let far_north = Telemetry { rows: vec![Row { dt_ms: 0, values: vec![Some(91.0)] }], ..batch() };
+        assert_eq!(refusal(TOPIC, encode(&far_north), NOW), Some(("field", its_place())));
+        let mut trailing = encode(&batch());
+        trailing.extend(b"junk");
+        assert_eq!(refusal(TOPIC, trailing, NOW), Some(("trailing_bytes", its_place())));
+        let version_2 = Telemetry { v: 2, ..batch() };
+        assert_eq!(refusal(TOPIC, encode(&version_2), NOW), Some(("version", its_place())));
+        let foreign = Telemetry { vin: "1M8GDM9AXKP042788".parse().unwrap(), ..batch() };
+        assert_eq!(refusal(TOPIC, encode(&foreign), NOW), Some(("other_vin", its_place())));
+        let huge = Telemetry { keys: vec!["x".repeat(codec::MAX_TELEMETRY_BYTES)], ..batch() };
+        assert_eq!(refusal(TOPIC, encode(&huge), NOW), Some(("too_large", its_place())));
+    }
+
+    #[test]
+    fn what_claims_no_possible_place_is_refused_without_one() {
+        assert_eq!(refusal(TOPIC, b"\xc1 random".to_vec(), NOW), Some(("malformed", None)));
+        assert_eq!(refusal(TOPIC, Vec::new(), NOW), Some(("malformed", None)));
+        let beyond = Telemetry { seq: Seq(u64::MAX), ..batch() };
+        assert_eq!(refusal(TOPIC, encode(&beyond), NOW), Some(("field", None)));
+        assert_eq!(refusal("fleet/v1/WVWZZZ1JZ3W386752/up/x", encode(&batch()), NOW), Some(("topic", None)));
+        assert_eq!(refusal("fleet/v1/WVWZZZ1JZ3W386752/up/status", encode(&batch()), NOW), Some(("malformed", None)));
+    }
+
+    #[test]
+    fn a_time_more_than_a_day_ahead_of_our_clock_is_refused_unless_ours_is_not_set() {
+        let ahead = |ms| encode(&Telemetry { t0: NOW + ms, ..batch() });
+        assert_eq!(refusal(TOPIC, ahead(MAX_AHEAD_MS), NOW), None);
+        assert_eq!(refusal(TOPIC, ahead(MAX_AHEAD_MS + 1), NOW), Some(("future", its_place())));
+        assert_eq!(refusal(TOPIC, ahead(0), 0), None, "a server that believes to be in 1970 refuses nobody");
+    }
+
+    #[test]
+    fn a_status_is_about_the_present_whatever_the_vehicles_clock_says() {
+        let status = Status {
+            v: SCHEMA_VERSION,
+            vin: vin(),
+            epoch: Epoch(7),
+            status: Presence::Online,
+            since: NOW + 10 * MAX_AHEAD_MS,
+            reason: None,
+        };
+        assert_eq!(refusal("fleet/v1/WVWZZZ1JZ3W386752/up/status", encode(&status), NOW), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_bring_it_down(mut payload in proptest::collection::vec(any::<u8>(), 0..200), cut in 0..200usize) {
+            judge(TOPIC, &payload, NOW).ok();
+            let mut bent = encode(&batch());
+            payload.truncate(8);
+            let at = cut.min(bent.len());
+            bent.splice(at..(at + payload.len()).min(bent.len()), payload);
+            judge(TOPIC, &bent, NOW).ok();
+        }
+    }
+}
