@@ -155,7 +155,8 @@ impl System {
 
     async fn wait_for_port(&mut self, service: &str, port: u16) -> Result<()> {
         let process = self.process(service)?;
-        let looked = wait::until(&format!("{service} listens on {port}"), START_LIMIT, || {
+        let what = format!("{service} listens on {port}");
+        let looked = wait::until(&what, START_LIMIT, || {
             std::future::ready(match process.check_running() {
                 Err(error) => Some(Err(error)),
                 Ok(()) => TcpStream::connect(port::local(port)).ok().map(|_| Ok(())),
