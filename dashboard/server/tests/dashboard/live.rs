@@ -1,0 +1,133 @@
+use std::time::Duration;
+
+use anyhow::Result;
+use bugbrother_kit::port;
+use bugbrother_wire::live::Frame;
+use futures_util::SinkExt;
+use reqwest::Method;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    rig::{Rig, vin},
+    viewer::{Viewer, open, refusal},
+};
+
+#[tokio::test]
+async fn a_viewer_gets_hello_and_a_snapshot_and_then_what_changes() -> Result<()> {
+    let rig = Rig::start().await?;
+    let token = rig.token().await?;
+    rig.name(&token, vin(1), "Van 1").await?;
+    let mut viewer = Viewer::join(&rig, &token).await?;
+    assert_eq!(viewer.vehicle(vin(1)).map(|v| v.name.as_str()), Some("Van 1"));
+    let n = viewer.vehicle(vin(1)).map(|vehicle| vehicle.n);
+    rig.name(&token, vin(1), "Van One").await?;
+    rig.name(&token, vin(2), "Van Two").await?;
+    viewer.until(|viewer| viewer.vehicles.len() == 2).await?;
+    viewer.until(|viewer| viewer.vehicle(vin(1)).is_some_and(|v| v.name == "Van One")).await?;
+    assert_eq!(viewer.vehicle(vin(1)).map(|vehicle| vehicle.n), n);
+    assert_eq!(viewer.snapshots, 1);
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_quiet_line_has_a_heartbeat() -> Result<()> {
+    let rig = Rig::start().await?;
+    let mut viewer = Viewer::join(&rig, &rig.token().await?).await?;
+    let Frame::Delta(delta) = viewer.read().await? else {
+        anyhow::bail!("no delta");
+    };
+    assert!(delta.named.is_empty() && delta.changed.is_empty() && delta.alerts.is_empty());
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_browser_is_let_in_by_its_cookie_and_only_from_our_origin() -> Result<()> {
+    let rig = Rig::start().await?;
+    let cookie = format!("bugbrother_session={}", rig.token().await?);
+    let own = rig.url("");
+    open(&rig, &[("cookie", &cookie), ("origin", &own)]).await?;
+    let foreign = open(&rig, &[("cookie", &cookie), ("origin", "http://evil.example")]).await;
+    assert_eq!(refusal(foreign)?.status().as_u16(), 403);
+    let nobody = open(&rig, &[("origin", &own)]).await;
+    assert_eq!(refusal(nobody)?.status().as_u16(), 401);
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_session_that_expires_closes_its_open_socket_with_4401() -> Result<()> {
+    let rig = Rig::start_with(port::free()?, |config| {
+        config.session_ttl = Duration::from_secs(2);
+    })
+    .await?;
+    let token = rig.token().await?;
+    let viewer = Viewer::join(&rig, &token).await?;
+    assert_eq!(viewer.close_code().await?, 4401);
+    let bearer = format!("Bearer {token}");
+    let again = open(&rig, &[("authorization", &bearer)]).await;
+    assert_eq!(refusal(again)?.status().as_u16(), 401);
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn signing_out_closes_the_sockets_of_the_session_and_no_others() -> Result<()> {
+    let rig = Rig::start().await?;
+    let (token, other) = (rig.token().await?, rig.token().await?);
+    let viewer = Viewer::join(&rig, &token).await?;
+    let mut others = Viewer::join(&rig, &other).await?;
+    let out = rig.request(Method::DELETE, "/api/frontend/session");
+    out.bearer_auth(&token).send().await?.error_for_status()?;
+    assert_eq!(viewer.close_code().await?, 4401);
+    rig.name(&other, vin(1), "Van 1").await?;
+    others.until(|viewer| viewer.vehicles.len() == 1).await?;
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn floods_and_long_messages_end_a_viewer_and_nobody_else() -> Result<()> {
+    let rig = Rig::start().await?;
+    let token = rig.token().await?;
+    let mut patient = Viewer::join(&rig, &token).await?;
+    for message in [Message::Ping("x".into()), Message::Text("hello".into())] {
+        let mut flooder = Viewer::join(&rig, &token).await?;
+        for _ in 0..100 {
+            flooder.socket.feed(message.clone()).await?;
+        }
+        flooder.socket.flush().await?;
+        assert_eq!(flooder.close_code().await?, 1008);
+    }
+    let mut talker = Viewer::join(&rig, &token).await?;
+    talker.socket.send(Message::Text("x".repeat(5000).into())).await?;
+    talker.close_code().await.expect_err("a message past the limit ends the connection");
+    rig.name(&token, vin(1), "Van 1").await?;
+    patient.until(|viewer| viewer.vehicles.len() == 1).await?;
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_seats_and_they_become_free_again() -> Result<()> {
+    let rig = Rig::start_with(port::free()?, |config| {
+        config.limits.viewers_per_user = 1;
+    })
+    .await?;
+    let token = rig.token().await?;
+    let first = Viewer::join(&rig, &token).await?;
+    let bearer = format!("Bearer {token}");
+    let second = refusal(open(&rig, &[("authorization", &bearer)]).await)?;
+    assert_eq!(second.status().as_u16(), 429);
+    assert!(second.headers().contains_key("retry-after"));
+    drop(first);
+    bugbrother_kit::wait::until("the seat is free", crate::rig::LIMIT, || async {
+        Viewer::join(&rig, &token).await.ok()
+    })
+    .await?;
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_stop_tells_viewers_and_ends_in_time() -> Result<()> {
+    let rig = Rig::start().await?;
+    let viewer = Viewer::join(&rig, &rig.token().await?).await?;
+    rig.stop.cancel();
+    assert_eq!(viewer.close_code().await?, 1001);
+    rig.stop().await
+}

@@ -1,0 +1,137 @@
+//! A dashboard on a free port, with a database of its own.
+
+use std::{
+    net::SocketAddr,
+    sync::OnceLock,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result, ensure};
+use bugbrother_client::Options;
+use bugbrother_dashboard::{ADMINISTRATOR, Config, Error, SigningKey, ensure_administrator};
+use bugbrother_kit::port;
+use bugbrother_store::Store;
+use bugbrother_wire::{
+    UnixMs, Vin,
+    api::{ApiError, Session},
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// Longest that a test waits for anything.
+pub const LIMIT: Duration = Duration::from_secs(20);
+/// The key that the dashboard signs with.
+pub const KEY: [u8; 32] = [7; 32];
+
+pub struct Rig {
+    pub store: Store,
+    pub address: SocketAddr,
+    pub password: String,
+    pub stop: CancellationToken,
+    running: JoinHandle<Result<(), Error>>,
+    client: reqwest::Client,
+    _dir: TempDir,
+}
+
+impl Rig {
+    /// Without a broker.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(port::free()?, |_| {}).await
+    }
+
+    pub async fn start_with(broker: u16, change: impl FnOnce(&mut Config)) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let url = format!("sqlite://{}", dir.path().join("fleet.db").display());
+        let store = Store::open(&url).await?;
+        let password = ensure_administrator(&store).await?.context("a new database has no users")?;
+        let mqtt = Options::new("127.0.0.1", broker, "", "dashboard", "");
+        let mut config = Config::new(store.clone(), mqtt, SigningKey::from_bytes(KEY));
+        config.metrics = Some(metrics().clone());
+        change(&mut config);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(bugbrother_dashboard::run(config, listener, stop.clone()));
+        Ok(Rig {
+            store,
+            address,
+            password: password.expose().to_owned(),
+            stop,
+            running,
+            client: reqwest::Client::new(),
+            _dir: dir,
+        })
+    }
+
+    /// Stops the dashboard and waits for its end.
+    pub async fn stop(self) -> Result<()> {
+        self.stop.cancel();
+        Ok(tokio::time::timeout(LIMIT, self.running).await???)
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    pub async fn try_to_sign_in(&self, name: &str, password: &str) -> Result<Response> {
+        let body = json!({ "name": name, "password": password });
+        let request = self.request(Method::POST, "/api/frontend/session");
+        Ok(request.header("x-bugbrother-client", "program").json(&body).send().await?)
+    }
+
+    /// The administrator's token.
+    pub async fn token(&self) -> Result<String> {
+        let answer = self.try_to_sign_in(ADMINISTRATOR, &self.password).await?;
+        let session: Session = answer.error_for_status()?.json().await?;
+        session.token.context("programs are given the token")
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Result<Response> {
+        let request = self.request(Method::GET, path).bearer_auth(token);
+        Ok(request.send().await?)
+    }
+
+    pub async fn name(&self, token: &str, vin: Vin, name: &str) -> Result<Response> {
+        let request = self.request(Method::PUT, &format!("/api/frontend/vehicles/{vin}"));
+        let body = json!({ "name": name });
+        Ok(request.bearer_auth(token).json(&body).send().await?)
+    }
+}
+
+/// That the answer is this refusal, as JSON.
+pub async fn expect_refusal(answer: Response, status: StatusCode, error: &str) -> Result<ApiError> {
+    let found = answer.status();
+    let body: ApiError = answer.json().await.context("a refusal is JSON")?;
+    ensure!(found == status && body.error == error, "{found} {body:?} instead of {status} {error}");
+    Ok(body)
+}
+
+/// The counters of this process; tests may share it.
+pub fn metrics() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| PrometheusBuilder::new().install_recorder().expect("no other recorder is installed"))
+}
+
+/// Value of a counter, such as `name{label="value"}`.
+pub fn counted(counter: &str) -> u64 {
+    let page = metrics().render();
+    let line = page.lines().find_map(|line| line.strip_prefix(counter));
+    line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+}
+
+pub fn vin(n: usize) -> Vin {
+    format!("WVWZZZ1JZ3W{n:06}").parse().expect("digits may stand in a VIN")
+}
+
+pub fn now() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("it is later than 1970").as_millis().try_into().expect("it is earlier than the year 292 million")
+}

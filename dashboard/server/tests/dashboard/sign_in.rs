@@ -1,0 +1,99 @@
+use anyhow::{Context, Result};
+use bugbrother_dashboard::{ADMINISTRATOR, ensure_administrator};
+use bugbrother_wire::api::{Role, Session};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::rig::{Rig, counted, expect_refusal};
+
+const SESSION: &str = "/api/frontend/session";
+
+#[tokio::test]
+async fn the_first_administrator_signs_in_with_a_cookie_and_out_again() -> Result<()> {
+    let rig = Rig::start().await?;
+    assert!(ensure_administrator(&rig.store).await?.is_none());
+    let body = json!({ "name": ADMINISTRATOR, "password": rig.password });
+    let answer = rig
+        .request(Method::POST, SESSION)
+        .header("origin", rig.url(""))
+        .json(&body)
+        .send()
+        .await?
+        .error_for_status()?;
+    let cookie = answer.headers()["set-cookie"].to_str()?.to_owned();
+    for attribute in ["; HttpOnly", "; SameSite=Strict", "; Path=/", "; Max-Age=43200"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    assert!(!cookie.contains("Secure"));
+    let session: Session = answer.json().await?;
+    assert_eq!((session.role, session.token), (Role::Administrator, None));
+
+    let pair = cookie.split(';').next().context("a cookie has a value")?;
+    let show = || rig.request(Method::GET, SESSION).header("cookie", pair);
+    let shown: Session = show().send().await?.error_for_status()?.json().await?;
+    assert_eq!((shown.name.as_str(), shown.expires), (ADMINISTRATOR, session.expires));
+    let out = rig.request(Method::DELETE, SESSION).header("cookie", pair);
+    let answer = out.send().await?;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert!(answer.headers()["set-cookie"].to_str()?.contains("Max-Age=0"));
+    expect_refusal(show().send().await?, StatusCode::UNAUTHORIZED, "token_invalid").await?;
+    let nobody = rig.request(Method::GET, SESSION).send().await?;
+    expect_refusal(nobody, StatusCode::UNAUTHORIZED, "not_signed_in").await?;
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_name_are_refused_alike_and_counted() -> Result<()> {
+    const COUNTER: &str = "bugbrother_dashboard_sign_ins_total{outcome=\"wrong_credentials\"}";
+    let rig = Rig::start().await?;
+    let before = counted(COUNTER);
+    let mut bodies = Vec::new();
+    for name in [ADMINISTRATOR, "nobody"] {
+        let answer = rig.try_to_sign_in(name, "wrong").await?;
+        bodies.push(expect_refusal(answer, StatusCode::UNAUTHORIZED, "wrong_credentials").await?);
+    }
+    assert_eq!(bodies[0], bodies[1]);
+    assert!(counted(COUNTER) >= before + 2);
+    rig.token().await?;
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_flood_of_attempts_is_told_to_wait_and_another_name_is_not() -> Result<()> {
+    let rig = Rig::start().await?;
+    let mut refused = None;
+    for _ in 0..11 {
+        let answer = rig.try_to_sign_in("ann", "guess").await?;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.context("a flood is refused")?;
+    let wait: u64 = refused.headers()["retry-after"].to_str()?.parse()?;
+    assert!((1..=6).contains(&wait), "{wait}");
+    expect_refusal(refused, StatusCode::TOO_MANY_REQUESTS, "too_many_attempts").await?;
+    rig.token().await?;
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn behind_tls_the_cookie_is_kept_from_plain_http() -> Result<()> {
+    let rig = Rig::start_with(bugbrother_kit::port::free()?, |config| {
+        config.secure_cookies = true;
+        config.origins = vec!["https://fleet.example".to_owned()];
+    })
+    .await?;
+    let sign_in = |origin: String| {
+        let body = json!({ "name": ADMINISTRATOR, "password": rig.password });
+        let request = rig.request(Method::POST, SESSION);
+        request.header("origin", origin).json(&body).send()
+    };
+    let answer = sign_in("https://fleet.example".to_owned()).await?;
+    let cookie = answer.error_for_status_ref()?.headers()["set-cookie"].to_str()?;
+    assert!(cookie.contains("; Secure"), "{cookie}");
+    assert!(answer.headers().contains_key("strict-transport-security"));
+    let plain = sign_in(rig.url("")).await?;
+    expect_refusal(plain, StatusCode::FORBIDDEN, "origin").await?;
+    rig.stop().await
+}
