@@ -18,6 +18,8 @@ const STEP_S: f64 = 0.1;
 const GRAVITY: f64 = 9.81;
 /// Air temperature at 400 m.
 const AMBIENT_C: f64 = 14.0;
+/// How long the starter pulls the battery down.
+const CRANKING_S: f64 = 0.8;
 /// What a pump gives, in litres per second.
 const PUMP_LPS: f64 = 0.6;
 
@@ -299,11 +301,13 @@ impl Car {
 
     fn voltage(&self) -> f64 {
         let ripple = self.jitter_rpm / 14.0 * 0.03;
-        match (self.engine.running, self.driver.phase) {
-            (true, Phase::Leaving { left_s }) if left_s > 0.7 => 10.6 + ripple,
-            (true, _) => 14.2 - 0.1 * (self.engine.load_percent / 100.0) + ripple,
+        if !self.engine.running {
             // The surface charge goes in the first minutes.
-            (false, _) => 12.45 + 0.35 * (-self.since_off_s / 200.0).exp() + ripple,
+            12.45 + 0.35 * (-self.since_off_s / 200.0).exp() + ripple
+        } else if self.engine.since_start_s < CRANKING_S {
+            10.6 + ripple
+        } else {
+            14.2 - 0.1 * (self.engine.load_percent / 100.0) + ripple
         }
     }
 

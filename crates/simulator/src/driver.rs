@@ -10,6 +10,12 @@ use crate::{
 
 /// Speed at which the last metre to a halt is crept.
 const CREEP_MPS: f64 = 0.8;
+/// So near a halt is at it, and so slow is standing.
+const ARRIVED_M: f64 = 0.6;
+const STANDING_MPS: f64 = 0.15;
+/// How long the speed takes to follow what is wanted, and the mood to follow the traffic.
+const FOLLOW_S: f64 = 1.5;
+const MOOD_S: f64 = 8.0;
 /// From the driver's turning the key to the car's moving.
 const LEAVING_S: f64 = 1.5;
 /// A tank below this share is filled at the next station.
@@ -91,7 +97,9 @@ pub(crate) struct Driver {
     next: Option<Appointment>,
     /// The last halt that was made or driven past.
     passed_m: f64,
+    /// Others on the road, and how attentively the driver follows them.
     traffic: Drift,
+    mood: f64,
 }
 
 impl Driver {
@@ -108,12 +116,14 @@ impl Driver {
             next: None,
             passed_m: path_m,
             traffic: Drift::new(0.08, 90.0, rng),
+            mood: 0.95,
         }
     }
 
     /// The acceleration that the driver wants, in m/s²; below zero the brakes help.
     pub fn decide(&mut self, route: &Route, path_m: f64, speed_mps: f64, tank: f64, dt: f64, rng: &mut StdRng) -> f64 {
-        let mood = 1.0 - self.traffic.step(dt, rng).abs().min(0.3);
+        let pressed = 1.0 - self.traffic.step(dt, rng).abs().min(0.3);
+        self.mood += (pressed - self.mood) * (dt / MOOD_S).min(1.0);
         match &mut self.phase {
             Phase::Halted { left_s, .. } => {
                 *left_s -= dt;
@@ -132,22 +142,27 @@ impl Driver {
             Phase::Driving => {}
         }
         self.plan_ahead(route, path_m, tank, rng);
-        // Looks a second ahead, so that braking begins before the slower stretch and not in it.
-        let free = self.allowed(route, path_m).min(self.allowed(route, path_m + speed_mps));
-        let mut wanted = free * mood;
-        if let Some(halt) = self.next {
-            let left_m = halt.at.at_m - path_m;
-            if left_m < 0.7 && speed_mps < 2.0 * CREEP_MPS {
-                self.passed_m = halt.at.at_m;
-                self.next = None;
-                self.phase = Phase::Halted { halt: halt.at.halt, left_s: halt.dwell_s };
-                return 0.0;
-            }
-            let room_m = (left_m - 0.5).max(0.0);
-            wanted = wanted.min((2.0 * 0.8 * self.style.braking() * room_m).sqrt().max(CREEP_MPS));
+        // Looks ahead by as long as the speed takes to follow, so that braking begins before the slower stretch.
+        let ahead = self.allowed(route, path_m + speed_mps * FOLLOW_S);
+        let wanted = self.mood * self.allowed(route, path_m).min(ahead);
+        let free = ((wanted - speed_mps) / FOLLOW_S).min(self.style.acceleration());
+        let Some(halt) = self.next else {
+            return free.max(-2.0 * self.style.braking());
+        };
+        let left_m = halt.at.at_m - path_m;
+        if left_m < ARRIVED_M && speed_mps < STANDING_MPS {
+            self.passed_m = halt.at.at_m;
+            self.next = None;
+            self.phase = Phase::Halted { halt: halt.at.halt, left_s: halt.dwell_s };
+            return 0.0;
         }
-        let gap = wanted - speed_mps;
-        if gap >= 0.0 { gap.min(self.style.acceleration()) } else { (gap / 0.3).max(-2.0 * self.style.braking()) }
+        let reachable = if left_m < ARRIVED_M {
+            0.0
+        } else {
+            (2.0 * 0.8 * self.style.braking() * (left_m - ARRIVED_M)).sqrt().max(CREEP_MPS)
+        };
+        let halting = (reachable - speed_mps) / 0.3;
+        free.min(halting).max(-2.0 * self.style.braking())
     }
 
     fn allowed(&self, route: &Route, path_m: f64) -> f64 {

@@ -204,3 +204,111 @@ pub fn demo_fleet() -> Vec<Profile> {
 fn vin(text: &str) -> Vin {
     text.parse().expect("the demo's VINs are well formed, as a test shows")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use bugbrother_wire::{vin::CheckDigit, wmi};
+
+    use super::*;
+    use crate::route::{Route, Shape};
+
+    #[test]
+    fn every_vin_is_a_right_one_of_a_known_maker_and_nothing_is_there_twice() {
+        let fleet = demo_fleet();
+        for profile in &fleet {
+            let wrong = matches!(profile.vin.check_digit(), CheckDigit::Wrong { obligatory: true, .. });
+            assert!(!wrong, "{}", profile.vin);
+            let maker = wmi::maker(profile.vin).expect("the maker is known");
+            assert!(profile.model.starts_with(maker), "{} is no {maker}", profile.model);
+        }
+        let different = |key: fn(&Profile) -> String| fleet.iter().map(key).collect::<HashSet<_>>().len();
+        assert_eq!(different(|p| p.vin.to_string()), fleet.len());
+        assert_eq!(different(|p| p.name.to_owned()), fleet.len());
+        assert_eq!(different(|p| p.plate.to_owned()), fleet.len());
+        assert_eq!(different(|p| p.route.name.to_owned()), fleet.len());
+    }
+
+    #[test]
+    fn routes_stay_near_the_lake_and_end_elsewhere_than_they_start() {
+        for profile in demo_fleet() {
+            let (name, way) = (profile.route.name, profile.route.waypoints);
+            let route = Route::new(profile.route);
+            for point in route.points() {
+                assert!((45.88..47.0).contains(&point.lat), "{name}: {point:?}");
+                assert!((6.07..7.46).contains(&point.lon), "{name}: {point:?}");
+            }
+            let apart_m = way[0].point.distance_m(way[way.len() - 1].point);
+            match profile.route.shape {
+                Shape::ThereAndBack => assert!(apart_m > 10_000.0, "{name}"),
+                Shape::Ring => assert!((50.0..1000.0).contains(&apart_m), "{name}"),
+            }
+        }
+    }
+
+    #[test]
+    fn roads_are_dense_smooth_and_not_too_steep() {
+        for profile in demo_fleet() {
+            let name = profile.route.name;
+            for pair in profile.route.waypoints.windows(2) {
+                let gap_m = pair[0].point.distance_m(pair[1].point);
+                assert!((100.0..5000.0).contains(&gap_m), "{name}: {gap_m} m after {:?}", pair[0].point);
+            }
+            let route = Route::new(profile.route);
+            let mut at_m = 0.0;
+            while at_m < route.length_m() {
+                let (here, next) = (route.spot(at_m), route.spot(at_m + 20.0));
+                assert!(here.slope.abs() < 0.16, "{name}: {} at {:?}", here.slope, here.point);
+                let turn = (next.heading_deg - here.heading_deg + 540.0).rem_euclid(360.0) - 180.0;
+                assert!(turn.abs() < 50.0 || turn.abs() > 170.0, "{name}: {turn} degrees at {:?}", here.point);
+                at_m += 20.0;
+            }
+        }
+    }
+
+    #[test]
+    fn no_road_but_a_bridge_crosses_the_lake() {
+        // Corners of Lake Geneva a few hundred metres off its shore.
+        let lake = [
+            (46.225, 6.160),
+            (46.290, 6.185),
+            (46.360, 6.225),
+            (46.400, 6.270),
+            (46.455, 6.360),
+            (46.475, 6.440),
+            (46.500, 6.520),
+            (46.505, 6.600),
+            (46.500, 6.660),
+            (46.480, 6.740),
+            (46.455, 6.820),
+            (46.420, 6.890),
+            (46.400, 6.880),
+            (46.400, 6.800),
+            (46.410, 6.700),
+            (46.407, 6.600),
+            (46.412, 6.520),
+            (46.385, 6.470),
+            (46.360, 6.420),
+            (46.375, 6.360),
+            (46.350, 6.290),
+            (46.290, 6.230),
+            (46.230, 6.175),
+        ];
+        let afloat = |lat: f64, lon: f64| {
+            let crossings = (0..lake.len())
+                .filter(|&i| {
+                    let ((a_lat, a_lon), (b_lat, b_lon)) = (lake[i], lake[(i + 1) % lake.len()]);
+                    (a_lat > lat) != (b_lat > lat) && lon < (b_lon - a_lon) * (lat - a_lat) / (b_lat - a_lat) + a_lon
+                })
+                .count();
+            crossings % 2 == 1
+        };
+        assert!(afloat(46.45, 6.60) && !afloat(46.52, 6.63));
+        for profile in demo_fleet() {
+            for point in Route::new(profile.route).points() {
+                assert!(!afloat(point.lat, point.lon), "{}: {point:?}", profile.route.name);
+            }
+        }
+    }
+}

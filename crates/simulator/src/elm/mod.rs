@@ -26,11 +26,6 @@ impl Elm327 {
         Elm327::default()
     }
 
-    /// What the adapter says on power-up, before anybody asks.
-    pub fn greeting(&self) -> Vec<u8> {
-        format!("\r\r{VERSION}\r\r>").into_bytes()
-    }
-
     /// Takes bytes from the line and returns what goes back: echo, answers and prompts.
     pub fn receive(&mut self, bytes: &[u8], car: &mut Car) -> Vec<u8> {
         let mut out = Vec::new();
