@@ -1,7 +1,5 @@
 //! What the receiver says, read by a parser that is not ours.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where its world is not as it should be")]
-
 use std::time::Duration;
 
 use bugbrother_simulator::{Car, Drive, NmeaTalker, demo_fleet, nmea_log};
