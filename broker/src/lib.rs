@@ -1,1 +1,107 @@
-//! broker
+//! The MQTT broker: a gate with identity, access and limits, in front of rumqttd's router.
+//!
+//! rumqttd 0.20 must not face a network by itself: a packet or two stop it. So the gate is the whole MQTT server as the
+//! clients see it (sockets, CONNECT, packet identifiers, acknowledgements, keep alive, wills, take-over, retained
+//! messages), and rumqttd's router is what it is good at: a log per topic filter with fan-out to many readers. The
+//! router sees no client's name, topic, filter, packet identifier or retain flag, only what [`router`] makes of them.
+//!
+//! # Layout
+//! - [`run`], [`Config`], [`Limits`]: the face
+//! - `gate`: accepts connections, watches over everything, stops it
+//! - `handshake`: from a socket to a known client, or a CONNACK that says why not
+//! - `access`: password and ACL files, read again when they change; `verifier`: password checks, few at a time
+//! - `registry`: who is connected under which client identifier; take-over
+//! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions
+//! - `subscriptions`, `window`, `bucket`: a session's filters, its unacknowledged deliveries, its publish rate
+//! - `retained`: the retained messages
+//! - `message`, `routing`: what travels through the router, and under which name
+//! - `router`, `link`: the only files that name rumqttd's links; `canary`: proves that the router lives
+//! - `packet`: frames, then decoding (rumqttd's codec), and encoding
+//!
+//! # Invariants
+//! - Nothing that a client sends reaches rumqttd's router but as opaque payload under a routing name of ours, at QoS 0
+//!   and never retained. So a window that is full, an acknowledgement out of order or a strange topic is between the
+//!   client and the gate.
+//! - A routing name is made of the first four levels, so their number is bounded by the fleet, not by what clients
+//!   invent. Exact matching is done at delivery.
+//! - A link of the router is woken only as the answer to its pause, and leaves in steps, so that the router never acts
+//!   on an event of a link that is gone.
+//! - Every queue is bounded. A subscriber that does not read is paused, then loses what falls out of the router's log
+//!   (counted exactly), and is closed when its socket takes nothing for [`Limits::write_deadline`].
+//! - A client identifier belongs to the user who holds it: only the same user takes a session over. The old session has
+//!   ended and its will is out before the new one begins.
+//!
+//! # What is left out on purpose
+//! - **QoS 2**: the highest QoS is 1. 5.0 clients are told in CONNACK, a QoS 2 PUBLISH then ends the session with 0x9B;
+//!   3.1.1 clients are granted QoS 1 at SUBSCRIBE, a QoS 2 PUBLISH ends the session with a line in the log, a QoS 2 will
+//!   is sent at QoS 1.
+//! - **Sessions that outlive the connection**: session present is always 0, the session expiry of 5.0 is answered with 0.
+//!   The fleet does not need them: delivery is acknowledged from end to end.
+//! - **`$share`, topic aliases, subscription identifiers, enhanced authentication**: announced as not available to 5.0
+//!   clients, refused with their codes.
+//! - **Wills at shutdown**: that the broker stops does not mean that a vehicle is gone.
+//!
+//! rumqttd's router thread cannot be stopped; it ends with the process.
+#![warn(missing_docs)]
+
+mod access;
+mod bucket;
+mod canary;
+mod count;
+mod gate;
+mod handshake;
+mod limits;
+mod link;
+mod message;
+mod packet;
+mod registry;
+mod retained;
+mod router;
+mod routing;
+mod session;
+mod subscriptions;
+mod verifier;
+mod window;
+
+use std::{io, path::PathBuf};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use limits::Limits;
+
+/// What a broker needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Mosquitto's password file: the users. Read again when it changes.
+    pub password_file: PathBuf,
+    /// Mosquitto's ACL file: who may read and write which topics. Read again when it changes.
+    pub acl_file: PathBuf,
+    /// What one client and all of them may take.
+    pub limits: Limits,
+}
+
+/// Why the broker cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The password file cannot be used.
+    #[error("broker has no users")]
+    Passwords(#[source] bugbrother_mosquitto_compat::PasswordError),
+    /// The ACL file cannot be used.
+    #[error("broker has no access rules")]
+    Acl(#[source] bugbrother_mosquitto_compat::AclError),
+    /// The thread that feeds the router cannot be started.
+    #[error("broker cannot start its router")]
+    Start(#[source] io::Error),
+    /// The router does not pass messages on any more; only a new process has a new one.
+    #[error("router has stopped: the process must be started again")]
+    RouterDied,
+}
+
+/// Serves MQTT 3.1.1 and 5.0 on `listener` until `shutdown`, or until the router dies.
+///
+/// At shutdown no new connection is taken, 5.0 clients get DISCONNECT 0x8B, and what is already written to a socket's
+/// buffer is sent. On an error the process should end and be started again by its supervisor.
+pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
+    gate::run(config, listener, shutdown).await
+}

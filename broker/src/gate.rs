@@ -1,0 +1,126 @@
+//! Accepts connections, watches over what must live, and stops it all.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Config, Error, Limits,
+    access::{Access, Files},
+    canary, count, handshake,
+    message::{Clock, Message},
+    registry::Registry,
+    retained::{Full, Retained},
+    router::{Router, RouterDied},
+    routing, session,
+    verifier::Verifier,
+};
+
+/// After the system refused a connection (no file descriptors left, mostly) the next try waits.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What all connections share.
+pub(crate) struct Gate {
+    pub(crate) limits: Limits,
+    pub(crate) access: watch::Receiver<Arc<Access>>,
+    pub(crate) verifier: Verifier,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) retained: Retained,
+    pub(crate) router: Router,
+    pub(crate) clock: Clock,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) connections: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// Keeps a message if it is to be retained, and sends it to all who want it.
+    pub(crate) async fn publish(&self, user: &str, message: Message) -> Result<(), RouterDied> {
+        count::published();
+        if message.retain && self.retained.keep(user, &message) == Err(Full) {
+            count::dropped("retained_full", 1);
+            tracing::warn!(user, topic = message.topic(), bytes = message.bytes(), "no place to retain a message");
+        }
+        self.router.publish(routing::name(message.topic()), message).await
+    }
+}
+
+pub(crate) async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
+    let mut files = Files::new(config.password_file, config.acl_file);
+    let (access_sender, access) = watch::channel(Arc::new(files.load()?));
+    let router = Router::start(&config.limits).map_err(Error::Start)?;
+    // Of our own, so that the clients are told to go also when it is the router that ends the broker.
+    let stop = CancellationToken::new();
+    let gate = Arc::new(Gate {
+        handshakes: Arc::new(Semaphore::new(config.limits.handshakes)),
+        connections: Arc::new(Semaphore::new(config.limits.connections)),
+        access,
+        verifier: Verifier::new(),
+        registry: Arc::default(),
+        retained: Retained::new(&config.limits),
+        router: router.clone(),
+        clock: Clock::start(),
+        shutdown: stop.clone(),
+        limits: config.limits,
+    });
+    let clients = TaskTracker::new();
+    let result = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        RouterDied = canary::run(&router, gate.limits.canary_deadline) => Err(Error::RouterDied),
+        () = files.watch(access_sender) => Ok(()),
+        () = accept(&gate, &listener, &clients) => Ok(()),
+    };
+    drop(listener);
+    stop.cancel();
+    clients.close();
+    if timeout(gate.limits.drain_deadline, clients.wait()).await.is_err() {
+        tracing::warn!(clients = clients.len(), "clients did not end in time");
+    }
+    router.closing().close();
+    if result.is_ok() && timeout(gate.limits.drain_deadline, router.closing().wait()).await.is_err() {
+        tracing::warn!(links = router.closing().len(), "links of the router did not end in time");
+    }
+    result
+}
+
+async fn accept(gate: &Arc<Gate>, listener: &TcpListener, clients: &TaskTracker) {
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                count::refused("accept");
+                tracing::error!(%error, "connection cannot be accepted");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(handshaking) = Arc::clone(&gate.handshakes).try_acquire_owned() else {
+            count::refused("handshakes");
+            continue;
+        };
+        let gate = Arc::clone(gate);
+        clients.spawn(async move {
+            let welcomed = tokio::select! {
+                welcomed = handshake::run(&gate, stream) => welcomed,
+                () = gate.shutdown.cancelled() => return,
+            };
+            drop(handshaking);
+            match welcomed {
+                Ok(client) => session::run(&gate, client).await,
+                Err(refusal) => {
+                    count::refused(refusal.label());
+                    match &refusal.user {
+                        Some(user) => tracing::info!(%peer, user, reason = refusal.label(), "connection refused"),
+                        // A flood of sockets that say nothing of use must not be a flood in the log.
+                        None => tracing::debug!(%peer, reason = refusal.label(), "connection refused"),
+                    }
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+/// What one client and all of them together may take. The defaults suit a fleet of 10,000 vehicles.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connected clients.
+    pub connections: usize,
+    /// Connected clients of one user.
+    pub connections_per_user: usize,
+    /// Sockets that have not been told yet whether they are welcome.
+    pub handshakes: usize,
+    /// From the first byte to the last one of CONNECT.
+    pub connect_deadline: Duration,
+    /// A packet, without its first two to five bytes.
+    pub packet_bytes: usize,
+    /// A topic name or topic filter.
+    pub topic_bytes: usize,
+    /// Topic filters of one client.
+    pub subscriptions: usize,
+    /// PUBLISH packets of one client; a faster one is read more slowly.
+    pub publishes_per_second: u32,
+    /// Deliveries to one client that it has not acknowledged.
+    pub inflight: u16,
+    /// How long a client's socket may take nothing while something is there to be sent.
+    pub write_deadline: Duration,
+    /// Retained messages.
+    pub retained_messages: usize,
+    /// Retained messages of one user.
+    pub retained_messages_per_user: usize,
+    /// Topics and payloads of all retained messages.
+    pub retained_bytes: usize,
+    /// The log of one routing name in the router: what a subscriber may fall behind before it loses messages.
+    pub log_bytes: usize,
+    /// How long the router may take to pass on a message of the canary's.
+    pub canary_deadline: Duration,
+    /// How long clients may take to be gone at shutdown.
+    pub drain_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 10_000,
+            connections_per_user: 32,
+            handshakes: 1_000,
+            connect_deadline: Duration::from_secs(5),
+            packet_bytes: 256 * 1024,
+            topic_bytes: 512,
+            subscriptions: 100,
+            publishes_per_second: 5_000,
+            inflight: 100,
+            write_deadline: Duration::from_secs(15),
+            retained_messages: 400_000,
+            retained_messages_per_user: 100_000,
+            retained_bytes: 256 * 1024 * 1024,
+            log_bytes: 32 * 1024 * 1024,
+            canary_deadline: Duration::from_secs(10),
+            drain_deadline: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The last retained message of each topic, bounded in number and size.
+//!
+//! rumqttd sends at most 200 of them to a new subscriber, so they are not its business.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bugbrother_mosquitto_compat::topic;
+
+use crate::{Limits, count, message::Message};
+
+/// Topics looked at under one lock.
+const SCAN: usize = 2_000;
+
+pub(crate) struct Retained {
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    messages: BTreeMap<String, Kept>,
+    of_user: HashMap<String, usize>,
+    bytes: usize,
+}
+
+struct Kept {
+    user: String,
+    message: Message,
+}
+
+/// There is no place for one more retained message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// Where the reading of the messages for one filter stands.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    filter: String,
+    /// Topics up to here are done.
+    after: Option<String>,
+}
+
+impl Cursor {
+    pub(crate) fn new(filter: &str) -> Self {
+        Cursor { filter: filter.to_owned(), after: None }
+    }
+}
+
+impl Retained {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Retained { limits: limits.clone(), state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics between two steps that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a message that `user` published with the retain flag; one without payload clears its topic.
+    pub(crate) fn keep(&self, user: &str, message: &Message) -> Result<(), Full> {
+        let mut state = self.state();
+        state.remove(message.topic());
+        let result = if message.payload.is_empty() {
+            Ok(())
+        } else if state.messages.len() >= self.limits.retained_messages
+            || state.of_user.get(user).is_some_and(|own| *own >= self.limits.retained_messages_per_user)
+            || state.bytes + message.bytes() > self.limits.retained_bytes
+        {
+            Err(Full)
+        } else {
+            state.insert(user, message);
+            Ok(())
+        };
+        count::retained(state.messages.len(), state.bytes);
+        result
+    }
+
+    /// The next messages for the cursor's filter, at most `limit`, and whether there may be more.
+    pub(crate) fn next(&self, cursor: &mut Cursor, limit: usize, now: Duration) -> (Vec<Message>, bool) {
+        let prefix = literal_prefix(&cursor.filter);
+        let mut state = self.state();
+        let mut found = Vec::new();
+        let mut expired = Vec::new();
+        let mut more = false;
+        let start = match &cursor.after {
+            Some(after) => Bound::Excluded(after.as_str()),
+            None => Bound::Included(prefix),
+        };
+        let mut last = None;
+        for (looked_at, (topic, kept)) in state.messages.range::<str, _>((start, Bound::Unbounded)).enumerate() {
+            if !topic.starts_with(prefix) {
+                break;
+            }
+            if found.len() >= limit || looked_at >= SCAN {
+                more = true;
+                break;
+            }
+            last = Some(topic.clone());
+            if kept.message.expiry(now).is_err() {
+                expired.push(topic.clone());
+            } else if topic::matches(&cursor.filter, topic) {
+                found.push(kept.message.clone());
+            }
+        }
+        cursor.after = last.or(cursor.after.take());
+        for topic in expired {
+            state.remove(&topic);
+        }
+        (found, more)
+    }
+}
+
+impl State {
+    fn insert(&mut self, user: &str, message: &Message) {
+        self.bytes += message.bytes();
+        *self.of_user.entry(user.to_owned()).or_default() += 1;
+        self.messages.insert(message.topic().to_owned(), Kept { user: user.to_owned(), message: message.clone() });
+    }
+
+    fn remove(&mut self, topic: &str) {
+        let Some(old) = self.messages.remove(topic) else { return };
+        self.bytes -= old.message.bytes();
+        if let Some(own) = self.of_user.get_mut(&old.user) {
+            *own -= 1;
+            if *own == 0 {
+                self.of_user.remove(&old.user);
+            }
+        }
+    }
+}
+
+/// What every topic of the filter starts with: `a/b` for `a/b/#`, because that is among them.
+fn literal_prefix(filter: &str) -> &str {
+    let end = filter.find(['+', '#']).unwrap_or(filter.len());
+    let literal = &filter[..end];
+    if filter[end..].starts_with('#') { literal.strip_suffix('/').unwrap_or(literal) } else { literal }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn message(topic: &str, payload: &'static str) -> Message {
+        Message { retain: true, ..Message::new(topic, Bytes::from_static(payload.as_bytes())) }
+    }
+
+    fn topics(retained: &Retained, filter: &str) -> Vec<String> {
+        let mut cursor = Cursor::new(filter);
+        let mut all = Vec::new();
+        loop {
+            let (messages, more) = retained.next(&mut cursor, 2, Duration::ZERO);
+            assert!(messages.len() <= 2);
+            all.extend(messages.iter().map(|message| message.topic().to_owned()));
+            if !more {
+                return all;
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_finds_all_that_match_in_small_portions() {
+        let retained = Retained::new(&Limits::default());
+        for topic in ["a", "a/b", "a/b/c", "a/c", "ab", "b/b", "$x/b"] {
+            retained.keep("u", &message(topic, "1")).unwrap();
+        }
+        assert_eq!(topics(&retained, "a/#"), ["a", "a/b", "a/b/c", "a/c"]);
+        assert_eq!(topics(&retained, "a/+"), ["a/b", "a/c"]);
+        assert_eq!(topics(&retained, "+/b"), ["a/b", "b/b"]);
+        assert_eq!(topics(&retained, "#").len(), 6);
+        assert_eq!(topics(&retained, "a"), ["a"]);
+    }
+
+    #[test]
+    fn more_topics_than_one_look_covers_are_all_found() {
+        let retained = Retained::new(&Limits::default());
+        for n in 0..2 * SCAN + 1 {
+            retained.keep("u", &message(&format!("n/{n:05}/{}", n % 2), "1")).unwrap();
+        }
+        assert_eq!(topics(&retained, "n/+/1").len(), SCAN);
+    }
+
+    #[test]
+    fn an_empty_payload_clears_and_a_new_one_replaces() {
+        let retained = Retained::new(&Limits::default());
+        retained.keep("u", &message("a", "1")).unwrap();
+        retained.keep("u", &message("a", "22")).unwrap();
+        assert_eq!(retained.state().bytes, 3);
+        retained.keep("u", &message("a", "")).unwrap();
+        assert!(topics(&retained, "#").is_empty());
+        assert_eq!((retained.state().bytes, retained.state().of_user.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_full_store_refuses_and_keeps_nothing_stale() {
+        let limits = Limits { retained_messages_per_user: 2, retained_messages: 3, ..Limits::default() };
+        let retained = Retained::new(&limits);
+        retained.keep("u", &message("a", "1")).unwrap();
+        retained.keep("u", &message("b", "1")).unwrap();
+        assert_eq!(retained.keep("u", &message("c", "1")), Err(Full));
+        retained.keep("u", &message("b", "2")).unwrap();
+        retained.keep("v", &message("c", "1")).unwrap();
+        assert_eq!(retained.keep("w", &message("d", "1")), Err(Full));
+    }
+
+    #[test]
+    fn an_expired_message_is_gone() {
+        let retained = Retained::new(&Limits::default());
+        retained.keep("u", &Message { expires: Some(Duration::from_secs(5)), ..message("a", "1") }).unwrap();
+        assert_eq!(retained.next(&mut Cursor::new("#"), 9, Duration::from_secs(4)).0.len(), 1);
+        assert_eq!(retained.next(&mut Cursor::new("#"), 9, Duration::from_secs(5)).0.len(), 0);
+        assert_eq!(retained.state().bytes, 0);
+    }
+}

@@ -1,0 +1,169 @@
+//! Feeds rumqttd's router.
+//!
+//! A thread of its own does what may block (rumqttd's senders do), behind a bounded queue: whoever publishes waits in
+//! the queue, and nobody's runtime stands still when the router does.
+
+use std::{collections::HashMap, io, thread};
+
+use rumqttd::{
+    RouterConfig,
+    local::{LinkBuilder, LinkRx, LinkTx},
+    protocol::Packet,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+use crate::{Limits, link::Link, message::Message};
+
+/// Commands that wait for the router.
+const QUEUE: usize = 1_024;
+/// Messages that the router hands to one link at a time.
+const PORTION: u64 = 100;
+/// A log is cut off by whole segments.
+const SEGMENTS: usize = 16;
+
+/// A handle to the router.
+#[derive(Clone)]
+pub(crate) struct Router {
+    commands: mpsc::Sender<Command>,
+    /// Links on their way out.
+    closing: TaskTracker,
+    died: CancellationToken,
+}
+
+/// The router does not answer any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RouterDied;
+
+/// A place among the router's connections. Its name there is its number, so that there are never more names than places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Slot(usize);
+
+enum Command {
+    Publish { name: String, message: Message },
+    Open(oneshot::Sender<(Slot, LinkRx)>),
+    Send(Slot, Box<Packet>),
+    Close(Slot),
+}
+
+impl Router {
+    /// Starts rumqttd's router and the thread that feeds it; the latter ends with the last handle.
+    pub(crate) fn start(limits: &Limits) -> io::Result<Self> {
+        let config = RouterConfig {
+            // Twice: a link that is on its way out still counts.
+            max_connections: limits.connections * 2 + 16,
+            max_outgoing_packet_count: PORTION,
+            max_segment_size: (limits.log_bytes / SEGMENTS).max(1024),
+            max_segment_count: SEGMENTS,
+            ..RouterConfig::default()
+        };
+        let (commands, queue) = mpsc::channel(QUEUE);
+        let died = CancellationToken::new();
+        let guard = died.clone().drop_guard();
+        thread::Builder::new().name("router-feed".into()).spawn(move || feed(config, queue, guard))?;
+        Ok(Router { commands, closing: TaskTracker::new(), died })
+    }
+
+    /// Hands a message to all links that have subscribed to `name`.
+    pub(crate) async fn publish(&self, name: String, message: Message) -> Result<(), RouterDied> {
+        self.command(Command::Publish { name, message }).await
+    }
+
+    /// A new link without subscriptions.
+    pub(crate) async fn open(&self) -> Result<Link, RouterDied> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Open(reply)).await?;
+        let (slot, receiver) = answer.await.map_err(|_| RouterDied)?;
+        Ok(Link::new(self.clone(), slot, receiver))
+    }
+
+    pub(crate) async fn send(&self, slot: Slot, packet: Packet) -> Result<(), RouterDied> {
+        self.command(Command::Send(slot, Box::new(packet))).await
+    }
+
+    /// Gives a place back. To be called when the router has dropped its link.
+    pub(crate) async fn close(&self, slot: Slot) -> Result<(), RouterDied> {
+        self.command(Command::Close(slot)).await
+    }
+
+    async fn command(&self, command: Command) -> Result<(), RouterDied> {
+        self.commands.send(command).await.map_err(|_| RouterDied)
+    }
+
+    /// Owns the tasks that take links out of the router.
+    pub(crate) fn closing(&self) -> &TaskTracker {
+        &self.closing
+    }
+
+    /// Waits until the router is found dead.
+    pub(crate) async fn died(&self) {
+        self.died.cancelled().await;
+    }
+}
+
+/// Runs until all handles are gone, or the router is: then `_died` tells everybody, also when it unwinds.
+fn feed(config: RouterConfig, mut queue: mpsc::Receiver<Command>, _died: DropGuard) {
+    let end = config.max_connections;
+    let events = rumqttd::Router::new(0, config).spawn();
+    let open = |slot: Slot| {
+        let built = LinkBuilder::new(&format!("link-{}", slot.0), events.clone()).build();
+        built.ok().map(|(sender, receiver, _connack)| (sender, receiver))
+    };
+    // All publishes go through one link that never subscribes: a link that did both could make the router track a
+    // subscription twice, when it unsubscribes and subscribes again right after a message of its own.
+    let Some((mut publisher, _receiver)) = open(Slot(0)) else { return };
+    let mut places = Places { links: HashMap::new(), free: Vec::new(), next: 1, end };
+    while let Some(command) = queue.blocking_recv() {
+        let alive = match command {
+            Command::Publish { name, message } => publisher.publish(name, message.encode()).is_ok(),
+            Command::Open(reply) => match places.take() {
+                Some(slot) => open(slot).is_some_and(|(sender, receiver)| {
+                    places.links.insert(slot, sender);
+                    // When the asker is gone its link stays as it is: without subscriptions it costs a place.
+                    reply.send((slot, receiver)).ok();
+                    true
+                }),
+                // The asker sees that its reply is dropped.
+                None => true,
+            },
+            Command::Send(slot, packet) => places.links.get_mut(&slot).is_none_or(|link| send(link, *packet)),
+            Command::Close(slot) => {
+                places.links.remove(&slot);
+                places.free.push(slot);
+                true
+            }
+        };
+        if !alive {
+            return;
+        }
+    }
+}
+
+fn send(link: &mut LinkTx, packet: Packet) -> bool {
+    use futures_util::FutureExt as _;
+    // An async function without anything to wait for: it blocks instead.
+    link.send(packet).now_or_never().is_some_and(|sent| sent.is_ok())
+}
+
+struct Places {
+    links: HashMap<Slot, LinkTx>,
+    free: Vec<Slot>,
+    next: usize,
+    end: usize,
+}
+
+impl Places {
+    /// The router says nothing at all to a connection that is one too many, so it must not be asked.
+    fn take(&mut self) -> Option<Slot> {
+        self.free.pop().or_else(|| {
+            let slot = Slot(self.next);
+            (self.next < self.end).then(|| {
+                self.next += 1;
+                slot
+            })
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! What a client sends.
+
+use std::time::Duration;
+
+use bugbrother_mosquitto_compat::topic;
+use tokio::time::Instant;
+
+use super::{End, MAX_OUTBOUND, Session, outbound::Replay};
+use crate::{
+    count,
+    message::Message,
+    packet::{
+        Reason, Version,
+        decode::{self, Filter, Packet, Publish, Retained},
+        encode, frame,
+    },
+    routing,
+    subscriptions::Subscription,
+};
+
+/// Packets worked on before the other direction has its turn.
+pub(super) const PORTION: usize = 100;
+
+impl Session<'_> {
+    /// Works on the packets that are whole, and says how many there were; when it was a [`PORTION`] there may be more.
+    pub(super) async fn work(&mut self) -> Result<usize, End> {
+        for worked in 0..PORTION {
+            if !self.reads() {
+                return Ok(worked);
+            }
+            let Some(frame) = frame::take(&mut self.inbound, self.gate.limits.packet_bytes).map_err(End::Refused)?
+            else {
+                return Ok(worked);
+            };
+            match decode::packet(self.version, frame).map_err(End::Refused)? {
+                Packet::Publish(publish) => self.publish(publish).await?,
+                Packet::PubAck { id } => {
+                    if !self.window.close(id) {
+                        count::unknown_ack();
+                    }
+                }
+                Packet::Subscribe { has_identifier: true, .. } => {
+                    return Err(End::Refused(Reason::SubscriptionIdentifiersNotSupported));
+                }
+                Packet::Subscribe { id, filters, .. } => self.subscribe(id, filters).await?,
+                Packet::Unsubscribe { id, filters } => self.unsubscribe(id, filters).await?,
+                Packet::PingReq => encode::pingresp(&mut self.outbound),
+                Packet::Disconnect { with_will } => {
+                    // 3.1.1 knows one DISCONNECT only: the one that takes the will back.
+                    return Err(End::Disconnect { with_will: with_will && self.version == Version::V5 });
+                }
+            }
+        }
+        Ok(PORTION)
+    }
+
+    /// Whether the client's packets are worked on: not when it is too fast, nor when it does not read the answers.
+    pub(super) fn reads(&self) -> bool {
+        self.throttled_until.is_none() && self.outbound.len() < MAX_OUTBOUND
+    }
+
+    async fn publish(&mut self, publish: Publish) -> Result<(), End> {
+        if publish.qos > 1 {
+            tracing::warn!(user = self.identity.user, topic = publish.topic, "client published at QoS 2");
+            return Err(End::Refused(Reason::QosNotSupported));
+        }
+        if !topic::is_valid_name(&publish.topic) || publish.topic.len() > self.gate.limits.topic_bytes {
+            return Err(End::Refused(Reason::TopicNameInvalid));
+        }
+        // The packet that emptied the bucket still goes; the socket is read again when there is a token.
+        if let Err(until) = self.bucket.take(Instant::now()) {
+            count::throttled();
+            self.throttled_until = Some(until);
+        }
+        let allowed = self.access.borrow().may_write(&self.identity, &publish.topic);
+        let (id, qos) = (publish.id, publish.qos);
+        if allowed {
+            let expires = publish.expiry_s.map(|seconds| self.gate.clock.now() + Duration::from_secs(seconds.into()));
+            let message = Message {
+                qos,
+                retain: publish.retain,
+                publisher: self.number,
+                properties: publish.properties,
+                expires,
+                ..Message::new(&publish.topic, publish.payload)
+            };
+            self.gate.publish(&self.identity.user, message).await?;
+        } else {
+            self.deny_publish(&publish);
+        }
+        if qos == 1 {
+            // 3.1.1 has no word for "denied": as in Mosquitto the message is acknowledged and goes nowhere.
+            let reason = if allowed { Reason::Success } else { Reason::NotAuthorized };
+            encode::puback(&mut self.outbound, self.version, id, reason);
+        }
+        Ok(())
+    }
+
+    fn deny_publish(&mut self, publish: &Publish) {
+        count::publish_denied();
+        if !std::mem::replace(&mut self.told.denied_publish, true) {
+            let (topic, bytes) = (&publish.topic, publish.payload.len());
+            tracing::warn!(user = self.identity.user, topic, bytes, "client published where it may not");
+        }
+    }
+
+    async fn subscribe(&mut self, id: u16, filters: Vec<Filter>) -> Result<(), End> {
+        let mut answers = Vec::with_capacity(filters.len());
+        for filter in filters {
+            answers.push(match self.check(&filter) {
+                Ok(()) => {
+                    let qos = filter.qos;
+                    self.add(filter).await?;
+                    Ok(qos)
+                }
+                Err(reason) => Err(reason),
+            });
+        }
+        encode::suback(&mut self.outbound, self.version, id, &answers);
+        Ok(())
+    }
+
+    fn check(&mut self, filter: &Filter) -> Result<(), Reason> {
+        let path = &filter.path;
+        if path.starts_with("$share/") {
+            return Err(Reason::SharedSubscriptionsNotSupported);
+        }
+        if !topic::is_valid_filter(path) || path.len() > self.gate.limits.topic_bytes || path.starts_with('$') {
+            return Err(Reason::TopicFilterInvalid);
+        }
+        if !self.access.borrow().may_subscribe(&self.identity, path) {
+            count::subscribe_denied();
+            if !std::mem::replace(&mut self.told.denied_subscribe, true) {
+                tracing::warn!(user = self.identity.user, filter = path, "client subscribed where it may not");
+            }
+            return Err(Reason::NotAuthorized);
+        }
+        if self.subscriptions.len() >= self.gate.limits.subscriptions && !self.subscriptions.contains(path) {
+            return Err(Reason::QuotaExceeded);
+        }
+        Ok(())
+    }
+
+    async fn add(&mut self, filter: Filter) -> Result<(), End> {
+        let link = match &mut self.link {
+            Some(link) => link,
+            None => self.link.insert(self.gate.router.open().await?),
+        };
+        let route = link.subscribe(&routing::name(&filter.path)).await?;
+        let is_new = !self.subscriptions.contains(&filter.path);
+        if filter.retained == Retained::Always || (filter.retained == Retained::IfNew && is_new) {
+            self.replays.retain(|replay| !replay.is_for(&filter.path));
+            self.replays.push_back(Replay::new(&filter.path, filter.qos));
+        }
+        self.subscriptions.insert(Subscription {
+            filter: filter.path,
+            qos: filter.qos,
+            no_local: filter.no_local,
+            retain_as_published: filter.retain_as_published,
+            route,
+        });
+        Ok(())
+    }
+
+    async fn unsubscribe(&mut self, id: u16, filters: Vec<String>) -> Result<(), End> {
+        let mut answers = Vec::with_capacity(filters.len());
+        for filter in filters {
+            self.replays.retain(|replay| !replay.is_for(&filter));
+            let Some(removed) = self.subscriptions.remove(&filter) else {
+                answers.push(Reason::NoSubscriptionExisted);
+                continue;
+            };
+            if let (Some(link), false) = (&mut self.link, self.subscriptions.uses(removed.route)) {
+                link.unsubscribe(removed.route).await?;
+            }
+            answers.push(Reason::Success);
+        }
+        encode::unsuback(&mut self.outbound, self.version, id, &answers);
+        Ok(())
+    }
+}
