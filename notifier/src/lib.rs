@@ -1,1 +1,177 @@
-//! notifier
+//! Rules on what vehicles say, and on their saying nothing, to alerts: retained on MQTT and stored.
+//!
+//! # Layout
+//! - [`run`]: the service
+//! - [`desk`]: which alerts are active (pure); [`threshold`]: one rule on one vehicle, sample by sample (pure)
+//! - `outgoing`: alerts on their way to the database and to the broker
+//! - `rulebook`: the rules, read again from time to time
+//!
+//! # Invariants
+//! - One active alert for each rule and vehicle. It survives a restart of the notifier, which does not raise it again, and
+//!   a restart of the broker, which keeps retained messages in memory alone.
+//! - Late data never raises an alert; silence is only counted while we would hear a vehicle that speaks.
+//! - The loop that receives waits neither for the database nor for a publish.
+
+pub mod desk;
+mod outgoing;
+mod rulebook;
+pub mod threshold;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bugbrother_client::{Delivery, Event, Options, Qos, connect};
+use bugbrother_store::{MAX_PAGE, Store, StoreError};
+use bugbrother_wire::{
+    Topic, UnixMs, codec,
+    message::{Alert, AlertState},
+    topic::{self, Kind},
+};
+use metrics::{counter, gauge};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::info;
+
+use crate::{desk::Desk, outgoing::Outgoing};
+
+const TICK: Duration = Duration::from_secs(1);
+
+/// What the notifier works with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The broker, and the account there. The client identifier and the subscriptions are the notifier's own.
+    pub mqtt: Options,
+    /// The fleet database.
+    pub store: Store,
+}
+
+/// Why the notifier ended without having been told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What it has to know to begin cannot be read.
+    #[error("the notifier cannot read where it left off")]
+    Store(#[from] StoreError),
+    /// The MQTT session is gone, which only a panic inside it can bring about.
+    #[error("the MQTT session ended by itself")]
+    Session,
+}
+
+/// Watches until `shutdown`.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    let (mut desk, ended) = load(&config.store).await?;
+    let outgoing = Arc::new(Outgoing::default());
+    send(&outgoing, &desk, ended);
+
+    let options = Options {
+        client_id: "notifier".into(),
+        subscriptions: vec![
+            (topic::ALL_UP.to_owned(), Qos::AtLeastOnce),
+            (topic::ALL_ALERTS.to_owned(), Qos::AtLeastOnce),
+        ],
+        ..config.mqtt
+    };
+    // The session outlives the shutdown by the last alerts.
+    let session = CancellationToken::new();
+    let (publisher, mut events) = connect(options, session.clone());
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    tasks.spawn(outgoing.clone().work(config.store.clone(), publisher, stop.clone()));
+    let mut rules = rulebook::follow(config.store, &tasks, stop.clone());
+    tasks.close();
+
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let result = loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(Event::Up) => {
+                    desk.listen(now());
+                    outgoing.repeat(desk.active());
+                }
+                Some(Event::Down { .. }) => desk.stop_listening(),
+                Some(Event::Message(delivery)) => {
+                    let changed = read(&delivery, &mut desk, &outgoing);
+                    delivery.ack();
+                    send(&outgoing, &desk, changed);
+                }
+                None => break Err(Error::Session),
+            },
+            _ = ticks.tick() => {
+                let opened = desk.tick(now());
+                send(&outgoing, &desk, opened);
+            }
+            Some(rules) = rules.recv() => {
+                let ended = desk.set_rules(rules, now());
+                send(&outgoing, &desk, ended);
+            }
+            () = shutdown.cancelled() => break Ok(()),
+        }
+    };
+
+    stop.cancel();
+    tasks.wait().await;
+    session.cancel();
+    while events.recv().await.is_some() {}
+    info!("the notifier has left");
+    result
+}
+
+async fn load(store: &Store) -> Result<(Desk, Vec<Alert>), StoreError> {
+    let mut vehicles = Vec::new();
+    loop {
+        let after = vehicles.last().map(|vehicle: &bugbrother_store::VehicleState| vehicle.vin);
+        let page = store.vehicles(after, 1000).await?;
+        if page.is_empty() {
+            break;
+        }
+        vehicles.extend(page);
+    }
+    let alerts = store.active_alerts(MAX_PAGE).await?;
+    Ok(Desk::new(store.rules().await?, vehicles, alerts, now()))
+}
+
+/// The alerts that a message changed. What cannot be read is ingest's to keep.
+fn read(delivery: &Delivery, desk: &mut Desk, outgoing: &Outgoing) -> Vec<Alert> {
+    let now = now();
+    let Ok(topic) = delivery.topic.parse::<Topic>() else { return refuse("topic") };
+    if let Kind::Alert(id) = topic.kind {
+        // Our own words come back. One that the broker has kept from before, and nobody knows, is of an alert that ended
+        // while it could not be told.
+        if delivery.retained && !delivery.payload.is_empty() && !desk.is_active(topic.vin, id) {
+            outgoing.clear(topic.vin, id);
+        }
+        return Vec::new();
+    }
+    match codec::decode(&topic, &delivery.payload) {
+        Ok(message) if message.is_ahead(now) => refuse("future"),
+        Ok(message) => desk.hear(topic.vin, &message, delivery.retained, now),
+        Err(error) => refuse(error.reason()),
+    }
+}
+
+fn refuse(reason: &'static str) -> Vec<Alert> {
+    counter!("bugbrother_notifier_refused_total", "reason" => reason).increment(1);
+    Vec::new()
+}
+
+fn send(outgoing: &Outgoing, desk: &Desk, changed: Vec<Alert>) {
+    if changed.is_empty() {
+        return;
+    }
+    for alert in &changed {
+        if alert.state == AlertState::Resolved {
+            counter!("bugbrother_notifier_alerts_resolved_total").increment(1);
+        } else {
+            counter!("bugbrother_notifier_alerts_changed_total").increment(1);
+        }
+    }
+    gauge!("bugbrother_notifier_alerts_active").set(desk.active().count() as f64);
+    outgoing.send(changed);
+}
+
+fn now() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+}

@@ -1,0 +1,265 @@
+//! Which alerts are active, and why. Pure: messages and the clock come in, alerts that changed go out.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bugbrother_store::{Condition, Rule, VehicleState};
+use bugbrother_wire::{
+    AlertId, Message, SCHEMA_VERSION, UnixMs, Vin,
+    message::{Alert, AlertState, Presence, Telemetry},
+};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::threshold::{Change, Phase, Threshold};
+
+/// While an alert is active, a value that merely gets worse is said again only this often.
+const WORSENED_EVERY_MS: i64 = 5_000;
+/// A signal that is less preferred counts only when the preferred one has not been sent for so long.
+const PREFERRED_FOR_MS: i64 = 10_000;
+/// When ticks lie further apart, this computer slept or its clock was set: silence is counted anew.
+const TICK_GAP_MS: i64 = 30_000;
+
+/// All that the notifier knows.
+#[derive(Debug, Default)]
+pub struct Desk {
+    rules: Vec<Rule>,
+    vehicles: BTreeMap<Vin, Vehicle>,
+    active: HashMap<(Vin, String), Alert>,
+    /// Since when we would hear a vehicle that speaks; `None` without a connection.
+    listening_since: Option<UnixMs>,
+    last_tick: UnixMs,
+}
+
+#[derive(Debug, Default)]
+struct Vehicle {
+    /// When it last said something, by our clock.
+    heard: UnixMs,
+    /// It said that it goes to sleep: it is silent on purpose.
+    asleep: bool,
+    /// Samples up to here were judged before the notifier was started.
+    judged_until: UnixMs,
+    watches: HashMap<String, Watch>,
+}
+
+/// A threshold rule on a vehicle.
+#[derive(Debug, Default)]
+struct Watch {
+    phase: Phase,
+    last_ts: Option<UnixMs>,
+    /// Which of the rule's signals is looked at, and when it was last sent.
+    signal: Option<(usize, UnixMs)>,
+}
+
+impl Desk {
+    /// A desk that goes on where the last one stopped. The second part are alerts that end here, because their rule is
+    /// gone.
+    pub fn new(rules: Vec<Rule>, vehicles: Vec<VehicleState>, alerts: Vec<Alert>, now: UnixMs) -> (Self, Vec<Alert>) {
+        let mut desk = Desk { last_tick: now, ..Desk::default() };
+        for state in vehicles.into_iter().filter(|state| state.received_ts > 0) {
+            let vehicle = Vehicle {
+                heard: state.received_ts,
+                asleep: state.presence == Presence::Asleep,
+                judged_until: state.source_ts,
+                watches: HashMap::new(),
+            };
+            desk.vehicles.insert(state.vin, vehicle);
+        }
+        for alert in alerts {
+            // `above`, so that the next sample above the threshold is not taken for a new occurrence.
+            let phase = Phase::Active { worst: alert.value.unwrap_or(f64::MIN), above: true };
+            let watch = Watch { phase, ..Watch::default() };
+            desk.vehicles.entry(alert.vin).or_default().watches.insert(alert.rule.clone(), watch);
+            desk.active.insert((alert.vin, alert.rule.clone()), alert);
+        }
+        let ended = desk.set_rules(rules, now);
+        (desk, ended)
+    }
+
+    /// Puts other rules in force. Returns the alerts that end with theirs.
+    pub fn set_rules(&mut self, rules: Vec<Rule>, now: UnixMs) -> Vec<Alert> {
+        self.rules = rules.into_iter().filter(|rule| rule.enabled).collect();
+        let in_force = |id: &str| self.rules.iter().any(|rule| rule.id == id);
+        for vehicle in self.vehicles.values_mut() {
+            vehicle.watches.retain(|id, _| in_force(id));
+        }
+        let ended = self.active.extract_if(|(_, id), _| !in_force(id));
+        ended.map(|(_, alert)| resolved(alert, now, now)).collect()
+    }
+
+    /// From now on we hear who speaks.
+    pub fn listen(&mut self, now: UnixMs) {
+        self.listening_since = Some(now);
+    }
+
+    /// The connection is gone: nobody's silence means anything.
+    pub fn stop_listening(&mut self) {
+        self.listening_since = None;
+    }
+
+    /// The alerts that are active.
+    pub fn active(&self) -> impl Iterator<Item = &Alert> {
+        self.active.values()
+    }
+
+    /// Whether an alert is active.
+    pub fn is_active(&self, vin: Vin, id: AlertId) -> bool {
+        let mut of_vehicle = self.rules.iter().filter_map(|rule| self.active.get(&(vin, rule.id.clone())));
+        of_vehicle.any(|alert| alert.id == id)
+    }
+
+    /// Takes a message of a vehicle in. `retained`: it was said before we subscribed. Returns the alerts that changed.
+    pub fn hear(&mut self, vin: Vin, message: &Message, retained: bool, now: UnixMs) -> Vec<Alert> {
+        match message {
+            // Said by the broker, in the vehicle's name: silence goes on.
+            Message::Status(status) if status.status == Presence::Offline => return Vec::new(),
+            Message::Status(status) => {
+                if let Some(vehicle) = self.known(vin, retained) {
+                    vehicle.asleep = status.status == Presence::Asleep;
+                }
+            }
+            _ => {}
+        }
+        if retained {
+            return Vec::new();
+        }
+        self.vehicles.entry(vin).or_default().heard = now;
+        let mut changed = self.end_silence(vin, now);
+        // `Backfill` is late data: it builds history and never wakes anybody up.
+        if let Message::Telemetry(batch) = message {
+            self.vehicles.entry(vin).or_default().asleep = false;
+            self.judge(batch, now, &mut changed);
+        }
+        changed
+    }
+
+    /// Looks at who has been silent for too long. To be called about once a second.
+    pub fn tick(&mut self, now: UnixMs) -> Vec<Alert> {
+        let slept = !(0..=TICK_GAP_MS).contains(&(now - self.last_tick));
+        self.last_tick = now;
+        let Some(since) = &mut self.listening_since else { return Vec::new() };
+        if slept {
+            *since = now;
+        }
+        let since = *since;
+        let mut opened = Vec::new();
+        for rule in &self.rules {
+            let Condition::Silent { after_ms } = rule.condition else { continue };
+            for (vin, vehicle) in self.vehicles.iter().filter(|(_, vehicle)| !vehicle.asleep && vehicle.heard > 0) {
+                let place = (*vin, rule.id.clone());
+                if now - vehicle.heard.max(since) >= i64::from(after_ms) && !self.active.contains_key(&place) {
+                    let alert = open(*vin, rule, vehicle.heard, None, now);
+                    self.active.insert(place, alert.clone());
+                    opened.push(alert);
+                }
+            }
+        }
+        opened
+    }
+
+    /// The vehicle, unless a message from the past is the first that is heard of it.
+    fn known(&mut self, vin: Vin, retained: bool) -> Option<&mut Vehicle> {
+        if retained { self.vehicles.get_mut(&vin) } else { Some(self.vehicles.entry(vin).or_default()) }
+    }
+
+    fn end_silence(&mut self, vin: Vin, now: UnixMs) -> Vec<Alert> {
+        let silent = self.rules.iter().filter(|rule| matches!(rule.condition, Condition::Silent { .. }));
+        silent
+            .filter_map(|rule| self.active.remove(&(vin, rule.id.clone())))
+            .map(|alert| resolved(alert, now, now))
+            .collect()
+    }
+
+    fn judge(&mut self, batch: &Telemetry, now: UnixMs, changed: &mut Vec<Alert>) {
+        let Some(vehicle) = self.vehicles.get_mut(&batch.vin) else { return };
+        for rule in &self.rules {
+            let Condition::Above { signals, on, off, for_ms } = &rule.condition else { continue };
+            let threshold = Threshold { on: *on, off: *off, for_ms: i64::from(*for_ms) };
+            let columns: Vec<_> = signals.iter().map(|signal| batch.column(signal)).collect();
+            let watch = vehicle.watches.entry(rule.id.clone()).or_default();
+            for row in &batch.rows {
+                let ts = batch.t0 + i64::from(row.dt_ms);
+                let sent = columns.iter().enumerate();
+                let sent = sent.filter_map(|(rank, column)| Some((rank, row.values.get((*column)?).copied()??)));
+                let Some((rank, value)) = sent.min_by_key(|(rank, _)| *rank) else { continue };
+                if ts <= vehicle.judged_until || !watch.looks_at(rank, ts) {
+                    continue;
+                }
+                let (phase, change) = threshold.step(watch.phase, watch.last_ts, ts, value);
+                (watch.phase, watch.last_ts) = (phase, Some(ts));
+                if let Some(change) = change {
+                    changed.extend(apply(&mut self.active, batch.vin, rule, change, ts, now));
+                }
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// Whether a sample counts: it is newer than the last, and of the signal that is preferred among those that are sent.
+    fn looks_at(&mut self, rank: usize, ts: UnixMs) -> bool {
+        if self.last_ts.is_some_and(|last| ts <= last) {
+            return false;
+        }
+        let better = self.signal.filter(|(best, sent)| *best < rank && ts - sent < PREFERRED_FOR_MS);
+        if better.is_none() {
+            self.signal = Some((rank, ts));
+        }
+        better.is_none()
+    }
+}
+
+fn apply(
+    active: &mut HashMap<(Vin, String), Alert>,
+    vin: Vin,
+    rule: &Rule,
+    change: Change,
+    ts: UnixMs,
+    now: UnixMs,
+) -> Option<Alert> {
+    let place = (vin, rule.id.clone());
+    if let Change::Opened { since, worst } = change {
+        let alert = open(vin, rule, since, Some(worst), now);
+        active.insert(place, alert.clone());
+        return Some(alert);
+    }
+    let alert = active.get_mut(&place)?;
+    match change {
+        Change::Opened { .. } => None,
+        Change::Recurred { worst } => {
+            (alert.value, alert.updated, alert.count) = (Some(worst), now, alert.count.saturating_add(1));
+            Some(alert.clone())
+        }
+        Change::Worsened { worst } => {
+            alert.value = Some(worst);
+            if now - alert.updated < WORSENED_EVERY_MS {
+                return None;
+            }
+            alert.updated = now;
+            Some(alert.clone())
+        }
+        Change::Resolved { .. } => active.remove(&place).map(|alert| resolved(alert, ts, now)),
+    }
+}
+
+fn open(vin: Vin, rule: &Rule, opened: UnixMs, value: Option<f64>, now: UnixMs) -> Alert {
+    let now_ms = u64::try_from(now).unwrap_or_default();
+    let time = Timestamp::from_unix(NoContext, now_ms / 1000, (now_ms % 1000) as u32 * 1_000_000);
+    Alert {
+        v: SCHEMA_VERSION,
+        vin,
+        id: AlertId(Uuid::new_v7(time)),
+        rule: rule.id.clone(),
+        title: rule.title.clone(),
+        severity: rule.severity,
+        state: AlertState::Open,
+        opened,
+        updated: now,
+        resolved: None,
+        count: 1,
+        value,
+        acknowledged_by: None,
+    }
+}
+
+fn resolved(alert: Alert, at: UnixMs, now: UnixMs) -> Alert {
+    Alert { state: AlertState::Resolved, resolved: Some(at.max(alert.opened)), updated: now, ..alert }
+}
