@@ -54,6 +54,16 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Gives a user another password; `false` when there is no such user.
+    pub async fn set_password_hash(&self, name: &str, password_hash: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE account SET password_hash = $2 WHERE name = $1")
+            .bind(name)
+            .bind(password_hash)
+            .execute(&self.write)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Whether anybody may sign in.
     pub async fn has_users(&self) -> Result<bool, StoreError> {
         let one = sqlx::query("SELECT name FROM account LIMIT 1").fetch_optional(&self.read).await?;
