@@ -56,7 +56,7 @@ pub struct ApiError {
 /// `GET /api/frontend/vehicles`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VehicleList {
-    /// In the order of their names.
+    /// In the order of their VINs.
     pub vehicles: Vec<VehicleSummary>,
     /// Give it as `after` to get the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
