@@ -1,4 +1,4 @@
-//! The first user.
+//! The first user, and users who lost their password.
 
 use bugbrother_store::{Store, StoreError, User};
 use bugbrother_wire::api::Role;
@@ -8,24 +8,35 @@ use crate::{clock, password};
 /// Name of the first user.
 pub const ADMINISTRATOR: &str = "admin";
 
-/// The password of a user that was just made, to be shown to a person once. It is nowhere else.
-pub struct InitialPassword(String);
+/// A random password that was just given to a user, to be shown to a person once. It is nowhere else.
+pub struct NewPassword(String);
 
-impl InitialPassword {
+impl NewPassword {
     /// The password.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-impl std::fmt::Debug for InitialPassword {
+impl std::fmt::Debug for NewPassword {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("InitialPassword(..)")
+        f.write_str("NewPassword(..)")
     }
 }
 
+/// Why a password was not reset.
+#[derive(Debug, thiserror::Error)]
+pub enum ResetError {
+    /// The database failed.
+    #[error("the user's password cannot be stored")]
+    Store(#[from] StoreError),
+    /// There is nobody of that name.
+    #[error("there is no user `{0}`")]
+    NoSuchUser(String),
+}
+
 /// Makes user [`ADMINISTRATOR`] with a random password when nobody can sign in yet.
-pub async fn ensure_administrator(store: &Store) -> Result<Option<InitialPassword>, StoreError> {
+pub async fn ensure_administrator(store: &Store) -> Result<Option<NewPassword>, StoreError> {
     if store.has_users().await? {
         return Ok(None);
     }
@@ -37,5 +48,16 @@ pub async fn ensure_administrator(store: &Store) -> Result<Option<InitialPasswor
     };
     // Another process may have been faster; then the password in its hands is the one.
     let added = store.add_user(&user, clock::now()).await?;
-    Ok(added.then_some(InitialPassword(password)))
+    Ok(added.then_some(NewPassword(password)))
+}
+
+/// Gives a user a new random password. Sessions that are open stay so until they expire.
+pub async fn reset_password(store: &Store, name: &str) -> Result<NewPassword, ResetError> {
+    let password = password::random();
+    let hash = password::hash(&password).await;
+    if store.set_password_hash(name, &hash).await? {
+        Ok(NewPassword(password))
+    } else {
+        Err(ResetError::NoSuchUser(name.to_owned()))
+    }
 }

@@ -4,7 +4,8 @@ use std::{
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    time::Duration,
+    sync::Mutex,
+    time::{Duration, Instant},
 };
 
 use governor::{
@@ -14,6 +15,7 @@ use governor::{
 
 /// Most names and addresses that are remembered. Past it strangers are refused until the oldest are forgotten.
 const MAX_REMEMBERED: usize = 10_000;
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Counts attempts by address, by name, and by both.
 ///
@@ -47,6 +49,8 @@ impl Attempts {
 struct Limit<K: Clone + Hash + Eq> {
     limiter: DefaultKeyedRateLimiter<K>,
     period: Duration,
+    /// When those who may try again anyway were last forgotten.
+    swept: Mutex<Option<Instant>>,
 }
 
 impl<K: Clone + Hash + Eq> Limit<K> {
@@ -55,17 +59,30 @@ impl<K: Clone + Hash + Eq> Limit<K> {
         let quota = Quota::with_period(period)
             .expect("a period is longer than nothing")
             .allow_burst(NonZeroU32::new(burst).expect("a burst is at least one"));
-        Limit { limiter: RateLimiter::keyed(quota), period }
+        Limit { limiter: RateLimiter::keyed(quota), period, swept: Mutex::new(None) }
     }
 
     fn count(&self, key: &K) -> Result<(), Duration> {
-        if self.limiter.len() >= MAX_REMEMBERED {
-            self.limiter.retain_recent();
-            if self.limiter.len() >= MAX_REMEMBERED {
+        if self.is_full() {
+            self.sweep();
+            if self.is_full() {
                 return Err(self.period);
             }
         }
         self.limiter.check_key(key).map_err(|refusal| refusal.wait_time_from(DefaultClock::default().now()))
+    }
+
+    fn is_full(&self) -> bool {
+        self.limiter.len() >= MAX_REMEMBERED
+    }
+
+    /// Looks at everything that is remembered, so not at every attempt of a flood.
+    fn sweep(&self) {
+        let mut swept = self.swept.lock().expect("nothing panics while it sweeps");
+        if swept.is_none_or(|last| last.elapsed() >= SWEEP_EVERY) {
+            self.limiter.retain_recent();
+            *swept = Some(Instant::now());
+        }
     }
 }
 

@@ -36,8 +36,10 @@ pub struct Config {
 /// Bounds of what the dashboard takes on.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// HTTP connections at a time; more wait.
+    /// HTTP connections at a time; more wait. Viewers of the live feed are not among them.
     pub connections: usize,
+    /// HTTP connections at a time from one address; more are cut. Not counted behind a proxy.
+    pub connections_per_address: usize,
     /// Viewers of the live feed at a time.
     pub viewers: usize,
     /// Viewers of the live feed with the same user name.
@@ -54,6 +56,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections: 4096,
+            connections_per_address: 512,
             viewers: 1000,
             viewers_per_user: 50,
             vehicles: 20_000,

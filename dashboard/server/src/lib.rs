@@ -2,10 +2,10 @@
 //!
 //! # Layout
 //! - [`run`]: the service; [`Config`] and [`Limits`]: what it is told
-//! - [`SigningKey`], [`ensure_administrator`]: what has to be there before
+//! - [`SigningKey`], [`ensure_administrator`], [`reset_password`]: what has to be there before
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
 //! - `feed`: the fleet shared, its deltas at a steady tick; `subscription`: what arrives from the broker
-//! - `token`, `password`, `attempts`, `viewers`: who may come in, and how often
+//! - `token`, `password`, `attempts`, `seats`: who may come in, how often and how many
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -25,9 +25,9 @@ mod fleet;
 mod http;
 mod key;
 mod password;
+mod seats;
 mod subscription;
 mod token;
-mod viewers;
 
 use std::sync::Arc;
 
@@ -36,13 +36,13 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
-pub use administrator::{ADMINISTRATOR, InitialPassword, ensure_administrator};
+pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, ensure_administrator, reset_password};
 pub use config::{Config, Limits};
 pub use key::{KeyError, SigningKey};
 
 use crate::{
-    attempts::Attempts, feed::Feed, fleet::Fleet, http::Shared, password::Passwords, subscription::Subscription,
-    token::Tokens,
+    attempts::Attempts, feed::Feed, fleet::Fleet, http::Shared, password::Passwords, seats::Seats,
+    subscription::Subscription, token::Tokens,
 };
 
 /// Why the dashboard does not run.
@@ -78,7 +78,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         tokens: Tokens::new(&config.key, config.session_ttl),
         passwords: Passwords::new().await,
         attempts: Attempts::new(),
-        viewers: Arc::default(),
+        viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
         feed: Arc::clone(&feed),
         sockets: sockets.clone(),
         stop: stop.clone(),

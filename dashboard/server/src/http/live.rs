@@ -40,17 +40,19 @@ pub(crate) async fn open(
 ) -> Result<Response, Failure> {
     origin::check(&app.config, &headers)?;
     let upgrade = upgrade.map_err(|refused| Failure::new(refused.status(), "no_websocket", refused.body_text()))?;
-    let limits = &app.config.limits;
-    let seat = app.viewers.seat(&claims.sub, limits.viewers_per_user, limits.viewers).ok_or_else(|| {
+    let seat = app.viewers.take(&claims.sub).ok_or_else(|| {
         let message = "too many viewers; close one";
         Failure::too_many("too_many_viewers", message, RETRY_AFTER)
     })?;
     let tracked = app.sockets.token();
     Ok(upgrade.max_message_size(MAX_VIEWER_MESSAGE).max_frame_size(MAX_VIEWER_MESSAGE).on_upgrade(
         async move |mut socket| {
+            let viewers = metrics::gauge!("bugbrother_dashboard_live_viewers");
+            viewers.increment(1.0);
             let end = attend(&mut socket, &app, &claims).await;
             metrics::counter!("bugbrother_dashboard_live_closed_total", "reason" => end.reason()).increment(1);
             end.say_goodbye(socket).await;
+            viewers.decrement(1.0);
             drop((seat, tracked));
         },
     ))

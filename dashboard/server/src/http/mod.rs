@@ -27,7 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use serve::serve;
 
-use crate::{Config, assets, attempts::Attempts, feed::Feed, password::Passwords, token::Tokens, viewers::Viewers};
+use crate::{Config, assets, attempts::Attempts, feed::Feed, password::Passwords, seats::Seats, token::Tokens};
 use failure::Failure;
 
 /// Largest body of a request.
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub attempts: Attempts,
-    pub viewers: Arc<Viewers>,
+    pub viewers: Arc<Seats<String>>,
     /// Open sockets of the live feed; [`crate::run`] waits for them.
     pub sockets: TaskTracker,
     pub stop: CancellationToken,

@@ -20,6 +20,7 @@ use tower_service::Service;
 use tracing::{debug, info, warn};
 
 use super::{App, router};
+use crate::seats::Seats;
 
 /// Longest that the head of a request may take, the first one's or the next one's on a kept connection.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -38,6 +39,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) async fn serve(listener: TcpListener, app: App) {
     let stop = app.stop.clone();
     let room = Arc::new(Semaphore::new(app.config.limits.connections));
+    let seats = Seats::new(app.config.limits.connections_per_address, app.config.limits.connections);
+    let is_direct = !app.config.behind_proxy;
     let router = router(app);
     let connections = TaskTracker::new();
     match listener.local_addr() {
@@ -48,12 +51,17 @@ pub(crate) async fn serve(listener: TcpListener, app: App) {
         loop {
             let permit = Arc::clone(&room).acquire_owned().await.expect("the semaphore is never closed");
             let (stream, peer) = next(&listener).await;
+            let seat = seats.take(&peer.ip());
+            if seat.is_none() && is_direct {
+                metrics::counter!("bugbrother_dashboard_connections_refused_total").increment(1);
+                continue;
+            }
             let (router, stop) = (router.clone(), stop.clone());
             connections.spawn(async move {
                 if let Err(error) = connection(stream, peer, router, stop).await {
                     debug!(%peer, %error, "connection ended");
                 }
-                drop(permit);
+                drop((permit, seat));
             });
         }
     };

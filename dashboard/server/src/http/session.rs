@@ -37,18 +37,18 @@ pub(crate) async fn sign_in(
         ));
     }
     app.attempts.count(&name, client.address).map_err(|wait| {
-        count("limited");
+        refused("limited");
         Failure::too_many("too_many_attempts", "too many attempts; wait a little", wait)
     })?;
     let user = app.config.store.user(&name).await?;
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     let fits = app.passwords.verify(password, hash).await?;
     let Some(user) = user.filter(|_| fits) else {
-        count("wrong_credentials");
+        refused("wrong_credentials");
         info!(address = %client.address, "refused to sign somebody in");
         return Err(Failure::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "name or password is wrong"));
     };
-    count("ok");
+    metrics::counter!("bugbrother_dashboard_sign_ins_total").increment(1);
     let (token, claims) = app.tokens.issue(&user.name, user.role, clock::now());
     let cookie = cookie(&token, app.config.session_ttl.as_secs(), app.config.secure_cookies);
     let is_program = headers.get(&CLIENT).is_some_and(|value| value.as_bytes() == b"program");
@@ -78,6 +78,6 @@ fn cookie(token: &str, max_age_s: u64, secure: bool) -> String {
     format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_s}{secure}")
 }
 
-fn count(outcome: &'static str) {
-    metrics::counter!("bugbrother_dashboard_sign_ins_total", "outcome" => outcome).increment(1);
+fn refused(reason: &'static str) {
+    metrics::counter!("bugbrother_dashboard_sign_ins_refused_total", "reason" => reason).increment(1);
 }

@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_token_is_found_among_other_cookies_and_a_bearer_comes_first() {
         let cookie = (header::COOKIE, "a=b; bugbrother_session=from.a.cookie; c");
-        assert_eq!(token(&headers(&[cookie.clone()])), Some("from.a.cookie"));
+        assert_eq!(token(&headers(std::slice::from_ref(&cookie))), Some("from.a.cookie"));
         let bearer = (header::AUTHORIZATION, "bearer from.a.program");
         assert_eq!(token(&headers(&[cookie, bearer])), Some("from.a.program"));
     }

@@ -1,7 +1,10 @@
 //! From MQTT to the viewer, over Debian's Mosquitto.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
+use bugbrother_dashboard::Config;
 use bugbrother_kit::{mosquitto::Mosquitto, port, wait};
 use bugbrother_wire::{
     AlertId, Epoch, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, encode,
@@ -41,7 +44,13 @@ impl Fleet {
 }
 
 async fn rig_on(broker: &Mosquitto) -> Result<Rig> {
-    let rig = Rig::start_with(broker.port(), |_| {}).await?;
+    patient_rig_on(broker, Duration::from_secs(60)).await
+}
+
+/// With so much patience for viewers that do not read.
+async fn patient_rig_on(broker: &Mosquitto, patience: Duration) -> Result<Rig> {
+    let change = |config: &mut Config| config.limits.write_time = patience;
+    let rig = Rig::start_with(broker.port(), change).await?;
     until_healthy(&rig).await?;
     Ok(rig)
 }
@@ -191,7 +200,6 @@ async fn a_broker_that_comes_back_is_heard_again() -> Result<()> {
 
 #[tokio::test]
 async fn a_viewer_that_stops_reading_gets_the_latest_state_and_no_queue() -> Result<()> {
-    const VEHICLES: usize = 100;
     const ROUNDS: usize = 60;
     let broker = Mosquitto::open_to_all()?;
     let rig = rig_on(&broker).await?;
@@ -199,21 +207,13 @@ async fn a_viewer_that_stops_reading_gets_the_latest_state_and_no_queue() -> Res
     let token = rig.token().await?;
     let mut slow = Viewer::join(&rig, &token).await?;
     let mut quick = Viewer::join(&rig, &token).await?;
-    let keys: Vec<_> = (0..100).map(|n| format!("x.sensor.{n}")).collect();
-    let start = now();
     for round in 0..ROUNDS {
-        let values: Vec<_> = keys.iter().map(|key| (key.as_str(), round as f64 + 0.1)).collect();
-        for n in 0..VEHICLES {
-            let t0 = start + i64::try_from(round)?;
-            fleet.say(vin(n), Kind::Telemetry, batch(vin(n), t0, &values)).await?;
-        }
+        fleet.say_much(round).await?;
         // The one that reads has seen the round before the next one begins.
-        let last = round as f64 + 0.1;
-        quick.until(|viewer| (0..VEHICLES).all(|n| viewer.value(vin(n), "x.sensor.99") == Some(last))).await?;
+        quick.until(|viewer| has_heard(viewer, round)).await?;
     }
-    let last = ROUNDS as f64 - 0.9;
     let (snapshots, bytes) = (slow.snapshots, slow.bytes);
-    slow.until(|viewer| (0..VEHICLES).all(|n| viewer.value(vin(n), "x.sensor.99") == Some(last))).await?;
+    slow.until(|viewer| has_heard(viewer, ROUNDS - 1)).await?;
     let (late, said) = (slow.bytes - bytes, quick.bytes);
     assert!(slow.snapshots > snapshots, "it was given a fresh snapshot");
     ensure!(late < said / 3, "{late} of {said} bytes were kept for it");
@@ -221,4 +221,46 @@ async fn a_viewer_that_stops_reading_gets_the_latest_state_and_no_queue() -> Res
         assert_eq!(slow.vehicles.get(n), Some(vehicle));
     }
     rig.stop().await
+}
+
+#[tokio::test]
+async fn a_viewer_that_never_reads_again_is_dropped() -> Result<()> {
+    const COUNTER: &str = "bugbrother_dashboard_live_closed_total{reason=\"stuck\"}";
+    let broker = Mosquitto::open_to_all()?;
+    let rig = patient_rig_on(&broker, Duration::from_millis(200)).await?;
+    let fleet = Fleet::connect(broker.port()).await?;
+    let _dead = Viewer::join(&rig, &rig.token().await?).await?;
+    let before = counted(COUNTER);
+    let mut round = 0;
+    while counted(COUNTER) == before {
+        fleet.say_much(round).await?;
+        round += 1;
+        ensure!(round < 1000, "it is still there");
+    }
+    rig.stop().await
+}
+
+/// Vehicles that say much, and signals of each.
+const MANY: usize = 100;
+
+fn has_heard(viewer: &Viewer, round: usize) -> bool {
+    (0..MANY).all(|n| viewer.value(vin(n), "x.sensor.99") == Some(loud(round)))
+}
+
+/// A value that fills its nine bytes.
+fn loud(round: usize) -> f64 {
+    round as f64 + 0.1
+}
+
+impl Fleet {
+    async fn say_much(&self, round: usize) -> Result<()> {
+        let keys: Vec<_> = (0..MANY).map(|n| format!("x.sensor.{n}")).collect();
+        let values: Vec<_> = keys.iter().map(|key| (key.as_str(), loud(round))).collect();
+        let t0 = 1_790_000_000_000 + i64::try_from(round)?;
+        for n in 0..MANY {
+            let payload = batch(vin(n), t0, &values);
+            self.say(vin(n), Kind::Telemetry, payload).await?;
+        }
+        Ok(())
+    }
 }

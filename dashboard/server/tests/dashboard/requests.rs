@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use bugbrother_kit::port;
+use bugbrother_kit::{port, wait};
 use bugbrother_store::User;
 use bugbrother_wire::api::{AlertList, Health, Role, VehicleList, VehicleSummary};
 use reqwest::{Method, StatusCode};
@@ -9,9 +9,10 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
-use crate::rig::{Rig, expect_refusal, now, vin};
+use crate::rig::{LIMIT, Rig, expect_refusal, now, vin};
 
 const SESSION: &str = "/api/frontend/session";
 
@@ -66,18 +67,9 @@ async fn a_chunked_body_without_end_is_cut_off_at_the_limit() -> Result<()> {
     let chunk = format!("4000\r\n{}\r\n", " ".repeat(0x4000));
     let (mut read, mut write) = stream.split();
     let mut answer = [0; 12];
-    let flood = async {
-        loop {
-            write.write_all(chunk.as_bytes()).await?;
-        }
-    };
-    tokio::select! {
-        ended = flood => { let _: std::io::Result<()> = ended; }
-        got = read.read_exact(&mut answer) => { got?; }
-    }
-    if answer[0] == 0 {
-        read.read_exact(&mut answer).await?;
-    }
+    let flood = async { while write.write_all(chunk.as_bytes()).await.is_ok() {} };
+    let (_, got) = tokio::join!(flood, timeout(LIMIT, read.read_exact(&mut answer)));
+    got??;
     assert_eq!(&answer, b"HTTP/1.1 413");
     rig.stop().await
 }
@@ -93,7 +85,7 @@ async fn a_body_that_never_comes_is_not_waited_for() -> Result<()> {
                 content-length: 40\r\n\r\n{";
     stream.write_all(head.as_bytes()).await?;
     let mut answer = [0; 12];
-    tokio::time::timeout(crate::rig::LIMIT, stream.read_exact(&mut answer)).await??;
+    timeout(LIMIT, stream.read_exact(&mut answer)).await??;
     assert_eq!(&answer, b"HTTP/1.1 408");
     rig.stop().await
 }
@@ -215,5 +207,26 @@ async fn metrics_are_for_this_machine_or_with_their_token() -> Result<()> {
     expect_refusal(answer, StatusCode::FORBIDDEN, "forbidden").await?;
     let answer = through_proxy().bearer_auth("scrape").send().await?;
     assert_eq!(answer.status(), StatusCode::OK);
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_all_connections() -> Result<()> {
+    let rig = Rig::start_with(port::free()?, |config| {
+        config.limits.connections_per_address = 3;
+    })
+    .await?;
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(TcpStream::connect(rig.address).await?);
+    }
+    let mut refused = TcpStream::connect(rig.address).await?;
+    assert_eq!(timeout(LIMIT, refused.read(&mut [0])).await??, 0);
+    silent.clear();
+    wait::until("there is room again", LIMIT, || async {
+        let request = rig.request(Method::GET, "/healthz");
+        request.send().await.ok().map(|_| ())
+    })
+    .await?;
     rig.stop().await
 }

@@ -1,5 +1,5 @@
 use anyhow::{Context, Result};
-use bugbrother_dashboard::{ADMINISTRATOR, ensure_administrator};
+use bugbrother_dashboard::{ADMINISTRATOR, ResetError, ensure_administrator, reset_password};
 use bugbrother_wire::api::{Role, Session};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -44,7 +44,7 @@ async fn the_first_administrator_signs_in_with_a_cookie_and_out_again() -> Resul
 
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_name_are_refused_alike_and_counted() -> Result<()> {
-    const COUNTER: &str = "bugbrother_dashboard_sign_ins_total{outcome=\"wrong_credentials\"}";
+    const COUNTER: &str = "bugbrother_dashboard_sign_ins_refused_total{reason=\"wrong_credentials\"}";
     let rig = Rig::start().await?;
     let before = counted(COUNTER);
     let mut bodies = Vec::new();
@@ -95,5 +95,19 @@ async fn behind_tls_the_cookie_is_kept_from_plain_http() -> Result<()> {
     assert!(answer.headers().contains_key("strict-transport-security"));
     let plain = sign_in(rig.url("")).await?;
     expect_refusal(plain, StatusCode::FORBIDDEN, "origin").await?;
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_lost_password_is_replaced_by_a_new_one() -> Result<()> {
+    let rig = Rig::start().await?;
+    let new = reset_password(&rig.store, ADMINISTRATOR).await?;
+    let old = rig.try_to_sign_in(ADMINISTRATOR, &rig.password).await?;
+    expect_refusal(old, StatusCode::UNAUTHORIZED, "wrong_credentials").await?;
+    let answer = rig.try_to_sign_in(ADMINISTRATOR, new.expose()).await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(!format!("{new:?}").contains(new.expose()));
+    let nobody = reset_password(&rig.store, "nobody").await;
+    assert!(matches!(nobody, Err(ResetError::NoSuchUser(name)) if name == "nobody"));
     rig.stop().await
 }
