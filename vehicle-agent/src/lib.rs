@@ -1,1 +1,42 @@
-//! vehicle-agent
+//! The program in the car: it reads the GNSS receiver and the OBD-II adapter, keeps what they say in an outbox on disk,
+//! and publishes it over MQTT until the fleet's database has said that it is stored.
+//!
+//! # Layout
+//! - [`config`]: settings; [`run`] in `agent` puts the parts together
+//! - [`link`]: the way to a device, a serial port or a TCP socket
+//! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
+//! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
+//! - [`recorder`]: fixes and values → rows → batches
+//! - [`outbox`]: what is not yet in the fleet's database, on disk
+//! - [`uplink`]: outbox → MQTT, acknowledgements and commands back
+//!
+//! # Invariants
+//! - A record is on disk before it is sent, and stays there until the database has it. PUBACK deletes nothing.
+//! - A sequence number is given once in the life of an outbox file. A record that had to go is named by a gap record.
+//! - Every valid fix becomes exactly one row, at the receiver's own time.
+//! - What a device says is data: nothing that it says ends the agent, and every buffer for it is bounded.
+
+mod agent;
+pub mod config;
+pub mod gps;
+pub mod link;
+pub mod obd;
+pub mod outbox;
+pub mod recorder;
+mod retry;
+pub mod uplink;
+
+pub use agent::{Error, run};
+pub use config::Config;
+
+use bugbrother_wire::{
+    UnixMs,
+    codec::{EARLIEST, LATEST},
+};
+
+/// The computer's clock. One that was never set says the year 2000, the earliest that the contract knows.
+fn now_ms() -> UnixMs {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let ms = since_1970.map_or(0, |since| since.as_millis());
+    UnixMs::try_from(ms).unwrap_or(LATEST - 1).clamp(EARLIEST, LATEST - 1)
+}

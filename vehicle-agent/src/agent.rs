@@ -1,0 +1,210 @@
+use std::{collections::BTreeMap, panic::resume_unwind};
+
+use bugbrother_wire::{
+    Vin,
+    message::{SignalDeclaration, VinSource},
+    signal,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinError, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    config::{Config, ConfigError},
+    gps, now_ms,
+    obd::{self, CarVin},
+    outbox::{self, Outbox, OutboxError, peek_vin},
+    recorder::{self, Inputs},
+    uplink::{self, Account, Wishes},
+};
+
+/// Why the agent ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The outbox cannot be used.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Recording(#[from] gps::RecordingError),
+    /// The car does not say which one it is.
+    #[error("the car tells no VIN over OBD-II, as many before 2008: set `vin`")]
+    NoVin,
+    /// The adapter was put into another car.
+    #[error(
+        "outbox belongs to {outbox}, the adapter is in {car}: set `vin` if that is wrong, or give this car an outbox of its own"
+    )]
+    OtherCar {
+        /// Whose outbox it is.
+        outbox: Vin,
+        /// What the car says.
+        car: Vin,
+    },
+}
+
+/// Some seconds of a fast receiver; more waits in the kernel, and then in the device.
+const FIXES: usize = 256;
+const READINGS: usize = 64;
+const DRAFTS: usize = 256;
+const GPS_KEYS: [&str; 7] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats"];
+const GPS_PERIOD_MS: u32 = 1000;
+
+/// A part of the agent, when it has ended.
+#[derive(PartialEq)]
+enum Part {
+    Receiver,
+    Other,
+}
+
+type Parts = JoinSet<Result<Part, Error>>;
+
+/// Runs the agent until `shutdown`, or until its recording is replayed and stored where the settings say so.
+///
+/// Ends with an error when the settings, the outbox or the recording cannot be used. Devices and brokers that are away
+/// are waited for.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    config.check()?;
+    let password = config.read_password()?;
+    let sensors = shutdown.child_token();
+    let _sensors_end_with_this = sensors.clone().drop_guard();
+    let mut parts = Parts::new();
+
+    let (drafts, drafts_in) = mpsc::channel(DRAFTS);
+    let (readings, readings_in) = mpsc::channel(READINGS);
+    let (fixes, fixes_in) = mpsc::channel(FIXES);
+    let (signals, signals_in) = watch::channel(gps_signals(&config));
+    let (periods, periods_in) = watch::channel(BTreeMap::new());
+    let (private, private_in) = watch::channel(false);
+    let (vin_out, mut car_vin) = watch::channel(CarVin::Unknown);
+    if let Some(link) = config.obd.clone() {
+        let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out };
+        let stop = sensors.clone();
+        parts.spawn_blocking(move || {
+            obd::run(&link, &outputs, periods_in, &stop);
+            Ok(Part::Other)
+        });
+    }
+
+    let known = match config.vin {
+        Some(vin) => Some((vin, VinSource::Configured)),
+        None => peek_vin(&config.outbox).await?,
+    };
+    let known = match known {
+        Some(known) => Some(known),
+        None => ask_vin(&mut car_vin, &shutdown).await?,
+    };
+    let Some((vin, vin_source)) = known else {
+        return Ok(());
+    };
+    info!(%vin, ?vin_source, "this vehicle");
+    let (path, max_bytes) = (&config.outbox, config.outbox_max_bytes);
+    let outbox = Outbox::open(path, max_bytes, vin, vin_source, now_ms()).await?;
+
+    let inputs = Inputs { fixes: fixes_in, readings: readings_in, private: private_in };
+    parts.spawn(async move {
+        recorder::record(inputs, drafts).await;
+        Ok(Part::Other)
+    });
+    let keeping = outbox::keep(outbox.clone(), drafts_in);
+    parts.spawn(async move {
+        keeping.await;
+        Ok(Part::Other)
+    });
+    if let Some(source) = config.gps {
+        let stop = sensors.clone();
+        parts.spawn(async move {
+            gps::run(&source, fixes, &stop).await?;
+            Ok(Part::Receiver)
+        });
+    }
+    let account =
+        Account { broker: config.broker, username: config.username.unwrap_or_else(|| vin.to_string()), password };
+    let wishes = Wishes { signals: signals_in, periods, private };
+    let leave = CancellationToken::new();
+    let uplink_over = CancellationToken::new();
+    let uplink = uplink::run(account, outbox.clone(), wishes, leave.clone());
+    let over = uplink_over.clone().drop_guard();
+    let uplink = tokio::spawn(async move {
+        let _over = over;
+        uplink.await
+    });
+
+    let may_change_car = vin_source == VinSource::Obd;
+    let outcome = loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break Ok(()),
+            () = uplink_over.cancelled() => break Ok(()),
+            Some(ended) = parts.join_next() => match settle(ended) {
+                Ok(Part::Receiver) if config.exit_when_done => break Ok(()),
+                Ok(_) => {}
+                Err(error) => break Err(error),
+            },
+            car = other_car(&mut car_vin, vin), if may_change_car => {
+                break Err(Error::OtherCar { outbox: vin, car });
+            }
+        }
+    };
+
+    sensors.cancel();
+    let mut outcome = outcome;
+    while let Some(ended) = parts.join_next().await {
+        outcome = outcome.and(settle(ended).map(drop));
+    }
+    if config.exit_when_done && outcome.is_ok() {
+        let mut tally = outbox.tally();
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = uplink_over.cancelled() => {}
+            Ok(tally) = tally.wait_for(|tally| tally.unstored == 0) => {
+                info!(records = tally.top.0, "recording replayed, and the database has all of it");
+            }
+        }
+    }
+    leave.cancel();
+    let left = settle(uplink.await).map_err(Error::from);
+    let closed = outbox.close().await.map_err(Error::from);
+    outcome.and(left).and(closed)
+}
+
+/// Waits for the car to say which one it is; `None` when the agent is to end before.
+async fn ask_vin(
+    car_vin: &mut watch::Receiver<CarVin>,
+    shutdown: &CancellationToken,
+) -> Result<Option<(Vin, VinSource)>, Error> {
+    info!("no VIN is set: waiting for the car to tell its own");
+    let told = car_vin.wait_for(|vin| *vin != CarVin::Unknown);
+    match shutdown.run_until_cancelled(told).await {
+        Some(Ok(vin)) => match *vin {
+            CarVin::Told(vin) => Ok(Some((vin, VinSource::Obd))),
+            CarVin::Untold | CarVin::Unknown => Err(Error::NoVin),
+        },
+        // The adapter's part ends before it has an answer only with the agent.
+        Some(Err(_)) | None => Ok(None),
+    }
+}
+
+/// Waits until the car says that it is another one.
+async fn other_car(car_vin: &mut watch::Receiver<CarVin>, vin: Vin) -> Vin {
+    let other = car_vin.wait_for(|told| matches!(told, CarVin::Told(car) if *car != vin));
+    let told = other.await.map(|told| *told);
+    match told {
+        Ok(CarVin::Told(car)) => car,
+        _ => std::future::pending().await,
+    }
+}
+
+fn gps_signals(config: &Config) -> Vec<SignalDeclaration> {
+    let keys = GPS_KEYS.into_iter().filter(|_| config.gps.is_some());
+    keys.filter_map(signal::find).map(|signal| uplink::declaration(signal, GPS_PERIOD_MS)).collect()
+}
+
+/// What a part ended with; its panic is ours.
+fn settle<T>(ended: Result<T, JoinError>) -> T {
+    ended.unwrap_or_else(|error| resume_unwind(error.into_panic()))
+}

@@ -1,0 +1,132 @@
+//! The way to a device: a serial port or a TCP socket.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// The way to a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// `serial:/dev/ttyUSB0@9600`
+    Serial {
+        /// The device file.
+        path: PathBuf,
+        /// Bits per second.
+        baud: u32,
+    },
+    /// `tcp:host:port`
+    Tcp(Address),
+}
+
+/// Name or address of a host, and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Name, IPv4 address, or IPv6 address without brackets.
+    pub host: String,
+    /// TCP port, not 0.
+    pub port: u16,
+}
+
+/// Why a text is not the address of a device.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// Neither serial nor TCP.
+    #[error("`{0}` starts with neither `serial:` nor `tcp:`, as in `serial:/dev/ttyUSB0@9600` or `tcp:host:port`")]
+    Scheme(String),
+    /// No host and port.
+    #[error("`{0}` is not `host:port` with a port from 1 to 65535")]
+    Address(String),
+    /// No speed that a serial port has.
+    #[error("`{0}` is not a speed in bits per second from 300 to 4000000")]
+    Baud(String),
+    /// The name of the device file is missing.
+    #[error("`serial:` wants a device file, as in `serial:/dev/ttyUSB0@9600`")]
+    NoDevice,
+}
+
+impl Link {
+    /// Reads `serial:PATH[@BAUD]` or `tcp:HOST:PORT`.
+    pub fn parse(text: &str, default_baud: u32) -> Result<Self, LinkError> {
+        if let Some(device) = text.strip_prefix("serial:") {
+            let (path, baud) = match device.rsplit_once('@') {
+                Some((path, baud)) => (path, parse_baud(baud)?),
+                None => (device, default_baud),
+            };
+            if path.is_empty() {
+                return Err(LinkError::NoDevice);
+            }
+            Ok(Link::Serial { path: path.into(), baud })
+        } else if let Some(address) = text.strip_prefix("tcp:") {
+            address.parse().map(Link::Tcp)
+        } else {
+            Err(LinkError::Scheme(text.to_owned()))
+        }
+    }
+}
+
+fn parse_baud(text: &str) -> Result<u32, LinkError> {
+    let baud = text.parse().ok().filter(|b| (300..=4_000_000).contains(b));
+    baud.ok_or_else(|| LinkError::Baud(text.to_owned()))
+}
+
+impl FromStr for Address {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        let wrong = || LinkError::Address(text.to_owned());
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let bracketed = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let host = bracketed.unwrap_or(host);
+        let port = port.parse().ok().filter(|port| *port != 0);
+        let ambiguous = bracketed.is_none() && host.contains(':');
+        match port {
+            Some(port) if !host.is_empty() && !ambiguous => Ok(Address { host: host.to_owned(), port }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Link::Serial { path, baud } => write!(f, "serial:{}@{baud}", path.display()),
+            Link::Tcp(address) => write!(f, "tcp:{address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_read_back_as_themselves() {
+        for text in ["serial:/dev/ttyUSB0@9600", "tcp:gps.local:2947", "tcp:[::1]:2947"] {
+            assert_eq!(Link::parse(text, 4800).unwrap().to_string(), text);
+        }
+        assert_eq!(Link::parse("serial:/dev/rfcomm0", 38_400).unwrap().to_string(), "serial:/dev/rfcomm0@38400");
+    }
+
+    #[test]
+    fn a_wrong_link_is_refused_with_the_form_that_is_wanted() {
+        for (text, part) in [
+            ("/dev/ttyUSB0", "serial:"),
+            ("serial:@9600", "device file"),
+            ("serial:/dev/ttyUSB0@fast", "bits per second"),
+            ("tcp:gps", "host:port"),
+            ("tcp:gps:0", "1 to 65535"),
+            ("tcp:::1:2947", "host:port"),
+        ] {
+            let error = Link::parse(text, 9600).unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

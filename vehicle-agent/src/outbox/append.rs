@@ -1,0 +1,126 @@
+use bugbrother_wire::{Seq, UnixMs, message::Gap};
+use sqlx::{Connection, Row, SqliteConnection};
+use tokio::{sync::mpsc, time::Duration};
+use tracing::{error, warn};
+
+use super::{File, Outbox, OutboxError, draft::Draft, failed, from_kind, gaps, to_column};
+use crate::now_ms;
+
+/// Most records of one commit.
+const GROUP: usize = 256;
+/// Room is made for so large a part of the whole at once, so that gaps are few.
+const SHED_PART: u64 = 16;
+const SHED_STEP: i64 = 1024;
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Writes what comes in, as many at a time as are waiting, until all senders are gone.
+///
+/// A disk that refuses is tried again: what comes meanwhile waits in the channel, and then in the devices.
+pub async fn keep(outbox: Outbox, mut drafts: mpsc::Receiver<Draft>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while drafts.recv_many(&mut group, GROUP).await > 0 {
+        while let Err(error) = outbox.append(&group, now_ms()).await {
+            metrics::counter!("bugbrother_agent_outbox_failures_total").increment(1);
+            error!(error = &error as &dyn std::error::Error, "records are not on disk yet");
+            tokio::time::sleep(RETRY_AFTER).await;
+            if drafts.is_closed() && drafts.is_empty() {
+                error!(records = group.len(), "records are lost: the disk refuses them and the agent ends");
+                return;
+            }
+        }
+        group.clear();
+    }
+}
+
+impl Outbox {
+    /// Gives the drafts their numbers and writes them in one transaction.
+    pub async fn append(&self, drafts: &[Draft], now: UnixMs) -> Result<(), OutboxError> {
+        let mut file = self.0.file.lock().await;
+        let File { db, max_bytes, bytes, .. } = &mut *file;
+        let mut tally = *self.0.tally.borrow();
+        let mut total = *bytes;
+        let mut tx = db.begin().await.map_err(failed("written"))?;
+        let mut place = async |tx: &mut SqliteConnection, draft: Draft| {
+            let (kind, urgent) = (draft.kind(), draft.is_urgent());
+            let (identity, seq) = (self.0.identity, tally.top.next());
+            let body = draft.encode(identity.vin, identity.epoch, seq, now);
+            let size = body.len() as u64;
+            sqlx::query("INSERT INTO record (seq, kind, urgent, made_at, body) VALUES ($1, $2, $3, $4, $5)")
+                .bind(to_column(seq.0))
+                .bind(from_kind(kind))
+                .bind(i64::from(urgent))
+                .bind(now)
+                .bind(body)
+                .execute(tx)
+                .await
+                .map_err(failed("written"))?;
+            tally.top = seq;
+            tally.unstored += 1;
+            Ok(size)
+        };
+        for draft in drafts {
+            total += place(&mut tx, draft.clone()).await?;
+        }
+        let mut lost = 0;
+        if total > *max_bytes {
+            let shed = shed(&mut tx, total - (*max_bytes - *max_bytes / SHED_PART)).await?;
+            total -= shed.bytes;
+            lost = shed.unstored.len() as u64;
+            for (from, to) in gaps::runs(shed.unstored) {
+                let reason = "outbox is full".to_owned();
+                let (from, to) = (Seq(from), Seq(to));
+                total += place(&mut tx, Draft::Gap(Gap { from, to, reason })).await?;
+            }
+        }
+        tx.commit().await.map_err(failed("written"))?;
+        tally.unstored -= lost;
+        *bytes = total;
+        if lost > 0 {
+            metrics::counter!("bugbrother_agent_lost_records_total").increment(lost);
+            warn!(records = lost, "outbox is full: the oldest samples are given up");
+        }
+        self.0.tally.send_replace(tally);
+        Ok(())
+    }
+}
+
+struct Shed {
+    bytes: u64,
+    /// Numbers of those that the database does not have, in rising order.
+    unstored: Vec<u64>,
+}
+
+/// Removes what the database has, then the oldest samples, then the oldest of the rest, until `wanted` bytes are free.
+async fn shed(tx: &mut SqliteConnection, wanted: u64) -> Result<Shed, OutboxError> {
+    let mut shed = Shed { bytes: 0, unstored: Vec::new() };
+    for which in ["stored = 1", "urgent = 0", "1 = 1"] {
+        let select = format!("SELECT seq, length(body), stored FROM record WHERE {which} ORDER BY seq LIMIT $1");
+        while shed.bytes < wanted {
+            let rows = sqlx::query(sqlx::AssertSqlSafe(select.as_str()))
+                .bind(SHED_STEP)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(failed("read"))?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows {
+                if shed.bytes >= wanted {
+                    break;
+                }
+                let seq: i64 = row.get(0);
+                sqlx::query("DELETE FROM record WHERE seq = $1")
+                    .bind(seq)
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(failed("written"))?;
+                shed.bytes += row.get::<i64, _>(1).unsigned_abs();
+                if row.get::<i64, _>(2) == 0 {
+                    shed.unstored.push(seq.unsigned_abs());
+                }
+            }
+        }
+    }
+    shed.unstored.sort_unstable();
+    Ok(shed)
+}

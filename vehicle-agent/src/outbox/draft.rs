@@ -1,0 +1,119 @@
+use bugbrother_wire::{
+    CommandId, Epoch, EventId, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
+    message::{Clock, Diagnostics, Dtc, Event, EventKind, Gap, Monitor, Reply, ReplyState, Row, Telemetry},
+    topic::Kind,
+};
+
+/// What is to be kept and sent, before it has its place in the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Draft {
+    /// Samples.
+    Batch(Batch),
+    /// Records that are lost.
+    Gap(Gap),
+    /// What the car says is wrong with it.
+    Diagnostics {
+        /// When it was read.
+        at: UnixMs,
+        /// Malfunction indicator lamp.
+        mil: Option<bool>,
+        /// Trouble codes.
+        dtcs: Vec<Dtc>,
+        /// Readiness monitors.
+        monitors: Vec<Monitor>,
+    },
+    /// Something happened.
+    Event {
+        /// Its identity.
+        id: EventId,
+        /// When.
+        at: UnixMs,
+        /// What.
+        kind: EventKind,
+        /// More, in words.
+        text: Option<String>,
+    },
+    /// What became of a command.
+    Reply {
+        /// The command.
+        command: CommandId,
+        /// How far it has come.
+        state: ReplyState,
+        /// When.
+        at: UnixMs,
+        /// Reason, in words.
+        detail: Option<String>,
+    },
+}
+
+/// Samples in columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// What the times come from.
+    pub clock: Clock,
+    /// Time from which the rows count.
+    pub t0: UnixMs,
+    /// Columns.
+    pub keys: Vec<String>,
+    /// Samples in rising order of time.
+    pub rows: Vec<Row>,
+}
+
+impl Draft {
+    /// The topic of its message; telemetry that is sent late goes to another one.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Draft::Batch(_) | Draft::Gap(_) => Kind::Telemetry,
+            Draft::Diagnostics { .. } => Kind::Diagnostics,
+            Draft::Event { .. } => Kind::Event,
+            Draft::Reply { .. } => Kind::Reply,
+        }
+    }
+
+    /// Whether it outlives samples when there is no room for both.
+    pub fn is_urgent(&self) -> bool {
+        !matches!(self, Draft::Batch(_))
+    }
+
+    /// The message, in its place.
+    pub fn encode(self, vin: Vin, epoch: Epoch, seq: Seq, now: UnixMs) -> Vec<u8> {
+        let v = SCHEMA_VERSION;
+        let telemetry = |batch: Batch, gap| Telemetry {
+            v,
+            vin,
+            epoch,
+            seq,
+            t0: batch.t0,
+            clock: batch.clock,
+            keys: batch.keys,
+            rows: batch.rows,
+            gap,
+        };
+        match self {
+            Draft::Batch(batch) => encode(&telemetry(batch, None)),
+            Draft::Gap(gap) => {
+                let nothing = Batch { clock: Clock::System, t0: now, keys: Vec::new(), rows: Vec::new() };
+                encode(&telemetry(nothing, Some(gap)))
+            }
+            Draft::Diagnostics { at, mil, dtcs, monitors } => {
+                encode(&Diagnostics { v, vin, epoch, seq, at, mil, dtcs, monitors, freeze_frame: None })
+            }
+            Draft::Event { id, at, kind, text } => encode(&Event {
+                v,
+                vin,
+                epoch,
+                seq,
+                id,
+                at,
+                kind,
+                lat: None,
+                lon: None,
+                values: Default::default(),
+                text,
+            }),
+            Draft::Reply { command, state, at, detail } => {
+                encode(&Reply { v, vin, epoch, seq, command, state, at, detail })
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What is not yet in the fleet's database, on disk: SQLite, WAL, `synchronous=FULL`.
+//!
+//! # Layout
+//! - [`Draft`]: what is to be kept, before it has its place
+//! - `open`: the file and its identity
+//! - `append`: group commit, and what goes when there is no room
+//! - `acknowledge`: what the database has
+//!
+//! # Invariants
+//! - One connection, which holds the file for itself: a second agent on the same file is refused.
+//! - `(epoch, seq)` is given once: the epoch is the file's, the number survives the record.
+//! - A record that went for want of room is named by a gap record in the same transaction.
+//! - The newest [`KEPT`] numbers stay after they are acknowledged, for a database that falls back to an older copy.
+
+mod acknowledge;
+mod append;
+mod draft;
+mod gaps;
+mod open;
+
+use std::{ops::Range, path::PathBuf, sync::Arc};
+
+use bugbrother_wire::{Epoch, Seq, UnixMs, Vin, message::VinSource, topic::Kind};
+use sqlx::{Row, SqliteConnection};
+use tokio::sync::{Mutex, watch};
+
+pub use acknowledge::Progress;
+pub use append::keep;
+pub use draft::{Batch, Draft};
+pub use open::peek_vin;
+
+/// So many of the newest numbers stay after they are acknowledged.
+pub const KEPT: u64 = 512;
+
+/// The outbox. Cloning gives another handle to the same one.
+#[derive(Clone)]
+pub struct Outbox(Arc<Shared>);
+
+struct Shared {
+    file: Mutex<File>,
+    identity: Identity,
+    tally: watch::Sender<Tally>,
+}
+
+/// Whose outbox a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The vehicle.
+    pub vin: Vin,
+    /// Where its VIN came from.
+    pub vin_source: VinSource,
+    /// The life of the file.
+    pub epoch: Epoch,
+}
+
+/// How the outbox stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// The newest number that was given; 0 before the first.
+    pub top: Seq,
+    /// Records that the database does not have yet.
+    pub unstored: u64,
+}
+
+/// A record as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its number.
+    pub seq: Seq,
+    /// The topic that it belongs to.
+    pub kind: Kind,
+    /// The message.
+    pub body: Vec<u8>,
+}
+
+/// Why the outbox does not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The file cannot be opened or made.
+    #[error("outbox {path} cannot be opened")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Another process holds the file.
+    #[error("outbox {0} is in use by another agent: end that one, or give this one a file of its own")]
+    InUse(PathBuf),
+    /// The file belongs to another vehicle.
+    #[error("outbox {path} belongs to {of}, this vehicle is {wanted}: give each vehicle a file of its own")]
+    OtherVehicle {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        of: Vin,
+        /// Who wanted it.
+        wanted: Vin,
+    },
+    /// The file holds what no agent wrote.
+    #[error("outbox holds a wrong {0}")]
+    Corrupt(&'static str),
+    /// The file cannot be read or written.
+    #[error("outbox cannot be {doing}")]
+    Sql {
+        /// What was wanted.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+/// The connection and what is known of the file without asking it.
+struct File {
+    db: SqliteConnection,
+    max_bytes: u64,
+    bytes: u64,
+    /// Stored records up to here are gone.
+    trimmed: u64,
+    store: Option<String>,
+    stored_seq: Seq,
+}
+
+impl Outbox {
+    /// Whose outbox it is.
+    pub fn identity(&self) -> Identity {
+        self.0.identity
+    }
+
+    /// How it stands, and every change of that.
+    pub fn tally(&self) -> watch::Receiver<Tally> {
+        self.0.tally.subscribe()
+    }
+
+    /// The oldest records in `range` that the database does not have, at most `limit`.
+    pub async fn read(&self, range: Range<Seq>, limit: usize) -> Result<Vec<Kept>, OutboxError> {
+        let mut file = self.0.file.lock().await;
+        let rows = sqlx::query(
+            "SELECT seq, kind, body FROM record WHERE stored = 0 AND seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3",
+        )
+        .bind(to_column(range.start.0))
+        .bind(to_column(range.end.0))
+        .bind(to_column(limit as u64))
+        .fetch_all(&mut file.db)
+        .await
+        .map_err(failed("read"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(Kept {
+                    seq: Seq(row.get::<i64, _>(0).unsigned_abs()),
+                    kind: to_kind(row.get(1)).ok_or(OutboxError::Corrupt("kind"))?,
+                    body: row.get(2),
+                })
+            })
+            .collect()
+    }
+
+    /// The lowest number whose record was made at `since` or later, of the newest `reach` ones; what follows the newest
+    /// if there is none.
+    pub async fn first_since(&self, since: UnixMs, reach: u64) -> Result<Seq, OutboxError> {
+        let mut file = self.0.file.lock().await;
+        let top = self.0.tally.borrow().top;
+        let found: Option<i64> = sqlx::query_scalar("SELECT min(seq) FROM record WHERE seq > $1 AND made_at >= $2")
+            .bind(to_column(top.0.saturating_sub(reach)))
+            .bind(since)
+            .fetch_one(&mut file.db)
+            .await
+            .map_err(failed("read"))?;
+        Ok(found.map_or(top.next(), |seq| Seq(seq.unsigned_abs())))
+    }
+
+    /// Writes everything to the file proper and closes it. Other handles can no longer be used.
+    pub async fn close(self) -> Result<(), OutboxError> {
+        let mut file = self.0.file.lock().await;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut file.db).await.map_err(failed("closed"))?;
+        Ok(())
+    }
+}
+
+fn failed(doing: &'static str) -> impl Fn(sqlx::Error) -> OutboxError {
+    move |source| OutboxError::Sql { doing, source }
+}
+
+/// Numbers stay far below 2^63: at a thousand a second for longer than there have been cars.
+fn to_column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn from_kind(kind: Kind) -> i64 {
+    match kind {
+        Kind::Diagnostics => 1,
+        Kind::Event => 2,
+        Kind::Reply => 3,
+        _ => 0,
+    }
+}
+
+fn to_kind(column: i64) -> Option<Kind> {
+    [Kind::Telemetry, Kind::Diagnostics, Kind::Event, Kind::Reply].into_iter().find(|kind| from_kind(*kind) == column)
+}

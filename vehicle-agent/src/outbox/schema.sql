@@ -1,0 +1,17 @@
+-- AUTOINCREMENT: a number that was given is never given again, even when its record is gone.
+CREATE TABLE IF NOT EXISTS record (
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind    INTEGER NOT NULL,
+    urgent  INTEGER NOT NULL,
+    made_at INTEGER NOT NULL,
+    stored  INTEGER NOT NULL DEFAULT 0,
+    body    BLOB    NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS identity (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),
+    vin        TEXT    NOT NULL,
+    vin_source TEXT    NOT NULL,
+    epoch      INTEGER NOT NULL,
+    store      TEXT,
+    stored_seq INTEGER NOT NULL DEFAULT 0
+) STRICT;

@@ -1,0 +1,147 @@
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use bugbrother_agent::Config;
+use clap::Parser;
+use toml::{Table, Value};
+
+/// The program in the car: sensors, outbox on disk, MQTT.
+///
+/// Every setting can stand in the file of `--config`; flags and variables go before it. Without a file, `--broker`,
+/// `--outbox`, a password and `--gps` or `--obd` are enough. The password itself is no flag, since others can see
+/// those: it comes from `--password-file` or the variable BUGBROTHER_PASSWORD.
+#[derive(Debug, Parser)]
+#[command(name = "bugbrother-agent", version)]
+pub struct Flags {
+    /// File with settings, in TOML.
+    #[arg(long, env = "BUGBROTHER_CONFIG")]
+    config: Option<PathBuf>,
+    /// The vehicle; may be left out when OBD-II tells it.
+    #[arg(long, env = "BUGBROTHER_VIN")]
+    vin: Option<String>,
+    /// The MQTT broker, host:port.
+    #[arg(long, env = "BUGBROTHER_BROKER")]
+    broker: Option<String>,
+    /// MQTT user name; the VIN if left out.
+    #[arg(long, env = "BUGBROTHER_USERNAME")]
+    username: Option<String>,
+    /// File whose first line is the MQTT password; readable by its owner alone.
+    #[arg(long, env = "BUGBROTHER_PASSWORD_FILE")]
+    password_file: Option<String>,
+    /// serial:/dev/ttyUSB0@9600, tcp:host:port, file:PATH[@SPEED] (a factor or `max`), or none.
+    #[arg(long, env = "BUGBROTHER_GPS")]
+    gps: Option<String>,
+    /// serial:/dev/rfcomm0@38400, tcp:host:port, or none.
+    #[arg(long, env = "BUGBROTHER_OBD")]
+    obd: Option<String>,
+    /// The outbox file.
+    #[arg(long, env = "BUGBROTHER_OUTBOX")]
+    outbox: Option<String>,
+    /// Most bytes of records that the outbox holds.
+    #[arg(long, env = "BUGBROTHER_OUTBOX_MAX_BYTES")]
+    outbox_max_bytes: Option<i64>,
+    /// End when the recording has been replayed and the database has all of it.
+    #[arg(long, env = "BUGBROTHER_EXIT_WHEN_DONE")]
+    exit_when_done: bool,
+}
+
+impl Flags {
+    /// The settings of the file, with the flags' and variables' in their place.
+    pub fn read(self) -> Result<Config> {
+        let mut table = match &self.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("settings {} cannot be read", path.display()))?;
+                text.parse::<Table>().with_context(|| format!("settings {}", path.display()))?
+            }
+            None => Table::new(),
+        };
+        self.override_in(&mut table, std::env::var("BUGBROTHER_PASSWORD").ok());
+        to_config(table)
+    }
+
+    fn override_in(self, table: &mut Table, password: Option<String>) {
+        // One of the two is given anew: the other's old value must not contradict it.
+        if self.password_file.is_some() {
+            table.remove("password");
+        } else if password.is_some() {
+            table.remove("password_file");
+        }
+        let texts = [
+            ("vin", self.vin),
+            ("broker", self.broker),
+            ("username", self.username),
+            ("password", password.filter(|_| self.password_file.is_none())),
+            ("password_file", self.password_file),
+            ("gps", self.gps),
+            ("obd", self.obd),
+            ("outbox", self.outbox),
+        ];
+        for (key, text) in texts {
+            if let Some(text) = text {
+                table.insert(key.to_owned(), Value::String(text));
+            }
+        }
+        if let Some(bytes) = self.outbox_max_bytes {
+            table.insert("outbox_max_bytes".to_owned(), Value::Integer(bytes));
+        }
+        if self.exit_when_done {
+            table.insert("exit_when_done".to_owned(), Value::Boolean(true));
+        }
+    }
+}
+
+/// Refuses each wrong setting by its name.
+fn to_config(table: Table) -> Result<Config> {
+    let config: Config = table.try_into().context("settings")?;
+    config.check().context("settings")?;
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str, flags: &[&str], password: Option<&str>) -> Result<Config> {
+        let mut table: Table = file.parse()?;
+        let flags = Flags::parse_from(["bugbrother-agent"].iter().chain(flags));
+        flags.override_in(&mut table, password.map(str::to_owned));
+        to_config(table)
+    }
+
+    const ENOUGH: [&str; 8] =
+        ["--vin", "WVWZZZ1JZ3W386752", "--broker", "localhost:1883", "--gps", "tcp:gps:2947", "--outbox", "outbox.db"];
+
+    #[test]
+    fn flags_are_enough_without_a_file_and_go_before_it() {
+        read("", &ENOUGH, Some("s3cret")).unwrap();
+        let file = "vin = 'WP0ZZZ99ZTS390000'\npassword_file = '/nowhere'\noutbox_max_bytes = 2000000";
+        let config = read(file, &ENOUGH, Some("s3cret")).unwrap();
+        assert_eq!(config.vin.unwrap().as_str(), "WVWZZZ1JZ3W386752");
+        assert_eq!(config.outbox_max_bytes, 2_000_000);
+    }
+
+    #[test]
+    fn a_wrong_flag_is_refused_by_its_name() {
+        for (flag, wrong) in [
+            ("--vin", "short"),
+            ("--broker", "nowhere"),
+            ("--gps", "usb"),
+            ("--obd", "bluetooth"),
+            ("--outbox-max-bytes", "7"),
+        ] {
+            let flags = [&ENOUGH[..], &[flag, wrong]].concat();
+            let flags: Vec<_> = match ENOUGH.iter().position(|known| *known == flag) {
+                Some(at) => [&ENOUGH[..at], &ENOUGH[at + 2..], &[flag, wrong]].concat(),
+                None => flags,
+            };
+            let error = format!("{:#}", read("", &flags, Some("s3cret")).unwrap_err());
+            let key = flag.trim_start_matches('-').replace('-', "_");
+            assert!(error.contains(&key), "{error}");
+        }
+        let error = format!("{:#}", read("speed = 3", &ENOUGH, Some("x")).unwrap_err());
+        assert!(error.contains("`speed`"), "{error}");
+        let error = format!("{:#}", read("", &ENOUGH, None).unwrap_err());
+        assert!(error.contains("password_file"), "{error}");
+    }
+}

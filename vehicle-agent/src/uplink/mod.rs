@@ -1,0 +1,267 @@
+//! Outbox → MQTT, and what the fleet says back.
+//!
+//! # Layout
+//! - [`delivery`]: what is sent next, a pure state machine
+//! - `downlink`: acknowledgements, settings and commands
+//!
+//! # Invariants
+//! - Only what the outbox has on disk is sent, and only `down/ack` removes it from there.
+//! - Nothing that arrives ends the session: it is counted and acknowledged.
+
+pub mod delivery;
+mod downlink;
+
+use std::{collections::BTreeMap, future::Future, pin::Pin, time::Instant};
+
+use bugbrother_client::{Event, Events, Options, Publisher, Qos, Will, connect};
+use bugbrother_wire::{
+    SCHEMA_VERSION, Topic, UnixMs, encode,
+    message::{Birth, Presence, SignalDeclaration, Status},
+    signal::Signal,
+    topic::Kind,
+};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    sync::watch,
+    time::{Duration, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use self::{
+    delivery::{Delivery, LIVE_REACH, Lane, WINDOW},
+    downlink::Downlink,
+};
+use crate::{
+    link::Address,
+    now_ms,
+    outbox::{Outbox, OutboxError},
+};
+
+/// What was recorded longer ago than that is not live any more.
+const LIVE_FOR_MS: UnixMs = 10_000;
+/// Publishes beside the outbox's: birth and status.
+const WINDOW_REST: usize = 16;
+const MAX_PACKET_BYTES: usize = 512 * 1024;
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// To whom the agent speaks.
+#[derive(Debug)]
+pub struct Account {
+    /// The broker.
+    pub broker: Address,
+    /// MQTT user name.
+    pub username: String,
+    /// MQTT password.
+    pub password: SecretString,
+}
+
+/// What the uplink and the sensors tell each other.
+#[derive(Debug)]
+pub struct Wishes {
+    /// What the vehicle will send.
+    pub signals: watch::Receiver<Vec<SignalDeclaration>>,
+    /// Signal key → wanted interval in ms.
+    pub periods: watch::Sender<BTreeMap<String, u32>>,
+    /// Whether position stays in the vehicle.
+    pub private: watch::Sender<bool>,
+}
+
+/// Sends the outbox until `stop`, then says goodbye with its reason.
+pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: CancellationToken) -> Result<(), OutboxError> {
+    let session = CancellationToken::new();
+    let _ends_with_this = session.clone().drop_guard();
+    let started = now_ms();
+    let vin = outbox.identity().vin;
+    let mut options = Options::new(
+        account.broker.host,
+        account.broker.port,
+        vin.as_str(),
+        account.username,
+        account.password.expose_secret(),
+    );
+    let status = |status, reason: Option<&str>| Status {
+        v: SCHEMA_VERSION,
+        vin,
+        epoch: outbox.identity().epoch,
+        status,
+        since: started,
+        reason: reason.map(str::to_owned),
+    };
+    let lost = status(Presence::Offline, Some("connection lost"));
+    options.will = Some(Will {
+        topic: Topic::new(vin, Kind::Status).to_string(),
+        payload: encode(&lost),
+        qos: Qos::AtLeastOnce,
+        retain: true,
+    });
+    options.subscriptions = vec![(Topic::down_filter(vin), Qos::AtLeastOnce)];
+    options.max_packet_bytes = MAX_PACKET_BYTES;
+    options.window = WINDOW + WINDOW_REST;
+    let (publisher, mut events) = connect(options, session.clone());
+    let tally = outbox.tally();
+    let top = tally.borrow().top;
+    let mut uplink = Uplink {
+        delivery: Delivery::new(top, Instant::now()),
+        downlink: Downlink::new(outbox.clone(), wishes.periods, wishes.private),
+        signals: wishes.signals,
+        under_way: FuturesUnordered::new(),
+        online: status(Presence::Online, None),
+        tally,
+        publisher,
+        outbox: outbox.clone(),
+        signals_known: true,
+    };
+    uplink.serve(&mut events, &stop).await?;
+    uplink.say_goodbye(status(Presence::Offline, Some("agent stopped"))).await;
+    session.cancel();
+    while events.recv().await.is_some() {}
+    Ok(())
+}
+
+/// What `up/birth` says of a signal.
+pub(crate) fn declaration(signal: &Signal, period_ms: u32) -> SignalDeclaration {
+    SignalDeclaration {
+        key: signal.key.to_owned(),
+        vss: signal.vss.map(str::to_owned),
+        unit: signal.unit.to_owned(),
+        period_ms,
+    }
+}
+
+type Published = Pin<Box<dyn Future<Output = Lane> + Send>>;
+
+struct Uplink {
+    delivery: Delivery,
+    downlink: Downlink,
+    signals: watch::Receiver<Vec<SignalDeclaration>>,
+    /// Whether `signals` can still change.
+    signals_known: bool,
+    under_way: FuturesUnordered<Published>,
+    online: Status,
+    tally: watch::Receiver<crate::outbox::Tally>,
+    publisher: Publisher,
+    outbox: Outbox,
+}
+
+impl Uplink {
+    async fn serve(&mut self, events: &mut Events, stop: &CancellationToken) -> Result<(), OutboxError> {
+        loop {
+            self.send().await?;
+            let deadline = self.delivery.deadline();
+            let impatience = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                event = events.recv() => match event {
+                    Some(Event::Up) => self.greet().await?,
+                    Some(Event::Down { reason }) => {
+                        debug!(reason, "offline: records wait in the outbox");
+                        self.delivery.disconnect();
+                        self.under_way.clear();
+                    }
+                    Some(Event::Message(message)) => {
+                        if let Some((ack, progress)) = self.downlink.hear(&message).await? {
+                            self.delivery.acknowledge(&ack, progress, Instant::now());
+                        }
+                        message.ack();
+                    }
+                    None => return Ok(()),
+                },
+                Some(lane) = self.under_way.next() => self.delivery.publish_done(lane),
+                Ok(()) = self.tally.changed() => {
+                    let top = self.tally.borrow_and_update().top;
+                    self.delivery.commit(top);
+                }
+                changed = self.signals.changed(), if self.signals_known => {
+                    self.signals_known = changed.is_ok();
+                    self.publish_birth().await;
+                }
+                () = impatience => {
+                    metrics::counter!("bugbrother_agent_resends_total").increment(1);
+                    self.delivery.lose_patience(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Says who speaks, on every connection anew.
+    async fn greet(&mut self) -> Result<(), OutboxError> {
+        self.publish_birth().await;
+        let online = encode(&self.online);
+        self.publish_retained(Kind::Status, online).await;
+        let fresh = now_ms() - LIVE_FOR_MS;
+        let live_from = self.outbox.first_since(fresh, LIVE_REACH).await?;
+        self.delivery.connect(live_from, Instant::now());
+        info!(unstored = self.tally.borrow().unstored, "online");
+        Ok(())
+    }
+
+    async fn publish_birth(&mut self) {
+        let identity = self.outbox.identity();
+        let birth = Birth {
+            v: SCHEMA_VERSION,
+            vin: identity.vin,
+            vin_source: identity.vin_source,
+            epoch: identity.epoch,
+            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            started: self.online.since,
+            signals: self.signals.borrow_and_update().clone(),
+            cameras: Vec::new(),
+        };
+        self.publish_retained(Kind::Birth, encode(&birth)).await;
+    }
+
+    /// Should the connection be gone, the next one is greeted anew.
+    async fn publish_retained(&mut self, kind: Kind, payload: Vec<u8>) {
+        let topic = Topic::new(self.online.vin, kind).to_string();
+        let published = self.publisher.publish(topic, payload, Qos::AtLeastOnce, true);
+        drop(published.await);
+    }
+
+    /// Sends what may be sent now.
+    async fn send(&mut self) -> Result<(), OutboxError> {
+        while let Some(order) = self.delivery.next() {
+            let records = self.outbox.read(order.range.clone(), order.limit).await?;
+            let mut sent = Vec::with_capacity(records.len());
+            for record in records {
+                let kind = match (record.kind, order.lane) {
+                    (Kind::Telemetry, Lane::Late) => Kind::Backfill,
+                    (kind, _) => kind,
+                };
+                // What comes late must not replace a newer picture that the broker keeps.
+                let retain = kind.retained() && order.lane == Lane::Live;
+                let topic = Topic::new(self.online.vin, kind).to_string();
+                let published = self.publisher.publish(topic, record.body, Qos::AtLeastOnce, retain).await;
+                let Ok(receipt) = published else {
+                    self.delivery.disconnect();
+                    return Ok(());
+                };
+                let lane = order.lane;
+                self.under_way.push(receipt.map(move |_| lane).boxed());
+                sent.push(record.seq);
+            }
+            self.delivery.sent(&order, &sent);
+        }
+        Ok(())
+    }
+
+    async fn say_goodbye(&mut self, offline: Status) {
+        let topic = Topic::new(offline.vin, Kind::Status).to_string();
+        let goodbye = async {
+            let published = self.publisher.publish(topic, encode(&offline), Qos::AtLeastOnce, true).await;
+            match published {
+                Ok(receipt) => receipt.await.is_ok(),
+                Err(_) => false,
+            }
+        };
+        if !timeout(FAREWELL_TIMEOUT, goodbye).await.unwrap_or(false) {
+            debug!("left without a word: the broker cannot be reached");
+        }
+    }
+}
