@@ -1,0 +1,93 @@
+//! Why an RTSP session could not be made or has ended.
+
+use std::{fmt, time::Duration};
+
+/// A step on the way to a playing stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Connecting, signing in and asking what there is.
+    Describe,
+    /// Choosing the stream and how it comes.
+    Setup,
+    /// Starting it.
+    Play,
+    /// Receiving it.
+    Receive,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::Describe => "DESCRIBE",
+            Step::Setup => "SETUP",
+            Step::Play => "PLAY",
+            Step::Receive => "the stream",
+        })
+    }
+}
+
+/// Why there is no video.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The URL cannot be one of a camera.
+    #[error("camera URL: {reason}")]
+    Url {
+        /// What is wrong, and what would be right.
+        reason: &'static str,
+    },
+    /// The camera wants a name and password, or others.
+    #[error("camera refused the credentials (401)")]
+    Unauthorized,
+    /// The camera did not answer in time.
+    #[error("camera did not answer {step} within {} s", .deadline.as_secs_f32())]
+    TimedOut {
+        /// Which step.
+        step: Step,
+        /// How long was waited.
+        deadline: Duration,
+    },
+    /// The camera answered with an error, or not in RTSP.
+    #[error("camera failed at {step}")]
+    Protocol {
+        /// Which step.
+        step: Step,
+        /// What retina says.
+        #[source]
+        source: retina::Error,
+    },
+    /// The camera has no stream that we know.
+    #[error("camera has no H.264, H.265 or JPEG video; it has {found}")]
+    NoVideo {
+        /// What it has, as `kind/encoding`.
+        found: String,
+    },
+    /// No picture came for too long.
+    #[error("camera sent no picture for {} s", .deadline.as_secs_f32())]
+    Stalled {
+        /// How long was waited.
+        deadline: Duration,
+    },
+    /// The camera closed the stream.
+    #[error("camera ended the stream")]
+    Ended,
+}
+
+impl SourceError {
+    pub(crate) fn at(step: Step, source: retina::Error) -> Self {
+        match source.status_code() {
+            Some(401) => SourceError::Unauthorized,
+            _ => SourceError::Protocol { step, source },
+        }
+    }
+
+    /// Whether trying again later may help; a wrong URL or password needs a person first.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            SourceError::Url { .. } | SourceError::Unauthorized | SourceError::NoVideo { .. } => false,
+            SourceError::TimedOut { .. }
+            | SourceError::Protocol { .. }
+            | SourceError::Stalled { .. }
+            | SourceError::Ended => true,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/python3
+"""A camera for the tests: GStreamer's RTSP server on a free port of 127.0.0.1, which it prints as `ready PORT`.
+
+usage: rtsp_server.py [basic|digest USER PASSWORD]
+
+It ends when its standard input is closed. Debian packages: gir1.2-gst-rtsp-server-1.0 python3-gi
+gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly (x264) gstreamer1.0-plugins-bad (x265).
+"""
+
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+
+PICTURE = "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1"
+X264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 threads=1 ! video/x-h264,profile=baseline"
+STREAMS = {
+    # A key frame every 400 ms, with and without parameter sets in the stream.
+    "/h264": f"{PICTURE} ! {X264} ! rtph264pay name=pay0 pt=96 config-interval=1",
+    "/h264-sdp-only": f"{PICTURE} ! {X264} ! rtph264pay name=pay0 pt=96 config-interval=0",
+    "/h265": f"{PICTURE} ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! h265parse"
+    " ! rtph265pay name=pay0 pt=96 config-interval=1",
+    "/jpeg": f"{PICTURE} ! jpegenc ! rtpjpegpay name=pay0 pt=26",
+    # A camera with a microphone: sound comes first in the description.
+    "/with-sound": "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay0 pt=0"
+    f" {PICTURE} ! {X264} ! rtph264pay name=pay1 pt=96 config-interval=1",
+    "/sound-only": "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay0 pt=0",
+    "/ends": PICTURE.replace("videotestsrc", "videotestsrc num-buffers=25")
+    + f" ! {X264} ! rtph264pay name=pay0 pt=96 config-interval=1",
+}
+
+
+def require_password(server, method, user, password):
+    token = GstRtspServer.RTSPToken()
+    token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer")
+    auth = GstRtspServer.RTSPAuth()
+    if method == "digest":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
+    else:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    server.set_auth(auth)
+
+
+def end_with_the_parent(loop):
+    def on_input(source, _condition):
+        if source.read(1) == b"":
+            loop.quit()
+            return False
+        return True
+
+    GLib.io_add_watch(sys.stdin.buffer, GLib.IO_IN | GLib.IO_HUP, on_input)
+
+
+def main():
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service("0")
+    if len(sys.argv) > 1:
+        require_password(server, *sys.argv[1:4])
+    for path, launch in STREAMS.items():
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(f"( {launch} )")
+        permissions = GstRtspServer.RTSPPermissions()
+        permissions.add_role("viewer")
+        for permission in ("media.factory.access", "media.factory.construct"):
+            permissions.add_permission_for_role("viewer", permission, True)
+        if len(sys.argv) > 1:
+            factory.set_permissions(permissions)
+        server.get_mount_points().add_factory(path, factory)
+    server.attach(None)
+    loop = GLib.MainLoop()
+    end_with_the_parent(loop)
+    print("ready", server.get_bound_port(), flush=True)
+    loop.run()
+
+
+if __name__ == "__main__":
+    main()
