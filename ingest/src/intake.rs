@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bugbrother_client::{Delivery, Event, Events};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use crate::acks::Acks;
 
@@ -13,10 +14,14 @@ const MAX_WAIT: Duration = Duration::from_millis(50);
 /// these are acknowledged.
 const QUIET: Duration = Duration::from_millis(8);
 
-/// The next batch: at least one message. `None` when the session has ended.
-pub async fn gather(events: &mut Events, acks: &Acks) -> Option<Vec<Delivery>> {
+/// The next batch: at least one message. `None` when the shutdown comes before the first one, or the session has ended.
+pub async fn gather(events: &mut Events, acks: &Acks, shutdown: &CancellationToken) -> Option<Vec<Delivery>> {
     let first = loop {
-        if let Some(delivery) = message(events.recv().await?, acks) {
+        let event = tokio::select! {
+            event = events.recv() => event?,
+            () = shutdown.cancelled() => return None,
+        };
+        if let Some(delivery) = message(event, acks) {
             break delivery;
         }
     };

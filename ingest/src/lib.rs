@@ -67,27 +67,23 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     tasks.close();
 
     let ledger = Ledger::new(config.store);
-    let result = loop {
-        let deliveries = tokio::select! {
-            gathered = gather(&mut events, &acks) => match gathered {
-                Some(deliveries) => deliveries,
-                None => break Err(Error::Session),
-            },
-            () = shutdown.cancelled() => break Ok(()),
-        };
+    while let Some(deliveries) = gather(&mut events, &acks, &shutdown).await {
         let now = now();
         let arrivals: Vec<Arrival> = deliveries.iter().map(|delivery| arrival(delivery, now)).collect();
-        let Some(committed) = ledger.commit(&arrivals, &shutdown).await else { break Ok(()) };
+        let Some(committed) = ledger.commit(&arrivals, &shutdown).await else { break };
         deliveries.iter().for_each(Delivery::ack);
         acks.offer(committed.acks);
-    };
+    }
 
     last_acks.cancel();
     tasks.wait().await;
     session.cancel();
     while events.recv().await.is_some() {}
+    if !shutdown.is_cancelled() {
+        return Err(Error::Session);
+    }
     info!("ingest has left");
-    result
+    Ok(())
 }
 
 fn arrival(delivery: &Delivery, received_ts: UnixMs) -> Arrival {

@@ -11,6 +11,7 @@ use crate::{
     arrival::{MAX_DEAD_BYTES, MAX_DEAD_LETTERS, MAX_DEAD_TOPIC},
     latest::Latest,
     progress::{Mark, Progress},
+    tail::{self, TailRow},
     vehicle, word,
 };
 
@@ -23,6 +24,7 @@ impl Store {
             tx: self.begin().await?,
             outboxes: BTreeMap::new(),
             vehicles: BTreeMap::new(),
+            tail: Vec::new(),
             done: Committed::default(),
         };
         for arrival in batch {
@@ -41,15 +43,16 @@ pub(crate) struct Held<T> {
     changed: bool,
 }
 
-pub(crate) struct Writer {
+pub(crate) struct Writer<'a> {
     pub(crate) tx: Transaction<'static, Any>,
     outboxes: BTreeMap<(Vin, Epoch), Held<Progress>>,
     vehicles: BTreeMap<Vin, Held<Latest>>,
+    tail: Vec<TailRow<'a>>,
     done: Committed,
 }
 
-impl Writer {
-    async fn take(&mut self, message: &Message, body: &[u8], now: UnixMs) -> Result<(), StoreError> {
+impl<'a> Writer<'a> {
+    async fn take(&mut self, message: &'a Message, body: &'a [u8], now: UnixMs) -> Result<(), StoreError> {
         if let Some(record) = message.as_record() {
             let gap = match message {
                 Message::Telemetry(batch) | Message::Backfill(batch) => batch.gap.as_ref(),
@@ -120,7 +123,13 @@ impl Writer {
         })
     }
 
-    async fn append(&mut self, batch: &Telemetry, lane: Lane, body: &[u8], now: UnixMs) -> Result<(), StoreError> {
+    async fn append(
+        &mut self,
+        batch: &'a Telemetry,
+        lane: Lane,
+        body: &'a [u8],
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
         let vehicle = self.vehicle(batch.vin, now).await?;
         vehicle.changed |= vehicle.row.merge(batch, now);
         if let Some(gap) = &batch.gap {
@@ -137,22 +146,10 @@ impl Writer {
             .execute(&mut *self.tx)
             .await?;
         }
-        let Some(last_ts) = batch.last_ts() else { return Ok(()) };
-        sqlx::query(
-            "INSERT INTO tail (vin, epoch, seq, t0, t1, row_count, lane, received_ts, body) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (vin, epoch, seq) DO NOTHING",
-        )
-        .bind(batch.vin.as_str())
-        .bind(batch.epoch.0.cast_signed())
-        .bind(batch.seq.0.cast_signed())
-        .bind(batch.t0)
-        .bind(last_ts)
-        .bind(i64::try_from(batch.rows.len()).expect("a batch has at most 4096 rows"))
-        .bind(lane.word())
-        .bind(now)
-        .bind(body)
-        .execute(&mut *self.tx)
-        .await?;
+        // A record may hold nothing but its gap.
+        if !batch.rows.is_empty() {
+            self.tail.push(TailRow { batch, lane, received_ts: now, body });
+        }
         Ok(())
     }
 
@@ -186,6 +183,7 @@ impl Writer {
     }
 
     async fn finish(mut self, identity: &str) -> Result<Committed, StoreError> {
+        tail::append(&mut self.tx, &self.tail).await?;
         for ((vin, epoch), outbox) in &self.outboxes {
             if outbox.changed {
                 save_progress(&mut self.tx, *vin, *epoch, &outbox.row).await?;

@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //! - [`Store`]: opening, schema, identity
-//! - [`arrival`]: what ingest hands over; `commit`: the writer's door, one transaction for many messages
+//! - [`arrival`]: what ingest hands over; `commit`: the writer's door, one transaction for many messages; `records` and
+//!   `tail`: the rows that it writes
 //! - [`progress`]: which records of an outbox are committed (pure)
 //! - [`latest`]: the last known state of a vehicle (pure)
 //! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table
@@ -13,6 +14,8 @@
 //! - A record of an outbox is stored at most once, whatever is delivered how often: [`progress::Progress`] decides.
 //! - "Latest" moves only forward in the vehicle's time, signal by signal.
 //! - No query without a limit and an index; every table that strangers can fill is bounded or holds authentic records.
+
+#![warn(missing_docs)]
 
 pub mod account;
 pub mod alert;
@@ -25,6 +28,7 @@ mod open;
 pub mod progress;
 mod records;
 pub mod rule;
+mod tail;
 pub mod vehicle;
 mod word;
 

@@ -61,8 +61,10 @@ async fn connect(options: &AnyConnectOptions, size: u32, pragmas: &'static str) 
     Ok(pool)
 }
 
+/// Connections live as long as the pool: what they have cached is worth keeping, and a file does not hang up.
 fn pool(size: u32, pragmas: &'static str) -> AnyPoolOptions {
-    AnyPoolOptions::new().max_connections(size).test_before_acquire(false).after_connect(move |connection, _| {
+    let options = AnyPoolOptions::new().max_connections(size).idle_timeout(None).max_lifetime(None);
+    options.test_before_acquire(false).after_connect(move |connection, _| {
         Box::pin(async move {
             connection.execute(sqlx::raw_sql(pragmas)).await?;
             Ok(())

@@ -6,7 +6,7 @@ use bugbrother_wire::{
 use crate::{StoreError, commit::Writer, word};
 
 /// What is stored of each message but telemetry and status.
-impl Writer {
+impl Writer<'_> {
     pub(crate) async fn birth(&mut self, birth: &Birth, now: UnixMs) -> Result<(), StoreError> {
         self.vehicle(birth.vin, now).await?;
         sqlx::query(

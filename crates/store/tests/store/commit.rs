@@ -1,6 +1,8 @@
 //! The writer's door: nothing lost, nothing twice, nothing back.
 
 use crate::fleet::{NOW, batch, fiesta, golf, late, live, store, url};
+use std::collections::BTreeSet;
+
 use bugbrother_store::{Arrival, Lane, Place, Position, Refusal, Store, arrival::MAX_DEAD_LETTERS};
 use bugbrother_wire::{
     Epoch, EventId, Message, SCHEMA_VERSION, Seq,
@@ -8,6 +10,7 @@ use bugbrother_wire::{
     encode,
     message::{Diagnostics, Dtc, DtcStatus, Event, EventKind, Gap, Presence, Status, Telemetry},
 };
+use proptest::prelude::*;
 use uuid::Uuid;
 
 fn refused(payload: &[u8], place: Option<Place>) -> Arrival {
@@ -265,6 +268,47 @@ async fn two_processes_may_make_and_fill_the_same_file_at_once() {
     assert_eq!(done.duplicates, 2);
     assert!(done.acks.iter().all(|ack| ack.seq == Seq(100) && ack.ranges.is_empty()), "{:?}", done.acks);
     assert_eq!(positions(&one).await.len(), 1000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn in_whatever_order_and_however_often_it_comes_history_and_latest_are_the_same(
+        deliveries in proptest::collection::vec((1..=40u64, any::<bool>()), 0..120),
+        sizes in proptest::collection::vec(1..20usize, 40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (one, folder) = store().await;
+            let two = Store::open(&url(&folder)).await.unwrap();
+            let mut rest = deliveries.as_slice();
+            for (n, size) in sizes.iter().cycle().enumerate() {
+                let (now, later) = rest.split_at(rest.len().min(*size));
+                let deliver = |(seq, backfill): &(u64, bool)| {
+                    if *backfill { late(batch(golf(), 1, *seq)) } else { live(batch(golf(), 1, *seq)) }
+                };
+                let arrivals: Vec<_> = now.iter().map(deliver).collect();
+                let writer = if n % 2 == 0 { &one } else { &two };
+                writer.commit(&arrivals).await.unwrap();
+                rest = later;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            let seqs: BTreeSet<u64> = deliveries.iter().map(|(seq, _)| *seq).collect();
+            let expected: Vec<_> =
+                seqs.iter().flat_map(|seq| (0..10).map(move |n| NOW + *seq as i64 * 10_000 + n * 1000)).collect();
+            let stored: Vec<_> = positions(&two).await.iter().map(|position| position.ts).collect();
+            prop_assert_eq!(stored, expected.clone());
+            if let Some(last) = expected.last() {
+                let state = one.vehicle(golf()).await.unwrap().unwrap();
+                prop_assert_eq!(state.source_ts, *last);
+                prop_assert_eq!(state.values["spd"], (*last - NOW) as f64 / 1000.0);
+            }
+            Ok(())
+        })?;
+    }
 }
 
 #[test]
