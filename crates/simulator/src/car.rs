@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
-    driver::{Driver, Phase},
-    engine::{Engine, Fuel, Surroundings},
+    driver::{Driver, Phase, View},
+    engine::{Demand, Engine, Fuel, Surroundings},
     fleet::{Profile, Trouble},
     geo::Point,
     noise::{Drift, normal},
@@ -227,24 +227,32 @@ impl Car {
 
     fn advance(&mut self, dt: f64) {
         let train = self.profile.drivetrain;
-        let tank = self.fuel_l / train.tank_l;
-        let wanted = self.driver.decide(&self.route, self.path_m, self.speed_mps, tank, dt, &mut self.rng);
+        let view = View {
+            route: &self.route,
+            path_m: self.path_m,
+            speed_mps: self.speed_mps,
+            tank: self.fuel_l / train.tank_l,
+        };
+        let wanted = self.driver.decide(&view, dt, &mut self.rng);
         let spot = self.route.spot(self.path_m);
         self.turn_key(baro_kpa(spot.alt_m));
 
         let resistance = GRAVITY * train.mass_kg * (train.rolling + spot.slope)
             + 0.5 * 1.2 * train.drag_area_m2 * self.speed_mps.powi(2);
         let moving = self.driver.phase == Phase::Driving;
-        let wanted_n = if moving { train.mass_kg * wanted + resistance } else { 0.0 };
-        let mut force = 0.0;
+        let mut force_n = 0.0;
         if self.engine.running {
+            let demand = Demand {
+                speed_mps: self.speed_mps,
+                force_n: if moving { train.mass_kg * wanted + resistance } else { 0.0 },
+            };
             let around =
                 Surroundings { baro_kpa: baro_kpa(spot.alt_m), intake_c: self.intake_c, coolant_c: self.coolant_c };
-            force = self.engine.drive(train, self.profile.style, around, (self.speed_mps, wanted_n), dt);
+            force_n = self.engine.drive(train, self.profile.style, around, demand, dt);
         }
         // The brakes do what engine and road do not: the driver gets the slowing that is wanted, no more.
-        let rolls_at = (force - resistance) / train.mass_kg;
-        let acceleration = if wanted < 0.0 { rolls_at.min(wanted) } else { rolls_at.min(wanted.max(0.0)) };
+        let rolls_at = (force_n - resistance) / train.mass_kg;
+        let acceleration = rolls_at.min(wanted);
         self.speed_mps = if moving { (self.speed_mps + acceleration * dt).max(0.0) } else { 0.0 };
         self.path_m += self.speed_mps * dt;
         self.driven_m += self.speed_mps * dt;

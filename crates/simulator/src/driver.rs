@@ -81,6 +81,15 @@ pub(crate) enum Phase {
     Leaving { left_s: f64 },
 }
 
+/// What the driver sees: the road, and the instruments.
+pub(crate) struct View<'a> {
+    pub route: &'a Route,
+    pub path_m: f64,
+    pub speed_mps: f64,
+    /// What is left in the tank, as a share.
+    pub tank: f64,
+}
+
 /// A halt that will be made.
 #[derive(Debug, Clone, Copy)]
 struct Appointment {
@@ -121,7 +130,8 @@ impl Driver {
     }
 
     /// The acceleration that the driver wants, in m/s²; below zero the brakes help.
-    pub fn decide(&mut self, route: &Route, path_m: f64, speed_mps: f64, tank: f64, dt: f64, rng: &mut StdRng) -> f64 {
+    pub fn decide(&mut self, view: &View<'_>, dt: f64, rng: &mut StdRng) -> f64 {
+        let View { route, path_m, speed_mps, .. } = *view;
         let pressed = 1.0 - self.traffic.step(dt, rng).abs().min(0.3);
         self.mood += (pressed - self.mood) * (dt / MOOD_S).min(1.0);
         match &mut self.phase {
@@ -141,7 +151,7 @@ impl Driver {
             }
             Phase::Driving => {}
         }
-        self.plan_ahead(route, path_m, tank, rng);
+        self.plan_ahead(view, rng);
         // Looks ahead by as long as the speed takes to follow, so that braking begins before the slower stretch.
         let ahead = self.allowed(route, path_m + speed_mps * FOLLOW_S);
         let wanted = self.mood * self.allowed(route, path_m).min(ahead);
@@ -172,19 +182,19 @@ impl Driver {
     }
 
     /// Settles what will be done at the next halt on the way, once.
-    fn plan_ahead(&mut self, route: &Route, path_m: f64, tank: f64, rng: &mut StdRng) {
+    fn plan_ahead(&mut self, view: &View<'_>, rng: &mut StdRng) {
         while self.next.is_none() {
-            let Some(at) = route.next_halt(self.passed_m) else { return };
+            let Some(at) = view.route.next_halt(self.passed_m) else { return };
             // Far away it may still change: a tank runs low.
-            if at.at_m - path_m > 600.0 {
+            if at.at_m - view.path_m > 600.0 {
                 return;
             }
             let kept = match at.halt {
                 Halt::Light => rng.random_bool(RED_LIGHTS),
-                Halt::Station => tank < LOW_TANK,
+                Halt::Station => view.tank < LOW_TANK,
                 Halt::Delivery | Halt::Parking => true,
             };
-            if kept && at.at_m > path_m {
+            if kept && at.at_m > view.path_m {
                 self.next = Some(Appointment { at, dwell_s: dwell_s(at.halt, rng) });
             } else {
                 self.passed_m = at.at_m;

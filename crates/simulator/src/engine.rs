@@ -174,6 +174,21 @@ pub(crate) struct Surroundings {
     pub coolant_c: f64,
 }
 
+/// What the driver asks of the engine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand {
+    pub speed_mps: f64,
+    /// At the wheels.
+    pub force_n: f64,
+}
+
+impl Demand {
+    /// Share of the engine's power that the force takes.
+    fn effort(self, train: &Drivetrain) -> f64 {
+        (self.force_n * self.speed_mps.max(2.0) / (train.power_kw * 1000.0)).clamp(0.0, 1.0)
+    }
+}
+
 /// The engine and its gears at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Engine {
@@ -227,30 +242,24 @@ impl Engine {
 
     /// Lets the engine work for `dt` seconds towards the wanted force at the wheels, and returns the force that comes;
     /// a negative one is the engine's own drag.
-    pub fn drive(
-        &mut self,
-        train: &Drivetrain,
-        style: Style,
-        around: Surroundings,
-        (speed_mps, wanted_n): (f64, f64),
-        dt: f64,
-    ) -> f64 {
+    pub fn drive(&mut self, train: &Drivetrain, style: Style, around: Surroundings, demand: Demand, dt: f64) -> f64 {
+        let Demand { speed_mps, force_n } = demand;
         self.since_start_s += dt;
         self.since_shift_s += dt;
-        let effort = self.effort(train, speed_mps, wanted_n);
+        let effort = demand.effort(train);
         self.shift(train, style, speed_mps, effort);
 
         let ratio = train.gears[self.gear];
         // Cold engines idle faster; below idle speed the clutch slips.
         let idle = train.idle_rpm * (1.0 + 0.25 * ((60.0 - around.coolant_c) / 80.0).clamp(0.0, 1.0));
-        let slipping = if wanted_n > 0.0 { idle * (1.0 + 0.6 * effort) } else { idle };
+        let slipping = if force_n > 0.0 { idle * (1.0 + 0.6 * effort) } else { idle };
         let target = (speed_mps * ratio).max(slipping).min(train.redline_rpm);
         self.rpm += (target - self.rpm) * (dt / 0.25).min(1.0);
         self.rpm = self.rpm.clamp(0.0, train.redline_rpm);
 
         let per_nm = GEARING_EFFICIENCY * ratio * std::f64::consts::TAU / 60.0;
         let (full, friction) = (train.full_torque_nm(self.rpm.max(idle)), train.friction_nm(self.rpm));
-        let torque = (wanted_n / per_nm).min(full);
+        let torque = (force_n / per_nm).min(full);
         let pulls = torque > 0.0;
         let coasting = !pulls && speed_mps * ratio > idle * 1.3;
         // What the cylinders do beside pulling: their own friction and the alternator, or nothing when coasting.
@@ -264,11 +273,6 @@ impl Engine {
         } else {
             0.0
         }
-    }
-
-    /// Share of the power at hand that the wanted force takes.
-    fn effort(&self, train: &Drivetrain, speed_mps: f64, wanted_n: f64) -> f64 {
-        (wanted_n * speed_mps.max(2.0) / (train.power_kw * 1000.0)).clamp(0.0, 1.0)
     }
 
     fn shift(&mut self, train: &Drivetrain, style: Style, speed_mps: f64, effort: f64) {

@@ -103,7 +103,7 @@ pub fn demo_fleet() -> Vec<Profile> {
             drivetrain: &engine::PETROL_ESTATE,
             fuel: 0.81,
             odometer_km: 96_540.8,
-            seed: 3,
+            seed: 13,
             ..base
         },
         Profile {

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`source`]: an RTSP session that turns a camera's stream into access units; [`error`]: why it ended
-//! - [`unit`]: the access unit and the parameters that a decoder needs
+//! - [`access_unit`]: one picture and the parameters that a decoder needs
 //! - [`ring`]: the last seconds of a stream as whole GOPs
 //!
 //! # Invariants
@@ -11,12 +11,12 @@
 //! - What a [`ring::Ring`] holds starts at a key frame and is never above its limits.
 //! - A camera's password is in no URL, no message and no log.
 
+pub mod access_unit;
 pub mod error;
 pub mod ring;
 pub mod source;
-pub mod unit;
 
+pub use access_unit::{AccessUnit, Codec, Parameters};
 pub use error::{SourceError, Step};
 pub use ring::{Gop, Limits, Pushed, Ring};
 pub use source::{Camera, Credentials, Item, RtspSession, Transport};
-pub use unit::{AccessUnit, Codec, Parameters};

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::unit::{AccessUnit, Parameters};
+use crate::access_unit::{AccessUnit, Parameters};
 
 /// How much a ring may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use tracing::debug;
 use url::Url;
 
 use crate::{
+    access_unit::{AccessUnit, Codec, Parameters},
     error::{SourceError, Step},
-    unit::{AccessUnit, Codec, Parameters},
 };
 
 /// Longest wait for the answer to TEARDOWN: the stream is over anyway.
