@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, GpsSource},
     gps, now_ms,
     obd::{self, CarVin},
     outbox::{self, Outbox, OutboxError, peek_vin},
@@ -106,7 +106,18 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let (path, max_bytes) = (&config.outbox, config.outbox_max_bytes);
     let outbox = Outbox::open(path, max_bytes, vin, vin_source, now_ms()).await?;
 
-    let inputs = Inputs { fixes: fixes_in, readings: readings_in, private: private_in };
+    let recording = match &config.gps {
+        Some(GpsSource::Recording { path, .. }) => Some(path.clone()),
+        _ => None,
+    };
+    let skip = match &recording {
+        Some(recording) => outbox.resume_recording(recording).await?,
+        None => 0,
+    };
+    if skip > 0 {
+        info!(fixes = skip, "the recording goes on where it was");
+    }
+    let inputs = Inputs { fixes: fixes_in, readings: readings_in, private: private_in, replays: recording.is_some() };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;
         Ok(Part::Other)
@@ -119,7 +130,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     if let Some(source) = config.gps {
         let stop = sensors.clone();
         parts.spawn(async move {
-            gps::run(&source, fixes, &stop).await?;
+            gps::run(&source, skip, fixes, &stop).await?;
             Ok(Part::Receiver)
         });
     }
@@ -158,12 +169,17 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     }
     if config.exit_when_done && outcome.is_ok() {
         let mut tally = outbox.tally();
+        let mut stored = false;
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = uplink_over.cancelled() => {}
             Ok(tally) = tally.wait_for(|tally| tally.unstored == 0) => {
                 info!(records = tally.top.0, "recording replayed, and the database has all of it");
+                stored = true;
             }
+        }
+        if stored {
+            outcome = outbox.finish_recording().await.map_err(Error::from);
         }
     }
     leave.cancel();

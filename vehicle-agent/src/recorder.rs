@@ -50,6 +50,8 @@ pub struct Recorder {
     open: Option<Open>,
     /// Position is not to leave the vehicle.
     private: bool,
+    /// Fixes come from a recording.
+    replays: bool,
 }
 
 #[derive(Debug)]
@@ -57,11 +59,17 @@ struct Open {
     clock: Clock,
     since: Instant,
     rows: Vec<(UnixMs, BTreeMap<&'static str, f64>)>,
+    replayed: u64,
 }
 
 const POSITION: [&str; 4] = ["lat", "lon", "alt", "hdg"];
 
 impl Recorder {
+    /// A recorder of what a receiver tells, or a recording of one.
+    pub fn new(replays: bool) -> Self {
+        Recorder { replays, ..Recorder::default() }
+    }
+
     /// Whether position is left out from now on.
     pub fn keep_private(&mut self, private: bool) {
         self.private = private;
@@ -84,7 +92,7 @@ impl Recorder {
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)))
             .filter(|(key, _)| !(self.private && POSITION.contains(key)));
-        self.add(Clock::Gnss, fix.ts, told.collect(), now)
+        self.add(Clock::Gnss, fix.ts, told.collect(), u64::from(self.replays), now)
     }
 
     /// Takes values of the engine; `now` and `system` are the same moment by both clocks.
@@ -98,7 +106,7 @@ impl Recorder {
         let since = reading.at.saturating_duration_since(moment).as_millis();
         let before = moment.saturating_duration_since(reading.at).as_millis();
         let ts = time + to_ms(since) - to_ms(before);
-        self.add(clock, ts, reading.values.iter().copied().collect(), now)
+        self.add(clock, ts, reading.values.iter().copied().collect(), 0, now)
     }
 
     /// When the open batch is to be closed.
@@ -108,7 +116,7 @@ impl Recorder {
 
     /// Closes the open batch.
     pub fn close(&mut self) -> Option<Batch> {
-        let Open { clock, mut rows, .. } = self.open.take()?;
+        let Open { clock, mut rows, replayed, .. } = self.open.take()?;
         rows.sort_by_key(|(ts, _)| *ts);
         let t0 = rows.first().map_or(0, |(ts, _)| *ts);
         let keys: std::collections::BTreeSet<_> = rows.iter().flat_map(|(_, values)| values.keys()).collect();
@@ -121,17 +129,26 @@ impl Recorder {
             t0,
             rows: rows.iter().map(row).collect(),
             keys: keys.iter().map(|key| (**key).to_owned()).collect(),
+            replayed,
         })
     }
 
-    fn add(&mut self, clock: Clock, ts: UnixMs, values: BTreeMap<&'static str, f64>, now: Instant) -> Option<Batch> {
+    fn add(
+        &mut self,
+        clock: Clock,
+        ts: UnixMs,
+        values: BTreeMap<&'static str, f64>,
+        replayed: u64,
+        now: Instant,
+    ) -> Option<Batch> {
         if values.is_empty() {
             return None;
         }
         let fits = self.open.as_ref().is_none_or(|open| open.fits(clock, ts));
         let closed = if fits { None } else { self.close() };
-        let open = self.open.get_or_insert_with(|| Open { clock, since: now, rows: Vec::new() });
+        let open = self.open.get_or_insert_with(|| Open { clock, since: now, rows: Vec::new(), replayed: 0 });
         open.rows.push((ts, values));
+        open.replayed += replayed;
         if open.rows.len() < MOST_ROWS {
             return closed;
         }
@@ -157,11 +174,13 @@ pub(crate) struct Inputs {
     pub fixes: mpsc::Receiver<Fix>,
     pub readings: mpsc::Receiver<Reading>,
     pub private: tokio::sync::watch::Receiver<bool>,
+    /// Whether the fixes are those of a recording.
+    pub replays: bool,
 }
 
 /// Records until all sensors are gone; what is open then is closed.
 pub(crate) async fn record(mut inputs: Inputs, drafts: mpsc::Sender<Draft>) {
-    let mut recorder = Recorder::default();
+    let mut recorder = Recorder::new(inputs.replays);
     let (mut gps_ended, mut obd_ended) = (false, false);
     while !(gps_ended && obd_ended) {
         let deadline = recorder.deadline();

@@ -43,21 +43,23 @@ const EPOCH_REST: Duration = Duration::from_millis(200);
 /// Receivers speak every second or so, fix or not: one that has been silent for so long is opened again.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
 
-/// Sends fixes until the source ends, which only a recording does, or `shutdown`.
+/// Sends fixes until the source ends, which only a recording does, or `shutdown`. Of a recording the first `skip` are
+/// left out, and not waited for.
 pub async fn run(
     source: &GpsSource,
+    skip: u64,
     fixes: mpsc::Sender<Fix>,
     shutdown: &CancellationToken,
 ) -> Result<(), RecordingError> {
-    shutdown.run_until_cancelled(read_source(source, fixes)).await.unwrap_or(Ok(()))
+    shutdown.run_until_cancelled(read_source(source, skip, fixes)).await.unwrap_or(Ok(()))
 }
 
-async fn read_source(source: &GpsSource, fixes: mpsc::Sender<Fix>) -> Result<(), RecordingError> {
+async fn read_source(source: &GpsSource, skip: u64, fixes: mpsc::Sender<Fix>) -> Result<(), RecordingError> {
     let link = match source {
         GpsSource::Recording { path, speed } => {
             let failed = |source| RecordingError { path: path.display().to_string(), source };
             let input = source::open_recording(path).await.map_err(failed)?;
-            let ended = Reader::new(Pace::new(*speed), fixes).read(input, None).await;
+            let ended = Reader::new(Pace::new(*speed), skip, fixes).read(input, None).await;
             info!(path = %path.display(), "recording replayed");
             return ended.map_err(failed);
         }
@@ -71,7 +73,7 @@ async fn read_source(source: &GpsSource, fixes: mpsc::Sender<Fix>) -> Result<(),
             Ok(input) => {
                 info!(receiver = %link, "receiver opened");
                 last_reason.clear();
-                let mut reader = Reader::new(Pace::new(Speed::Max), fixes.clone());
+                let mut reader = Reader::new(Pace::new(Speed::Max), 0, fixes.clone());
                 match reader.read(input, Some(DEAD_AFTER)).await {
                     Ok(()) => "it closed the connection".to_owned(),
                     Err(error) => error.to_string(),
@@ -96,12 +98,13 @@ struct Reader {
     gate: Gate,
     assembler: Assembler,
     pace: Pace,
+    skip: u64,
     fixes: mpsc::Sender<Fix>,
 }
 
 impl Reader {
-    fn new(pace: Pace, fixes: mpsc::Sender<Fix>) -> Self {
-        Reader { gate: Gate::default(), assembler: Assembler::default(), pace, fixes }
+    fn new(pace: Pace, skip: u64, fixes: mpsc::Sender<Fix>) -> Self {
+        Reader { gate: Gate::default(), assembler: Assembler::default(), pace, skip, fixes }
     }
 
     /// Reads until the input ends, nobody takes fixes any more, or a receiver is silent for `dead_after`.
@@ -149,13 +152,20 @@ impl Reader {
             if self.assembler.ends_epoch(time_of_day_ms) {
                 self.end_epoch().await;
             }
+            if self.skip > 0 {
+                return self.put_together(&sentence).await;
+            }
             let due = self.pace.due(time_of_day_ms, Instant::now());
             // A timer waits a millisecond even for what is due already.
             if due > Instant::now() {
                 sleep_until(due).await;
             }
         }
-        match self.assembler.push(&sentence) {
+        self.put_together(&sentence).await;
+    }
+
+    async fn put_together(&mut self, sentence: &gate::Sentence) {
+        match self.assembler.push(sentence) {
             Ok(Some(fix)) => self.send(fix).await,
             Ok(None) => {}
             Err(no_fix) => count_refusal(no_fix.reason()),
@@ -169,6 +179,10 @@ impl Reader {
     }
 
     async fn send(&mut self, fix: Fix) {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return;
+        }
         metrics::counter!("bugbrother_agent_fixes_total").increment(1);
         if self.fixes.send(fix).await.is_err() {
             debug!("a fix came after the end");

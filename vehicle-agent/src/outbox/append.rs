@@ -61,6 +61,14 @@ impl Outbox {
         for draft in drafts {
             total += place(&mut tx, draft.clone()).await?;
         }
+        let replayed: u64 = drafts.iter().map(Draft::replayed).sum();
+        if replayed > 0 {
+            sqlx::query("UPDATE identity SET replayed = replayed + $1")
+                .bind(to_column(replayed))
+                .execute(&mut *tx)
+                .await
+                .map_err(failed("written"))?;
+        }
         let mut lost = 0;
         if total > *max_bytes {
             let shed = shed(&mut tx, total - (*max_bytes - *max_bytes / SHED_PART)).await?;

@@ -57,6 +57,8 @@ pub struct Batch {
     pub keys: Vec<String>,
     /// Samples in rising order of time.
     pub rows: Vec<Row>,
+    /// Fixes of a recording among them, so that its replay goes on where it was when the agent is started again.
+    pub replayed: u64,
 }
 
 impl Draft {
@@ -67,6 +69,14 @@ impl Draft {
             Draft::Diagnostics { .. } => Kind::Diagnostics,
             Draft::Event { .. } => Kind::Event,
             Draft::Reply { .. } => Kind::Reply,
+        }
+    }
+
+    /// Fixes of a recording in it.
+    pub(super) fn replayed(&self) -> u64 {
+        match self {
+            Draft::Batch(batch) => batch.replayed,
+            _ => 0,
         }
     }
 
@@ -92,7 +102,7 @@ impl Draft {
         match self {
             Draft::Batch(batch) => encode(&telemetry(batch, None)),
             Draft::Gap(gap) => {
-                let nothing = Batch { clock: Clock::System, t0: now, keys: Vec::new(), rows: Vec::new() };
+                let nothing = Batch { clock: Clock::System, t0: now, keys: Vec::new(), rows: Vec::new(), replayed: 0 };
                 encode(&telemetry(nothing, Some(gap)))
             }
             Draft::Diagnostics { at, mil, dtcs, monitors } => {

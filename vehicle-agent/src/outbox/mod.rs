@@ -18,7 +18,11 @@ mod draft;
 mod gaps;
 mod open;
 
-use std::{ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bugbrother_wire::{Epoch, Seq, UnixMs, Vin, message::VinSource, topic::Kind};
 use sqlx::{Row, SqliteConnection};
@@ -171,10 +175,41 @@ impl Outbox {
         Ok(found.map_or(top.next(), |seq| Seq(seq.unsigned_abs())))
     }
 
+    /// How many fixes of `recording` are in the outbox or were; 0 for another one than last time.
+    pub async fn resume_recording(&self, recording: &Path) -> Result<u64, OutboxError> {
+        let mut file = self.0.file.lock().await;
+        let name = recording.to_string_lossy();
+        let replayed: Option<i64> = sqlx::query_scalar("SELECT replayed FROM identity WHERE recording = $1")
+            .bind(&*name)
+            .fetch_optional(&mut file.db)
+            .await
+            .map_err(failed("read"))?;
+        if replayed.is_none() {
+            file.note_recording(Some(&name)).await?;
+        }
+        Ok(replayed.unwrap_or(0).unsigned_abs())
+    }
+
+    /// The recording is through: next time it is replayed anew.
+    pub async fn finish_recording(&self) -> Result<(), OutboxError> {
+        self.0.file.lock().await.note_recording(None).await
+    }
+
     /// Writes everything to the file proper and closes it. Other handles can no longer be used.
     pub async fn close(self) -> Result<(), OutboxError> {
         let mut file = self.0.file.lock().await;
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut file.db).await.map_err(failed("closed"))?;
+        Ok(())
+    }
+}
+
+impl File {
+    async fn note_recording(&mut self, recording: Option<&str>) -> Result<(), OutboxError> {
+        sqlx::query("UPDATE identity SET recording = $1, replayed = 0")
+            .bind(recording)
+            .execute(&mut self.db)
+            .await
+            .map_err(failed("written"))?;
         Ok(())
     }
 }

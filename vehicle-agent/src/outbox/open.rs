@@ -140,11 +140,20 @@ async fn found(
     Ok(identity)
 }
 
+/// With its log, which SQLite would otherwise take for that of the new file.
 fn put_aside(path: &Path, now: UnixMs) -> Result<(), OutboxError> {
-    let aside = path.with_extension(format!("damaged-{now}"));
-    error!(outbox = %path.display(), aside = %aside.display(), "outbox is damaged and put aside");
-    std::fs::rename(path, aside)
-        .map_err(|error| OutboxError::Open { path: path.to_owned(), source: sqlx::Error::Io(error) })
+    error!(outbox = %path.display(), "outbox is damaged and put aside");
+    for part in ["", "-wal", "-shm"] {
+        let name = format!("{}{part}", path.display());
+        let aside = format!("{}.damaged-{now}{part}", path.display());
+        match std::fs::rename(name, aside) {
+            Err(error) if part.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(OutboxError::Open { path: path.to_owned(), source: sqlx::Error::Io(error) });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn refused(path: &Path, source: sqlx::Error) -> OutboxError {

@@ -13,5 +13,8 @@ CREATE TABLE IF NOT EXISTS identity (
     vin_source TEXT    NOT NULL,
     epoch      INTEGER NOT NULL,
     store      TEXT,
-    stored_seq INTEGER NOT NULL DEFAULT 0
+    stored_seq INTEGER NOT NULL DEFAULT 0,
+    -- The recording that is being replayed, and how many of its fixes are on disk.
+    recording  TEXT,
+    replayed   INTEGER NOT NULL DEFAULT 0
 ) STRICT;

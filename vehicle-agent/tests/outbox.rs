@@ -1,0 +1,217 @@
+//! The outbox through ends of every kind.
+
+use std::{fs, path::Path};
+
+use bugbrother_agent::outbox::{Batch, Draft, KEPT, Outbox, OutboxError, Progress, peek_vin};
+use bugbrother_wire::{
+    Epoch, Message, Seq, Topic, Vin, decode,
+    message::{Ack, Clock, Row, Telemetry, VinSource},
+};
+use tempfile::TempDir;
+
+const NOW: i64 = 1_790_000_000_000;
+const LARGE: u64 = 64 << 20;
+
+fn vin() -> Vin {
+    "WVWZZZ1JZ3W386752".parse().unwrap()
+}
+
+async fn open(path: &Path, max_bytes: u64) -> Outbox {
+    Outbox::open(path, max_bytes, vin(), VinSource::Configured, NOW).await.unwrap()
+}
+
+async fn empty() -> (TempDir, Outbox) {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = open(&dir.path().join("outbox.db"), LARGE).await;
+    (dir, outbox)
+}
+
+fn samples(rows: usize) -> Draft {
+    let row = |dt_ms| Row { dt_ms, values: vec![Some(47.123_456 + f64::from(dt_ms))] };
+    let rows = (0..u32::try_from(rows).unwrap()).map(row).collect();
+    Draft::Batch(Batch { clock: Clock::Gnss, t0: NOW, keys: vec!["spd".to_owned()], rows, replayed: 0 })
+}
+
+fn event() -> Draft {
+    Draft::Reply {
+        command: bugbrother_wire::CommandId(uuid::Uuid::from_u128(7)),
+        state: bugbrother_wire::message::ReplyState::Denied,
+        at: NOW,
+        detail: None,
+    }
+}
+
+fn ack(epoch: Epoch, store: &str, seq: u64, ranges: &[(u64, u64)]) -> Ack {
+    Ack {
+        v: 1,
+        vin: vin(),
+        epoch,
+        seq: Seq(seq),
+        ranges: ranges.iter().map(|(from, to)| (Seq(*from), Seq(*to))).collect(),
+        store: store.to_owned(),
+    }
+}
+
+async fn unstored(outbox: &Outbox) -> Vec<u64> {
+    let all = outbox.read(Seq(0)..Seq(u64::MAX), 100_000).await.unwrap();
+    assert_eq!(all.len() as u64, outbox.tally().borrow().unstored, "the tally agrees with the file");
+    all.iter().map(|record| record.seq.0).collect()
+}
+
+async fn gaps(outbox: &Outbox) -> Vec<(u64, u64)> {
+    let all = outbox.read(Seq(0)..Seq(u64::MAX), 100_000).await.unwrap();
+    let telemetry = |body: &[u8]| -> Option<Telemetry> { bugbrother_wire::codec::decode_value(body).ok() };
+    let gaps = all.iter().filter_map(|record| telemetry(&record.body)?.gap);
+    gaps.map(|gap| (gap.from.0, gap.to.0)).collect()
+}
+
+#[tokio::test]
+async fn a_record_is_read_back_as_the_message_that_it_is() {
+    let (_dir, outbox) = empty().await;
+    outbox.append(&[samples(3), event()], NOW).await.unwrap();
+    for record in outbox.read(Seq(0)..Seq(9), 9).await.unwrap() {
+        let message = decode(&Topic::new(vin(), record.kind), &record.body).unwrap();
+        let placed = message.as_record().unwrap();
+        assert_eq!((placed.epoch(), placed.seq()), (outbox.identity().epoch, record.seq));
+        assert!(matches!(message, Message::Telemetry(_) | Message::Reply(_)));
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_killed_finds_every_record_and_gives_no_number_twice() {
+    let (dir, outbox) = empty().await;
+    outbox.append(&[samples(1), samples(1), samples(1)], NOW).await.unwrap();
+    let epoch = outbox.identity().epoch;
+    outbox.acknowledge(&ack(epoch, "a", 2, &[]), false).await.unwrap();
+    outbox.append(&[event()], NOW).await.unwrap();
+    // The files as they are on the disk at this moment are what a killed process leaves.
+    let left = dir.path().join("left.db");
+    fs::copy(dir.path().join("outbox.db"), &left).unwrap();
+    fs::copy(dir.path().join("outbox.db-wal"), dir.path().join("left.db-wal")).unwrap();
+    let again = open(&left, LARGE).await;
+    assert_eq!(again.identity().epoch, epoch);
+    assert_eq!(unstored(&again).await, [3, 4]);
+    again.append(&[samples(1)], NOW).await.unwrap();
+    assert_eq!(unstored(&again).await, [3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_number_is_not_given_again_when_all_records_are_gone() {
+    let (dir, outbox) = empty().await;
+    let path = dir.path().join("outbox.db");
+    for _ in 0..KEPT + 10 {
+        outbox.append(&[samples(1)], NOW).await.unwrap();
+    }
+    let epoch = outbox.identity().epoch;
+    outbox.acknowledge(&ack(epoch, "a", KEPT + 10, &[]), false).await.unwrap();
+    outbox.close().await.unwrap();
+    let outbox = open(&path, LARGE).await;
+    assert_eq!(outbox.tally().borrow().top, Seq(KEPT + 10));
+    assert_eq!(outbox.tally().borrow().unstored, 0);
+    outbox.append(&[samples(1)], NOW).await.unwrap();
+    assert_eq!(unstored(&outbox).await, [KEPT + 11]);
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_above_a_hole_is_not_sent_again() {
+    let (_dir, outbox) = empty().await;
+    outbox.append(&vec![samples(1); 10], NOW).await.unwrap();
+    let epoch = outbox.identity().epoch;
+    let progress = outbox.acknowledge(&ack(epoch, "a", 2, &[(5, 6), (9, 9)]), false).await.unwrap();
+    assert_eq!(progress, Progress::Forward(Seq(2)));
+    assert_eq!(unstored(&outbox).await, [3, 4, 7, 8, 10]);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_of_another_outbox_or_of_the_future_changes_nothing() {
+    let (_dir, outbox) = empty().await;
+    outbox.append(&[samples(1)], NOW).await.unwrap();
+    let epoch = outbox.identity().epoch;
+    for wrong in [ack(Epoch(1), "a", 1, &[]), ack(epoch, "a", 2, &[]), ack(epoch, "a", 0, &[(1, 9)])] {
+        assert_eq!(outbox.acknowledge(&wrong, false).await.unwrap(), Progress::None);
+    }
+    assert_eq!(unstored(&outbox).await, [1]);
+}
+
+#[tokio::test]
+async fn a_database_that_went_back_gets_the_kept_tail_and_is_told_what_is_beyond_it() {
+    let (_dir, outbox) = empty().await;
+    let count = KEPT + 100;
+    outbox.append(&vec![samples(1); count as usize], NOW).await.unwrap();
+    let epoch = outbox.identity().epoch;
+    outbox.acknowledge(&ack(epoch, "a", count, &[]), false).await.unwrap();
+    assert!(unstored(&outbox).await.is_empty());
+    // What the broker had kept may be old: it takes nothing back.
+    assert_eq!(outbox.acknowledge(&ack(epoch, "a", 50, &[]), true).await.unwrap(), Progress::None);
+    let copy = ack(epoch, "b", 50, &[(60, 69)]);
+    assert_eq!(outbox.acknowledge(&copy, false).await.unwrap(), Progress::Back(Seq(50)));
+    let tail: Vec<u64> = (101..=count + 2).collect();
+    assert_eq!(unstored(&outbox).await, tail);
+    assert_eq!(gaps(&outbox).await, [(51, 59), (70, 100)]);
+}
+
+#[tokio::test]
+async fn when_it_is_full_the_oldest_samples_go_and_a_gap_says_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = open(&dir.path().join("outbox.db"), 1 << 20).await;
+    outbox.append(&[samples(200), event(), samples(200)], NOW).await.unwrap();
+    let mut given = 3;
+    while gaps(&outbox).await.is_empty() {
+        outbox.append(&vec![samples(200); 20], NOW).await.unwrap();
+        given += 20;
+        assert!(given < 5000, "the outbox never gets full");
+    }
+    let kept = unstored(&outbox).await;
+    assert!(kept.contains(&2), "what is urgent stays");
+    let gaps = gaps(&outbox).await;
+    assert_eq!(gaps[0], (1, 1));
+    let lost: Vec<u64> = gaps.iter().flat_map(|(from, to)| *from..=*to).collect();
+    let mut all: Vec<u64> = kept.iter().copied().chain(lost).collect();
+    all.sort_unstable();
+    let expected: Vec<u64> = (1..=given + gaps.len() as u64).collect();
+    assert_eq!(all, expected, "every number is there or named as lost");
+}
+
+#[tokio::test]
+async fn a_file_serves_one_agent_and_one_vehicle() {
+    let (dir, outbox) = empty().await;
+    let path = dir.path().join("outbox.db");
+    let second = Outbox::open(&path, LARGE, vin(), VinSource::Configured, NOW).await;
+    assert!(matches!(second.err(), Some(OutboxError::InUse(_))));
+    outbox.close().await.unwrap();
+    let other = "WP0ZZZ99ZTS390000".parse().unwrap();
+    let foreign = Outbox::open(&path, LARGE, other, VinSource::Configured, NOW).await;
+    assert!(matches!(foreign.err(), Some(OutboxError::OtherVehicle { .. })));
+    assert_eq!(peek_vin(&path).await.unwrap(), Some((vin(), VinSource::Configured)));
+    assert_eq!(peek_vin(&dir.path().join("none")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_put_aside_and_a_new_epoch_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outbox.db");
+    fs::write(&path, vec![0x5A; 20_000]).unwrap();
+    assert_eq!(peek_vin(&path).await.unwrap(), None);
+    let outbox = open(&path, LARGE).await;
+    outbox.append(&[samples(1)], NOW).await.unwrap();
+    assert_eq!(unstored(&outbox).await, [1]);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().filter(|file| {
+        file.as_ref().unwrap().file_name().to_string_lossy().contains("damaged")
+    }).count(), 1);
+}
+
+#[tokio::test]
+async fn a_replay_goes_on_where_the_records_end() {
+    let (dir, outbox) = empty().await;
+    let path = dir.path().join("outbox.db");
+    let drive = Path::new("drive.nmea");
+    assert_eq!(outbox.resume_recording(drive).await.unwrap(), 0);
+    let Draft::Batch(batch) = samples(5) else { panic!() };
+    outbox.append(&[Draft::Batch(Batch { replayed: 5, ..batch })], NOW).await.unwrap();
+    outbox.close().await.unwrap();
+    let outbox = open(&path, LARGE).await;
+    assert_eq!(outbox.resume_recording(drive).await.unwrap(), 5);
+    outbox.finish_recording().await.unwrap();
+    assert_eq!(outbox.resume_recording(drive).await.unwrap(), 0);
+    assert_eq!(outbox.resume_recording(Path::new("other.nmea")).await.unwrap(), 0);
+}

@@ -1,0 +1,4 @@
+//! What stands in for the rest of the fleet.
+
+pub mod database;
+pub mod recording;
