@@ -14,7 +14,7 @@ use tracing::{error, warn};
 use crate::{
     clock,
     feed::Feed,
-    fleet::{Applied, MAX_ALERTS},
+    fleet::{Applied, Fleet, MAX_ALERTS},
 };
 
 /// Vehicles that are read from the database at a time.
@@ -89,7 +89,10 @@ impl Subscription {
                     }
                 }
                 // The session has logged the reason.
-                Event::Down { .. } => self.feed.set_mqtt_up(false),
+                Event::Down { .. } => {
+                    self.feed.set_mqtt_up(false);
+                    self.feed.change(Fleet::doubt_alerts);
+                }
                 Event::Message(delivery) => {
                     if let Some(vin) = self.take(&delivery) {
                         self.introduce(vin).await;
@@ -135,7 +138,8 @@ impl Subscription {
         metrics::counter!("bugbrother_dashboard_messages_refused_total", "reason" => reason).increment(1);
         if self.logged.check().is_ok() {
             let topic: String = delivery.topic.chars().take(128).collect();
-            warn!(?topic, bytes = delivery.payload.len(), %refusal, "refused a message");
+            // As Debug: a topic is a stranger's text, and may hold line breaks.
+            warn!(?topic, bytes = delivery.payload.len(), why = ?refusal.to_string(), "refused a message");
         }
     }
 }

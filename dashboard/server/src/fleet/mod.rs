@@ -25,6 +25,8 @@ pub(crate) struct Fleet {
     vehicles: Vec<Vehicle>,
     by_vin: HashMap<Vin, usize>,
     alerts: BTreeMap<AlertId, Alert>,
+    /// Those that have not been heard of since the line to the broker was lost.
+    doubtful_alerts: BTreeSet<AlertId>,
     max_vehicles: usize,
     untold_vehicles: BTreeSet<usize>,
     untold_alerts: BTreeMap<AlertId, Alert>,
@@ -47,6 +49,7 @@ impl Fleet {
             vehicles: Vec::new(),
             by_vin: HashMap::new(),
             alerts: BTreeMap::new(),
+            doubtful_alerts: BTreeSet::new(),
             max_vehicles,
             untold_vehicles: BTreeSet::new(),
             untold_alerts: BTreeMap::new(),
@@ -86,16 +89,20 @@ impl Fleet {
         self.tell(vin, |vehicle| vehicle.rename(name, plate))
     }
 
-    /// Makes the active alerts those of the database. With `complete` the others are resolved: their end was said
-    /// while nobody listened here.
+    /// The line to the broker is lost: alerts may end from now on without being heard.
+    pub fn doubt_alerts(&mut self) {
+        self.doubtful_alerts = self.alerts.keys().copied().collect();
+    }
+
+    /// Takes in the alerts that the database has as active. If these are all, those in doubt are over.
     pub fn reconcile_alerts(&mut self, active: Vec<Alert>, complete: bool, now: UnixMs) {
-        if complete {
-            let kept: BTreeSet<_> = active.iter().map(|alert| alert.id).collect();
-            let gone: Vec<_> = self.alerts.keys().filter(|id| !kept.contains(id)).copied().collect();
-            gone.into_iter().for_each(|id| self.resolve(id, now));
-        }
         for alert in active {
             self.take_alert(alert);
+        }
+        if complete {
+            for id in std::mem::take(&mut self.doubtful_alerts) {
+                self.resolve(id, now);
+            }
         }
     }
 
@@ -144,6 +151,7 @@ impl Fleet {
     }
 
     fn take_alert(&mut self, alert: Alert) -> Applied {
+        self.doubtful_alerts.remove(&alert.id);
         let known = self.alerts.get(&alert.id);
         if known.is_some_and(|known| known.updated > alert.updated || *known == alert) {
             return Applied::Known;

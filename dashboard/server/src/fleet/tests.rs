@@ -198,9 +198,12 @@ fn an_alert_that_ended_unheard_is_dropped_by_the_database() {
     let mut fleet = Fleet::new(10);
     fleet.reconcile_alerts(vec![alert(1, NOW), alert(2, NOW)], true, NOW);
     fleet.delta(NOW);
+    fleet.doubt_alerts();
+    let new = alert(3, NOW);
+    fleet.apply(&Topic::new(vin(), Kind::Alert(new.id)), Message::Alert(new.clone()), NOW);
     fleet.reconcile_alerts(vec![alert(2, NOW)], false, NOW);
-    assert_eq!(fleet.snapshot(NOW).alerts.len(), 2);
+    assert_eq!(fleet.snapshot(NOW).alerts.len(), 3, "the database has more than it told");
     fleet.reconcile_alerts(vec![alert(2, NOW)], true, NOW);
-    assert_eq!(fleet.snapshot(NOW).alerts, vec![alert(2, NOW)]);
-    assert_eq!(fleet.delta(NOW).alerts[0].id, alert(1, NOW).id);
+    assert_eq!(fleet.snapshot(NOW).alerts, vec![alert(2, NOW), new], "what was heard before it was stored stays");
+    assert_eq!(fleet.delta(NOW).alerts[0].state, AlertState::Resolved);
 }
