@@ -17,15 +17,11 @@ impl Bucket {
         Bucket { per_second: per_second.max(1), full_at: now }
     }
 
-    /// Takes a token; when there is none, the moment at which there will be one.
-    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Instant> {
-        let interval = Duration::from_secs(1) / self.per_second;
-        let full_at = self.full_at.max(now) + interval;
-        if full_at > now + Duration::from_secs(1) {
-            return Err(full_at - Duration::from_secs(1));
-        }
-        self.full_at = full_at;
-        Ok(())
+    /// Takes a token, on credit when there is none: then nothing more may be taken before the moment that is returned.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Instant> {
+        self.full_at = self.full_at.max(now) + Duration::from_secs(1) / self.per_second;
+        let paid_at = self.full_at - Duration::from_secs(1);
+        (paid_at > now).then_some(paid_at)
     }
 }
 
@@ -38,12 +34,11 @@ mod tests {
         let now = Instant::now();
         let mut bucket = Bucket::new(10, now);
         for _ in 0..10 {
-            assert_eq!(bucket.take(now), Ok(()));
+            assert_eq!(bucket.take(now), None);
         }
-        let next = bucket.take(now).unwrap_err();
+        let next = bucket.take(now).unwrap();
         assert_eq!(next, now + Duration::from_millis(100));
-        assert_eq!(bucket.take(next), Ok(()));
-        assert!(bucket.take(next).is_err());
+        assert_eq!(bucket.take(next), Some(next + Duration::from_millis(100)));
     }
 
     #[test]
@@ -51,6 +46,6 @@ mod tests {
         let now = Instant::now();
         let mut bucket = Bucket::new(3, now);
         let later = now + Duration::from_secs(3600);
-        assert_eq!((0..100).filter(|_| bucket.take(later).is_ok()).count(), 3);
+        assert_eq!((0..100).filter(|_| bucket.take(later).is_none()).count(), 3);
     }
 }

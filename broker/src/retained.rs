@@ -194,7 +194,8 @@ mod tests {
         assert_eq!(retained.state().bytes, 3);
         retained.keep("u", &message("a", "")).unwrap();
         assert!(topics(&retained, "#").is_empty());
-        assert_eq!((retained.state().bytes, retained.state().of_user.len()), (0, 0));
+        let state = retained.state();
+        assert_eq!((state.bytes, state.of_user.len()), (0, 0));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, io, thread};
 
 use rumqttd::{
-    RouterConfig,
+    Notification, RouterConfig,
     local::{LinkBuilder, LinkRx, LinkTx},
     protocol::Packet,
 };
@@ -112,13 +112,11 @@ fn feed(config: RouterConfig, mut queue: mpsc::Receiver<Command>, _died: DropGua
         let built = LinkBuilder::new(&format!("link-{}", slot.0), events.clone()).build();
         built.ok().map(|(sender, receiver, _connack)| (sender, receiver))
     };
-    // All publishes go through one link that never subscribes: a link that did both could make the router track a
-    // subscription twice, when it unsubscribes and subscribes again right after a message of its own.
-    let Some((mut publisher, _receiver)) = open(Slot(0)) else { return };
+    let Some(mut publisher) = open(Slot(0)).and_then(Publisher::new) else { return };
     let mut places = Places { links: HashMap::new(), free: Vec::new(), next: 1, end };
     while let Some(command) = queue.blocking_recv() {
         let alive = match command {
-            Command::Publish { name, message } => publisher.publish(name, message.encode()).is_ok(),
+            Command::Publish { name, message } => publisher.publish(name, &message),
             Command::Open(reply) => match places.take() {
                 Some(slot) => open(slot).is_some_and(|(sender, receiver)| {
                     places.links.insert(slot, sender);
@@ -129,7 +127,9 @@ fn feed(config: RouterConfig, mut queue: mpsc::Receiver<Command>, _died: DropGua
                 // The asker sees that its reply is dropped.
                 None => true,
             },
-            Command::Send(slot, packet) => places.links.get_mut(&slot).is_none_or(|link| send(link, *packet)),
+            Command::Send(slot, packet) => {
+                places.links.get_mut(&slot).is_none_or(|link| send(link, *packet)) && publisher.catch_up()
+            }
             Command::Close(slot) => {
                 places.links.remove(&slot);
                 places.free.push(slot);
@@ -146,6 +146,46 @@ fn send(link: &mut LinkTx, packet: Packet) -> bool {
     use futures_util::FutureExt as _;
     // An async function without anything to wait for: it blocks instead.
     link.send(packet).now_or_never().is_some_and(|sent| sent.is_ok())
+}
+
+/// The link for all publishes. It is nobody's subscriber: a link that publishes and subscribes could make the router
+/// track a subscription twice, when it unsubscribes and subscribes again right after a message of its own.
+struct Publisher {
+    sender: LinkTx,
+    receiver: LinkRx,
+}
+
+/// A name with one message, which the router shows when it is asked to.
+const MILESTONE: &str = "milestone";
+
+impl Publisher {
+    fn new((mut sender, receiver): (LinkTx, LinkRx)) -> Option<Self> {
+        sender.subscribe(MILESTONE).ok()?;
+        sender.publish(MILESTONE, "").ok()?;
+        Some(Publisher { sender, receiver })
+    }
+
+    fn publish(&mut self, name: String, message: &Message) -> bool {
+        self.sender.publish(name, message.encode()).is_ok()
+    }
+
+    /// Waits until the router has worked on everything so far. An event makes it take *all* packets of a link, so a
+    /// publish could overtake a subscription that was asked for before, if some other publish was still in the queue.
+    fn catch_up(&mut self) -> bool {
+        // It fails when the router's queue is full. A publish waits for a place, or finds out that the router is dead.
+        while self.sender.shadow(MILESTONE).is_err() {
+            if self.sender.publish(MILESTONE, "").is_err() {
+                return false;
+            }
+        }
+        loop {
+            match self.receiver.recv() {
+                Ok(Some(Notification::Shadow(_))) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
 }
 
 struct Places {

@@ -67,10 +67,10 @@ impl Session<'_> {
         if !topic::is_valid_name(&publish.topic) || publish.topic.len() > self.gate.limits.topic_bytes {
             return Err(End::Refused(Reason::TopicNameInvalid));
         }
-        // The packet that emptied the bucket still goes; the socket is read again when there is a token.
-        if let Err(until) = self.bucket.take(Instant::now()) {
+        // This one still goes; the socket is read again when it is paid for.
+        self.throttled_until = self.bucket.take(Instant::now());
+        if self.throttled_until.is_some() {
             count::throttled();
-            self.throttled_until = Some(until);
         }
         let allowed = self.access.borrow().may_write(&self.identity, &publish.topic);
         let (id, qos) = (publish.id, publish.qos);

@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use bugbrother_broker::Limits;
+
+use crate::kit::{Broker, CAR, Connect, OTHER_CAR, packet};
+
+async fn code(broker: &Broker, connect: Connect) -> u8 {
+    let (first, body) = broker.socket().await.offer(connect).await.expect("a CONNACK");
+    assert_eq!(first, 0x20);
+    body[1]
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_answered_in_the_words_of_each_version() {
+    let mut broker = Broker::start().await;
+    assert_eq!(code(&broker, Connect::new(4, "x", CAR).password("wrong")).await, 4);
+    assert_eq!(code(&broker, Connect::new(5, "x", CAR).password("wrong")).await, 0x86);
+    assert_eq!(code(&broker, Connect::new(4, "x", "nobody")).await, 4);
+    assert_eq!(code(&broker, Connect::new(4, "x", CAR).anonymous()).await, 5);
+    assert_eq!(code(&broker, Connect::new(5, "x", CAR).anonymous()).await, 0x87);
+    assert_eq!(code(&broker, Connect::new(4, "x", CAR)).await, 0);
+    assert_eq!(code(&broker, Connect::new(5, "x", CAR)).await, 0);
+    broker.sings().await;
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_client_is_told_and_then_disconnected() {
+    let mut broker = Broker::start().await;
+    let mut client = broker.socket().await;
+    client.offer(Connect::new(4, "x", CAR).password("wrong")).await.unwrap();
+    assert_eq!(client.ends().await, None);
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn an_unknown_version_is_named_as_such() {
+    let broker = Broker::start().await;
+    for connect in
+        [&b"\x10\x0c\x00\x04MQTT\x03\x02\x00\x1e\x00\x00"[..], b"\x10\x0e\x00\x06MQIsdp\x03\x02\x00\x1e\x00\x00"]
+    {
+        let mut old = broker.socket().await;
+        old.send(connect).await;
+        assert_eq!(old.packet().await, Some((0x20, vec![0, 1])));
+    }
+}
+
+#[tokio::test]
+async fn an_unsafe_client_identifier_is_refused_with_its_code_as_often_as_it_tries() {
+    let mut broker = Broker::start().await;
+    for id in ["a/b", "+", "#", "$SYS", "é", "a b", &"x".repeat(200)] {
+        for _ in 0..3 {
+            assert_eq!(code(&broker, Connect::new(4, id, "free")).await, 2, "{id:?}");
+            assert_eq!(code(&broker, Connect::new(5, id, "free")).await, 0x85, "{id:?}");
+        }
+    }
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn an_empty_client_identifier_gets_one_that_5_0_is_told() {
+    let broker = Broker::start().await;
+    assert_eq!(code(&broker, Connect::new(4, "", CAR)).await, 0);
+    assert_eq!(code(&broker, Connect::new(4, "", CAR).not_clean()).await, 2);
+    let (_, body) = broker.socket().await.offer(Connect::new(5, "", CAR)).await.unwrap();
+    assert!(body.windows(5).any(|bytes| bytes == b"auto-"));
+}
+
+#[tokio::test]
+async fn another_vehicle_cannot_take_a_session_over() {
+    let mut broker = Broker::start().await;
+    let mut car = broker.client(4, CAR, CAR).await;
+    assert_eq!(code(&broker, Connect::new(4, CAR, OTHER_CAR)).await, 2);
+    assert_eq!(code(&broker, Connect::new(5, CAR, OTHER_CAR)).await, 0x85);
+    car.ping().await;
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_silent_and_a_dripping_connection_are_closed_in_time_and_keep_nobody_waiting() {
+    let mut broker = Broker::with(Limits { connect_deadline: Duration::from_millis(700), ..Limits::default() }).await;
+    let mut silent = broker.socket().await;
+    let mut dripping = broker.socket().await;
+    let drip = async {
+        for byte in Connect::new(4, "drip", CAR).bytes() {
+            dripping.try_send(&[byte]).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        dripping.ends().await
+    };
+    broker.sings().await;
+    assert_eq!(silent.ends().await, None);
+    assert_eq!(drip.await, None);
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn only_so_many_sockets_may_stay_unknown_at_a_time() {
+    let limits = Limits { handshakes: 2, connect_deadline: Duration::from_secs(2), ..Limits::default() };
+    let mut broker = Broker::with(limits).await;
+    let _silent = (broker.socket().await, broker.socket().await);
+    let mut third = broker.socket().await;
+    assert_eq!(third.ends().await, None);
+    // The two have gone by then.
+    broker.client_when_free().await;
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_full_broker_says_so_again_and_again_and_takes_the_next_when_there_is_a_place() {
+    let mut broker = Broker::with(Limits { connections: 3, ..Limits::default() }).await;
+    let first = broker.client(4, "1", "free").await;
+    let _second = broker.client(4, "2", "free").await;
+    for _ in 0..5 {
+        assert_eq!(code(&broker, Connect::new(4, "3", "free")).await, 3);
+        assert_eq!(code(&broker, Connect::new(5, "3", "free")).await, 0x89);
+    }
+    first.vanish().await;
+    broker.client_when_free().await;
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_user_may_have_only_so_many_connections() {
+    let mut broker = Broker::with(Limits { connections_per_user: 2, ..Limits::default() }).await;
+    let _both = (broker.client(4, "1", CAR).await, broker.client(4, "2", CAR).await);
+    assert_eq!(code(&broker, Connect::new(5, "3", CAR)).await, 0x97);
+    assert_eq!(code(&broker, Connect::new(5, "3", OTHER_CAR)).await, 0);
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_second_connect_ends_the_session() {
+    let mut broker = Broker::start().await;
+    for version in [4, 5] {
+        let mut client = broker.client(version, "x", CAR).await;
+        client.send(&Connect::new(version, "x", CAR).bytes()).await;
+        let last = client.ends().await;
+        assert_eq!(last, (version == 5).then(|| (0xE0, vec![0x82])));
+    }
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_silent_for_one_and_a_half_keep_alives_is_gone() {
+    let mut broker = Broker::start().await;
+    let started = tokio::time::Instant::now();
+    let mut client = broker.client_with(Connect::new(5, "x", CAR).keep_alive(1)).await;
+    // Half a packet is no sign of life.
+    client.send(&[0x30, 9]).await;
+    assert_eq!(client.ends().await, Some((0xE0, vec![0x8D])));
+    assert!(started.elapsed() >= Duration::from_millis(1500));
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_client_that_pings_stays() {
+    let mut broker = Broker::start().await;
+    let mut client = broker.client_with(Connect::new(4, "x", CAR).keep_alive(1)).await;
+    let mut ticks = tokio::time::interval(Duration::from_millis(500));
+    for _ in 0..6 {
+        ticks.tick().await;
+        client.ping().await;
+    }
+    client.send(&packet(0xE0, &[])).await;
+    assert_eq!(client.ends().await, None);
+    broker.sings().await;
+}
