@@ -15,7 +15,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::JoinSet,
-    time::timeout,
+    time::{interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -26,6 +26,7 @@ const MQTT_PORT: u16 = 1883;
 const HTTP_PORT: u16 = 8080;
 /// How long a stage of the shut-down may take before the next one begins.
 const STAGE_TIMEOUT: Duration = Duration::from_secs(10);
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// A part that can run by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +166,11 @@ pub async fn run(plan: Plan) -> Result<()> {
     let mqtt = if plan.has(Service::Broker) {
         let listener = plan.bind(plan.net.mqtt, MQTT_PORT, "--mqtt").await?;
         let address = listener.local_addr()?;
-        let config = bugbrother_broker::Config::new(plan.data.password_file(), plan.data.acl_file());
+        let config = bugbrother_broker::Config {
+            password_file: plan.data.password_file(),
+            acl_file: plan.data.acl_file(),
+            limits: bugbrother_broker::Limits::default(),
+        };
         broker.start("broker", |stop| async move { Ok(bugbrother_broker::run(config, listener, stop).await?) });
         address
     } else {
@@ -233,8 +238,17 @@ fn start_services(
     if let Some(listener) = http {
         let key = bugbrother_dashboard::SigningKey::load_or_create(&plan.data.session_key())?;
         let mut config = bugbrother_dashboard::Config::new(store.clone(), options(Service::Dashboard)?, key);
-        config.metrics = Some(metrics);
+        config.metrics = Some(metrics.clone());
+        services.start("metrics", |stop| async move { Ok(keep_up(metrics, stop).await) });
         services.start("dashboard", |stop| async move { Ok(bugbrother_dashboard::run(config, listener, stop).await?) });
     }
     Ok(())
+}
+
+/// Histograms keep every value until they are summed up.
+async fn keep_up(metrics: PrometheusHandle, stop: CancellationToken) {
+    let mut ticks = interval(UPKEEP);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        metrics.run_upkeep();
+    }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, fs, time::Duration};
 use anyhow::{Context, Result};
 use bugbrother_kit::{process::Process, system::System, wait};
 use bugbrother_simulator::Drive;
-use bugbrother_store::{MAX_POSITIONS, Position, Store};
+use bugbrother_store::{Position, Store, history::MAX_POSITIONS};
 use bugbrother_wire::Vin;
 
 const VIN: &str = "1M8GDM9AXKP042788";

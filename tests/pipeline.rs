@@ -5,7 +5,7 @@ use std::{collections::HashSet, fs, io::Read, path::Path, time::Duration};
 use anyhow::{Context, Result};
 use bugbrother_kit::system::System;
 use bugbrother_simulator::Drive;
-use bugbrother_store::{Position, Store};
+use bugbrother_store::{Position, Store, history::MAX_POSITIONS};
 use bugbrother_tests::{drive, viewer::Viewer};
 use bugbrother_wire::Vin;
 use flate2::read::GzDecoder;
@@ -69,5 +69,5 @@ fn vin() -> Vin {
 
 async fn positions(system: &System) -> Result<Vec<Position>> {
     let store = Store::open(&system.database()).await?;
-    Ok(store.positions(vin(), 0, i64::MAX, bugbrother_store::MAX_POSITIONS).await?)
+    Ok(store.positions(vin(), 0, i64::MAX, MAX_POSITIONS).await?)
 }
