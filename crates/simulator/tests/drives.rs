@@ -23,10 +23,12 @@ fn drive(car: &mut Car, minutes: u32, mut see: impl FnMut(&Car, Reading, Reading
     }
 }
 
-fn obeys_physics(profile: &Profile, minutes: u32) {
+/// Returns how many kilometres were driven.
+fn obeys_physics(profile: &Profile, minutes: u32) -> f64 {
     let train = profile.drivetrain;
     let mut running_steps = 0;
-    drive(&mut Car::new(profile), minutes, |car, before, after| {
+    let mut car = Car::new(profile);
+    drive(&mut car, minutes, |car, before, after| {
         let name = profile.name;
         let (low, high) = (before.speed_kmh.min(after.speed_kmh), before.speed_kmh.max(after.speed_kmh));
         assert!(high <= profile.style.top_speed_kmh() + 0.1, "{name} drives at {high}");
@@ -73,12 +75,14 @@ fn obeys_physics(profile: &Profile, minutes: u32) {
             assert!(range.contains(&value), "{name}: {what} is {value}");
         }
     });
+    car.reading().odometer_km - profile.odometer_km
 }
 
 #[test]
 fn every_car_of_the_demo_obeys_physics_for_an_hour() {
     for profile in demo_fleet() {
-        obeys_physics(&profile, 60);
+        let driven_km = obeys_physics(&profile, 60);
+        assert!(driven_km > 10.0, "{} drove {driven_km} km", profile.name);
     }
 }
 

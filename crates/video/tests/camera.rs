@@ -34,15 +34,18 @@ impl Server {
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("/usr/bin/python3 is there");
         let mut lines = BufReader::new(child.stdout.take().expect("its output is a pipe")).lines();
-        let line = timeout(PATIENCE, lines.next_line())
-            .await
-            .expect("the RTSP server starts in time")
-            .expect("its output is text")
-            .expect("the RTSP server runs; the Debian packages that it needs are named in tests/rtsp_server.py");
+        let line = timeout(PATIENCE, lines.next_line()).await.expect("the RTSP server starts in time");
+        let Some(line) = line.expect("its output is text") else {
+            let mut why = String::new();
+            let mut errors = child.stderr.take().expect("its errors are a pipe");
+            errors.read_to_string(&mut why).await.expect("its errors are text");
+            panic!("the RTSP server needs the Debian packages that tests/rtsp_server.py names: {why}");
+        };
         let port = line.strip_prefix("ready ").and_then(|port| port.parse().ok()).expect("it says its port");
         Server { port, _child: child }
     }
@@ -95,7 +98,7 @@ fn is_length_prefixed(mut data: &[u8]) -> bool {
 fn looks_right(units: &[AccessUnit]) {
     assert!(units.iter().any(|unit| unit.is_key));
     assert!(units.windows(2).all(|pair| pair[0].pts < pair[1].pts && pair[0].received <= pair[1].received));
-    assert!(units.iter().all(|unit| unit.lost_packets == 0 && unit.clock_hz.get() == 90_000));
+    assert!(units.iter().all(|unit| unit.clock_hz.get() == 90_000));
     let (first, last) = (units[0].presented_after(), units[units.len() - 1].presented_after());
     let expected_s = (units.len() - 1) as f64 / 25.0;
     assert!(((last - first).as_secs_f64() - expected_s).abs() < 0.25, "{first:?} to {last:?}");
@@ -114,6 +117,7 @@ async fn h264_comes_over_tcp_and_over_udp_with_its_parameters_first() {
         let entry = parameters.sample_entry.as_deref().expect("H.264 has a sample entry");
         assert_eq!(&entry[4..8], b"avc1");
         looks_right(&units);
+        assert!(transport == Transport::Udp || units.iter().all(|unit| unit.lost_packets == 0));
         assert!(units.iter().all(|unit| is_length_prefixed(&unit.data)));
         let keys = units.iter().filter(|unit| unit.is_key).count();
         assert!((3..=6).contains(&keys), "{keys} key frames, one in ten was asked for");
@@ -211,10 +215,11 @@ async fn a_ring_holds_the_last_seconds_of_a_real_stream() {
             }
         }
     }
-    let middle = Instant::now() - Duration::from_millis(700);
+    let newest = ring.gops().last().and_then(|gop| gop.units().last()).expect("it holds something").received;
+    let middle = newest - Duration::from_millis(600);
     let gops: Vec<_> = ring.since(middle).collect();
     assert!(gops[0].start() <= middle && gops[0].units()[0].is_key);
-    assert!(ring.duration() <= limits.duration && ring.duration() > Duration::from_millis(800));
+    assert!(gops.len() >= 2 && ring.duration() <= limits.duration, "{:?}", ring.duration());
     session.close().await;
 }
 
