@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    error::Error,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -26,6 +27,8 @@ const MAX_WAITING: usize = 65_536;
 /// Between two tries of what failed.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// A database that takes longer does not hold up what is to be said.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// For the last ones at a shutdown.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -110,25 +113,19 @@ impl Outgoing {
 
     /// False when the database failed; what is left to do is put back. Without a connection it waits for the next one,
     /// when the active alerts are repeated.
+    ///
+    /// An alert is stored first and said then, so that a notifier that is started anew knows what was said. When the
+    /// database fails it is said all the same.
     async fn do_all(&self, store: &Store, publisher: &Publisher, log: bool) -> bool {
         let tasks = mem::take(&mut *self.lock());
         let mut under_way = Vec::with_capacity(tasks.len());
         let mut stored = true;
         for (id, mut task) in tasks {
-            let receipt = if task.publish { publish(publisher, id, &task).await } else { None };
-            if let Some(alert) = task.alert.as_ref().filter(|_| task.store) {
-                match store.save_alert(alert).await {
-                    Ok(()) => task.store = false,
-                    Err(failure) => {
-                        counter!("bugbrother_notifier_store_failures_total").increment(1);
-                        if log && stored {
-                            let failure: &dyn std::error::Error = &failure;
-                            error!(failure, "the fleet database takes no alerts; trying again");
-                        }
-                        stored = false;
-                    }
-                }
+            if let Some(alert) = task.alert.as_ref().filter(|_| task.store && stored) {
+                stored = save(store, alert, log).await;
+                task.store = !stored;
             }
+            let receipt = if task.publish { publish(publisher, id, &task).await } else { None };
             under_way.push((id, task, receipt));
         }
         let mut left = Tasks::new();
@@ -158,6 +155,20 @@ impl Outgoing {
         // The map is whole between any two statements.
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn save(store: &Store, alert: &Alert, log: bool) -> bool {
+    let saved = timeout(SAVE_TIMEOUT, store.save_alert(alert)).await;
+    let failure: &(dyn Error + 'static) = match &saved {
+        Ok(Ok(())) => return true,
+        Ok(Err(failure)) => failure,
+        Err(elapsed) => elapsed,
+    };
+    counter!("bugbrother_notifier_store_failures_total").increment(1);
+    if log {
+        error!(failure, "the fleet database takes no alerts; trying again");
+    }
+    false
 }
 
 /// Queues what is to be said of an alert; `None` without a connection. The receipt is of the last part.

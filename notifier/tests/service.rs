@@ -50,9 +50,9 @@ impl Bench {
 
     async fn restart(&mut self) -> Result<()> {
         self.leave.cancel();
+        timeout(LIMIT, &mut self.notifier).await???;
         self.leave = CancellationToken::new();
-        let notifier = start(self.port, &self.store, &self.leave);
-        timeout(LIMIT, std::mem::replace(&mut self.notifier, notifier)).await???;
+        self.notifier = start(self.port, &self.store, &self.leave);
         Ok(())
     }
 
