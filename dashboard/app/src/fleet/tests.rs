@@ -1,0 +1,142 @@
+use bugbrother_wire::{
+    SCHEMA_VERSION,
+    live::{Change, LiveVehicle, Motion, SILENT_AFTER_MS},
+    message::{Presence, Severity},
+};
+
+use super::*;
+
+const NOW: UnixMs = 1_760_000_000_000;
+
+fn vin(last: u32) -> Vin {
+    format!("TMBJF7NE0L{last:07}").parse().unwrap()
+}
+
+fn live(n: u32, name: &str, values: &[(&str, f64)]) -> LiveVehicle {
+    LiveVehicle {
+        n,
+        vin: vin(n),
+        name: name.to_owned(),
+        plate: Some(format!("ZH {n}")),
+        presence: Presence::Online,
+        source_ts: NOW,
+        received_ts: NOW,
+        values: values.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect(),
+    }
+}
+
+fn alert(n: u32, severity: Severity, state: AlertState) -> Alert {
+    Alert {
+        v: SCHEMA_VERSION,
+        vin: vin(n),
+        id: "0192d4e0-7b5c-7000-8000-000000000001".parse().unwrap(),
+        rule: "speed".to_owned(),
+        title: "Faster than 130 km/h".to_owned(),
+        severity,
+        state,
+        opened: NOW,
+        updated: NOW,
+        resolved: None,
+        count: 1,
+        value: Some(140.0),
+        acknowledged_by: None,
+    }
+}
+
+fn fleet() -> Fleet {
+    let mut fleet = Fleet::default();
+    let vehicles = vec![
+        live(1, "Zoe", &[("lat", 46.0), ("lon", 7.0), ("spd", 50.0)]),
+        live(2, "anna", &[("spd", 0.0), ("rpm", 800.0)]),
+        live(3, "Max", &[("spd", 0.0), ("rpm", 0.0)]),
+    ];
+    fleet.apply(Frame::Snapshot(Snapshot { now: NOW, vehicles, alerts: vec![] }), 1000.0);
+    fleet
+}
+
+fn delta(changed: Vec<Change>, alerts: Vec<Alert>) -> Frame {
+    Frame::Delta(Delta { now: NOW + 1000, named: vec![], changed, alerts })
+}
+
+#[test]
+fn vehicles_are_listed_by_name_and_counted_by_what_they_do() {
+    let fleet = fleet();
+    let names: Vec<_> = fleet.select(Filter::All, "").map(|v| v.name.as_str()).collect();
+    assert_eq!(names, ["anna", "Max", "Zoe"]);
+    assert_eq!(
+        [Filter::All, Filter::Moving, Filter::Idle, Filter::Parked].map(|f| fleet.counts().get(f)),
+        [3, 1, 1, 1]
+    );
+}
+
+#[test]
+fn a_search_finds_names_plates_and_vins_in_any_case() {
+    let fleet = fleet();
+    for text in ["ZOE", "zh 1", "l0000001 ", "oe"] {
+        let found: Vec<_> = fleet.select(Filter::All, text).map(|v| v.n).collect();
+        assert_eq!(found, [1], "{text}");
+    }
+    assert_eq!(fleet.select(Filter::Idle, "zoe").count(), 0);
+}
+
+#[test]
+fn a_change_keeps_the_values_that_it_does_not_name() {
+    let mut fleet = fleet();
+    let change = Change(1, Presence::Online, NOW + 1000, NOW + 1000, vec![("spd".to_owned(), 62.0)]);
+    fleet.apply(delta(vec![change], vec![]), 2000.0);
+    let zoe = fleet.find(vin(1)).unwrap();
+    assert_eq!((zoe.speed_kmh(), zoe.value("lat")), (Some(62.0), Some(46.0)));
+}
+
+#[test]
+fn a_change_of_an_unknown_number_is_dropped() {
+    let mut fleet = fleet();
+    fleet.apply(delta(vec![Change(99, Presence::Online, NOW, NOW, vec![])], vec![]), 2000.0);
+    assert_eq!(fleet.vehicles().len(), 3);
+}
+
+#[test]
+fn a_vehicle_falls_silent_by_time_alone_and_is_so_since_it_was_heard() {
+    let mut fleet = fleet();
+    fleet.tick(1000.0 + SILENT_AFTER_MS as f64 + 1.0);
+    let zoe = fleet.find(vin(1)).unwrap();
+    assert_eq!((zoe.motion, zoe.since), (Motion::Silent, Some(NOW)));
+}
+
+#[test]
+fn how_long_a_vehicle_has_driven_is_told_only_if_its_start_was_seen() {
+    let mut fleet = fleet();
+    assert_eq!(fleet.find(vin(1)).unwrap().since, None);
+    let change = Change(2, Presence::Online, NOW + 1000, NOW + 1000, vec![("spd".to_owned(), 20.0)]);
+    fleet.apply(delta(vec![change], vec![]), 2000.0);
+    assert_eq!(fleet.find(vin(2)).unwrap().since, Some(NOW + 1000));
+}
+
+#[test]
+fn an_alert_marks_its_vehicle_until_it_is_resolved() {
+    let mut fleet = fleet();
+    fleet.apply(delta(vec![], vec![alert(1, Severity::Critical, AlertState::Open)]), 2000.0);
+    assert_eq!(fleet.find(vin(1)).unwrap().look(), Look::Alert);
+    assert_eq!((fleet.alert_count(), fleet.counts().get(Filter::Alert)), (1, 1));
+    fleet.apply(delta(vec![], vec![alert(1, Severity::Critical, AlertState::Resolved)]), 3000.0);
+    assert_eq!(fleet.find(vin(1)).unwrap().look(), Look::Moving);
+    assert_eq!(fleet.alert_count(), 0);
+}
+
+#[test]
+fn a_new_snapshot_with_other_numbers_keeps_the_trails() {
+    let mut fleet = fleet();
+    let position = vec![("lat".to_owned(), 46.01), ("lon".to_owned(), 7.0)];
+    fleet.apply(delta(vec![Change(1, Presence::Online, NOW + 1000, NOW + 1000, position)], vec![]), 2000.0);
+    let mut zoe = live(1, "Zoe", &[("lat", 46.02), ("lon", 7.0)]);
+    zoe.n = 7;
+    fleet.apply(Frame::Snapshot(Snapshot { now: NOW + 2000, vehicles: vec![zoe], alerts: vec![] }), 3000.0);
+    assert_eq!(fleet.vehicles().len(), 1);
+    assert_eq!(fleet.find(vin(1)).unwrap().track.as_ref().unwrap().trail().len(), 3);
+}
+
+#[test]
+fn the_servers_clock_is_followed_whatever_the_browsers_says() {
+    let fleet = fleet();
+    assert_eq!(fleet.now(1500.0), NOW + 500);
+}

@@ -1,0 +1,21 @@
+//! Who is signed in.
+
+use bugbrother_wire::api::Session;
+use yew::prelude::*;
+
+/// The session and how to end it.
+#[derive(Clone, PartialEq)]
+pub struct Account {
+    /// The session.
+    pub session: Session,
+    /// Signs out.
+    pub sign_out: Callback<()>,
+    /// The server says that the session has ended.
+    pub ended: Callback<()>,
+}
+
+/// The account, below the sign-in page.
+#[hook]
+pub fn use_account() -> Account {
+    use_context().expect("only who is signed in sees this")
+}

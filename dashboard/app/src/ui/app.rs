@@ -1,0 +1,86 @@
+//! The top: settings, and the way in.
+
+use bugbrother_wire::api::Session;
+use yew::{platform::spawn_local, prelude::*};
+use yew_router::prelude::*;
+
+use super::{
+    account::Account,
+    api::{self, Refusal},
+    feed::{Live, use_feed},
+    settings::{Settings, use_new_settings},
+    shell::Shell,
+    sign_in::SignInPage,
+};
+
+#[derive(Clone, PartialEq)]
+enum Gate {
+    /// Nobody knows yet.
+    Asking,
+    /// Somebody has to sign in; whether a session has just ended.
+    SignedOut {
+        ended: bool,
+    },
+    SignedIn(Session),
+}
+
+/// The app.
+#[component]
+pub fn App() -> Html {
+    let settings = use_new_settings();
+    let gate = use_state(|| Gate::Asking);
+    {
+        let gate = gate.setter();
+        use_effect_with((), move |()| {
+            spawn_local(async move {
+                gate.set(match api::session().await {
+                    Ok(session) => Gate::SignedIn(session),
+                    Err(_) => Gate::SignedOut { ended: false },
+                });
+            });
+        });
+    }
+    let enter = gate_callback(&gate, Gate::SignedIn);
+    let ended = gate_callback(&gate, |()| Gate::SignedOut { ended: true });
+    let sign_out = {
+        let gate = gate.setter();
+        Callback::from(move |()| {
+            let gate = gate.clone();
+            spawn_local(async move {
+                // A session that the server no longer knows is as good as ended.
+                if matches!(api::sign_out().await, Ok(()) | Err(Refusal::Unauthorised)) {
+                    gate.set(Gate::SignedOut { ended: false });
+                }
+            });
+        })
+    };
+    let page = match &*gate {
+        // An empty page for the moment that the answer takes: a skeleton would flash.
+        Gate::Asking => html! { <main class="asking" aria-busy="true" /> },
+        Gate::SignedOut { ended } => html! { <SignInPage {enter} ended={*ended} /> },
+        Gate::SignedIn(session) => {
+            let account = Account { session: session.clone(), sign_out, ended };
+            html! {
+                <ContextProvider<Account> context={account}>
+                    <SignedIn />
+                </ContextProvider<Account>>
+            }
+        }
+    };
+    html! { <ContextProvider<Settings> context={settings}>{ page }</ContextProvider<Settings>> }
+}
+
+fn gate_callback<T: 'static>(gate: &UseStateHandle<Gate>, make: impl Fn(T) -> Gate + 'static) -> Callback<T> {
+    let gate = gate.setter();
+    Callback::from(move |value| gate.set(make(value)))
+}
+
+#[component]
+fn SignedIn() -> Html {
+    let live = use_feed();
+    html! {
+        <ContextProvider<Live> context={live}>
+            <BrowserRouter><Shell /></BrowserRouter>
+        </ContextProvider<Live>>
+    }
+}

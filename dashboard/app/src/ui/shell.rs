@@ -1,0 +1,185 @@
+//! Side bar, top bar, and the page between them.
+
+use bugbrother_wire::api::Role;
+use gloo_events::EventListener;
+use wasm_bindgen::JsCast;
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use super::{
+    account::use_account,
+    alerts::Alerts,
+    browser,
+    feed::{Link as LiveLink, use_live},
+    icon::{Icon, Mark},
+    keys::{use_escape, use_keys},
+    lost::Lost,
+    map::{BaseMap, MapPage},
+    route::Route,
+    settings::{use_phrases, use_settings},
+    vehicles::Vehicles,
+};
+use crate::theme::Theme;
+
+const COLLAPSED: &str = "side-collapsed";
+
+/// The frame of every page.
+#[component]
+pub fn Shell() -> Html {
+    use_keys();
+    let phrases = use_phrases();
+    // Kept across pages: the map comes back at once.
+    let base = use_memo((), |()| BaseMap::load());
+    let collapsed = use_state(|| browser::remembered(COLLAPSED).as_deref() != Some("no"));
+    let toggle = {
+        let collapsed = collapsed.clone();
+        Callback::from(move |()| {
+            browser::remember(COLLAPSED, if *collapsed { "no" } else { "yes" });
+            collapsed.set(!*collapsed);
+        })
+    };
+    html! {
+        <div class={classes!("shell", collapsed.then_some("collapsed"))}>
+            <a class="skip" href="#content">{ phrases.skip_to_content }</a>
+            <SideBar {toggle} />
+            <TopBar />
+            <main id="content" tabindex="-1">
+                <ContextProvider<BaseMap> context={(*base).clone()}><Switch<Route> render={page} /></ContextProvider<BaseMap>>
+            </main>
+        </div>
+    }
+}
+
+fn page(route: Route) -> Html {
+    match route {
+        Route::Map => html! { <MapPage /> },
+        Route::Vehicles => html! { <Vehicles /> },
+        Route::Alerts => html! { <Alerts /> },
+        Route::Lost => html! { <Lost /> },
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct SideBarProps {
+    toggle: Callback<()>,
+}
+
+#[component]
+fn SideBar(props: &SideBarProps) -> Html {
+    let phrases = use_phrases();
+    let here = use_route::<Route>();
+    let alerts = use_live().fleet.borrow().alert_count();
+    let pages = [
+        (Route::Map, Icon::Map, phrases.map),
+        (Route::Vehicles, Icon::Car, phrases.vehicles),
+        (Route::Alerts, Icon::Bell, phrases.alerts),
+    ];
+    html! {
+        <nav class="side" aria-label={phrases.main_navigation}>
+            <div class="brand"><Mark /><b>{ "BugBrother" }</b></div>
+            for (route, icon, name) in pages {
+                <Link<Route> to={route} classes={classes!("item", (here == Some(route)).then_some("here"))}>
+                    { icon.draw() }
+                    <span class="name">{ name }</span>
+                    if route == Route::Alerts && alerts > 0 {
+                        <span class="count" aria-label={(phrases.open_alerts)(alerts)}>{ alerts }</span>
+                    }
+                </Link<Route>>
+            }
+            <button class="item collapse" onclick={props.toggle.reform(|_| ())} aria-label={phrases.main_navigation}>
+                { Icon::Collapse.draw() }
+            </button>
+        </nav>
+    }
+}
+
+#[component]
+fn TopBar() -> Html {
+    let settings = use_settings();
+    let phrases = settings.phrases;
+    let live = use_live();
+    let title = match use_route::<Route>() {
+        Some(Route::Vehicles) => phrases.vehicles,
+        Some(Route::Alerts) => phrases.alerts,
+        Some(Route::Lost) => phrases.not_found,
+        _ => phrases.map,
+    };
+    use_effect_with(title, |title| browser::document().set_title(&format!("{title} · BugBrother")));
+    let (class, text, hint) = match live.link {
+        LiveLink::Live => ("live", phrases.live, phrases.live_hint),
+        LiveLink::Reconnecting => ("reconnecting", phrases.reconnecting, phrases.reconnecting_hint),
+        LiveLink::Offline => ("offline", phrases.offline, phrases.offline_hint),
+    };
+    let alerts = live.fleet.borrow().alert_count();
+    let (theme, icon) = match settings.theme {
+        Theme::System => (phrases.theme_system, Icon::Screen),
+        Theme::Dark => (phrases.theme_dark, Icon::Moon),
+        Theme::Light => (phrases.theme_light, Icon::Sun),
+    };
+    html! {
+        <header class="top">
+            <span class="title">{ title }</span>
+            <span class={classes!("pill", class)} role="status" title={hint} data-testid="connection" data-state={class}>
+                <i aria-hidden="true" />{ text }
+            </span>
+            <Link<Route> to={Route::Alerts} classes={classes!("tool", "bell", (alerts > 0).then_some("ringing"))}>
+                { Icon::Bell.draw() }
+                <span class="count" data-testid="alert-count" aria-label={(phrases.open_alerts)(alerts)}>{ alerts }</span>
+            </Link<Route>>
+            <button class="tool" onclick={settings.turn_theme.reform(|_| ())} title={(phrases.theme)(theme)}
+                aria-label={(phrases.theme)(theme)} data-testid="theme">{ icon.draw() }</button>
+            <AccountMenu />
+        </header>
+    }
+}
+
+#[component]
+fn AccountMenu() -> Html {
+    let settings = use_settings();
+    let phrases = settings.phrases;
+    let account = use_account();
+    let open = use_state_eq(|| false);
+    let menu = use_node_ref();
+    let close = {
+        let open = open.setter();
+        use_callback((), move |(), ()| open.set(false))
+    };
+    use_escape(close.clone());
+    {
+        let menu = menu.clone();
+        use_effect_with(*open, move |open| {
+            let listener = open.then(|| {
+                EventListener::new(&browser::document(), "pointerdown", move |event| {
+                    let inside = event.target().and_then(|target| target.dyn_into::<web_sys::Node>().ok());
+                    if menu.get().is_some_and(|menu| !menu.contains(inside.as_ref())) {
+                        close.emit(());
+                    }
+                })
+            });
+            move || drop(listener)
+        });
+    }
+    let toggle = {
+        let open = open.clone();
+        Callback::from(move |_: MouseEvent| open.set(!*open))
+    };
+    let role = match account.session.role {
+        Role::Administrator => phrases.role_administrator,
+        Role::Operator => phrases.role_operator,
+        Role::Client => phrases.role_client,
+    };
+    let initial: String = account.session.name.chars().take(1).flat_map(char::to_uppercase).collect();
+    html! {
+        <div class="account" ref={menu}>
+            <button class="avatar" onclick={toggle} aria-expanded={open.to_string()} aria-haspopup="true"
+                aria-label={phrases.account} data-testid="account">{ initial }</button>
+            if *open {
+                <div class="menu panel">
+                    <p><b>{ &account.session.name }</b><small>{ role }</small></p>
+                    <button onclick={settings.turn_language.reform(|_| ())}>{ Icon::Globe.draw() }{ phrases.other_language }</button>
+                    <button onclick={account.sign_out.reform(|_| ())} data-testid="sign-out">{ Icon::SignOut.draw() }{ phrases.sign_out }</button>
+                </div>
+            }
+        </div>
+    }
+}
