@@ -89,6 +89,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
             obd::run(&link, &outputs, periods_in, &stop);
             Ok(Part::Other)
         });
+    } else {
+        // The recorder ends when nobody is left who could tell it anything.
+        drop(readings);
     }
 
     let known = match config.vin {
@@ -133,6 +136,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
             gps::run(&source, skip, fixes, &stop).await?;
             Ok(Part::Receiver)
         });
+    } else {
+        drop(fixes);
     }
     let account =
         Account { broker: config.broker, username: config.username.unwrap_or_else(|| vin.to_string()), password };

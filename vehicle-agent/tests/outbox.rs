@@ -195,9 +195,13 @@ async fn a_damaged_file_is_put_aside_and_a_new_epoch_begins() {
     let outbox = open(&path, LARGE).await;
     outbox.append(&[samples(1)], NOW).await.unwrap();
     assert_eq!(unstored(&outbox).await, [1]);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().filter(|file| {
-        file.as_ref().unwrap().file_name().to_string_lossy().contains("damaged")
-    }).count(), 1);
+    assert_eq!(
+        fs::read_dir(dir.path())
+            .unwrap()
+            .filter(|file| { file.as_ref().unwrap().file_name().to_string_lossy().contains("damaged") })
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]

@@ -98,7 +98,8 @@ async fn a_recorded_drive_arrives_whole_and_the_agent_ends() {
             (log.bytes, log.valid_fixes)
         }
     };
-    let mut agent = Vehicle::new(broker.port(), &content, "max").start();
+    let vehicle = Vehicle::new(broker.port(), &content, "max");
+    let mut agent = vehicle.start();
     let status = agent.ended(LIMIT).await.unwrap();
     assert!(status.success(), "{}", agent.logged());
     assert!(agent.logged().contains("the database has all of it"), "{}", agent.logged());
@@ -152,7 +153,8 @@ async fn a_silent_database_does_not_stop_the_live_lane_and_gets_everything_again
     let database = Database::start(broker.port());
     database.state().silent = true;
     let log = generated(20);
-    let mut agent = Vehicle::new(broker.port(), &log.bytes, "120").start();
+    let vehicle = Vehicle::new(broker.port(), &log.bytes, "120");
+    let mut agent = vehicle.start();
     until("viewers see the whole drive", || database.state().positions().len() == log.valid_fixes).await;
     agent.check_running().unwrap();
     {
@@ -170,7 +172,8 @@ async fn a_database_that_fell_back_to_an_older_copy_gets_the_rest_again() {
     let broker = Mosquitto::open_to_all().unwrap();
     let database = Database::start(broker.port());
     let log = generated(20);
-    let mut agent = Vehicle::new(broker.port(), &log.bytes, "60").start();
+    let vehicle = Vehicle::new(broker.port(), &log.bytes, "60");
+    let mut agent = vehicle.start();
     until("half of the drive is there", || database.state().positions().len() > log.valid_fixes / 2).await;
     {
         let mut state = database.state();
@@ -226,7 +229,10 @@ async fn a_foreign_epoch_is_ignored_an_unknown_command_denied_once_and_rubbish_c
     };
     until("the command is answered", || !replies().is_empty()).await;
     let seen = database.state().positions().len();
-    until("privacy leaves positions out", || database.state().telemetry().last().unwrap().column("lat").is_none()).await;
+    until("privacy leaves positions out", || {
+        database.state().telemetry().last().is_some_and(|batch| batch.column("lat").is_none())
+    })
+    .await;
     assert!(database.state().positions().len() <= seen + 3);
     let status = agent.terminate(LIMIT).await.unwrap();
     assert!(status.success(), "{}", agent.logged());
