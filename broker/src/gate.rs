@@ -1,10 +1,16 @@
 //! Accepts connections, watches over what must live, and stops it all.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, watch},
+    sync::{Mutex, Semaphore, watch},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -36,15 +42,27 @@ pub(crate) struct Gate {
     pub(crate) shutdown: CancellationToken,
     pub(crate) connections: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
+    keeping: Mutex<()>,
+    told_full: AtomicBool,
 }
 
 impl Gate {
     /// Keeps a message if it is to be retained, and sends it to all who want it.
     pub(crate) async fn publish(&self, user: &str, message: Message) -> Result<(), RouterDied> {
         count::published();
+        // One after the other, so that what is kept is what was delivered last.
+        let _keeping = if message.retain { Some(self.keeping.lock().await) } else { None };
         if message.retain && self.retained.keep(user, &message) == Err(Full) {
             count::dropped("retained_full", 1);
-            tracing::warn!(user, topic = message.topic(), bytes = message.bytes(), "no place to retain a message");
+            if !self.told_full.swap(true, Ordering::Relaxed) {
+                let (topic, bytes) = (message.topic(), message.bytes());
+                tracing::error!(
+                    user,
+                    topic,
+                    bytes,
+                    "no place for more retained messages: they are delivered and not kept"
+                );
+            }
         }
         self.router.publish(routing::name(message.topic()), message).await
     }
@@ -59,6 +77,8 @@ pub(crate) async fn run(config: Config, listener: TcpListener, shutdown: Cancell
     let gate = Arc::new(Gate {
         handshakes: Arc::new(Semaphore::new(config.limits.handshakes)),
         connections: Arc::new(Semaphore::new(config.limits.connections)),
+        keeping: Mutex::default(),
+        told_full: AtomicBool::new(false),
         access,
         verifier: Verifier::new(),
         registry: Arc::default(),

@@ -19,7 +19,7 @@ use tokio_util::{
 use crate::{Limits, link::Link, message::Message};
 
 /// Commands that wait for the router.
-const QUEUE: usize = 1_024;
+const QUEUE: usize = 256;
 /// Messages that the router hands to one link at a time.
 const PORTION: u64 = 100;
 /// A log is cut off by whole segments.
@@ -76,7 +76,7 @@ impl Router {
     pub(crate) async fn open(&self) -> Result<Link, RouterDied> {
         let (reply, answer) = oneshot::channel();
         self.command(Command::Open(reply)).await?;
-        let (slot, receiver) = answer.await.map_err(|_| RouterDied)?;
+        let (slot, receiver) = self.unless_dead(answer).await?.map_err(|_| RouterDied)?;
         Ok(Link::new(self.clone(), slot, receiver))
     }
 
@@ -90,7 +90,20 @@ impl Router {
     }
 
     async fn command(&self, command: Command) -> Result<(), RouterDied> {
-        self.commands.send(command).await.map_err(|_| RouterDied)
+        self.unless_dead(self.commands.send(command)).await?.map_err(|_| RouterDied)
+    }
+
+    async fn unless_dead<T>(&self, future: impl Future<Output = T>) -> Result<T, RouterDied> {
+        tokio::select! {
+            () = self.died.cancelled() => Err(RouterDied),
+            output = future => Ok(output),
+        }
+    }
+
+    /// Declares the router dead. The thread that feeds it may not find out: rumqttd waits for ever for the answer to a
+    /// connection that was in the queue when the router panicked.
+    pub(crate) fn give_up(&self) {
+        self.died.cancel();
     }
 
     /// Owns the tasks that take links out of the router.

@@ -231,6 +231,10 @@ impl Session<'_> {
                     silent_until = Instant::now() + patience;
                 }
             }
+            if self.outbound.is_empty() && self.outbound.capacity() > MAX_DELIVERIES {
+                // A burst is no reason to keep its memory.
+                self.outbound = BytesMut::new();
+            }
             if idle {
                 stalled_at = Instant::now() + self.gate.limits.write_deadline;
             }

@@ -6,7 +6,10 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-use crate::kit::{Broker, CAR, Connect, packet, publish, string};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::kit::{Broker, CAR, Connect, Raw, packet, publish, string};
 
 #[tokio::test]
 async fn a_topic_that_does_not_start_with_ascii_is_a_topic_like_others() {
@@ -150,7 +153,7 @@ async fn members_of_a_shared_group_that_leave_with_unacknowledged_messages_harm_
     broker.sings().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn clients_that_come_and_go_never_throw_others_out() {
     let mut broker = Broker::start().await;
     let mut steady = Vec::new();
@@ -179,35 +182,52 @@ async fn clients_that_come_and_go_never_throw_others_out() {
     broker.sings().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn readers_that_are_paused_and_leave_at_any_moment_harm_nobody() {
     let limits = Limits { publishes_per_second: 1_000_000, log_bytes: 1024 * 1024, ..Limits::default() };
     let mut broker = Broker::with(limits).await;
     let mut publisher = broker.client(4, "publisher", "free").await;
-    for round in 0..30 {
-        let mut readers = Vec::new();
-        for n in 0..5 {
-            let mut reader = broker.client(4, &format!("reader-{n}"), "free").await;
-            reader.acknowledges = n % 2 == 0;
-            reader.subscribe("flood/#", n % 2).await;
-            readers.push(reader);
-        }
-        for _ in 0..400 {
-            publisher.publish("flood/x", &[0; 500], 0).await;
-        }
-        for (n, mut reader) in readers.into_iter().enumerate() {
-            for _ in 0..(round * n) % 90 {
-                reader.message().await;
+    let done = CancellationToken::new();
+    let flood = tokio::spawn({
+        let done = done.clone();
+        async move {
+            while !done.is_cancelled() {
+                for _ in 0..100 {
+                    publisher.publish("flood/x", &[0; 500], 0).await;
+                }
+                publisher.ping().await;
             }
-            drop(reader);
         }
+    });
+    let address = broker.address;
+    let mut churns = JoinSet::new();
+    for n in 0..6_usize {
+        churns.spawn(async move {
+            for round in 0..60 {
+                let mut reader = Raw::connect(address, Connect::new(4, &format!("reader-{n}"), "free")).await;
+                reader.acknowledges = n % 2 == 0;
+                reader.subscribe("flood/#", (n % 2) as u8).await;
+                for _ in 0..(round * n) % 90 {
+                    reader.message().await;
+                }
+                if round % 2 == 0 {
+                    reader.unsubscribe("flood/#").await;
+                }
+            }
+        });
     }
-    publisher.ping().await;
+    while let Some(churned) = churns.join_next().await {
+        churned.unwrap();
+        broker.sings().await;
+    }
+    done.cancel();
+    flood.await.unwrap();
     broker.sings().await;
+    broker.stop().await;
 }
 
 /// Sessions of valid packets with some bytes changed, cut or doubled.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_mutated_sessions_leave_the_broker_alive() {
     const SESSIONS: usize = 2_000;
     let mut broker = Broker::start().await;

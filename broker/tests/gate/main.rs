@@ -7,6 +7,7 @@ mod delivery;
 mod files;
 mod hostile;
 mod kit;
+mod metrics;
 mod real_client;
 mod retained;
 mod stop;
