@@ -146,14 +146,14 @@ mod tests {
         let acl = AclFile::parse(ACL, Path::new("acl")).unwrap();
         let vin = "WVWZZZ1JZ3W386752";
         let own = |rest: &str| format!("fleet/v1/{vin}/{rest}");
-        assert!(acl.may_write(vin, "any", &own("up/telemetry")));
-        assert!(acl.may_subscribe(vin, "any", &own("down/#")));
-        assert!(!acl.may_write(vin, "any", "fleet/v1/1M8GDM9AXKP042788/up/telemetry"));
-        assert!(!acl.may_write(vin, "any", &own("down/command")));
-        assert!(!acl.may_subscribe(vin, "any", "fleet/v1/+/up/#"));
-        assert!(acl.may_subscribe("ingest", "any", "fleet/v1/+/up/#"));
-        assert!(acl.may_write("ingest", "any", &own("down/ack")));
-        assert!(!acl.may_write("ingest", "any", &own("up/telemetry")));
-        assert!(!acl.may_write("dashboard", "any", &own("down/ack")));
+        assert!(acl.may_write(Some(vin), "any", &own("up/telemetry")));
+        assert!(acl.may_subscribe(Some(vin), "any", &own("down/#")));
+        assert!(!acl.may_write(Some(vin), "any", "fleet/v1/1M8GDM9AXKP042788/up/telemetry"));
+        assert!(!acl.may_write(Some(vin), "any", &own("down/command")));
+        assert!(!acl.may_subscribe(Some(vin), "any", "fleet/v1/+/up/#"));
+        assert!(acl.may_subscribe(Some("ingest"), "any", "fleet/v1/+/up/#"));
+        assert!(acl.may_write(Some("ingest"), "any", &own("down/ack")));
+        assert!(!acl.may_write(Some("ingest"), "any", &own("up/telemetry")));
+        assert!(!acl.may_write(Some("dashboard"), "any", &own("down/ack")));
     }
 }
