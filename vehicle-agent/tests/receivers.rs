@@ -1,6 +1,7 @@
 //! What real receivers have said, right and damaged, goes through the gate and the assembler.
 
-mod parts;
+#[path = "parts/recording.rs"]
+mod recording;
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,6 @@ use bugbrother_agent::gps::{
     gate::{Gate, Sentence},
 };
 use bugbrother_simulator::Drive;
-use parts::recording;
 
 const LOGS: [&str; 12] = [
     "switzerland-drive.nmea.gz",
@@ -44,7 +44,8 @@ fn fixes(content: &[u8]) -> Vec<Fix> {
 
 /// The logs beside the project, or a generated drive.
 fn contents() -> Vec<(String, Vec<u8>)> {
-    let shared = LOGS.iter().filter_map(|name| Some(((*name).to_owned(), recording::content(&recording::shared(name)?))));
+    let shared =
+        LOGS.iter().filter_map(|name| Some(((*name).to_owned(), recording::content(&recording::shared(name)?))));
     let mut contents: Vec<_> = shared.collect();
     contents.push(("a generated drive".to_owned(), generated().bytes));
     contents
@@ -87,7 +88,7 @@ fn a_generated_drive_with_damage_in_it_is_found_whole() {
     assert_eq!(fixes.len(), log.valid_fixes);
     let last = log.last.expect("the drive has a position");
     let found = fixes.last().expect("the drive has a fix");
-    assert!((found.lat - last.lat).abs() < 1e-4 && (found.lon - last.lon).abs() < 1e-4);
+    assert!((found.lat - last.point.lat).abs() < 1e-4 && (found.lon - last.point.lon).abs() < 1e-4);
 }
 
 #[test]
@@ -112,8 +113,30 @@ impl Dice {
 }
 
 const FIELDS: [&str; 24] = [
-    "", "-", "0", "-1", "1e9", "1e308", "NaN", "inf", "999999999999", "4294967295", "256", "$", ".", "240000.00",
-    "126060.99", "310299", "9999.9999", "99999.9999", "235960", "-00000.1", "é", "*", "A", "000000.000",
+    "",
+    "-",
+    "0",
+    "-1",
+    "1e9",
+    "1e308",
+    "NaN",
+    "inf",
+    "999999999999",
+    "4294967295",
+    "256",
+    "$",
+    ".",
+    "240000.00",
+    "126060.99",
+    "310299",
+    "9999.9999",
+    "99999.9999",
+    "235960",
+    "-00000.1",
+    "é",
+    "*",
+    "A",
+    "000000.000",
 ];
 
 /// A sentence with some fields replaced or some bytes changed, and mostly with a right checksum again.

@@ -25,6 +25,8 @@ const SEARCH: Duration = Duration::from_secs(15);
 const ANSWER: Duration = Duration::from_secs(3);
 /// After a time-out the adapter is quiet when nothing has come for so long.
 const QUIET: Duration = Duration::from_millis(200);
+/// How long an adapter may take to find back after a time-out.
+const PLACE: Duration = Duration::from_secs(6);
 const LONGEST_CHATTER: Duration = Duration::from_secs(2);
 const LONGEST_ANSWER: usize = 16 * 1024;
 
@@ -37,7 +39,8 @@ pub(super) struct Car {
 impl Car {
     /// Sets the adapter up. `stop` cuts every wait short.
     pub fn connect(port: Box<dyn Port>, stop: CancellationToken) -> Result<Self, Fault> {
-        let line = Line { port, stop, said: Vec::new(), patience: ANSWER, ecus: Vec::new(), fault: None };
+        let line =
+            Line { port, stop, said: Vec::new(), patience: ANSWER, name: String::new(), ecus: Vec::new(), fault: None };
         let elm = Elm(Rc::new(RefCell::new(line)));
         elm.0.borrow_mut().set_up()?;
         NEXT.with(|next| *next.borrow_mut() = Some(elm.clone()));
@@ -159,22 +162,30 @@ struct Line {
     /// Read and not yet used.
     said: Vec<u8>,
     patience: Duration,
+    /// What it says to ATI.
+    name: String,
     ecus: Vec<Option<u32>>,
     fault: Option<Fault>,
 }
 
 impl Line {
     fn set_up(&mut self) -> Result<(), Fault> {
+        self.name.clear();
         self.fall_silent()?;
         self.patience = RESTART;
         self.say("ATZ")?;
         self.patience = ANSWER;
-        // Echo, line feeds and blanks off; headers on, to tell ECUs apart; adaptive timing. Cheap copies know some of
-        // these only by name, which the reading of answers allows for.
-        for command in ["ATE0", "ATL0", "ATS0", "ATH1", "ATAT1"] {
+        // Echo off. What answers anything else is no adapter, or answers to an older question.
+        if !self.say("ATE0")?.contains("OK") {
+            return Err(Fault::Garbled);
+        }
+        self.name = self.say("ATI")?.trim().to_owned();
+        // Line feeds and blanks off; headers on, to tell ECUs apart; adaptive timing. Cheap copies know some of these
+        // only by name, which the reading of answers allows for.
+        for command in ["ATL0", "ATS0", "ATH1", "ATAT1"] {
             self.say(command)?;
         }
-        // Protocol by search. An adapter that does not know this is none.
+        // Protocol by search.
         if self.say("ATSP0")?.contains('?') {
             return Err(Fault::Unknown);
         }
@@ -185,12 +196,27 @@ impl Line {
     fn say(&mut self, command: &str) -> Result<String, Fault> {
         self.write(command)?;
         let said = self.listen();
-        if said == Err(Fault::Timeout) {
-            // A late answer must never be taken for that of the next command.
-            self.write("")?;
-            self.fall_silent()?;
+        if said == Err(Fault::Timeout) && !self.name.is_empty() {
+            self.find_place()?;
         }
         said
+    }
+
+    /// After a time-out: a late answer must never be taken for that of the next command. All that comes before the
+    /// adapter has said its name, which no ECU says, is thrown away.
+    fn find_place(&mut self) -> Result<(), Fault> {
+        self.write("")?;
+        self.fall_silent()?;
+        self.write("ATI")?;
+        let end = Instant::now() + PLACE;
+        while Instant::now() < end {
+            match self.listen() {
+                Ok(said) if said.trim() == self.name => return Ok(()),
+                Ok(_) | Err(Fault::Timeout) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(Fault::Gone("it does not say its name any more".to_owned()))
     }
 
     fn write(&mut self, command: &str) -> Result<(), Fault> {

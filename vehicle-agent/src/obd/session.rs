@@ -24,8 +24,8 @@ use crate::{now_ms, outbox::Draft, recorder::Reading, uplink::declaration};
 
 /// An engine that is off is asked so often whether it is on.
 const SEARCH_EVERY: Duration = Duration::from_secs(5);
-/// So many questions without an answer mean that the engine is off.
-const SILENT_AFTER: u32 = 10;
+/// Without an answer for so long the engine is off.
+const SILENT_AFTER: Duration = Duration::from_secs(5);
 /// So many in a row that the adapter does not even refuse mean that it hangs.
 const HUNG_AFTER: u32 = 3;
 const VIN_ATTEMPTS: u32 = 3;
@@ -87,7 +87,7 @@ impl Session<'_> {
         let mut schedule = Schedule::new(parameters, Instant::now());
         schedule.set_periods(&self.periods.borrow_and_update(), Instant::now());
         let mut row = Row::default();
-        let (mut silent, mut hung) = (0, 0);
+        let (mut heard, mut hung) = (Instant::now(), 0);
         loop {
             if self.periods.has_changed().unwrap_or(false) {
                 schedule.set_periods(&self.periods.borrow_and_update(), Instant::now());
@@ -103,10 +103,10 @@ impl Session<'_> {
                 }
             };
             match self.do_job(job, &mut row) {
-                Ok(()) => (silent, hung) = (0, 0),
+                Ok(()) => (heard, hung) = (Instant::now(), 0),
                 Err(fault @ Fault::Gone(_)) => return Err(fault),
                 Err(Fault::Timeout) => hung += 1,
-                Err(Fault::NoData | Fault::NoBus | Fault::Bus) => (silent, hung) = (silent + 1, 0),
+                Err(Fault::NoData | Fault::NoBus | Fault::Bus) => hung = 0,
                 Err(fault) => {
                     metrics::counter!("bugbrother_agent_obd_faults_total").increment(1);
                     debug!(%fault, "no value");
@@ -116,7 +116,7 @@ impl Session<'_> {
             if hung >= HUNG_AFTER {
                 return Err(Fault::Timeout);
             }
-            if silent >= SILENT_AFTER {
+            if heard.elapsed() > SILENT_AFTER {
                 self.send(row.take())?;
                 return Ok(());
             }

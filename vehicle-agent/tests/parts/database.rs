@@ -9,7 +9,7 @@ use std::{
 use bugbrother_client::{Delivery, Event, Events, Options, Publisher, Qos, connect};
 use bugbrother_wire::{
     Epoch, Message, Seq, Topic, Vin, decode, encode,
-    message::{Ack, Birth, Diagnostics, Status, Telemetry},
+    message::{Ack, Birth, Status, Telemetry},
     topic::{ALL_UP, Kind},
 };
 use tokio::task::JoinHandle;
@@ -46,26 +46,12 @@ impl State {
         })
     }
 
-    pub fn diagnostics(&self) -> Vec<&Diagnostics> {
-        let diagnostics = self.records.values().filter_map(|message| match message {
-            Message::Diagnostics(diagnostics) => Some(diagnostics),
-            _ => None,
-        });
-        diagnostics.collect()
-    }
-
     /// Times of all rows that have a position, in rising order.
     pub fn positions(&self) -> Vec<i64> {
         let samples = self.telemetry().flat_map(Telemetry::samples);
         let mut times: Vec<i64> = samples.filter(|(_, key, _)| *key == "lat").map(|(ts, ..)| ts).collect();
         times.sort_unstable();
         times
-    }
-
-    /// The last value of a signal.
-    pub fn latest(&self, key: &str) -> Option<f64> {
-        let samples = self.telemetry().flat_map(Telemetry::samples).filter(|(_, k, _)| *k == key);
-        samples.max_by_key(|(ts, ..)| *ts).map(|(.., value)| value)
     }
 
     pub fn ack(&self, vin: Vin, epoch: Epoch) -> Ack {
