@@ -2,8 +2,6 @@
 //!
 //! `BUGBROTHER_SKIP_APP=1` leaves the app out, for lints and quick tests.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo on stdout")]
-
 #[path = "build/compiler.rs"]
 mod compiler;
 #[path = "build/npm.rs"]

@@ -8,6 +8,9 @@ const MARGIN: f64 = 8.0;
 /// Points nearer to each other than this, in pixels, are one.
 const NEAR: f64 = 0.8;
 
+/// How far inside of an edge a point is, on a screen of that width and height.
+type Inside = fn((f64, f64), f64, f64) -> f64;
+
 /// Whether any of a line can be on the screen and is large enough to be seen.
 pub fn is_seen(view: &View, line: &Line) -> bool {
     let (left, top) = view.screen(line.bounds.0);
@@ -37,9 +40,7 @@ pub fn cut_area(view: &View, area: &mut Vec<(f64, f64)>, spare: &mut Vec<(f64, f
     if area.iter().all(|p| p.0 >= -MARGIN && p.1 >= -MARGIN && p.0 <= width && p.1 <= height) {
         return;
     }
-    // How far inside of each of the four edges a point is.
-    let edges: [fn((f64, f64), f64, f64) -> f64; 4] =
-        [|p, _, _| p.0 + MARGIN, |p, w, _| w - p.0, |p, _, _| p.1 + MARGIN, |p, _, h| h - p.1];
+    let edges: [Inside; 4] = [|p, _, _| p.0 + MARGIN, |p, w, _| w - p.0, |p, _, _| p.1 + MARGIN, |p, _, h| h - p.1];
     for inside in edges {
         spare.clear();
         let mut before = area.last().copied().unwrap_or_default();

@@ -60,8 +60,11 @@ pub fn places(bytes: &[u8]) -> Option<Vec<Place>> {
     reader.places()
 }
 
-/// The names of the whole world and the cells that have more, as (column, row).
-pub fn gazetteer(bytes: &[u8]) -> Option<(Vec<Place>, Vec<(u32, u32)>)> {
+/// Column and row of a part of the world that has names of its own.
+pub type Cell = (u32, u32);
+
+/// The names of the whole world and the cells that have more.
+pub fn gazetteer(bytes: &[u8]) -> Option<(Vec<Place>, Vec<Cell>)> {
     let mut reader = Reader::new(bytes)?;
     let places = reader.places()?;
     let count = reader.count()?;

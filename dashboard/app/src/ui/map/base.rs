@@ -16,7 +16,7 @@ use crate::{
     geo::{
         View, clip,
         labels::{self, Room},
-        pack::{self, Kind, Line, Place, World},
+        pack::{self, Cell, Kind, Line, Place, World},
     },
     ui::browser::{asset, document},
 };
@@ -31,8 +31,10 @@ const CELLS: f64 = 32.0;
 const MOST_CELLS: usize = 64;
 /// From this zoom on a grid helps the eye where the map has nothing else.
 const GRID_ZOOM: f64 = 9.0;
-
-type Cell = (u32, u32);
+/// From this zoom on the extent of towns is hinted at.
+const TOWN_ZOOM: f64 = 8.0;
+/// Radius of a town of a thousand people, in metres; the area grows with the people.
+const TOWN_M: f64 = 280.0;
 
 /// What of the base map has been loaded.
 #[derive(Default)]
@@ -168,6 +170,9 @@ impl Loaded {
         context.set_text_align("center");
         context.set_text_baseline("alphabetic");
         let zoom = view.zoom();
+        if zoom >= TOWN_ZOOM {
+            draw_towns(canvas, view, palette, self.places.iter().chain(near.iter().copied()));
+        }
         for (place, (x, y), size) in labels::choose(self.places.iter().chain(near), view, &mut Room::default()) {
             let weight = if place.kind == Kind::Capital || place.weight >= 500 { 600 } else { 500 };
             context.set_font(&format!("{weight} {size}px Inter, system-ui, sans-serif"));
@@ -186,6 +191,23 @@ impl Loaded {
             }
         }
     }
+}
+
+/// A disc for each town, as large as so many people need: the data knows no outlines.
+fn draw_towns<'a>(canvas: &Canvas, view: &View, palette: &Palette, places: impl Iterator<Item = &'a Place>) {
+    let context = &canvas.context;
+    context.begin_path();
+    for place in places.filter(|place| place.kind != Kind::Country) {
+        let metres = TOWN_M * f64::from(place.weight.max(1)).sqrt();
+        let radius = metres / place.at.metres_per_unit() * view.scale;
+        let at = view.screen(place.at);
+        if radius > 2.0 && view.shows(at, radius) {
+            context.move_to(at.0 + radius, at.1);
+            canvas.arc(at, radius, 0.0, std::f64::consts::TAU);
+        }
+    }
+    context.set_fill_style_str(&palette.town);
+    context.fill();
 }
 
 /// Cells of places that a view touches.

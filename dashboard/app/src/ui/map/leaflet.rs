@@ -51,6 +51,12 @@ extern "C" {
     #[wasm_bindgen(method, js_name = addTo)]
     fn add_to(this: &Zoom, map: &Map);
 
+    type Scale;
+    #[wasm_bindgen(js_namespace = ["L", "control"], js_name = scale)]
+    fn new_scale(options: &JsValue) -> Scale;
+    #[wasm_bindgen(method, js_name = addTo)]
+    fn add_to(this: &Scale, map: &Map);
+
     /// A mouse event of Leaflet's.
     pub type MouseEvent;
     #[wasm_bindgen(method, getter, js_name = containerPoint)]
@@ -119,6 +125,7 @@ impl Map {
             ("zoomOutTitle", zoom_out.into()),
         ]))
         .add_to(&map);
+        new_scale(&options(&[("imperial", false.into())])).add_to(&map);
         map.jump(center, zoom);
         map
     }

@@ -100,14 +100,14 @@ impl Markers {
         for (index, pose) in alone {
             let (vehicle, at) = (&fleet.vehicles()[index], view.screen(pose.at));
             if view.shows(at, SPRITE) && !is_selected(vehicle) {
-                self.draw_vehicle(canvas, vehicle, pose, at, now);
+                self.draw_vehicle(canvas, palette, vehicle, pose, at, now);
                 shown.push((vehicle, at));
             }
         }
         let selected_at = selection.map(|(vehicle, pose)| {
             let at = view.screen(pose.at);
             draw_halo(canvas, palette, at);
-            self.draw_vehicle(canvas, vehicle, pose, at, now);
+            self.draw_vehicle(canvas, palette, vehicle, pose, at, now);
             shown.insert(0, (vehicle, at));
             at
         });
@@ -115,7 +115,15 @@ impl Markers {
         selected_at
     }
 
-    fn draw_vehicle(&mut self, canvas: &Canvas, vehicle: &Vehicle, pose: Pose, at: (f64, f64), now: i64) {
+    fn draw_vehicle(
+        &mut self,
+        canvas: &Canvas,
+        palette: &Palette,
+        vehicle: &Vehicle,
+        pose: Pose,
+        at: (f64, f64),
+        now: i64,
+    ) {
         let look = vehicle.look();
         let turns = look == Look::Moving;
         canvas.transform(at.0, at.1, if turns { pose.heading.to_radians() } else { 0.0 });
@@ -146,7 +154,7 @@ impl Markers {
             canvas.transform(at.0, at.1, pose.heading.to_radians());
             context.begin_path();
             canvas.line(&[(0.0, -20.0), (4.5, -14.5), (-4.5, -14.5)]);
-            context.set_fill_style_str("#fff");
+            context.set_fill_style_str(palette.look(look));
             context.fill();
         }
         context.set_global_alpha(1.0);
@@ -294,15 +302,25 @@ fn draw_names(canvas: &Canvas, palette: &Palette, shown: &[(&Vehicle, (f64, f64)
     let context = &canvas.context;
     context.set_font("600 12px Inter, system-ui, sans-serif");
     context.set_text_align("center");
-    context.set_text_baseline("alphabetic");
+    context.set_text_baseline("middle");
     let mut room = Room::default();
     for (vehicle, (x, y)) in shown.iter().take(MOST_NAMES) {
-        if zoom < NAME_ZOOM && Some(vehicle.vin) != selected {
+        let is_selected = Some(vehicle.vin) == selected;
+        if zoom < NAME_ZOOM && !is_selected {
             continue;
         }
-        let width = vehicle.name.chars().count() as f64 * 7.0;
-        if room.take(Box { x: x - width / 2.0, y: y + 14.0, width, height: 16.0 }) {
-            canvas.text(&vehicle.name, (*x, y + 29.0), &palette.text, &palette.halo);
+        let width = context.measure_text(&vehicle.name).map_or(0.0, |metrics| metrics.width()) + 14.0;
+        let (left, top) = (x - width / 2.0, y + if is_selected { 27.0 } else { 16.0 });
+        if !room.take(Box { x: left, y: top, width, height: 20.0 }) {
+            continue;
         }
+        context.begin_path();
+        context.round_rect_with_f64(left, top, width, 20.0, 6.0).expect("a radius is not negative");
+        context.set_global_alpha(0.88);
+        context.set_fill_style_str(if is_selected { &palette.accent } else { &palette.panel });
+        context.fill();
+        context.set_global_alpha(1.0);
+        context.set_fill_style_str(if is_selected { &palette.edge } else { &palette.text });
+        context.fill_text(&vehicle.name, *x, top + 10.5).expect("text can be drawn");
     }
 }
