@@ -18,12 +18,27 @@ use crate::{
     services::{Stage, now_ms},
 };
 
-/// Starts the demo's fleet. Its MQTT passwords are new at each start and nowhere on disk.
-pub async fn start(data: &DataDir, store: &Store, mqtt: SocketAddr, speed: f64, cars: &mut Stage) -> Result<()> {
+/// A car of the demo and its agent's MQTT password, which is new at each start and nowhere on disk.
+pub type Member = (Profile, String);
+
+/// Gives the demo's cars their accounts; the broker is to be started after.
+pub fn register(data: &DataDir) -> Result<Vec<Member>> {
     let fleet = demo_fleet();
     let vins: Vec<_> = fleet.iter().map(|profile| profile.vin).collect();
     let passwords = accounts::add_vehicles(data, &vins)?;
-    for (profile, password) in fleet.into_iter().zip(passwords) {
+    Ok(fleet.into_iter().zip(passwords).collect())
+}
+
+/// Starts the cars and their agents.
+pub async fn start(
+    data: &DataDir,
+    store: &Store,
+    mqtt: SocketAddr,
+    fleet: Vec<Member>,
+    speed: f64,
+    cars: &mut Stage,
+) -> Result<()> {
+    for (profile, password) in fleet {
         store.name_vehicle(profile.vin, profile.name, Some(profile.plate), now_ms()).await?;
         let (gps, gps_port) = listen().await?;
         let (elm, elm_port) = listen().await?;

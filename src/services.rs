@@ -160,6 +160,10 @@ impl Stage {
 /// Runs the plan until a signal or until one of its parts ends.
 pub async fn run(plan: Plan) -> Result<()> {
     accounts::ensure(&plan.data)?;
+    let fleet = match plan.demo_speed {
+        Some(_) => demo::register(&plan.data)?,
+        None => Vec::new(),
+    };
     let metrics = PrometheusBuilder::new().install_recorder().context("cannot keep counters")?;
     let (mut broker, mut services, mut cars) = (Stage::default(), Stage::default(), Stage::default());
 
@@ -190,7 +194,7 @@ pub async fn run(plan: Plan) -> Result<()> {
         }
         start_services(&plan, &mut services, &store, mqtt, http, metrics)?;
         if let Some(speed) = plan.demo_speed {
-            demo::start(&plan.data, &store, mqtt, speed, &mut cars).await?;
+            demo::start(&plan.data, &store, mqtt, fleet, speed, &mut cars).await?;
         }
     }
     let password = administrator.as_ref().map(|password| password.expose());

@@ -16,9 +16,9 @@ async fn a_person_signs_in_and_watches_a_car_drive() -> Result<()> {
     let (base, password) = (format!("http://127.0.0.1:{}", system.http()), system.password()?.to_owned());
     let shots = system.dir().join("screenshots");
     let environment = [
-        ("BASE_URL", base.as_str()),
-        ("USER_NAME", "admin"),
-        ("PASSWORD", &password),
+        ("BUGBROTHER_URL", base.as_str()),
+        ("BUGBROTHER_USER", "admin"),
+        ("BUGBROTHER_PASSWORD", &password),
         ("SCREENSHOTS", shots.to_str().context("a UTF-8 path")?),
     ];
     let script = scripts.join("fleet.mjs");
