@@ -3,7 +3,7 @@
 //! rumqttd 0.20 must not face a network by itself: a packet or two stop it. So the gate is the whole MQTT server as the
 //! clients see it (sockets, CONNECT, packet identifiers, acknowledgements, keep alive, wills, take-over, retained
 //! messages), and rumqttd's router is what it is good at: a log per topic filter with fan-out to many readers. The
-//! router sees no client's name, topic, filter, packet identifier or retain flag, only what [`router`] makes of them.
+//! router sees no client's name, topic, filter, packet identifier or retain flag, only what `routing` makes of them.
 //!
 //! # Layout
 //! - [`run`], [`Config`], [`Limits`]: the face

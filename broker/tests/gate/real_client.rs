@@ -56,3 +56,29 @@ async fn wait(events: &mut rumqttc::EventLoop, wanted: impl Fn(&Incoming) -> boo
     };
     timeout(PATIENCE, waiting).await.expect("what is waited for comes")
 }
+
+#[tokio::test]
+async fn a_real_5_0_client_is_understood() {
+    use rumqttc::v5::{
+        AsyncClient, Event, Incoming, MqttOptions,
+        mqttbytes::{QoS, v5::PublishProperties},
+    };
+    let broker = Broker::start().await;
+    let mut options = MqttOptions::new("five", "127.0.0.1", broker.address.port());
+    options.set_credentials("free", "secret");
+    let (client, mut events) = AsyncClient::new(options, 10);
+    client.subscribe("a/+", QoS::AtLeastOnce).await.unwrap();
+    let properties = PublishProperties { content_type: Some("text/plain".into()), ..Default::default() };
+    client.publish_with_properties("a/b", QoS::AtLeastOnce, true, "hello", properties).await.unwrap();
+    let receiving = async {
+        loop {
+            if let Event::Incoming(Incoming::Publish(message)) = events.poll().await.expect("the connection stays") {
+                return message;
+            }
+        }
+    };
+    let message = timeout(PATIENCE, receiving).await.expect("the message comes back");
+    assert_eq!((&message.topic[..], &message.payload[..]), (&b"a/b"[..], &b"hello"[..]));
+    assert_eq!(message.properties.unwrap().content_type.as_deref(), Some("text/plain"));
+    broker.stop().await;
+}
