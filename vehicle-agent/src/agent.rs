@@ -10,7 +10,7 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     config::{Config, ConfigError, GpsSource},
@@ -151,8 +151,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         uplink.await
     });
 
-    let may_change_car = vin_source == VinSource::Obd;
-    let outcome = loop {
+    let mut watches_car = true;
+    let mut outcome = loop {
         tokio::select! {
             () = shutdown.cancelled() => break Ok(()),
             () = uplink_over.cancelled() => break Ok(()),
@@ -161,14 +161,17 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
                 Ok(_) => {}
                 Err(error) => break Err(error),
             },
-            car = other_car(&mut car_vin, vin), if may_change_car => {
-                break Err(Error::OtherCar { outbox: vin, car });
-            }
+            car = other_car(&mut car_vin, vin), if watches_car => match vin_source {
+                VinSource::Obd => break Err(Error::OtherCar { outbox: vin, car }),
+                VinSource::Configured => {
+                    warn!(%vin, %car, "the car tells another VIN than the settings, which go before it");
+                    watches_car = false;
+                }
+            },
         }
     };
 
     sensors.cancel();
-    let mut outcome = outcome;
     while let Some(ended) = parts.join_next().await {
         outcome = outcome.and(settle(ended).map(drop));
     }

@@ -1,4 +1,5 @@
 //! The outbox through ends of every kind.
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,5 @@
 //! What real receivers have said, right and damaged, goes through the gate and the assembler.
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
 #[path = "parts/recording.rs"]
 mod recording;

@@ -1,4 +1,5 @@
 //! The real program replays recordings through a real broker, and everything on the way is killed.
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
 mod parts;
 

@@ -232,7 +232,7 @@ fn number(digits: &str) -> Result<u32, Fault> {
 }
 
 fn bytes(digits: &str) -> Result<Vec<u8>, Fault> {
-    if digits.len() % 2 != 0 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !digits.len().is_multiple_of(2) || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Fault::Garbled);
     }
     let pair = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| Fault::Garbled);
