@@ -71,8 +71,22 @@ const thin = line => {
   return line.filter((_, i) => keep.has(i));
 };
 
+// A line over the antimeridian goes on beyond the edge of the world; an outline around the pole is closed below it.
+const unwrap = (line, bits) => {
+  const world = 2 ** bits;
+  let turn = 0;
+  const out = line.map(([x, y], i) => {
+    const step = i ? x - line[i - 1][0] : 0;
+    if (Math.abs(step) > world / 2) turn -= Math.sign(step) * world;
+    return [x + turn, y];
+  });
+  const [first, last] = [out[0], out.at(-1)];
+  return Math.abs(last[0] - first[0]) > world / 2 ? [...out, [last[0], world], [first[0], world]] : out;
+};
+
 class Topology {
   constructor(t, bits) {
+    this.bits = bits;
     const { scale, translate } = t.transform;
     this.objects = t.objects;
     this.arcs = t.arcs.map(arc => {
@@ -88,7 +102,7 @@ class Topology {
     return i < 0 ? [...this.arcs[~i]].reverse() : this.arcs[i];
   }
   line(indices) {
-    return indices.flatMap((a, i) => this.arc(a).slice(i ? 1 : 0));
+    return unwrap(indices.flatMap((a, i) => this.arc(a).slice(i ? 1 : 0)), this.bits);
   }
   // Every ring or line of an object.
   lines(name) {
@@ -106,7 +120,7 @@ class Topology {
       owner.set(i, g);
     };
     this.objects.countries.geometries.forEach((g, i) => walk(g.arcs ?? [], i));
-    return [...shared].map(i => this.arcs[i]).filter(l => l.length > 1);
+    return [...shared].map(i => unwrap(this.arcs[i], this.bits)).filter(l => l.length > 1);
   }
 }
 

@@ -97,10 +97,11 @@ impl View {
         }
     }
 
-    /// The view with the world moved by whole turns, for each copy of the world that is on the screen.
+    /// The view with the world moved by whole turns, for each copy of the world that may be on the screen. Outlines over
+    /// the antimeridian go on beyond the edge of the world, so that the copies beside the screen count too.
     pub fn copies(self) -> impl Iterator<Item = View> {
-        let first = (-self.origin.0 / self.scale).floor();
-        let last = ((self.size.0 - self.origin.0) / self.scale).floor();
+        let first = (-self.origin.0 / self.scale).floor() - 1.0;
+        let last = ((self.size.0 - self.origin.0) / self.scale).floor() + 1.0;
         let copies = (last - first).clamp(0.0, 8.0) as i32;
         (0..=copies).map(move |copy| View {
             origin: (self.origin.0 + (first + f64::from(copy)) * self.scale, self.origin.1),
@@ -190,9 +191,9 @@ mod tests {
     #[test]
     fn a_wide_screen_shows_the_world_more_than_once() {
         let view = View::new(Point { x: 0.5, y: 0.5 }, 1.0, (1500.0, 400.0));
-        assert_eq!(view.copies().count(), 3);
+        assert_eq!(view.copies().count(), 5);
         let close = View::new(Point { x: 0.5, y: 0.5 }, 9.0, (1500.0, 400.0));
-        assert_eq!(close.copies().count(), 1);
-        assert_eq!(close.copies().next(), Some(close));
+        assert_eq!(close.copies().count(), 3);
+        assert_eq!(close.copies().nth(1), Some(close));
     }
 }

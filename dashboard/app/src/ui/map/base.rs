@@ -34,7 +34,7 @@ const GRID_ZOOM: f64 = 9.0;
 /// From this zoom on the extent of towns is hinted at.
 const TOWN_ZOOM: f64 = 8.0;
 /// Radius of a town of a thousand people, in metres; the area grows with the people.
-const TOWN_M: f64 = 280.0;
+const TOWN_M: f64 = 420.0;
 
 /// What of the base map has been loaded.
 #[derive(Default)]
@@ -126,7 +126,7 @@ impl BaseMap {
     }
 
     /// Draws everything.
-    pub fn draw(&self, canvas: &Canvas, view: &View, palette: &Palette) {
+    pub fn draw(&self, canvas: &Canvas, view: &View, palette: &Palette, glow: &Canvas) {
         let loaded = self.0.borrow();
         let zoom = view.zoom();
         let context = &canvas.context;
@@ -139,11 +139,13 @@ impl BaseMap {
             pen.areas(&copy, &world.land, &palette.land, &palette.coast);
             pen.lines(&copy, &world.rivers, &palette.river, 1.0);
             pen.areas(&copy, &world.lakes, &palette.sea, &palette.coast);
-            if zoom >= GRID_ZOOM {
-                pen.grid(&copy, &palette.grid);
-            }
             pen.lines(&copy, &world.borders, &palette.border, 1.2);
-            loaded.names(canvas, &copy, palette);
+        }
+        if zoom >= GRID_ZOOM {
+            pen.grid(view, &palette.grid);
+        }
+        for copy in view.copies() {
+            loaded.names(canvas, &copy, palette, glow);
         }
     }
 }
@@ -160,7 +162,7 @@ impl Loaded {
         self.near.insert(cell, places);
     }
 
-    fn names(&self, canvas: &Canvas, view: &View, palette: &Palette) {
+    fn names(&self, canvas: &Canvas, view: &View, palette: &Palette, glow: &Canvas) {
         let mut near: Vec<&Place> = Vec::new();
         if view.zoom() >= PLACES_ZOOM {
             near.extend(cells_of(view).filter_map(|cell| self.near.get(&cell)).flatten());
@@ -171,7 +173,7 @@ impl Loaded {
         context.set_text_baseline("alphabetic");
         let zoom = view.zoom();
         if zoom >= TOWN_ZOOM {
-            draw_towns(canvas, view, palette, self.places.iter().chain(near.iter().copied()));
+            draw_towns(canvas, view, glow, self.places.iter().chain(near.iter().copied()));
         }
         for (place, (x, y), size) in labels::choose(self.places.iter().chain(near), view, &mut Room::default()) {
             let weight = if place.kind == Kind::Capital || place.weight >= 500 { 600 } else { 500 };
@@ -193,21 +195,20 @@ impl Loaded {
     }
 }
 
-/// A disc for each town, as large as so many people need: the data knows no outlines.
-fn draw_towns<'a>(canvas: &Canvas, view: &View, palette: &Palette, places: impl Iterator<Item = &'a Place>) {
-    let context = &canvas.context;
-    context.begin_path();
+/// A glow for each town, as large as so many people need: the data knows no outlines.
+fn draw_towns<'a>(canvas: &Canvas, view: &View, glow: &Canvas, places: impl Iterator<Item = &'a Place>) {
     for place in places.filter(|place| place.kind != Kind::Country) {
         let metres = TOWN_M * f64::from(place.weight.max(1)).sqrt();
         let radius = metres / place.at.metres_per_unit() * view.scale;
-        let at = view.screen(place.at);
-        if radius > 2.0 && view.shows(at, radius) {
-            context.move_to(at.0 + radius, at.1);
-            canvas.arc(at, radius, 0.0, std::f64::consts::TAU);
+        let (x, y) = view.screen(place.at);
+        if radius > 2.0 && view.shows((x, y), radius) {
+            let side = radius * 2.0;
+            canvas
+                .context
+                .draw_image_with_html_canvas_element_and_dw_and_dh(&glow.element, x - radius, y - radius, side, side)
+                .expect("a glow is an image");
         }
     }
-    context.set_fill_style_str(&palette.town);
-    context.fill();
 }
 
 /// Cells of places that a view touches.

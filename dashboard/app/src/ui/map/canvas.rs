@@ -87,6 +87,26 @@ impl Canvas {
     }
 }
 
+/// Width of a glow.
+const GLOW_PX: f64 = 128.0;
+
+/// A disc that fades from its middle to its edge, to be drawn at any size.
+pub fn glow(colour: &str) -> Canvas {
+    let canvas = Canvas::new((GLOW_PX, GLOW_PX));
+    let (context, half) = (&canvas.context, GLOW_PX / 2.0);
+    let gradient = context.create_radial_gradient(half, half, 0.0, half, half, half).expect("a radius is not negative");
+    // The disc's own colour where the gradient is opaque.
+    for (at, opacity) in [(0.0, 1.0), (0.35, 0.72), (0.7, 0.22), (1.0, 0.0)] {
+        gradient.add_color_stop(at, &format!("rgb(0 0 0 / {opacity})")).expect("a stop is inside the gradient");
+    }
+    context.set_fill_style_canvas_gradient(&gradient);
+    context.fill_rect(0.0, 0.0, GLOW_PX, GLOW_PX);
+    context.set_global_composite_operation("source-in").expect("every canvas knows it");
+    context.set_fill_style_str(colour);
+    context.fill_rect(0.0, 0.0, GLOW_PX, GLOW_PX);
+    canvas
+}
+
 /// Pixels of the screen per CSS pixel; more than 3 nobody sees.
 pub fn pixel_ratio() -> f64 {
     window().device_pixel_ratio().clamp(1.0, 3.0)

@@ -12,7 +12,7 @@ use yew::Callback;
 
 use super::{
     base::BaseMap,
-    canvas::Canvas,
+    canvas::{self, Canvas},
     leaflet::{Map, MouseEvent, ZOOMS},
     markers::{Markers, Target},
     palette::Palette,
@@ -95,6 +95,7 @@ pub struct Surface {
     heard: Rc<Heard>,
     palette: Palette,
     markers: Markers,
+    glow: Canvas,
     /// Whether the first view is still to be found.
     is_lost: bool,
     view: View,
@@ -141,6 +142,7 @@ impl Surface {
             under: Canvas::inside(&host, "map-base"),
             over: Canvas::inside(&host, "map-vehicles"),
             markers: Markers::new(&palette),
+            glow: canvas::glow(&palette.town),
             is_lost: start.is_none(),
             view: View::default(),
             zoom_from: None,
@@ -236,6 +238,7 @@ impl Surface {
                 Order::Repaint => {
                     self.palette = Palette::read();
                     self.markers = Markers::new(&self.palette);
+                    self.glow = canvas::glow(&self.palette.town);
                     self.drawn = None;
                 }
             }
@@ -308,7 +311,7 @@ impl Surface {
         let base_changed = self.drawn != Some(drawn);
         if base_changed {
             self.base.want(&self.view);
-            self.base.draw(&self.under, &self.view, &self.palette);
+            self.base.draw(&self.under, &self.view, &self.palette, &self.glow);
             self.drawn = Some(drawn);
         }
         let fleet = self.fleet.borrow();
