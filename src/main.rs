@@ -37,7 +37,7 @@ use crate::{
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("BUGBROTHER_LOG").unwrap_or_else(|_| EnvFilter::new("info,rumqttd=warn"));
+    let filter = EnvFilter::try_from_env("BUGBROTHER_LOG").unwrap_or_else(|_| EnvFilter::new("info,rumqttd=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,

@@ -243,16 +243,17 @@ fn start_services(
         let key = bugbrother_dashboard::SigningKey::load_or_create(&plan.data.session_key())?;
         let mut config = bugbrother_dashboard::Config::new(store.clone(), options(Service::Dashboard)?, key);
         config.metrics = Some(metrics.clone());
-        services.start("metrics", |stop| async move { Ok(keep_up(metrics, stop).await) });
+        services.start("metrics", |stop| keep_up(metrics, stop));
         services.start("dashboard", |stop| async move { Ok(bugbrother_dashboard::run(config, listener, stop).await?) });
     }
     Ok(())
 }
 
 /// Histograms keep every value until they are summed up.
-async fn keep_up(metrics: PrometheusHandle, stop: CancellationToken) {
+async fn keep_up(metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
     let mut ticks = interval(UPKEEP);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         metrics.run_upkeep();
     }
+    Ok(())
 }

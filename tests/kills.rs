@@ -1,6 +1,6 @@
 //! Kill -9 in the middle of everything: nothing is lost and nothing is there twice.
 
-use std::{collections::HashSet, fs, time::Duration};
+use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use bugbrother_kit::{process::Process, system::System, wait};
@@ -9,13 +9,16 @@ use bugbrother_store::{Position, Store, history::MAX_POSITIONS};
 use bugbrother_wire::Vin;
 
 const VIN: &str = "1M8GDM9AXKP042788";
+/// 3,600 s of driving in half a minute.
+const SPEED: &str = "120";
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// A drive that is replayed by an agent into a broker and an ingest of their own processes.
 struct Journey {
     system: System,
     agent: Process,
-    start_agent: Box<dyn Fn(&System) -> Result<Process>>,
+    password: PathBuf,
+    nmea: PathBuf,
     store: Store,
     fixes: usize,
 }
@@ -33,14 +36,17 @@ impl Journey {
         let mut system = System::new()?;
         system.start("broker").await?;
         system.start("ingest").await?;
-        let path = system.dir().join("drive.nmea");
-        fs::write(&path, &log.bytes)?;
+        let nmea = system.dir().join("drive.nmea");
+        fs::write(&nmea, &log.bytes)?;
         let password = system.add_vehicle(VIN, "Survivor")?;
-        // 3,600 s of driving in about half a minute.
-        let start_agent = Box::new(move |system: &System| system.replay(VIN, &password, &path, "120"));
-        let agent = start_agent(&system)?;
+        let agent = system.replay(VIN, &password, &nmea, SPEED)?;
         let store = Store::open(&system.database()).await?;
-        Ok(Journey { system, agent, start_agent, store, fixes: log.valid_fixes })
+        Ok(Journey { system, agent, password, nmea, store, fixes: log.valid_fixes })
+    }
+
+    /// Starts an agent where the killed one was.
+    fn start_agent(&self) -> Result<Process> {
+        self.system.replay(VIN, &self.password, &self.nmea, SPEED)
     }
 
     async fn stored(&self) -> Result<Vec<Position>> {
@@ -95,7 +101,7 @@ async fn a_killed_agent_loses_nothing() -> Result<()> {
     for share in [0.2, 0.4, 0.6] {
         journey.until_stored(share).await?;
         journey.agent.kill()?;
-        journey.agent = (journey.start_agent)(&journey.system)?;
+        journey.agent = journey.start_agent()?;
     }
     journey.ends_with_everything_stored_once().await
 }
@@ -109,7 +115,7 @@ async fn all_of_them_killed_in_turn_lose_nothing() -> Result<()> {
         journey.system.kill("ingest")?;
         journey.agent.kill()?;
         journey.system.start("ingest").await?;
-        journey.agent = (journey.start_agent)(&journey.system)?;
+        journey.agent = journey.start_agent()?;
         journey.system.start("broker").await?;
     }
     journey.ends_with_everything_stored_once().await.context("after four rounds")

@@ -64,7 +64,7 @@ impl Process {
     }
 
     /// Kill -9: no farewell of any kind.
-    pub fn kill(mut self) -> Result<()> {
+    pub fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())

@@ -58,7 +58,8 @@ impl System {
 
     /// Kill -9.
     pub fn kill(&mut self, service: &str) -> Result<()> {
-        self.running.remove(service).with_context(|| format!("{service} does not run"))?.kill()
+        let mut process = self.running.remove(service).with_context(|| format!("{service} does not run"))?;
+        process.kill()
     }
 
     /// The process of a service.
