@@ -14,7 +14,7 @@ use bugbrother_kit::{mosquitto::Mosquitto, port, process::Process, wait};
 use bugbrother_simulator::{Drive, NmeaLog};
 use bugbrother_wire::{
     CommandId, Epoch, Message, Seq, Vin, encode,
-    message::{Command, Config, Presence, ReplyState},
+    message::{Command, Config, Presence, ReplyState, Status},
     topic::Kind,
 };
 use parts::{database::Database, recording};
@@ -105,9 +105,10 @@ async fn a_recorded_drive_arrives_whole_and_the_agent_ends() {
     assert!(status.success(), "{}", agent.logged());
     assert!(agent.logged().contains("the database has all of it"), "{}", agent.logged());
     assert_whole(&database, fixes);
+    let says_offline = |status: &Status| status.status == Presence::Offline;
+    until("it said goodbye", || database.state().statuses.last().is_some_and(says_offline)).await;
     let state = database.state();
-    let presence: Vec<_> = state.statuses.iter().map(|status| status.status).collect();
-    assert_eq!(presence, [Presence::Online, Presence::Offline]);
+    assert_eq!(state.statuses[0].status, Presence::Online);
     assert_eq!(state.statuses[1].reason.as_deref(), Some("agent stopped"));
     assert!(state.births[0].signals.iter().any(|signal| signal.key == "lat"));
 }
@@ -119,7 +120,7 @@ async fn an_agent_that_is_killed_again_and_again_loses_nothing_and_sends_nothing
     let log = generated(20);
     let vehicle = Vehicle::new(broker.port(), &log.bytes, "120");
     for share in [0.2, 0.4, 0.6] {
-        let agent = vehicle.start();
+        let mut agent = vehicle.start();
         let wanted = (log.valid_fixes as f64 * share) as usize;
         until("a part of the drive is there", || database.state().positions().len() > wanted).await;
         agent.kill().unwrap();
@@ -258,7 +259,7 @@ async fn a_foreign_epoch_is_ignored_an_unknown_command_denied_once_and_rubbish_c
     assert_eq!(replies().len(), 1, "a command is answered once");
     assert_eq!(replies()[0].state, ReplyState::Denied);
     assert!(agent.logged().contains("payload refused") && !agent.logged().contains("rubbish"), "{}", agent.logged());
-    until("it said goodbye", || database.state().statuses.last().unwrap().status == Presence::Offline).await;
+    until("it said goodbye", || database.state().statuses.last().is_some_and(|s| s.status == Presence::Offline)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,7 +268,7 @@ async fn an_agent_that_is_killed_leaves_its_will() {
     let database = Database::start(broker.port());
     let mut vehicle = Vehicle::new(broker.port(), &generated(10).bytes, "1");
     vehicle.done = false;
-    let agent = vehicle.start();
+    let mut agent = vehicle.start();
     until("the agent is online", || !database.state().statuses.is_empty()).await;
     agent.kill().unwrap();
     until("the will is published", || database.state().statuses.len() == 2).await;
