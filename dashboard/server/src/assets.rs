@@ -115,3 +115,71 @@ fn unpack(asset: &Asset) -> Bytes {
     brotli_decompressor::Decompressor::new(asset.bytes, 1 << 14).read_to_end(&mut raw).expect("the build packed it");
     raw.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(path: &str, headers: &[(HeaderName, &'static str)]) -> Response {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        answer(&Method::GET, path, &headers)
+    }
+
+    fn header_of(response: &Response, name: HeaderName) -> Option<&str> {
+        response.headers().get(name).map(|value| value.to_str().unwrap())
+    }
+
+    async fn body(response: Response) -> Bytes {
+        axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap()
+    }
+
+    #[test]
+    fn the_table_is_in_the_order_in_which_it_is_searched() {
+        assert!(ASSETS.is_sorted_by(|a, b| a.path < b.path));
+        assert!(ASSETS.iter().all(|asset| find(asset.path).is_some_and(|found| found.path == asset.path)));
+    }
+
+    #[tokio::test]
+    async fn paths_of_the_app_get_its_page_and_others_do_not() {
+        for path in ["/", "/vehicles", "/some/where"] {
+            let response = get(path, &[]);
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            assert_eq!(header_of(&response, header::CACHE_CONTROL), Some("no-cache"));
+            assert!(body(response).await.starts_with(b"<!doctype html>"));
+        }
+        for path in ["/api/frontend/nothing", "/assets/gone.js", "/live/x"] {
+            assert_eq!(get(path, &[]).status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_knows_brotli_gets_what_unpacks_to_what_others_get() {
+        let plain = body(get("/", &[])).await;
+        let refused = get("/", &[(header::ACCEPT_ENCODING, "gzip, br;q=0")]);
+        assert_eq!(header_of(&refused, header::CONTENT_ENCODING), None);
+        let response = get("/", &[(header::ACCEPT_ENCODING, "gzip, br")]);
+        assert_eq!(header_of(&response, header::CONTENT_ENCODING), Some("br"));
+        assert_eq!(header_of(&response, header::VARY), Some("accept-encoding"));
+        let packed = body(response).await;
+        let mut unpacked = Vec::new();
+        brotli_decompressor::Decompressor::new(&packed[..], 4096).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(plain, unpacked);
+    }
+
+    #[test]
+    fn what_the_browser_has_is_not_sent_again() {
+        let etag = header_of(&get("/", &[]), header::ETAG).unwrap().to_owned();
+        let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_str(&etag).unwrap())]);
+        assert_eq!(answer(&Method::GET, "/", &headers).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(get("/", &[(header::IF_NONE_MATCH, "\"other\"")]).status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn every_answer_carries_the_policy_and_only_reading_is_allowed() {
+        let response = serve(Method::POST, Uri::from_static("/vehicles"), HeaderMap::new()).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(header_of(&response, header::CONTENT_SECURITY_POLICY), Some(POLICY));
+        assert_eq!(header_of(&response, header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"));
+        assert!(!POLICY.contains("unsafe-inline"));
+    }
+}
