@@ -16,7 +16,7 @@ use samples::{all, payload, vin};
 fn compare(name: &str, bytes: &[u8]) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if env::var_os("BUGBROTHER_WRITE_GOLDEN").is_some() {
-        fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).expect("the folder can be written");
     }
     let golden = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert!(golden == bytes, "{name} is no longer written as it was");

@@ -10,7 +10,7 @@ const T: i64 = 1_790_000_000_123;
 const E: Epoch = Epoch(7_507_804_160_515_972_961);
 
 pub fn vin() -> Vin {
-    "WVWZZZ1JZ3W386752".parse().unwrap()
+    "WVWZZZ1JZ3W386752".parse().expect("a VIN")
 }
 
 pub fn telemetry() -> Telemetry {
@@ -35,7 +35,7 @@ pub fn telemetry() -> Telemetry {
 pub fn all() -> Vec<(&'static str, Topic, Message)> {
     let uuid = |n: u128| Uuid::from_u128(0x0199_7c2e_0000_7000_8000_0000_0000_0000 + n);
     let alert_id = AlertId(uuid(1));
-    let camera = || CameraId::try_from("dash-1".to_owned()).unwrap();
+    let camera = || CameraId::try_from("dash-1".to_owned()).expect("a name");
     let text = |text: &str| Some(text.to_owned());
     let vin = vin();
     let messages = [
@@ -253,6 +253,6 @@ pub fn payload(message: &Message) -> Vec<u8> {
         Message::Config(m) => encode(m),
         Message::Alert(m) => encode(m),
         Message::AlertCleared => Vec::new(),
-        Message::State(m) => serde_json::to_vec(m).unwrap(),
+        Message::State(m) => serde_json::to_vec(m).expect("plain numbers and texts"),
     }
 }
