@@ -7,10 +7,7 @@ use bugbrother_mosquitto_compat::PasswordFile;
 use bugbrother_wire::Vin;
 use rand::{Rng, distr::Alphanumeric};
 
-use crate::data::DataDir;
-
-/// The services that sign in to the broker.
-pub const SERVICES: [&str; 3] = ["ingest", "notifier", "dashboard"];
+use crate::{data::DataDir, services::Service};
 
 /// Who may say and hear what. A file that is there already is its operator's and is left alone.
 const ACL: &str = "\
@@ -41,7 +38,7 @@ pub fn ensure(data: &DataDir) -> Result<()> {
     }
     let mut passwords = load(&data.password_file())?;
     let mut changed = !data.password_file().exists();
-    for service in SERVICES {
+    for service in Service::ALL.into_iter().filter(|service| *service != Service::Broker).map(Service::name) {
         // Both halves must be there: a secret without its hash is of no use, nor the other way round.
         match data.secret(service)? {
             Some(_) if passwords.entry(service).is_some() => continue,

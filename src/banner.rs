@@ -24,6 +24,12 @@ pub fn started(http: Option<SocketAddr>, mqtt: SocketAddr, data: &Path, administ
     println!();
 }
 
+/// How this program was called, with its data folder.
+fn again(data: &Path) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "bugbrother".to_owned());
+    format!("{program} --data {}", data.display())
+}
+
 /// A vehicle has an account.
 pub fn vehicle(vin: Vin, password: &str) {
     println!("vehicle   {vin}");

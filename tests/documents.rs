@@ -62,6 +62,12 @@ fn every_command_in_the_documents_is_known() -> Result<()> {
                         "{name}: `{command}`"
                     );
                 }
+                ["bugbrother-agent"] => {
+                    let flags = command.split_whitespace().filter(|word| word.starts_with("--"));
+                    let help =
+                        String::from_utf8(Command::new(program("bugbrother-agent")?).arg("--help").output()?.stdout)?;
+                    assert!(flags.clone().all(|flag| help.contains(flag)), "{name}: `{command}`");
+                }
                 ["bugbrother", rest @ ..] => {
                     let verbs: Vec<_> =
                         rest.iter().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();

@@ -133,7 +133,6 @@ async fn what_is_wrong_is_refused_and_counted_and_a_good_vehicle_goes_on() -> Re
     let topic = Topic::new(good.vin, Kind::Telemetry).to_string();
     bad.say(&topic, encode(&"not mine")).await?;
     until_counted(&viewer, "bugbrother_broker_denied_publishes_total", 1.0).await?;
-    assert_eq!(store.dead_letters(100).await?.len(), 5, "it did not reach ingest");
 
     // All the while
     good.report(60.0).await?;
@@ -141,8 +140,12 @@ async fn what_is_wrong_is_refused_and_counted_and_a_good_vehicle_goes_on() -> Re
         fleet.vehicle(good.vin).filter(|v| v.values.get("spd") == Some(&60.0)).map(|_| ())
     })
     .await?;
-    let stored = store.positions(good.vin, 0, i64::MAX, 10).await?;
+    let stored = wait::until("the second position", LIMIT, || async {
+        store.positions(good.vin, 0, i64::MAX, 10).await.ok().filter(|stored| stored.len() >= 2)
+    })
+    .await?;
     assert_eq!(stored.len(), 2);
+    assert_eq!(store.dead_letters(100).await?.len(), 5, "what was said for another did not reach ingest before this");
     shutdown.cancel();
     for mut car in [good, bad] {
         while car.events.recv().await.is_some() {}

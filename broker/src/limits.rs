@@ -44,7 +44,8 @@ impl Default for Limits {
             connections_per_user: 32,
             handshakes: 1_000,
             connect_deadline: Duration::from_secs(5),
-            packet_bytes: 256 * 1024,
+            // The largest telemetry batch of the contract is 256 KiB, and its topic stands before it.
+            packet_bytes: 288 * 1024,
             topic_bytes: 512,
             subscriptions: 100,
             publishes_per_second: 5_000,

@@ -81,13 +81,8 @@ pub fn MapPage() -> Html {
         }
     };
     let select = {
-        let (change, orders) = (change.clone(), Rc::clone(&orders));
-        Callback::from(move |vin: Option<Vin>| {
-            change(true, Box::new(move |query| query.with_selected(vin)));
-            if let Some(vin) = vin {
-                orders.borrow_mut().push(Order::Show(vin));
-            }
-        })
+        let change = change.clone();
+        Callback::from(move |vin: Option<Vin>| change(true, Box::new(move |query| query.with_selected(vin))))
     };
     let moved = {
         let change = change.clone();

@@ -50,8 +50,6 @@ pub struct Wishes {
 pub enum Order {
     /// Show the whole fleet.
     Fit,
-    /// Bring a vehicle into the free part, if it is not there.
-    Show(Vin),
     /// Move to a vehicle.
     Center(Vin),
     /// Read the colours again.
@@ -98,6 +96,8 @@ pub struct Surface {
     glow: Canvas,
     /// Whether the first view is still to be found.
     is_lost: bool,
+    /// The selection that has been brought into the free part.
+    shown: Option<Vin>,
     view: View,
     zoom_from: Option<(View, f64)>,
     drawn: Option<(View, u32)>,
@@ -144,6 +144,7 @@ impl Surface {
             markers: Markers::new(&palette),
             glow: canvas::glow(&palette.town),
             is_lost: start.is_none(),
+            shown: None,
             view: View::default(),
             zoom_from: None,
             drawn: None,
@@ -212,22 +213,28 @@ impl Surface {
             self.is_lost = false;
             self.orders.borrow_mut().insert(0, Order::Fit);
         }
-        let insets = self.wishes.borrow().insets;
+        let Wishes { selected, insets, .. } = *self.wishes.borrow();
+        let find = |vin| fleet.find(vin).and_then(|vehicle| Some(vehicle.track.as_ref()?.fix()));
+        // The selection and what its drawer hides are wished at once: nothing is brought from behind it too early.
+        if selected != self.shown {
+            match selected.map(find) {
+                None => self.shown = None,
+                Some(None) => {}
+                Some(Some(at)) => {
+                    self.shown = selected;
+                    if !self.is_free(self.view.screen(at), insets) {
+                        self.center(at, insets);
+                    }
+                }
+            }
+        }
         for order in self.orders.take() {
-            let find = |vin| fleet.find(vin).and_then(|vehicle| Some(vehicle.track.as_ref()?.fix()));
             match order {
                 Order::Fit => {
                     let points = located().map(|track| track.fix());
                     if let Some((center, zoom)) = fit(points, self.view.size, insets, CLOSEST_FIT) {
                         // Far away there is nothing to see on the way.
                         if self.view.zoom() < 5.0 { self.map.jump(center, zoom) } else { self.map.fly(center, zoom) }
-                    }
-                }
-                Order::Show(vin) => {
-                    if let Some(at) = find(vin)
-                        && !self.is_free(self.view.screen(at), insets)
-                    {
-                        self.center(at, insets);
                     }
                 }
                 Order::Center(vin) => {
