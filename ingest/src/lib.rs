@@ -19,14 +19,11 @@ mod intake;
 mod ledger;
 pub mod verdict;
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use bugbrother_client::{Delivery, Options, Qos, connect};
 use bugbrother_store::{Arrival, Store};
-use bugbrother_wire::{UnixMs, topic};
+use bugbrother_wire::{UnixMs, topic, unix_ms};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
@@ -96,6 +93,5 @@ fn arrival(delivery: &Delivery, received_ts: UnixMs) -> Arrival {
 }
 
 fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+    unix_ms(SystemTime::now())
 }

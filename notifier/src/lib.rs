@@ -19,7 +19,7 @@ pub mod threshold;
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use bugbrother_client::{Delivery, Event, Options, Qos, connect};
@@ -28,6 +28,7 @@ use bugbrother_wire::{
     Topic, UnixMs, codec,
     message::{Alert, AlertState},
     topic::{self, Kind},
+    unix_ms,
 };
 use metrics::{counter, gauge};
 use tokio::time::{MissedTickBehavior, interval};
@@ -172,6 +173,5 @@ fn send(outgoing: &Outgoing, desk: &Desk, changed: Vec<Alert>) {
 }
 
 fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+    unix_ms(SystemTime::now())
 }

@@ -29,14 +29,15 @@ pub mod uplink;
 pub use agent::{Error, run};
 pub use config::Config;
 
+use std::time::SystemTime;
+
 use bugbrother_wire::{
     UnixMs,
     codec::{EARLIEST, LATEST},
+    unix_ms,
 };
 
 /// The computer's clock. One that was never set says the year 2000, the earliest that the contract knows.
 fn now_ms() -> UnixMs {
-    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let ms = since_1970.map_or(0, |since| since.as_millis());
-    UnixMs::try_from(ms).unwrap_or(LATEST - 1).clamp(EARLIEST, LATEST - 1)
+    unix_ms(SystemTime::now()).clamp(EARLIEST, LATEST - 1)
 }

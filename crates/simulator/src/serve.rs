@@ -2,10 +2,10 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
-use bugbrother_wire::UnixMs;
+use bugbrother_wire::unix_ms;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -107,7 +107,7 @@ async fn serve_gps(car: Shared, listener: TcpListener, rate_hz: u8) {
         let mut stream = accept(&listener).await;
         loop {
             // Fixes lie on whole multiples of the period, as a receiver's do.
-            let now = unix_ms();
+            let now = unix_ms(SystemTime::now());
             let time = (now / period_ms + 1) * period_ms;
             sleep(Duration::from_millis((time - now) as u64)).await;
             let fix = talker.fix(&car.lock().reading(), time);
@@ -137,8 +137,4 @@ async fn serve_elm(car: Shared, listener: TcpListener) {
 /// Whether all of it was taken in time.
 async fn write(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     matches!(timeout(WRITE_DEADLINE, stream.write_all(bytes)).await, Ok(Ok(())))
-}
-
-fn unix_ms() -> UnixMs {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as UnixMs)
 }

@@ -26,6 +26,8 @@ pub mod topic;
 pub mod vin;
 pub mod wmi;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 pub use codec::{DecodeError, decode, encode};
 pub use id::{AlertId, CameraId, CommandId, Epoch, EventId, MediaId, Seq};
 pub use message::Message;
@@ -37,3 +39,22 @@ pub const SCHEMA_VERSION: u8 = 1;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type UnixMs = i64;
+
+/// A moment of the computer's clock. One before 1970, as of a computer whose clock was never set, counts as 1970.
+pub fn unix_ms(time: SystemTime) -> UnixMs {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_moment_is_milliseconds_since_1970_and_none_is_before() {
+        assert_eq!(unix_ms(UNIX_EPOCH + Duration::from_micros(1_790_000_000_123_999)), 1_790_000_000_123);
+        assert_eq!(unix_ms(UNIX_EPOCH - Duration::from_secs(5)), 0);
+    }
+}

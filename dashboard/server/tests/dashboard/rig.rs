@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::OnceLock,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +14,7 @@ use bugbrother_store::Store;
 use bugbrother_wire::{
     UnixMs, Vin,
     api::{ApiError, Session},
+    unix_ms,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -132,6 +133,5 @@ pub fn vin(n: usize) -> Vin {
 }
 
 pub fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.expect("it is later than 1970").as_millis().try_into().expect("it is earlier than the year 292 million")
+    unix_ms(SystemTime::now())
 }
