@@ -88,9 +88,8 @@ async fn a_silent_and_a_dripping_connection_are_closed_in_time_and_keep_nobody_w
         }
         dripping.ends().await
     };
-    broker.sings().await;
-    assert_eq!(silent.ends().await, None);
-    assert_eq!(drip.await, None);
+    let (silent, dripping, ()) = tokio::join!(silent.ends(), drip, broker.sings());
+    assert_eq!((silent, dripping), (None, None));
     broker.sings().await;
 }
 
