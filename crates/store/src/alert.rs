@@ -1,7 +1,7 @@
 //! Alerts, as they stand and as they were.
 
 use bugbrother_wire::{AlertId, SCHEMA_VERSION, UnixMs, Vin, message::Alert};
-use sqlx::{Row, any::AnyRow};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use crate::{Store, StoreError, page, word};
 
@@ -31,31 +31,55 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Stores an alert as it stands now. Who acknowledged it stays known.
-    pub async fn save_alert(&self, alert: &Alert) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO alert (id, vin, rule, title, severity, state, opened, updated, resolved, count, value, \
-             acknowledged_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-             ON CONFLICT (id) DO UPDATE SET state = excluded.state, severity = excluded.severity, \
-             updated = excluded.updated, resolved = excluded.resolved, count = excluded.count, \
-             value = excluded.value, acknowledged_by = COALESCE(excluded.acknowledged_by, alert.acknowledged_by)",
-        )
-        .bind(alert.id.to_string())
-        .bind(alert.vin.as_str())
-        .bind(&alert.rule)
-        .bind(&alert.title)
-        .bind(word::of(&alert.severity))
-        .bind(word::of(&alert.state))
-        .bind(alert.opened)
-        .bind(alert.updated)
-        .bind(alert.resolved)
-        .bind(i64::from(alert.count))
-        .bind(alert.value)
-        .bind(alert.acknowledged_by.as_deref())
-        .execute(&self.write)
-        .await?;
-        Ok(())
+    /// Stores an alert as it stands now, see [`Store::save_alerts`].
+    pub async fn save_alert(&self, alert: &Alert) -> Result<Alert, StoreError> {
+        let mut tx = self.begin().await?;
+        let stored = upsert(&mut tx, alert).await?;
+        tx.commit().await?;
+        Ok(stored)
     }
+
+    /// Stores alerts as they stand now, all of them or none, and returns each as it is stored: whoever saves an alert
+    /// need not have heard that a person acknowledged it, so until it is resolved it stays acknowledged, and who did so
+    /// stays known.
+    pub async fn save_alerts(&self, alerts: impl IntoIterator<Item = &Alert>) -> Result<Vec<Alert>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut stored = Vec::new();
+        for alert in alerts {
+            stored.push(upsert(&mut tx, alert).await?);
+        }
+        tx.commit().await?;
+        Ok(stored)
+    }
+}
+
+async fn upsert(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
+    let row = sqlx::query(
+        "INSERT INTO alert (id, vin, rule, title, severity, state, opened, updated, resolved, count, value, \
+         acknowledged_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, updated = excluded.updated, \
+         resolved = excluded.resolved, count = excluded.count, value = excluded.value, \
+         state = CASE WHEN alert.state = 'acknowledged' AND excluded.state = 'open' THEN alert.state \
+         ELSE excluded.state END, \
+         acknowledged_by = COALESCE(alert.acknowledged_by, excluded.acknowledged_by) \
+         RETURNING state, acknowledged_by",
+    )
+    .bind(alert.id.to_string())
+    .bind(alert.vin.as_str())
+    .bind(&alert.rule)
+    .bind(&alert.title)
+    .bind(word::of(&alert.severity))
+    .bind(word::of(&alert.state))
+    .bind(alert.opened)
+    .bind(alert.updated)
+    .bind(alert.resolved)
+    .bind(i64::from(alert.count))
+    .bind(alert.value)
+    .bind(alert.acknowledged_by.as_deref())
+    .fetch_one(&mut **tx)
+    .await?;
+    let state = word::read("alert", row.try_get(0)?)?;
+    Ok(Alert { state, acknowledged_by: row.try_get(1)?, ..alert.clone() })
 }
 
 fn read(row: &AnyRow) -> Result<Alert, StoreError> {

@@ -89,6 +89,39 @@ async fn alerts_are_listed_newest_first_and_active_until_they_are_resolved() {
 }
 
 #[tokio::test]
+async fn who_saves_an_alert_without_knowing_that_it_is_acknowledged_leaves_it_so() {
+    let (store, _folder) = store().await;
+    let open = alert(1, NOW);
+    store.save_alert(&open).await.unwrap();
+    let acknowledged = Alert { state: AlertState::Acknowledged, acknowledged_by: Some("ada".into()), ..open.clone() };
+    store.save_alert(&acknowledged).await.unwrap();
+
+    let stored = store.save_alert(&Alert { count: 2, ..open.clone() }).await.unwrap();
+    assert_eq!(stored, Alert { count: 2, ..acknowledged });
+    assert_eq!(store.active_alerts(10).await.unwrap(), [stored]);
+
+    let resolved = Alert { state: AlertState::Resolved, resolved: Some(NOW + 5), ..open };
+    let stored = store.save_alert(&resolved).await.unwrap();
+    assert_eq!(stored, Alert { acknowledged_by: Some("ada".into()), ..resolved });
+    assert_eq!(store.alerts(None, 10).await.unwrap(), [stored]);
+}
+
+#[tokio::test]
+async fn alerts_that_are_saved_together_are_stored_together_or_not_at_all() {
+    let (store, folder) = store().await;
+    let alerts: Vec<_> = (1..=64).map(|n| alert(n, NOW + n as i64)).collect();
+    let pool = sqlx::AnyPool::connect(&url(&folder)).await.unwrap();
+    let sql =
+        "CREATE TRIGGER full BEFORE INSERT ON alert WHEN NEW.opened % 64 = 0 BEGIN SELECT RAISE(ABORT, 'full'); END";
+    sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+    store.save_alerts(&alerts).await.unwrap_err();
+    assert_eq!(store.active_alerts(100).await.unwrap(), []);
+    sqlx::raw_sql("DROP TRIGGER full").execute(&pool).await.unwrap();
+    assert_eq!(store.save_alerts(&alerts).await.unwrap(), alerts);
+    assert_eq!(store.active_alerts(100).await.unwrap(), alerts);
+}
+
+#[tokio::test]
 async fn a_new_database_has_two_rules_and_what_people_change_in_them_stays() {
     let (store, folder) = store().await;
     let rules = store.rules().await.unwrap();
