@@ -68,7 +68,6 @@ enum Cause {
     Anonymous,
     Password,
     ClientId,
-    ClientIdInUse,
     ClientIdBusy,
     UserConnections,
     Connections,
@@ -89,7 +88,6 @@ impl Refusal {
             Cause::Anonymous => "anonymous",
             Cause::Password => "password",
             Cause::ClientId => "client_id",
-            Cause::ClientIdInUse => "client_id_in_use",
             Cause::ClientIdBusy => "client_id_busy",
             Cause::UserConnections => "user_connections",
             Cause::Connections => "connections",
@@ -109,7 +107,7 @@ impl Cause {
             Cause::Authentication => Reason::BadAuthenticationMethod,
             Cause::Anonymous | Cause::WillDenied => Reason::NotAuthorized,
             Cause::Password => Reason::BadUserNameOrPassword,
-            Cause::ClientId | Cause::ClientIdInUse => Reason::ClientIdentifierNotValid,
+            Cause::ClientId => Reason::ClientIdentifierNotValid,
             Cause::ClientIdBusy | Cause::Connections => Reason::ServerBusy,
             Cause::UserConnections => Reason::QuotaExceeded,
             Cause::WillTopic => Reason::TopicNameInvalid,
@@ -202,7 +200,6 @@ async fn admit(gate: &Gate, connect: &Connect) -> Result<Admitted, Cause> {
     }
     let identity = Identity { user: connect.user.clone(), client_id };
     let registering = |not_registered| match not_registered {
-        NotRegistered::Foreign => Cause::ClientIdInUse,
         NotRegistered::TooMany => Cause::UserConnections,
         NotRegistered::Busy => Cause::ClientIdBusy,
     };

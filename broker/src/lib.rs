@@ -10,7 +10,7 @@
 //! - `gate`: accepts connections, watches over everything, stops it
 //! - `handshake`: from a socket to a known client, or a CONNACK that says why not
 //! - `access`: password and ACL files, read again when they change; `verifier`: password checks, few at a time
-//! - `registry`: who is connected under which client identifier; take-over
+//! - `registry`: the connected clients of each user; take-over
 //! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions
 //! - `subscriptions`, `window`, `bucket`: a session's filters, its unacknowledged deliveries, its publish rate
 //! - `retained`: the retained messages
@@ -28,8 +28,8 @@
 //!   on an event of a link that is gone.
 //! - Every queue is bounded. A subscriber that does not read is paused, then loses what falls out of the router's log
 //!   (counted exactly), and is closed when its socket takes nothing for [`Limits::write_deadline`].
-//! - A client identifier belongs to the user who holds it: only the same user takes a session over. The old session has
-//!   ended and its will is out before the new one begins.
+//! - Each user has client identifiers of its own: what another user calls its clients is no matter. So only the same
+//!   user takes a session over. The old session has ended and its will is out before the new one begins.
 //!
 //! # What is left out on purpose
 //! - **QoS 2**: the highest QoS is 1. 5.0 clients are told in CONNACK, a QoS 2 PUBLISH then ends the session with 0x9B;

@@ -1,4 +1,4 @@
-//! Who is connected under which client identifier.
+//! The connected clients of each user.
 
 use std::{
     collections::HashMap,
@@ -23,15 +23,11 @@ pub(crate) struct Registry {
     last_session: AtomicU64,
 }
 
-#[derive(Default)]
-struct State {
-    clients: HashMap<String, Held>,
-    of_user: HashMap<String, usize>,
-}
+/// The clients of each user, by their identifiers: nobody can take or block an identifier of somebody else's.
+type State = HashMap<String, HashMap<String, Held>>;
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Held {
-    user: String,
     taken_over: CancellationToken,
     gone: CancellationToken,
 }
@@ -39,7 +35,7 @@ struct Held {
 /// A client identifier that is held; given back when it is dropped.
 pub(crate) struct Registration {
     registry: Arc<Registry>,
-    client_id: String,
+    identity: Identity,
     held: Held,
     /// Number of the session, never used twice and never 0.
     pub(crate) session: u64,
@@ -48,12 +44,17 @@ pub(crate) struct Registration {
 /// Why a client identifier is not to be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotRegistered {
-    /// Another user holds it.
-    Foreign,
     /// The user has as many clients as one may have.
     TooMany,
     /// The session that holds it does not end.
     Busy,
+}
+
+/// What a try to register came to.
+enum Try {
+    Registered(Held),
+    /// Another session of the user holds the identifier.
+    Taken(Held),
 }
 
 impl Registry {
@@ -63,41 +64,40 @@ impl Registry {
         identity: &Identity,
         max_per_user: usize,
     ) -> Result<Registration, NotRegistered> {
-        let registered = async {
+        let registering = async {
             loop {
-                let Some(before) = self.try_register(identity, max_per_user)? else { break };
-                before.taken_over.cancel();
-                before.gone.cancelled().await;
+                match self.try_register(identity, max_per_user)? {
+                    Try::Registered(held) => return Ok(self.registration(identity, held)),
+                    Try::Taken(before) => {
+                        before.taken_over.cancel();
+                        before.gone.cancelled().await;
+                    }
+                }
             }
-            Ok(())
         };
-        timeout(TAKE_OVER_DEADLINE, registered).await.unwrap_or(Err(NotRegistered::Busy))?;
-        let held = self.state().clients.get(&identity.client_id).cloned().expect("registered by this task");
-        Ok(Registration {
-            registry: Arc::clone(self),
-            client_id: identity.client_id.clone(),
-            held,
-            session: self.last_session.fetch_add(1, Ordering::Relaxed) + 1,
-        })
+        timeout(TAKE_OVER_DEADLINE, registering).await.unwrap_or(Err(NotRegistered::Busy))
     }
 
-    /// Who holds the identifier already, if it is the same user; nobody when it was registered.
-    fn try_register(&self, identity: &Identity, max_per_user: usize) -> Result<Option<Held>, NotRegistered> {
+    fn try_register(&self, identity: &Identity, max_per_user: usize) -> Result<Try, NotRegistered> {
         let mut state = self.state();
-        match state.clients.get(&identity.client_id) {
-            Some(held) if held.user != identity.user => return Err(NotRegistered::Foreign),
-            Some(held) => return Ok(Some(held.clone())),
-            None => {}
+        let own = state.entry(identity.user.clone()).or_default();
+        if let Some(held) = own.get(&identity.client_id) {
+            return Ok(Try::Taken(held.clone()));
         }
-        let own = state.of_user.entry(identity.user.clone()).or_default();
-        if *own >= max_per_user {
+        if own.len() >= max_per_user {
             return Err(NotRegistered::TooMany);
         }
-        *own += 1;
-        let held =
-            Held { user: identity.user.clone(), taken_over: CancellationToken::new(), gone: CancellationToken::new() };
-        state.clients.insert(identity.client_id.clone(), held);
-        Ok(None)
+        let held = own.entry(identity.client_id.clone()).or_default();
+        Ok(Try::Registered(held.clone()))
+    }
+
+    fn registration(self: &Arc<Self>, identity: &Identity, held: Held) -> Registration {
+        Registration {
+            registry: Arc::clone(self),
+            identity: identity.clone(),
+            held,
+            session: self.last_session.fetch_add(1, Ordering::Relaxed) + 1,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -116,11 +116,10 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut state = self.registry.state();
-        state.clients.remove(&self.client_id);
-        if let Some(own) = state.of_user.get_mut(&self.held.user) {
-            *own -= 1;
-            if *own == 0 {
-                state.of_user.remove(&self.held.user);
+        if let Some(own) = state.get_mut(&self.identity.user) {
+            own.remove(&self.identity.client_id);
+            if own.is_empty() {
+                state.remove(&self.identity.user);
             }
         }
         self.held.gone.cancel();
@@ -136,13 +135,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_identifier_of_another_user_is_not_to_be_had_while_it_is_held() {
+    async fn an_identifier_of_another_user_is_no_obstacle_and_not_taken_over() {
         let registry = Arc::new(Registry::default());
-        let first = registry.register(&identity("a", "x"), 9).await.unwrap();
-        let second = registry.register(&identity("b", "x"), 9).await;
-        assert_eq!(second.err(), Some(NotRegistered::Foreign));
-        drop(first);
-        assert!(registry.register(&identity("b", "x"), 9).await.is_ok());
+        let first = registry.register(&identity("a", "x"), 1).await.unwrap();
+        let second = registry.register(&identity("b", "x"), 1).await.unwrap();
+        drop(second);
+        assert!(!first.held.taken_over.is_cancelled());
+        assert_eq!(registry.register(&identity("a", "y"), 1).await.err(), Some(NotRegistered::TooMany));
     }
 
     #[tokio::test]
@@ -170,10 +169,11 @@ mod tests {
     async fn a_user_has_no_more_clients_than_allowed() {
         let registry = Arc::new(Registry::default());
         let first = registry.register(&identity("a", "1"), 2).await.unwrap();
-        let _second = registry.register(&identity("a", "2"), 2).await.unwrap();
+        let second = registry.register(&identity("a", "2"), 2).await.unwrap();
         assert_eq!(registry.register(&identity("a", "3"), 2).await.err(), Some(NotRegistered::TooMany));
         drop(first);
         assert!(registry.register(&identity("a", "3"), 2).await.is_ok());
-        assert_eq!(registry.state().of_user.len(), 1);
+        drop(second);
+        assert!(registry.state().is_empty());
     }
 }
