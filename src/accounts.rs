@@ -101,7 +101,7 @@ mod tests {
 
     fn data() -> (tempfile::TempDir, DataDir) {
         let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::open(dir.path()).unwrap();
+        let data = DataDir::open(&dir.path().join("data")).unwrap();
         (dir, data)
     }
 

@@ -82,7 +82,7 @@ pub enum UserCommand {
 }
 
 /// Addresses. Without TLS only loopback ones are taken.
-#[derive(Args, Clone, Copy)]
+#[derive(Args, Clone)]
 pub struct Net {
     /// Where the broker listens, and where the services find it [default: 127.0.0.1:1883, in the demo any free port if that is taken]
     #[arg(long, env = "BUGBROTHER_MQTT")]
@@ -90,4 +90,8 @@ pub struct Net {
     /// Where the dashboard listens [default: 127.0.0.1:8080, in the demo any free port if that is taken]
     #[arg(long, env = "BUGBROTHER_HTTP")]
     pub http: Option<SocketAddr>,
+    /// Where browsers find the dashboard when a proxy with TLS stands before it, such as https://fleet.example.org; the proxy
+    /// must append the client's address to X-Forwarded-For
+    #[arg(long, env = "BUGBROTHER_PUBLIC_URL")]
+    pub public_url: Option<String>,
 }

@@ -14,7 +14,7 @@ pub fn started(http: Option<SocketAddr>, mqtt: SocketAddr, data: &Path, administ
         match administrator {
             Some(password) => println!("  Password   {password}   (shown this once)"),
             None => {
-                println!("  Password   as shown at the first start; `bugbrother user password admin` makes a new one")
+                println!("  Password   as shown at the first start; a new one: {} user password admin", again(data))
             }
         }
     }

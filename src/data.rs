@@ -8,28 +8,35 @@
 //! ```
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io::Write,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bugbrother_store::Store;
 use bugbrother_wire::Vin;
+use tempfile::NamedTempFile;
 
 /// An existing data folder.
 #[derive(Clone)]
 pub struct DataDir(PathBuf);
 
 impl DataDir {
-    /// Makes the folder where it is missing, for its owner alone.
+    /// Makes the folder where it is missing, for its owner alone; one that others may look into is refused, since the
+    /// database in it has the usual mode.
     pub fn open(path: &Path) -> Result<Self> {
         for folder in [path.to_owned(), path.join("access"), path.join("secrets")] {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             made.with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         }
         let path = fs::canonicalize(path).with_context(|| format!("cannot find `{}`", path.display()))?;
+        let mode =
+            fs::metadata(&path).with_context(|| format!("cannot look at `{}`", path.display()))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            bail!("others may look into the data folder `{0}`: chmod 700 {0}", path.display());
+        }
         Ok(DataDir(path))
     }
 
@@ -75,20 +82,23 @@ impl DataDir {
     pub fn secret(&self, name: &str) -> Result<Option<String>> {
         let path = self.secret_path(name);
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(text.trim_end().to_owned())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // A file that was left empty by a full disk holds no secret.
+            Ok(text) => Ok(Some(text.trim_end().to_owned()).filter(|secret| !secret.is_empty())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
         }
     }
 
-    /// Keeps a service's secret, for the owner alone.
+    /// Keeps a service's secret, for the owner alone; the old one stays until the new one is whole.
     pub fn keep_secret(&self, name: &str, secret: &str) -> Result<()> {
         let path = self.secret_path(name);
-        let write = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-            file.set_permissions(Permissions::from_mode(0o600))?;
+        let write = || -> io::Result<()> {
+            // Made with mode 0600.
+            let mut file = NamedTempFile::new_in(self.0.join("secrets"))?;
             writeln!(file, "{secret}")?;
-            file.sync_all()
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            Ok(())
         };
         write().with_context(|| format!("cannot write `{}`", path.display()))
     }
@@ -121,5 +131,21 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(data.path()), 0o700);
         assert_eq!(mode(&data.secret_path("ingest")), 0o600);
+    }
+
+    #[test]
+    fn a_folder_that_others_may_look_into_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = dir.path().join("open");
+        DirBuilder::new().mode(0o755).create(&open).unwrap();
+        assert!(DataDir::open(&open).err().unwrap().to_string().contains("chmod 700"));
+    }
+
+    #[test]
+    fn a_secret_that_a_full_disk_left_empty_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&dir.path().join("new")).unwrap();
+        fs::write(data.secret_path("ingest"), "").unwrap();
+        assert_eq!(data.secret("ingest").unwrap(), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     net::{Ipv4Addr, SocketAddr},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -109,7 +109,7 @@ fn resolve(given: Option<SocketAddr>, default_port: u16, option: &str) -> Result
 
 /// The time of this machine's clock.
 pub fn now_ms() -> UnixMs {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as UnixMs)
+    bugbrother_wire::unix_ms(SystemTime::now())
 }
 
 /// Tasks that are stopped together.
@@ -166,6 +166,7 @@ pub async fn run(plan: Plan) -> Result<()> {
     };
     let metrics = PrometheusBuilder::new().install_recorder().context("cannot keep counters")?;
     let (mut broker, mut services, mut cars) = (Stage::default(), Stage::default(), Stage::default());
+    services.start("metrics", |stop| keep_up(metrics.clone(), stop));
 
     let mqtt = if plan.has(Service::Broker) {
         let listener = plan.bind(plan.net.mqtt, MQTT_PORT, "--mqtt").await?;
@@ -242,8 +243,12 @@ fn start_services(
     if let Some(listener) = http {
         let key = bugbrother_dashboard::SigningKey::load_or_create(&plan.data.session_key())?;
         let mut config = bugbrother_dashboard::Config::new(store.clone(), options(Service::Dashboard)?, key);
-        config.metrics = Some(metrics.clone());
-        services.start("metrics", |stop| keep_up(metrics, stop));
+        config.metrics = Some(metrics);
+        if let Some(url) = &plan.net.public_url {
+            config.origins = vec![url.trim_end_matches('/').to_owned()];
+            config.secure_cookies = url.starts_with("https://");
+            config.behind_proxy = true;
+        }
         services.start("dashboard", |stop| async move { Ok(bugbrother_dashboard::run(config, listener, stop).await?) });
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Bad input from every side: refused with a clear error, counted, and everything else goes on.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
@@ -8,11 +8,12 @@ use bugbrother_kit::{system::System, wait};
 use bugbrother_store::Store;
 use bugbrother_tests::viewer::Viewer;
 use bugbrother_wire::{
-    Epoch, SCHEMA_VERSION, Seq, Topic, Vin,
+    Epoch, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin,
     api::ApiError,
     encode,
     message::{Clock, Row, Telemetry},
     topic::Kind,
+    unix_ms,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::time::timeout;
@@ -27,6 +28,8 @@ struct Car {
     vin: Vin,
     publisher: Publisher,
     events: Events,
+    /// When its drive began.
+    start: UnixMs,
     seq: u64,
 }
 
@@ -35,7 +38,9 @@ impl Car {
         let password = std::fs::read_to_string(system.add_vehicle(vin, vin)?)?;
         let mut events = session(system, vin, &password, shutdown);
         wait_for_up(&mut events.1).await?;
-        Ok(Car { vin: vin.parse()?, publisher: events.0, events: events.1, seq: 0 })
+        // A drive of half a minute that ends now.
+        let start = unix_ms(SystemTime::now()) - 30_000;
+        Ok(Car { vin: vin.parse()?, publisher: events.0, events: events.1, start, seq: 0 })
     }
 
     /// A right batch with one position.
@@ -46,7 +51,7 @@ impl Car {
             vin: self.vin,
             epoch: Epoch(1),
             seq: Seq(self.seq),
-            t0: 1_790_000_000_000 + self.seq as i64 * 1000,
+            t0: self.start + self.seq as i64 * 1000,
             clock: Clock::Gnss,
             keys: ["lat", "lon", "spd"].map(str::to_owned).to_vec(),
             rows: vec![Row { dt_ms: 0, values: vec![Some(46.5), Some(6.6), Some(speed)] }],

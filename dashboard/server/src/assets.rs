@@ -1,6 +1,10 @@
 //! The web app as files, packed at build time.
 
-use std::io::Read;
+use std::{
+    collections::HashMap,
+    io::Read,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 use axum::{
     Router,
@@ -109,11 +113,19 @@ fn accepts_brotli(headers: &HeaderMap) -> bool {
     })
 }
 
-/// For programs that do not know brotli; browsers all do.
-fn unpack(asset: &Asset) -> Bytes {
-    let mut raw = Vec::with_capacity(asset.size);
-    brotli_decompressor::Decompressor::new(asset.bytes, 1 << 14).read_to_end(&mut raw).expect("the build packed it");
-    raw.into()
+/// For programs that do not know brotli; browsers all do. Each file is unpacked once: unpacking at every request would let
+/// anybody keep the processors busy.
+fn unpack(asset: &'static Asset) -> Bytes {
+    static UNPACKED: LazyLock<Mutex<HashMap<&str, Bytes>>> = LazyLock::new(Mutex::default);
+    let mut unpacked = UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let unpack = || {
+        let mut raw = Vec::with_capacity(asset.size);
+        brotli_decompressor::Decompressor::new(asset.bytes, 1 << 14)
+            .read_to_end(&mut raw)
+            .expect("the build packed it");
+        raw.into()
+    };
+    unpacked.entry(asset.path).or_insert_with(unpack).clone()
 }
 
 #[cfg(test)]

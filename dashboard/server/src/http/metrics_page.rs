@@ -14,7 +14,8 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<([(header::HeaderName, &'static str); 1], String), Failure> {
     let page = app.config.metrics.as_ref().ok_or_else(|| Failure::not_found("this server keeps no metrics"))?;
-    let is_local = client.address.is_loopback() && !client.is_forwarded;
+    // Behind a proxy on this machine everybody may look local.
+    let is_local = client.address.is_loopback() && !client.is_forwarded && !app.config.behind_proxy;
     if !is_local && !has_token(app.config.metrics_token.as_deref(), &headers) {
         return Err(Failure::forbidden("forbidden", "metrics are for this machine, or for a bearer of their token"));
     }
