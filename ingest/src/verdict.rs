@@ -1,21 +1,18 @@
-//! Whether a payload can be taken. Pure: the clock is an argument.
+//! Whether a payload can be taken, and if not, which record is done all the same. Pure: the clock is an argument.
 
 use bugbrother_store::{Place, Refusal};
-use bugbrother_wire::{Epoch, Message, Seq, Topic, UnixMs, codec, topic::Kind};
+use bugbrother_wire::{Epoch, Message, Seq, Topic, UnixMs, topic::Kind};
 use serde::Deserialize;
 
 /// The message, or why it cannot be taken, with the place of the record where that can be read.
 pub fn judge(topic: &str, payload: &[u8], now: UnixMs) -> Result<Message, Refusal> {
-    let topic: Topic = topic.parse().map_err(|_| Refusal { reason: "topic", place: None })?;
-    let message = codec::decode(&topic, payload)
-        .map_err(|error| Refusal { reason: error.reason(), place: claimed_place(&topic, payload) })?;
-    if message.is_ahead(now) {
-        return Err(Refusal { reason: "future", place: message.as_record().map(Place::of) });
-    }
-    Ok(message)
+    bugbrother_wire::judge(topic, payload, now).map(|(_, message)| message).map_err(|refused| Refusal {
+        reason: refused.reason(),
+        place: topic.parse().ok().and_then(|topic| claimed_place(&topic, payload)),
+    })
 }
 
-/// Where a record that is otherwise wrong claims to stand. Its vehicle is the topic's, which the broker has checked.
+/// Where a record that is refused claims to stand. Its vehicle is the topic's, which the broker has checked.
 fn claimed_place(topic: &Topic, payload: &[u8]) -> Option<Place> {
     #[derive(Deserialize)]
     struct Claim {
@@ -37,7 +34,7 @@ fn claimed_place(topic: &Topic, payload: &[u8]) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use bugbrother_wire::{
-        SCHEMA_VERSION, Vin, encode,
+        SCHEMA_VERSION, Vin, codec, encode,
         message::{Clock, Presence, Row, Status, Telemetry},
     };
     use proptest::prelude::*;

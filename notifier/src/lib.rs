@@ -25,7 +25,7 @@ use std::{
 use bugbrother_client::{Delivery, Event, Options, Qos, connect};
 use bugbrother_store::{MAX_PAGE, Store, StoreError};
 use bugbrother_wire::{
-    Topic, UnixMs, codec,
+    Topic, UnixMs, judge,
     message::{Alert, AlertState},
     topic::{self, Kind},
     unix_ms,
@@ -135,26 +135,23 @@ async fn load(store: &Store) -> Result<(Desk, Vec<Alert>), StoreError> {
 
 /// The alerts that a message changed. What cannot be read is ingest's to keep.
 fn read(delivery: &Delivery, desk: &mut Desk, outgoing: &Outgoing) -> Vec<Alert> {
-    let now = now();
-    let Ok(topic) = delivery.topic.parse::<Topic>() else { return refuse("topic") };
-    if let Kind::Alert(id) = topic.kind {
-        // Our own words come back. One that the broker has kept from before, and nobody knows, is of an alert that ended
-        // while it could not be told.
-        if delivery.retained && !delivery.payload.is_empty() && !desk.is_active(topic.vin, id) {
-            outgoing.clear(topic.vin, id);
+    // Our own words come back, also those that this version would not take.
+    if let Ok(Topic { vin, kind: Kind::Alert(id) }) = delivery.topic.parse() {
+        // One that the broker has kept from before, and nobody knows, is of an alert that ended while it could not be
+        // told.
+        if delivery.retained && !delivery.payload.is_empty() && !desk.is_active(vin, id) {
+            outgoing.clear(vin, id);
         }
         return Vec::new();
     }
-    match codec::decode(&topic, &delivery.payload) {
-        Ok(message) if message.is_ahead(now) => refuse("future"),
-        Ok(message) => desk.hear(topic.vin, &message, delivery.retained, now),
-        Err(error) => refuse(error.reason()),
+    let now = now();
+    match judge(&delivery.topic, &delivery.payload, now) {
+        Ok((topic, message)) => desk.hear(topic.vin, &message, delivery.retained, now),
+        Err(refused) => {
+            counter!("bugbrother_notifier_refused_total", "reason" => refused.reason()).increment(1);
+            Vec::new()
+        }
     }
-}
-
-fn refuse(reason: &'static str) -> Vec<Alert> {
-    counter!("bugbrother_notifier_refused_total", "reason" => reason).increment(1);
-    Vec::new()
 }
 
 fn send(outgoing: &Outgoing, desk: &Desk, changed: Vec<Alert>) {

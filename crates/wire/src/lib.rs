@@ -7,6 +7,7 @@
 //! - [`signal`]: the catalogue of signals: short key, COVESA VSS path, unit, range, OBD-II PID
 //! - [`message`]: the message on each topic
 //! - [`codec`]: MessagePack with limits, and every reason why a payload is refused
+//! - [`verdict`]: whether what arrives is taken
 //! - [`live`]: frames of the dashboard's WebSocket
 //! - [`api`]: bodies of the dashboard's HTTP API
 //!
@@ -23,6 +24,7 @@ pub mod live;
 pub mod message;
 pub mod signal;
 pub mod topic;
+pub mod verdict;
 pub mod vin;
 pub mod wmi;
 
@@ -32,6 +34,7 @@ pub use codec::{DecodeError, decode, encode};
 pub use id::{AlertId, CameraId, CommandId, Epoch, EventId, MediaId, Seq};
 pub use message::Message;
 pub use topic::Topic;
+pub use verdict::{Refused, judge};
 pub use vin::Vin;
 
 /// Major version of the schema: the `v1` of the topics and the `v` of the messages.

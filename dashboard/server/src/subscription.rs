@@ -5,8 +5,8 @@ use std::{error::Error as _, num::NonZeroU32, sync::Arc};
 use bugbrother_client::{Delivery, Event, Events, Options, Qos};
 use bugbrother_store::{Store, StoreError};
 use bugbrother_wire::{
-    DecodeError, Message, Topic, Vin, decode,
-    topic::{ALL_ALERTS, ALL_UP, TopicError},
+    Refused, Vin, judge,
+    topic::{ALL_ALERTS, ALL_UP},
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tracing::{error, warn};
@@ -38,14 +38,6 @@ pub(crate) struct Subscription {
     feed: Arc<Feed>,
     store: Store,
     logged: DefaultDirectRateLimiter,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error(transparent)]
-    Topic(#[from] TopicError),
-    #[error(transparent)]
-    Payload(#[from] DecodeError),
 }
 
 impl Subscription {
@@ -106,15 +98,16 @@ impl Subscription {
 
     /// The vehicle whose first word it was.
     fn take(&self, delivery: &Delivery) -> Option<Vin> {
-        let (topic, message) = match read(delivery) {
-            Ok(read) => read,
-            Err(refusal) => {
-                self.refuse(delivery, &refusal);
+        let now = clock::now();
+        let (topic, message) = match judge(&delivery.topic, &delivery.payload, now) {
+            Ok(taken) => taken,
+            Err(refused) => {
+                self.refuse(delivery, &refused);
                 return None;
             }
         };
         metrics::counter!("bugbrother_dashboard_messages_total").increment(1);
-        let applied = self.feed.change(|fleet| fleet.apply(&topic, message, clock::now()));
+        let applied = self.feed.change(|fleet| fleet.apply(&topic, message, now));
         count(&applied);
         (applied == Applied::NewVehicle).then_some(topic.vin)
     }
@@ -130,24 +123,14 @@ impl Subscription {
         }
     }
 
-    fn refuse(&self, delivery: &Delivery, refusal: &Refusal) {
-        let reason = match refusal {
-            Refusal::Topic(_) => "topic",
-            Refusal::Payload(error) => error.reason(),
-        };
-        metrics::counter!("bugbrother_dashboard_messages_refused_total", "reason" => reason).increment(1);
+    fn refuse(&self, delivery: &Delivery, refused: &Refused) {
+        metrics::counter!("bugbrother_dashboard_messages_refused_total", "reason" => refused.reason()).increment(1);
         if self.logged.check().is_ok() {
             let topic: String = delivery.topic.chars().take(128).collect();
             // As Debug: a topic is a stranger's text, and may hold line breaks.
-            warn!(?topic, bytes = delivery.payload.len(), why = ?refusal.to_string(), "refused a message");
+            warn!(?topic, bytes = delivery.payload.len(), why = ?refused.to_string(), "refused a message");
         }
     }
-}
-
-fn read(delivery: &Delivery) -> Result<(Topic, Message), Refusal> {
-    let topic = delivery.topic.parse()?;
-    let message = decode(&topic, &delivery.payload)?;
-    Ok((topic, message))
 }
 
 fn count(applied: &Applied) {

@@ -93,22 +93,6 @@ impl Message {
             _ => None,
         }
     }
-
-    /// Whether a record is of a time more than a day ahead of `now`: its vehicle's clock is wrong, and taken it would be
-    /// "the latest" until that time comes. Who believes to live before 2026 has no clock to judge others by.
-    pub fn is_ahead(&self, now: UnixMs) -> bool {
-        const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-        const CLOCK_IS_SET: UnixMs = 1_767_225_600_000; // 2026-01-01T00:00:00Z
-        let newest = match self {
-            Message::Telemetry(batch) | Message::Backfill(batch) => batch.last_ts().unwrap_or(batch.t0),
-            Message::Diagnostics(diagnostics) => diagnostics.at,
-            Message::Event(event) => event.at,
-            Message::Media(media) => media.at.max(media.to),
-            Message::Reply(reply) => reply.at,
-            _ => return false,
-        };
-        now >= CLOCK_IS_SET && newest > now.saturating_add(DAY_MS)
-    }
 }
 
 /// Last known state at a low rate, as JSON, for Home Assistant, Node-RED and spreadsheets.
