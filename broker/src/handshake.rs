@@ -238,14 +238,16 @@ fn check_will(
         count::publish_denied();
         return Err(Cause::WillDenied);
     }
-    Ok(Message {
+    let message = Message {
         qos: will.qos.min(1),
         retain: will.retain,
         properties: will.properties.clone(),
         // Counted from its publication, which may never be: set then.
         expires: will.expiry_s.map(|seconds| std::time::Duration::from_secs(seconds.into())),
         ..Message::new(&will.topic, will.payload.clone())
-    })
+    };
+    // It waits as long as the session lives.
+    Ok(message.detached())
 }
 
 fn welcome(gate: &Gate, stream: TcpStream, inbound: BytesMut, connect: Connect, admitted: Admitted) -> Client {

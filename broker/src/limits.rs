@@ -27,8 +27,10 @@ pub struct Limits {
     pub retained_messages: usize,
     /// Retained messages of one user.
     pub retained_messages_per_user: usize,
-    /// Topics and payloads of all retained messages.
+    /// Topics, properties and payloads of all retained messages.
     pub retained_bytes: usize,
+    /// Of those, what one user may have published.
+    pub retained_bytes_per_user: usize,
     /// The log of one routing name in the router: what a subscriber may fall behind before it loses messages.
     pub log_bytes: usize,
     /// How long the router may take to pass on a message of the canary's.
@@ -54,6 +56,7 @@ impl Default for Limits {
             retained_messages: 400_000,
             retained_messages_per_user: 100_000,
             retained_bytes: 256 * 1024 * 1024,
+            retained_bytes_per_user: 16 * 1024 * 1024,
             log_bytes: 32 * 1024 * 1024,
             canary_deadline: Duration::from_secs(10),
             drain_deadline: Duration::from_secs(5),

@@ -51,6 +51,16 @@ impl Message {
         self.name.0.len() + self.properties.len() + self.payload.len()
     }
 
+    /// A copy in memory of its own. To be kept for long: a slice would keep the whole buffer that it came in.
+    pub(crate) fn detached(&self) -> Self {
+        Message {
+            name: TopicName(Bytes::copy_from_slice(&self.name.0)),
+            payload: Bytes::copy_from_slice(&self.payload),
+            properties: Bytes::copy_from_slice(&self.properties),
+            ..self.clone()
+        }
+    }
+
     /// What is left of the expiry interval in seconds, rounded up; `Err` when it is over.
     pub(crate) fn expiry(&self, now: Duration) -> Result<Option<u32>, Expired> {
         let Some(expires) = self.expires else { return Ok(None) };

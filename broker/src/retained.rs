@@ -24,7 +24,14 @@ pub(crate) struct Retained {
 #[derive(Default)]
 struct State {
     messages: BTreeMap<String, Kept>,
-    of_user: HashMap<String, usize>,
+    of_user: HashMap<String, Share>,
+    bytes: usize,
+}
+
+/// What is kept for one user.
+#[derive(Default)]
+struct Share {
+    messages: usize,
     bytes: usize,
 }
 
@@ -67,10 +74,7 @@ impl Retained {
         state.remove(message.topic());
         let result = if message.payload.is_empty() {
             Ok(())
-        } else if state.messages.len() >= self.limits.retained_messages
-            || state.of_user.get(user).is_some_and(|own| *own >= self.limits.retained_messages_per_user)
-            || state.bytes + message.bytes() > self.limits.retained_bytes
-        {
+        } else if !state.has_room(user, message.bytes(), &self.limits) {
             Err(Full)
         } else {
             state.insert(user, message);
@@ -116,18 +120,29 @@ impl Retained {
 }
 
 impl State {
+    fn has_room(&self, user: &str, bytes: usize, limits: &Limits) -> bool {
+        let (own_messages, own_bytes) = self.of_user.get(user).map_or((0, 0), |own| (own.messages, own.bytes));
+        self.messages.len() < limits.retained_messages
+            && self.bytes + bytes <= limits.retained_bytes
+            && own_messages < limits.retained_messages_per_user
+            && own_bytes + bytes <= limits.retained_bytes_per_user
+    }
+
     fn insert(&mut self, user: &str, message: &Message) {
         self.bytes += message.bytes();
-        *self.of_user.entry(user.to_owned()).or_default() += 1;
-        self.messages.insert(message.topic().to_owned(), Kept { user: user.to_owned(), message: message.clone() });
+        let own = self.of_user.entry(user.to_owned()).or_default();
+        own.messages += 1;
+        own.bytes += message.bytes();
+        self.messages.insert(message.topic().to_owned(), Kept { user: user.to_owned(), message: message.detached() });
     }
 
     fn remove(&mut self, topic: &str) {
         let Some(old) = self.messages.remove(topic) else { return };
         self.bytes -= old.message.bytes();
         if let Some(own) = self.of_user.get_mut(&old.user) {
-            *own -= 1;
-            if *own == 0 {
+            own.messages -= 1;
+            own.bytes -= old.message.bytes();
+            if own.messages == 0 {
                 self.of_user.remove(&old.user);
             }
         }
@@ -208,6 +223,31 @@ mod tests {
         retained.keep("u", &message("b", "2")).unwrap();
         retained.keep("v", &message("c", "1")).unwrap();
         assert_eq!(retained.keep("w", &message("d", "1")), Err(Full));
+    }
+
+    #[test]
+    fn one_user_cannot_take_the_bytes_of_all() {
+        let limits = Limits { retained_bytes_per_user: 10, retained_bytes: 100, ..Limits::default() };
+        let retained = Retained::new(&limits);
+        retained.keep("u", &message("a", "123456789")).unwrap();
+        assert_eq!(retained.keep("u", &message("b", "1")), Err(Full));
+        retained.keep("v", &message("b", "123456789")).unwrap();
+        retained.keep("u", &message("a", "1")).unwrap();
+        retained.keep("u", &message("c", "1234567")).unwrap();
+        retained.keep("u", &message("c", "")).unwrap();
+        retained.keep("u", &message("d", "1234567")).unwrap();
+    }
+
+    #[test]
+    fn what_is_kept_does_not_hold_the_buffer_that_it_came_in() {
+        let retained = Retained::new(&Limits::default());
+        let buffer = Bytes::from(vec![b'x'; 256 * 1024]);
+        let parts =
+            Message { payload: buffer.slice(..1), properties: buffer.slice(1..3), ..Message::new("a", Bytes::new()) };
+        retained.keep("u", &parts).unwrap();
+        drop(parts);
+        assert!(buffer.is_unique());
+        assert_eq!(retained.state().bytes, 4);
     }
 
     #[test]
