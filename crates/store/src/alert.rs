@@ -42,7 +42,7 @@ impl Store {
     /// Stores alerts as they stand now, all of them or none, and returns each as it is stored: whoever saves an alert
     /// need not have heard that a person acknowledged it, so until it is resolved it stays acknowledged, and who did so
     /// stays known.
-    pub async fn save_alerts(&self, alerts: impl IntoIterator<Item = &Alert>) -> Result<Vec<Alert>, StoreError> {
+    pub async fn save_alerts(&self, alerts: &[Alert]) -> Result<Vec<Alert>, StoreError> {
         let mut tx = self.begin().await?;
         let mut stored = Vec::new();
         for alert in alerts {
