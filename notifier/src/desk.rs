@@ -13,6 +13,10 @@ use crate::threshold::{Change, Phase, Threshold};
 
 /// While an alert is active, a value that merely gets worse is said again only this often.
 const WORSENED_EVERY_MS: i64 = 5_000;
+/// A cause that comes back sooner is the same one: what a vehicle says costs others only so much, however it says it.
+const RAISED_EVERY_MS: i64 = 10_000;
+/// A sample that is older is late data. A vehicle's clock may be this far behind ours.
+const LATE_AFTER_MS: i64 = 10 * 60_000;
 /// A signal that is less preferred counts only when the preferred one has not been sent for so long.
 const PREFERRED_FOR_MS: i64 = 10_000;
 /// When ticks lie further apart, this computer slept or its clock was set: silence is counted anew.
@@ -47,6 +51,8 @@ struct Watch {
     last_ts: Option<UnixMs>,
     /// Which of the rule's signals is looked at, and when it was last sent.
     signal: Option<(usize, UnixMs)>,
+    /// When its alert was last opened or came back, by our clock.
+    raised: Option<UnixMs>,
 }
 
 impl Desk {
@@ -175,16 +181,16 @@ impl Desk {
             let threshold = Threshold { on: *on, off: *off, for_ms: i64::from(*for_ms) };
             let columns: Vec<_> = signals.iter().map(|signal| batch.column(signal)).collect();
             let watch = vehicle.watches.entry(rule.id.clone()).or_default();
+            let judged_until = vehicle.judged_until.max(now - LATE_AFTER_MS);
             for row in &batch.rows {
                 let ts = batch.t0 + i64::from(row.dt_ms);
                 let sent = columns.iter().enumerate();
                 let sent = sent.filter_map(|(rank, column)| Some((rank, row.values.get((*column)?).copied()??)));
                 let Some((rank, value)) = sent.min_by_key(|(rank, _)| *rank) else { continue };
-                if ts <= vehicle.judged_until || !watch.looks_at(rank, ts) {
+                if ts <= judged_until || !watch.looks_at(rank, ts) {
                     continue;
                 }
-                let (phase, change) = threshold.step(watch.phase, watch.last_ts, ts, value);
-                (watch.phase, watch.last_ts) = (phase, Some(ts));
+                let change = watch.step(threshold, ts, value, now);
                 if let Some(change) = change {
                     changed.extend(apply(&mut self.active, batch.vin, rule, change, ts, now));
                 }
@@ -204,6 +210,26 @@ impl Watch {
             self.signal = Some((rank, ts));
         }
         better.is_none()
+    }
+
+    /// What a sample changes. What would be raised too soon after the last time waits until the cause has lasted longer,
+    /// or counts as that last time.
+    fn step(&mut self, threshold: Threshold, ts: UnixMs, value: f64, now: UnixMs) -> Option<Change> {
+        let (phase, change) = threshold.step(self.phase, self.last_ts, ts, value);
+        (self.phase, self.last_ts) = (phase, Some(ts));
+        let too_soon = self.raised.is_some_and(|raised| (0..RAISED_EVERY_MS).contains(&(now - raised)));
+        match change? {
+            Change::Opened { since, worst } if too_soon => {
+                self.phase = Phase::Rising { since, worst };
+                None
+            }
+            Change::Recurred { worst } if too_soon => Some(Change::Worsened { worst }),
+            change @ (Change::Opened { .. } | Change::Recurred { .. }) => {
+                self.raised = Some(now);
+                Some(change)
+            }
+            change @ (Change::Worsened { .. } | Change::Resolved { .. }) => Some(change),
+        }
     }
 }
 

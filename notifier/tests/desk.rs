@@ -101,6 +101,48 @@ fn late_data_never_raises_an_alert() {
 }
 
 #[test]
+fn a_recorded_drive_that_is_sent_as_if_it_were_live_raises_nothing() {
+    let mut desk = fresh();
+    let year_2000 = 946_684_800_000;
+    for t0 in [year_2000, NOW - 30 * 24 * 60 * MINUTE, NOW - 11 * MINUTE] {
+        let recorded = Message::Telemetry(batch(t0, "spd", &[150.0; 60]));
+        assert_eq!(desk.hear(golf(), &recorded, false, NOW), [], "of a vehicle that this desk has never heard before");
+    }
+    let behind = Message::Telemetry(batch(NOW - 9 * MINUTE, "spd", &[150.0; 4]));
+    assert_eq!(desk.hear(golf(), &behind, false, NOW).len(), 1, "its clock is a little behind ours");
+}
+
+#[test]
+fn a_vehicle_raises_an_alert_every_ten_seconds_at_most_whatever_it_says() {
+    let mut desk = fresh();
+    let mut at_once = rules();
+    let Condition::Above { for_ms, .. } = &mut at_once[0].condition else { unreachable!("it is the fast one") };
+    *for_ms = 0;
+    desk.set_rules(at_once, NOW);
+    let mut raised = Vec::new();
+    for second in 0..60 {
+        let now = NOW + second * 1000;
+        let mut flapping = batch(now, "spd", &[131.0, 131.0, 131.0, 127.0, 131.0, 100.0].repeat(100));
+        flapping.rows.iter_mut().enumerate().for_each(|(n, row)| row.dt_ms = n as u32);
+        let changed = desk.hear(golf(), &Message::Telemetry(flapping), false, now);
+        assert!(changed.len() <= 2, "opened and resolved, not {}", changed.len());
+        raised.extend(changed.into_iter().filter(|alert| alert.state == AlertState::Open).map(|alert| alert.updated));
+    }
+    assert_eq!(raised, (0..6).map(|n| NOW + n * 10_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_comes_back_at_once_is_told_when_it_has_lasted() {
+    let mut desk = fresh();
+    let told = live(&mut desk, NOW, &[140.0, 140.0, 140.0, 100.0]);
+    assert_eq!(told.len(), 2, "opened and resolved");
+    assert_eq!(live(&mut desk, NOW + 4_000, &[140.0; 6]), []);
+    let again = live(&mut desk, NOW + 10_000, &[138.0]);
+    assert_eq!((again.len(), again[0].opened, again[0].value), (1, NOW + 4_000, Some(140.0)));
+    assert_ne!(again[0].id, told[0].id);
+}
+
+#[test]
 fn a_restart_raises_nothing_again_and_goes_on_with_what_is_active() {
     let mut desk = fresh();
     let opened = live(&mut desk, NOW, &[140.0; 4]);

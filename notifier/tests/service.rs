@@ -1,6 +1,6 @@
 //! The service against Debian's Mosquitto and a database file.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
@@ -11,6 +11,7 @@ use bugbrother_wire::{
     AlertId, Epoch, Message, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, decode, encode,
     message::{Alert, AlertState, Clock, Row, Telemetry},
     topic::{ALL_ALERTS, Kind},
+    unix_ms,
 };
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::timeout};
@@ -18,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const LIMIT: Duration = Duration::from_secs(20);
-const T0: UnixMs = 1_760_000_000_000;
 const ANYBODY: &str = "allow_anonymous true\n";
 
 fn golf() -> Vin {
@@ -35,6 +35,8 @@ struct Bench {
     notifier: JoinHandle<Result<(), bugbrother_notifier::Error>>,
     leave: CancellationToken,
     shutdown: CancellationToken,
+    /// When the drive began.
+    t0: UnixMs,
 }
 
 impl Bench {
@@ -45,7 +47,7 @@ impl Bench {
         let (person, heard) = listener(port, &shutdown).await?;
         let leave = CancellationToken::new();
         let notifier = start(port, &store, &leave);
-        Ok(Bench { port, store, folder, person, heard, notifier, leave, shutdown })
+        Ok(Bench { port, store, folder, person, heard, notifier, leave, shutdown, t0: unix_ms(SystemTime::now()) })
     }
 
     async fn restart(&mut self) -> Result<()> {
@@ -63,7 +65,7 @@ impl Bench {
             vin: golf(),
             epoch: Epoch(1),
             seq: Seq(1),
-            t0: T0 + at,
+            t0: self.t0 + at,
             clock: Clock::Gnss,
             keys: vec!["spd".into()],
             rows,
@@ -185,6 +187,25 @@ async fn a_restart_of_the_notifier_and_of_the_broker_leaves_the_alert_as_it_is()
     let resolved = bench.drive_until_alert(7_200_000, 50.0).await?;
     assert_eq!((resolved.id, resolved.state), (alert.id, AlertState::Resolved));
     assert_eq!(bench.store.alerts(None, 10).await?.len(), 1);
+    bench.stop().await
+}
+
+#[tokio::test]
+async fn an_acknowledgement_in_the_database_is_kept_and_said() -> Result<()> {
+    let port = port::free()?;
+    let broker = Mosquitto::start_on(port, ANYBODY)?;
+    let mut bench = Bench::new(port).await?;
+    let alert = bench.drive_until_alert(0, 142.0).await?;
+    bench.meddle("UPDATE alert SET state = 'acknowledged', acknowledged_by = 'ada'").await?;
+    let acknowledged = Alert { state: AlertState::Acknowledged, acknowledged_by: Some("ada".into()), ..alert };
+
+    drop(broker);
+    let _broker = Mosquitto::start_on(port, ANYBODY)?;
+    assert_eq!(next_alert(&mut bench.heard).await?, acknowledged);
+    assert_eq!(bench.store.active_alerts(10).await?, std::slice::from_ref(&acknowledged));
+
+    let resolved = bench.drive_until_alert(7_200_000, 50.0).await?;
+    assert_eq!((resolved.state, resolved.acknowledged_by), (AlertState::Resolved, Some("ada".into())));
     bench.stop().await
 }
 
