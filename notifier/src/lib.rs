@@ -3,19 +3,22 @@
 //! # Layout
 //! - [`run`]: the service
 //! - [`desk`]: which alerts are active (pure); [`threshold`]: one rule on one vehicle, sample by sample (pure)
-//! - `outgoing`: alerts on their way to the database and to the broker
+//! - `outgoing`: alerts on their way to the database and to the broker; `waiting`: their
+//!   queue, in which vehicles take turns (pure)
 //! - `rulebook`: the rules, read again from time to time
 //!
 //! # Invariants
 //! - One active alert for each rule and vehicle. It survives a restart of the notifier, which does not raise it again, and
 //!   a restart of the broker, which keeps retained messages in memory alone.
 //! - Late data never raises an alert; silence is only counted while we would hear a vehicle that speaks.
+//! - A vehicle raises an alert of a rule every 10 s at most, and what waits to be told of it leaves others their places.
 //! - The loop that receives waits neither for the database nor for a publish.
 
 pub mod desk;
 mod outgoing;
 mod rulebook;
 pub mod threshold;
+mod waiting;
 
 use std::{
     sync::Arc,

@@ -1,7 +1,6 @@
 use std::{
     collections::BTreeMap,
     error::Error,
-    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,9 +20,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-/// Alerts that may wait. There are no more active ones than rules times vehicles; this bounds what piles up beside them
-/// while neither the broker nor the database takes anything.
-const MAX_WAITING: usize = 65_536;
+use crate::waiting::{Task, Waiting};
+
+/// Alerts that are stored in one transaction: between two of them the database is others'.
+const AT_ONCE: usize = 64;
 /// Between two tries of what failed.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -32,60 +32,34 @@ const SAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// For the last ones at a shutdown.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is still to be done with an alert.
-#[derive(Clone)]
-struct Task {
-    vin: Vin,
-    /// `None`: the broker keeps an alert that is not active; its topic is cleared.
-    alert: Option<Alert>,
-    store: bool,
-    publish: bool,
-}
-
-type Tasks = BTreeMap<AlertId, Task>;
-
 /// Alerts on their way to the database and to the broker: the newest word on each. One that is down does not keep
 /// alerts from the other.
 #[derive(Default)]
 pub struct Outgoing {
-    tasks: Mutex<Tasks>,
+    waiting: Mutex<Waiting>,
     wake: Notify,
 }
 
 impl Outgoing {
     /// Has alerts that changed stored and published. Never waits.
     pub fn send(&self, alerts: impl IntoIterator<Item = Alert>) {
-        self.add(alerts.into_iter().map(|alert| (alert, true)));
+        let mut waiting = self.lock();
+        for alert in alerts {
+            waiting.put(Task { vin: alert.vin, id: alert.id, alert: Some(alert), store: true, publish: true });
+        }
+        drop(waiting);
+        self.wake.notify_one();
     }
 
-    /// Has alerts that are stored published again: a broker that was started anew has forgotten them.
+    /// Has active alerts published again: a broker that was started anew has forgotten them. They are stored again too,
+    /// which tells whether somebody has acknowledged them.
     pub fn repeat<'a>(&self, alerts: impl IntoIterator<Item = &'a Alert>) {
-        self.add(alerts.into_iter().map(|alert| (alert.clone(), false)));
+        self.send(alerts.into_iter().cloned());
     }
 
     /// Has the broker forget an alert that it keeps though it is not active.
     pub fn clear(&self, vin: Vin, id: AlertId) {
-        let task = Task { vin, alert: None, store: false, publish: true };
-        let mut tasks = self.lock();
-        if tasks.len() < MAX_WAITING {
-            tasks.entry(id).or_insert(task);
-        }
-        drop(tasks);
-        self.wake.notify_one();
-    }
-
-    fn add(&self, alerts: impl Iterator<Item = (Alert, bool)>) {
-        let mut tasks = self.lock();
-        for (alert, store) in alerts {
-            let store = store || tasks.get(&alert.id).is_some_and(|task| task.store);
-            let (vin, id) = (alert.vin, alert.id);
-            if tasks.len() < MAX_WAITING || tasks.contains_key(&id) {
-                tasks.insert(id, Task { vin, alert: Some(alert), store, publish: true });
-            } else {
-                counter!("bugbrother_notifier_alerts_dropped_total").increment(1);
-            }
-        }
-        drop(tasks);
+        self.lock().put_back(Task { vin, id, alert: None, store: false, publish: true });
         self.wake.notify_one();
     }
 
@@ -117,50 +91,61 @@ impl Outgoing {
     /// An alert is stored first and said then, so that a notifier that is started anew knows what was said. When the
     /// database fails it is said all the same.
     async fn do_all(&self, store: &Store, publisher: &Publisher, log: bool) -> bool {
-        let tasks = mem::take(&mut *self.lock());
-        let mut under_way = Vec::with_capacity(tasks.len());
+        let mut due = self.lock().count();
+        let mut under_way = Vec::with_capacity(due);
         let mut stored = true;
-        for (id, mut task) in tasks {
-            if let Some(alert) = task.alert.as_ref().filter(|_| task.store && stored) {
-                stored = save(store, alert, log).await;
-                task.store = !stored;
+        while due > 0 {
+            let mut tasks = self.lock().take(due.min(AT_ONCE));
+            due -= tasks.len();
+            stored = stored && save(store, &mut tasks, log).await;
+            for task in tasks {
+                let receipt = if task.publish { publish(publisher, &task).await } else { None };
+                under_way.push((task, receipt));
             }
-            let receipt = if task.publish { publish(publisher, id, &task).await } else { None };
-            under_way.push((id, task, receipt));
         }
-        let mut left = Tasks::new();
-        for (id, mut task, receipt) in under_way {
+        // What was taken later is the newer word on its alert.
+        let mut left = BTreeMap::new();
+        for (mut task, receipt) in under_way {
             if let Some(receipt) = receipt {
                 task.publish = receipt.await.is_err();
             }
+            // Without an alert there is nothing to keep: what the broker has, it tells again at the next connection.
+            if task.alert.is_none() {
+                continue;
+            }
             if task.store || task.publish {
-                left.insert(id, task);
+                left.insert(task.id, task);
+            } else {
+                left.remove(&task.id);
             }
         }
-        self.put_back(left);
+        let mut waiting = self.lock();
+        left.into_values().for_each(|task| waiting.put_back(task));
         stored
     }
 
-    fn put_back(&self, left: Tasks) {
-        let mut tasks = self.lock();
-        for (id, old) in left {
-            match tasks.get_mut(&id) {
-                Some(newer) => newer.store |= old.store,
-                None => drop(tasks.insert(id, old)),
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Tasks> {
-        // The map is whole between any two statements.
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // It is whole between any two calls.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn save(store: &Store, alert: &Alert, log: bool) -> bool {
-    let saved = timeout(SAVE_TIMEOUT, store.save_alert(alert)).await;
+/// Stores the alerts among the tasks. What a person has made of them in the meantime is to be said, too.
+async fn save(store: &Store, tasks: &mut [Task], log: bool) -> bool {
+    let mut unsaved: Vec<_> = tasks.iter_mut().filter(|task| task.store).collect();
+    if unsaved.is_empty() {
+        return true;
+    }
+    let alerts: Vec<_> = unsaved.iter().filter_map(|task| task.alert.clone()).collect();
+    let saved = timeout(SAVE_TIMEOUT, store.save_alerts(&alerts)).await;
     let failure: &(dyn Error + 'static) = match &saved {
-        Ok(Ok(())) => return true,
+        Ok(Ok(stored)) => {
+            for (task, stored) in unsaved.iter_mut().zip(stored) {
+                task.publish |= task.alert.as_ref() != Some(stored);
+                (task.alert, task.store) = (Some(stored.clone()), false);
+            }
+            return true;
+        }
         Ok(Err(failure)) => failure,
         Err(elapsed) => elapsed,
     };
@@ -172,8 +157,8 @@ async fn save(store: &Store, alert: &Alert, log: bool) -> bool {
 }
 
 /// Queues what is to be said of an alert; `None` without a connection. The receipt is of the last part.
-async fn publish(publisher: &Publisher, id: AlertId, task: &Task) -> Option<Receipt> {
-    let topic = Topic::new(task.vin, Kind::Alert(id)).to_string();
+async fn publish(publisher: &Publisher, task: &Task) -> Option<Receipt> {
+    let topic = Topic::new(task.vin, Kind::Alert(task.id)).to_string();
     let mut receipt = None;
     if let Some(alert) = &task.alert {
         receipt = Some(publisher.publish(topic.as_str(), encode(alert), Qos::AtLeastOnce, true).await.ok()?);
@@ -182,4 +167,49 @@ async fn publish(publisher: &Publisher, id: AlertId, task: &Task) -> Option<Rece
         receipt = Some(publisher.publish(topic, Vec::new(), Qos::AtLeastOnce, true).await.ok()?);
     }
     receipt
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Result;
+    use bugbrother_wire::{SCHEMA_VERSION, message::Severity};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn alert(vin: &str, n: u128) -> Alert {
+        Alert {
+            v: SCHEMA_VERSION,
+            vin: vin.parse().expect("it is a VIN"),
+            id: AlertId(Uuid::from_u128(n)),
+            rule: "fast".into(),
+            title: "Faster than 130 km/h".into(),
+            severity: Severity::Warning,
+            state: AlertState::Open,
+            opened: 1_790_000_000_000,
+            updated: 1_790_000_000_000,
+            resolved: None,
+            count: 1,
+            value: Some(141.0),
+            acknowledged_by: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_one_vehicle_does_not_push_out_what_others_say() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let store = Store::open(&format!("sqlite://{}/fleet.db", folder.path().display())).await?;
+        let outgoing = Outgoing::default();
+        outgoing.send((0..100_000).map(|n| alert("WVWZZZ1JZ3W386752", n)));
+        let calm = alert("1M8GDM9AXKP042788", u128::MAX);
+        outgoing.send([calm.clone()]);
+        let unconnected = Publisher::default();
+        assert!(outgoing.do_all(&store, &unconnected, true).await);
+        let stored = store.active_alerts(1_000).await?;
+        assert!(stored.contains(&calm));
+        assert!(stored.len() > AT_ONCE, "and more than go into a transaction, {}", stored.len());
+        assert_eq!(outgoing.lock().count(), stored.len(), "they wait for the broker");
+        assert!(outgoing.lock().take(usize::MAX).iter().all(|task| task.publish && !task.store));
+        Ok(())
+    }
 }
