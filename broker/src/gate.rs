@@ -81,7 +81,7 @@ pub(crate) async fn run(config: Config, listener: TcpListener, shutdown: Cancell
         told_full: AtomicBool::new(false),
         access,
         verifier: Verifier::new(),
-        registry: Arc::default(),
+        registry: Arc::new(Registry::new(&config.limits)),
         retained: Retained::new(&config.limits),
         router: router.clone(),
         clock: Clock::start(),

@@ -207,8 +207,7 @@ async fn admit(gate: &Gate, connect: &Connect) -> Result<Admitted, Cause> {
     if let Some(wish) = &connect.will {
         will = Some(check_will(gate, &access, &identity, connect.version, wish)?);
     }
-    let registration =
-        gate.registry.register(&identity, gate.limits.connections_per_user).await.map_err(registering)?;
+    let registration = gate.registry.register(&identity).await.map_err(registering)?;
     if let Some(will) = &mut will {
         will.publisher = registration.session;
     }

@@ -12,7 +12,8 @@
 //! - `access`: password and ACL files, read again when they change; `verifier`: password checks, few at a time
 //! - `registry`: the connected clients of each user; take-over
 //! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions
-//! - `subscriptions`, `window`, `bucket`: a session's filters, its unacknowledged deliveries, its publish rate
+//! - `subscriptions`, `window`: a session's filters, its unacknowledged deliveries
+//! - `bucket`: how fast the clients of one user may send
 //! - `retained`: the retained messages
 //! - `message`, `routing`: what travels through the router, and under which name
 //! - `router`, `link`: the only files that name rumqttd's links; `canary`: proves that the router lives

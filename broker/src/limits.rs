@@ -17,8 +17,9 @@ pub struct Limits {
     pub topic_bytes: usize,
     /// Topic filters of one client.
     pub subscriptions: usize,
-    /// PUBLISH packets of one client; a faster one is read more slowly.
-    pub publishes_per_second: u32,
+    /// What all clients of one user may send; faster ones are read more slowly. A packet costs one token, and one more
+    /// for each 4 KiB, a topic filter in SUBSCRIBE and UNSUBSCRIBE costs 20, and the acknowledgement of a delivery none.
+    pub tokens_per_second: u32,
     /// Deliveries to one client that it has not acknowledged.
     pub inflight: u16,
     /// How long a client's socket may take nothing while something is there to be sent.
@@ -50,7 +51,7 @@ impl Default for Limits {
             packet_bytes: 288 * 1024,
             topic_bytes: 512,
             subscriptions: 100,
-            publishes_per_second: 5_000,
+            tokens_per_second: 5_000,
             inflight: 100,
             write_deadline: Duration::from_secs(15),
             retained_messages: 400_000,

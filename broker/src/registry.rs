@@ -9,22 +9,34 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Identity;
+use crate::{Limits, access::Identity, bucket::Bucket};
 
 /// How long a session that is taken over may need to publish its will and be gone.
 const TAKE_OVER_DEADLINE: Duration = Duration::from_secs(5);
+const MIN_SWEEP: usize = 64;
 
-#[derive(Default)]
 pub(crate) struct Registry {
+    connections_per_user: usize,
+    tokens_per_second: u32,
     state: Mutex<State>,
     last_session: AtomicU64,
 }
 
-/// The clients of each user, by their identifiers: nobody can take or block an identifier of somebody else's.
-type State = HashMap<String, HashMap<String, Held>>;
+struct State {
+    users: HashMap<String, User>,
+    /// With so many users those of whom nothing needs to be known any more are forgotten.
+    sweep_at: usize,
+}
+
+/// A user who has clients, or has had some a moment ago: leaving and coming back fills no bucket.
+struct User {
+    /// By identifier: nobody can take or block an identifier of somebody else's.
+    clients: HashMap<String, Held>,
+    bucket: Arc<Bucket>,
+}
 
 #[derive(Clone, Default)]
 struct Held {
@@ -39,6 +51,8 @@ pub(crate) struct Registration {
     held: Held,
     /// Number of the session, never used twice and never 0.
     pub(crate) session: u64,
+    /// Shared by all clients of the user.
+    pub(crate) bucket: Arc<Bucket>,
 }
 
 /// Why a client identifier is not to be had.
@@ -52,22 +66,27 @@ pub(crate) enum NotRegistered {
 
 /// What a try to register came to.
 enum Try {
-    Registered(Held),
+    Registered(Registration),
     /// Another session of the user holds the identifier.
     Taken(Held),
 }
 
 impl Registry {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Registry {
+            connections_per_user: limits.connections_per_user,
+            tokens_per_second: limits.tokens_per_second,
+            state: Mutex::new(State { users: HashMap::new(), sweep_at: MIN_SWEEP }),
+            last_session: AtomicU64::new(0),
+        }
+    }
+
     /// Takes the client identifier for the user. A session of the same user that holds it is ended first.
-    pub(crate) async fn register(
-        self: &Arc<Self>,
-        identity: &Identity,
-        max_per_user: usize,
-    ) -> Result<Registration, NotRegistered> {
+    pub(crate) async fn register(self: &Arc<Self>, identity: &Identity) -> Result<Registration, NotRegistered> {
         let registering = async {
             loop {
-                match self.try_register(identity, max_per_user)? {
-                    Try::Registered(held) => return Ok(self.registration(identity, held)),
+                match self.try_register(identity, Instant::now())? {
+                    Try::Registered(registration) => return Ok(registration),
                     Try::Taken(before) => {
                         before.taken_over.cancel();
                         before.gone.cancelled().await;
@@ -78,31 +97,41 @@ impl Registry {
         timeout(TAKE_OVER_DEADLINE, registering).await.unwrap_or(Err(NotRegistered::Busy))
     }
 
-    fn try_register(&self, identity: &Identity, max_per_user: usize) -> Result<Try, NotRegistered> {
+    fn try_register(self: &Arc<Self>, identity: &Identity, now: Instant) -> Result<Try, NotRegistered> {
         let mut state = self.state();
-        let own = state.entry(identity.user.clone()).or_default();
-        if let Some(held) = own.get(&identity.client_id) {
+        state.sweep(now);
+        let user = state.users.entry(identity.user.clone()).or_insert_with(|| User {
+            clients: HashMap::new(),
+            bucket: Arc::new(Bucket::new(self.tokens_per_second, now)),
+        });
+        if let Some(held) = user.clients.get(&identity.client_id) {
             return Ok(Try::Taken(held.clone()));
         }
-        if own.len() >= max_per_user {
+        if user.clients.len() >= self.connections_per_user {
             return Err(NotRegistered::TooMany);
         }
-        let held = own.entry(identity.client_id.clone()).or_default();
-        Ok(Try::Registered(held.clone()))
-    }
-
-    fn registration(self: &Arc<Self>, identity: &Identity, held: Held) -> Registration {
-        Registration {
+        let held = user.clients.entry(identity.client_id.clone()).or_default().clone();
+        Ok(Try::Registered(Registration {
             registry: Arc::clone(self),
             identity: identity.clone(),
             held,
             session: self.last_session.fetch_add(1, Ordering::Relaxed) + 1,
-        }
+            bucket: Arc::clone(&user.bucket),
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics between two steps that belong together.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn sweep(&mut self, now: Instant) {
+        if self.users.len() >= self.sweep_at {
+            self.users.retain(|_, user| !user.clients.is_empty() || !user.bucket.is_full(now));
+            self.sweep_at = MIN_SWEEP.max(2 * self.users.len());
+        }
     }
 }
 
@@ -116,11 +145,8 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut state = self.registry.state();
-        if let Some(own) = state.get_mut(&self.identity.user) {
-            own.remove(&self.identity.client_id);
-            if own.is_empty() {
-                state.remove(&self.identity.user);
-            }
+        if let Some(user) = state.users.get_mut(&self.identity.user) {
+            user.clients.remove(&self.identity.client_id);
         }
         self.held.gone.cancel();
     }
@@ -134,46 +160,77 @@ mod tests {
         Identity { user: user.into(), client_id: client_id.into() }
     }
 
+    fn registry(connections_per_user: usize) -> Arc<Registry> {
+        Arc::new(Registry::new(&Limits { connections_per_user, tokens_per_second: 10, ..Limits::default() }))
+    }
+
     #[tokio::test]
     async fn an_identifier_of_another_user_is_no_obstacle_and_not_taken_over() {
-        let registry = Arc::new(Registry::default());
-        let first = registry.register(&identity("a", "x"), 1).await.unwrap();
-        let second = registry.register(&identity("b", "x"), 1).await.unwrap();
+        let registry = registry(1);
+        let first = registry.register(&identity("a", "x")).await.unwrap();
+        let second = registry.register(&identity("b", "x")).await.unwrap();
         drop(second);
         assert!(!first.held.taken_over.is_cancelled());
-        assert_eq!(registry.register(&identity("a", "y"), 1).await.err(), Some(NotRegistered::TooMany));
+        assert_eq!(registry.register(&identity("a", "y")).await.err(), Some(NotRegistered::TooMany));
     }
 
     #[tokio::test]
     async fn the_same_user_waits_for_the_old_session_to_end() {
-        let registry = Arc::new(Registry::default());
-        let old = registry.register(&identity("a", "x"), 1).await.unwrap();
+        let registry = registry(1);
+        let old = registry.register(&identity("a", "x")).await.unwrap();
         let old_session = old.session;
         let ending = tokio::spawn(async move {
             old.taken_over().await;
             drop(old);
         });
-        let new = registry.register(&identity("a", "x"), 1).await.unwrap();
+        let new = registry.register(&identity("a", "x")).await.unwrap();
         assert!(ending.is_finished() || ending.await.is_ok());
         assert_ne!(new.session, old_session);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_session_that_does_not_end_keeps_its_identifier() {
-        let registry = Arc::new(Registry::default());
-        let _old = registry.register(&identity("a", "x"), 2).await.unwrap();
-        assert_eq!(registry.register(&identity("a", "x"), 2).await.err(), Some(NotRegistered::Busy));
+        let registry = registry(2);
+        let _old = registry.register(&identity("a", "x")).await.unwrap();
+        assert_eq!(registry.register(&identity("a", "x")).await.err(), Some(NotRegistered::Busy));
     }
 
     #[tokio::test]
     async fn a_user_has_no_more_clients_than_allowed() {
-        let registry = Arc::new(Registry::default());
-        let first = registry.register(&identity("a", "1"), 2).await.unwrap();
-        let second = registry.register(&identity("a", "2"), 2).await.unwrap();
-        assert_eq!(registry.register(&identity("a", "3"), 2).await.err(), Some(NotRegistered::TooMany));
+        let registry = registry(2);
+        let first = registry.register(&identity("a", "1")).await.unwrap();
+        let _second = registry.register(&identity("a", "2")).await.unwrap();
+        assert_eq!(registry.register(&identity("a", "3")).await.err(), Some(NotRegistered::TooMany));
         drop(first);
-        assert!(registry.register(&identity("a", "3"), 2).await.is_ok());
-        drop(second);
-        assert!(registry.state().is_empty());
+        assert!(registry.register(&identity("a", "3")).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_clients_of_a_user_share_a_bucket_that_coming_back_does_not_fill() {
+        let registry = registry(2);
+        let first = registry.register(&identity("a", "1")).await.unwrap();
+        let second = registry.register(&identity("a", "2")).await.unwrap();
+        let other = registry.register(&identity("b", "1")).await.unwrap();
+        let debt = first.bucket.take(20, Instant::now());
+        assert!(debt.is_some());
+        assert_eq!(second.bucket.in_debt_until(Instant::now()), debt);
+        assert_eq!(other.bucket.in_debt_until(Instant::now()), None);
+        drop((first, second));
+        let again = registry.register(&identity("a", "1")).await.unwrap();
+        assert_eq!(again.bucket.in_debt_until(Instant::now()), debt);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn users_who_have_gone_are_forgotten_in_time() {
+        let registry = registry(2);
+        let _stays = registry.register(&identity("stays", "1")).await.unwrap();
+        for n in 0..1_000 {
+            let passing = registry.register(&identity(&format!("user-{n}"), "1")).await.unwrap();
+            passing.bucket.take(1, Instant::now());
+            drop(passing);
+            tokio::time::advance(Duration::from_millis(100)).await;
+            assert!(registry.state().users.len() <= MIN_SWEEP);
+        }
+        assert!(registry.state().users.contains_key("stays"));
     }
 }

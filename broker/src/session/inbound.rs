@@ -20,6 +20,20 @@ use crate::{
 
 /// Packets worked on before the other direction has its turn.
 pub(super) const PORTION: usize = 100;
+const BYTES_PER_TOKEN: usize = 4 * 1024;
+/// A filter changes links of the router and looks through the retained messages.
+const TOKENS_PER_FILTER: usize = 20;
+
+fn tokens(packet: &Packet, bytes: usize) -> u32 {
+    let work = match packet {
+        Packet::Publish(_) | Packet::PingReq | Packet::Disconnect { .. } => 1,
+        // As many as there are deliveries, which others cause. One of nothing pays when it is found out.
+        Packet::PubAck { .. } => 0,
+        Packet::Subscribe { filters, .. } => filters.len() * TOKENS_PER_FILTER,
+        Packet::Unsubscribe { filters, .. } => filters.len() * TOKENS_PER_FILTER,
+    };
+    u32::try_from(work + bytes / BYTES_PER_TOKEN).unwrap_or(u32::MAX)
+}
 
 impl Session<'_> {
     /// Works on the packets that are whole, and says how many there were; when it was a [`PORTION`] there may be more.
@@ -32,11 +46,15 @@ impl Session<'_> {
             else {
                 return Ok(worked);
             };
-            match decode::packet(self.version, frame).map_err(End::Refused)? {
+            let bytes = frame.bytes.len();
+            let packet = decode::packet(self.version, frame).map_err(End::Refused)?;
+            self.pay(tokens(&packet, bytes));
+            match packet {
                 Packet::Publish(publish) => self.publish(publish).await?,
                 Packet::PubAck { id } => {
                     if !self.window.close(id) {
                         count::unknown_ack();
+                        self.pay(1);
                     }
                 }
                 Packet::Subscribe { has_identifier: true, .. } => {
@@ -59,6 +77,16 @@ impl Session<'_> {
         self.throttled_until.is_none() && self.outbound.len() < MAX_OUTBOUND
     }
 
+    /// What was sent still goes; the socket is read again when it is paid for.
+    fn pay(&mut self, tokens: u32) {
+        if tokens > 0 {
+            self.throttled_until = self.bucket.take(tokens, Instant::now());
+            if self.throttled_until.is_some() {
+                count::throttled();
+            }
+        }
+    }
+
     async fn publish(&mut self, publish: Publish) -> Result<(), End> {
         if publish.qos > 1 {
             tracing::warn!(user = self.identity.user, topic = publish.topic, "client published at QoS 2");
@@ -66,11 +94,6 @@ impl Session<'_> {
         }
         if !topic::is_valid_name(&publish.topic) || publish.topic.len() > self.gate.limits.topic_bytes {
             return Err(End::Refused(Reason::TopicNameInvalid));
-        }
-        // This one still goes; the socket is read again when it is paid for.
-        self.throttled_until = self.bucket.take(Instant::now());
-        if self.throttled_until.is_some() {
-            count::throttled();
         }
         let allowed = self.access.borrow().may_write(&self.identity, &publish.topic);
         let (id, qos) = (publish.id, publish.qos);
@@ -177,5 +200,20 @@ impl Session<'_> {
         }
         encode::unsuback(&mut self.outbound, self.version, id, &answers);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_costs_what_it_takes_and_an_acknowledgement_nothing() {
+        let filters = vec!["a".to_owned(); 3];
+        assert_eq!(tokens(&Packet::PingReq, 2), 1);
+        assert_eq!(tokens(&Packet::PingReq, 4 * 1024), 2);
+        assert_eq!(tokens(&Packet::Unsubscribe { id: 1, filters }, 20), 60);
+        assert_eq!(tokens(&Packet::PubAck { id: 1 }, 4), 0);
+        assert_eq!(tokens(&Packet::PubAck { id: 1 }, 64 * 1024), 16);
     }
 }

@@ -111,7 +111,7 @@ struct Session<'a> {
     access: watch::Receiver<Arc<Access>>,
     inbound: BytesMut,
     outbound: BytesMut,
-    bucket: Bucket,
+    bucket: Arc<Bucket>,
     /// Nothing more is read before this.
     throttled_until: Option<Instant>,
     /// `None` until the first SUBSCRIBE: who only publishes needs none.
@@ -144,8 +144,8 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
         access: gate.access.clone(),
         inbound: client.inbound,
         outbound: client.outbound,
-        bucket: Bucket::new(gate.limits.publishes_per_second, Instant::now()),
-        throttled_until: None,
+        bucket: Arc::clone(&registration.bucket),
+        throttled_until: registration.bucket.in_debt_until(Instant::now()),
         link: None,
         subscriptions: Subscriptions::default(),
         replays: VecDeque::new(),
