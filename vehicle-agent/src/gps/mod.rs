@@ -26,6 +26,7 @@ pub use fix::Fix;
 use self::{fix::Assembler, gate::Gate, pace::Pace, source::Source};
 use crate::{
     config::{GpsSource, Speed},
+    link::Link,
     retry::Retry,
 };
 
@@ -51,29 +52,35 @@ pub async fn run(
     fixes: mpsc::Sender<Fix>,
     shutdown: &CancellationToken,
 ) -> Result<(), RecordingError> {
-    shutdown.run_until_cancelled(read_source(source, skip, fixes)).await.unwrap_or(Ok(()))
-}
-
-async fn read_source(source: &GpsSource, skip: u64, fixes: mpsc::Sender<Fix>) -> Result<(), RecordingError> {
-    let link = match source {
+    match source {
         GpsSource::Recording { path, speed } => {
             let failed = |source| RecordingError { path: path.display().to_string(), source };
             let input = source::open_recording(path).await.map_err(failed)?;
-            let ended = Reader::new(Pace::new(*speed), skip, fixes).read(input, None).await;
-            info!(path = %path.display(), "recording replayed");
-            return ended.map_err(failed);
+            let ended = Reader::new(Pace::new(*speed), skip, fixes, shutdown).read(input, None).await;
+            if !shutdown.is_cancelled() {
+                info!(path = %path.display(), "recording replayed");
+            }
+            ended.map_err(failed)
         }
-        GpsSource::Receiver(link) => link,
-    };
+        GpsSource::Receiver(link) => {
+            listen(link, fixes, shutdown).await;
+            Ok(())
+        }
+    }
+}
+
+/// Opens a receiver again and again.
+async fn listen(link: &Link, fixes: mpsc::Sender<Fix>, shutdown: &CancellationToken) {
     let mut retry = Retry::new();
     let mut last_reason = String::new();
     loop {
-        retry.begin();
-        let reason = match source::open_receiver(link).await {
+        let began = Instant::now();
+        let Some(opened) = shutdown.run_until_cancelled(source::open_receiver(link)).await else { return };
+        let reason = match opened {
             Ok(input) => {
                 info!(receiver = %link, "receiver opened");
                 last_reason.clear();
-                let mut reader = Reader::new(Pace::new(Speed::Max), 0, fixes.clone());
+                let mut reader = Reader::new(Pace::new(Speed::Max), 0, fixes.clone(), shutdown);
                 match reader.read(input, Some(DEAD_AFTER)).await {
                     Ok(()) => "it closed the connection".to_owned(),
                     Err(error) => error.to_string(),
@@ -81,8 +88,8 @@ async fn read_source(source: &GpsSource, skip: u64, fixes: mpsc::Sender<Fix>) ->
             }
             Err(error) => error.to_string(),
         };
-        if fixes.is_closed() {
-            return Ok(());
+        if fixes.is_closed() || shutdown.is_cancelled() {
+            return;
         }
         metrics::counter!("bugbrother_agent_receiver_losses_total").increment(1);
         // A receiver that is away for hours is one line in the log, not one for every attempt.
@@ -90,25 +97,36 @@ async fn read_source(source: &GpsSource, skip: u64, fixes: mpsc::Sender<Fix>) ->
             warn!(receiver = %link, reason, "no receiver");
         }
         last_reason = reason;
-        sleep(retry.next_wait()).await;
+        shutdown.run_until_cancelled(sleep(retry.next_wait(began.elapsed()))).await;
     }
 }
 
-struct Reader {
+struct Reader<'a> {
     gate: Gate,
     assembler: Assembler,
     pace: Pace,
     skip: u64,
     fixes: mpsc::Sender<Fix>,
+    shutdown: &'a CancellationToken,
 }
 
-impl Reader {
-    fn new(pace: Pace, skip: u64, fixes: mpsc::Sender<Fix>) -> Self {
-        Reader { gate: Gate::default(), assembler: Assembler::default(), pace, skip, fixes }
+impl<'a> Reader<'a> {
+    fn new(pace: Pace, skip: u64, fixes: mpsc::Sender<Fix>, shutdown: &'a CancellationToken) -> Self {
+        Reader { gate: Gate::default(), assembler: Assembler::default(), pace, skip, fixes, shutdown }
     }
 
-    /// Reads until the input ends, nobody takes fixes any more, or a receiver is silent for `dead_after`.
-    async fn read(&mut self, mut input: Source, dead_after: Option<Duration>) -> io::Result<()> {
+    /// Reads until the input ends, nobody takes fixes any more, a receiver is silent for `dead_after`, or the shutdown.
+    /// A fix that waits for the rest of its epoch is sent in any case.
+    async fn read(&mut self, input: Source, dead_after: Option<Duration>) -> io::Result<()> {
+        let ended = self.read_lines(input, dead_after).await;
+        if let Some(line) = self.gate.finish() {
+            self.take(line).await;
+        }
+        self.end_epoch().await;
+        ended
+    }
+
+    async fn read_lines(&mut self, mut input: Source, dead_after: Option<Duration>) -> io::Result<()> {
         let mut bytes = [0; 4096];
         loop {
             let patience = match dead_after {
@@ -117,8 +135,12 @@ impl Reader {
                 Some(dead_after) => dead_after,
                 None => Duration::MAX,
             };
-            let count = match timeout(patience, input.read(&mut bytes)).await {
-                Ok(Ok(0)) => break,
+            let read = timeout(patience, input.read(&mut bytes));
+            let Some(read) = self.shutdown.run_until_cancelled(read).await else {
+                return Ok(());
+            };
+            let count = match read {
+                Ok(Ok(0)) => return Ok(()),
                 Ok(count) => count?,
                 Err(_) if self.assembler.is_waiting() => {
                     self.end_epoch().await;
@@ -127,41 +149,42 @@ impl Reader {
                 Err(_) => return Err(io::Error::new(io::ErrorKind::TimedOut, "it is silent")),
             };
             for byte in &bytes[..count] {
-                if let Some(line) = self.gate.push(*byte) {
-                    self.take(line).await;
+                if let Some(line) = self.gate.push(*byte)
+                    && !self.take(line).await
+                {
+                    return Ok(());
                 }
             }
             if self.fixes.is_closed() {
                 return Ok(());
             }
         }
-        if let Some(line) = self.gate.finish() {
-            self.take(line).await;
-        }
-        self.end_epoch().await;
-        Ok(())
     }
 
-    async fn take(&mut self, line: Result<gate::Sentence, gate::Refusal>) {
+    /// False when the shutdown comes before the line is due.
+    async fn take(&mut self, line: Result<gate::Sentence, gate::Refusal>) -> bool {
         let sentence = match line {
             Ok(sentence) => sentence,
-            Err(refusal) => return count_refusal(refusal.reason()),
+            Err(refusal) => {
+                count_refusal(refusal.reason());
+                return true;
+            }
         };
         if let Some(time_of_day_ms) = sentence.time_of_day_ms() {
             // What came before must not wait for what is not due yet.
             if self.assembler.ends_epoch(time_of_day_ms) {
                 self.end_epoch().await;
             }
-            if self.skip > 0 {
-                return self.put_together(&sentence).await;
-            }
-            let due = self.pace.due(time_of_day_ms, Instant::now());
-            // A timer waits a millisecond even for what is due already.
-            if due > Instant::now() {
-                sleep_until(due).await;
+            if self.skip == 0 {
+                let due = self.pace.due(time_of_day_ms, Instant::now());
+                // A timer waits a millisecond even for what is due already.
+                if due > Instant::now() && self.shutdown.run_until_cancelled(sleep_until(due)).await.is_none() {
+                    return false;
+                }
             }
         }
         self.put_together(&sentence).await;
+        true
     }
 
     async fn put_together(&mut self, sentence: &gate::Sentence) {
@@ -192,4 +215,60 @@ impl Reader {
 
 fn count_refusal(reason: &'static str) {
     metrics::counter!("bugbrother_agent_refused_sentences_total", "reason" => reason).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use tokio::io::{AsyncRead, ReadBuf};
+
+    use super::*;
+
+    /// A receiver that tells the half of an epoch, and then ends as it is told to.
+    struct Half<F>(&'static [u8], F);
+
+    impl<F: Fn() -> Poll<io::Result<()>> + Unpin> AsyncRead for Half<F> {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let half = self.get_mut();
+            if half.0.is_empty() {
+                return half.1();
+            }
+            buffer.put_slice(half.0);
+            half.0 = &[];
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    const RMC: &[u8] = b"$GPRMC,112225.844,A,4719.9737,N,00749.2639,E,0.00,,030410,,,A*7C\r\n";
+
+    #[tokio::test]
+    async fn a_fix_whose_receiver_fails_in_the_middle_of_an_epoch_is_sent() {
+        let (fixes, mut sent) = mpsc::channel(8);
+        let shutdown = CancellationToken::new();
+        let fails = || Poll::Ready(Err(io::Error::other("unplugged")));
+        let mut reader = Reader::new(Pace::new(Speed::Max), 0, fixes, &shutdown);
+        let ended = reader.read(Box::new(Half(RMC, fails)), Some(DEAD_AFTER)).await;
+        assert_eq!(ended.unwrap_err().to_string(), "unplugged");
+        assert_eq!(sent.try_recv().unwrap().ts, 1_270_293_745_844);
+    }
+
+    #[tokio::test]
+    async fn a_fix_is_sent_though_the_shutdown_comes_in_the_middle_of_its_epoch() {
+        let (fixes, mut sent) = mpsc::channel(8);
+        let shutdown = CancellationToken::new();
+        let stops = {
+            let shutdown = shutdown.clone();
+            move || {
+                shutdown.cancel();
+                Poll::Pending
+            }
+        };
+        let mut reader = Reader::new(Pace::new(Speed::Max), 0, fixes, &shutdown);
+        reader.read(Box::new(Half(RMC, stops)), None).await.unwrap();
+        assert_eq!(sent.try_recv().unwrap().ts, 1_270_293_745_844);
+    }
 }

@@ -64,6 +64,8 @@ pub fn run(
     mut periods: watch::Receiver<BTreeMap<String, u32>>,
     stop: &CancellationToken,
 ) {
+    use std::time::Instant;
+
     use bugbrother_wire::message::EventKind;
     use tracing::{info, warn};
 
@@ -71,7 +73,7 @@ pub fn run(
     let mut told = session::Told::default();
     let (mut last_reason, mut was_there) = (String::new(), None);
     while !stop.is_cancelled() {
-        retry.begin();
+        let began = Instant::now();
         let connected = port::open(link)
             .map_err(|error| answer::Fault::Gone(error.to_string()))
             .and_then(|port| elm::Car::connect(port, stop.clone()));
@@ -101,7 +103,7 @@ pub fn run(
             warn!(adapter = %link, reason, "no adapter");
         }
         last_reason = reason;
-        let wait = stop.run_until_cancelled(tokio::time::sleep(retry.next_wait()));
+        let wait = stop.run_until_cancelled(tokio::time::sleep(retry.next_wait(began.elapsed())));
         tokio::runtime::Handle::current().block_on(wait);
     }
 }
