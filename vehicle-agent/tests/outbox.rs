@@ -206,6 +206,25 @@ async fn a_damaged_file_is_put_aside_and_a_new_epoch_begins() {
 }
 
 #[tokio::test]
+async fn a_file_whose_records_are_damaged_is_put_aside_as_well() {
+    let (dir, outbox) = empty().await;
+    let path = dir.path().join("outbox.db");
+    outbox.append(&vec![samples(200); 50], NOW).await.unwrap();
+    let epoch = outbox.identity().epoch;
+    outbox.close().await.unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    assert!(bytes.len() > 20 * 4096, "the records have pages of their own");
+    // The first pages hold the schema and the identity.
+    bytes[8 * 4096..].fill(0x5A);
+    fs::write(&path, bytes).unwrap();
+    let outbox = open(&path, LARGE).await;
+    assert_ne!(outbox.identity().epoch, epoch);
+    outbox.append(&[samples(1)], NOW).await.unwrap();
+    outbox.close().await.unwrap();
+    assert_eq!(unstored(&open(&path, LARGE).await).await, [1]);
+}
+
+#[tokio::test]
 async fn a_replay_goes_on_where_the_records_end() {
     let (dir, outbox) = empty().await;
     let path = dir.path().join("outbox.db");

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`Draft`]: what is to be kept, before it has its place
-//! - `open`: the file and its identity
+//! - `open`: the file and its identity; `migrate`: its tables
 //! - `append`: group commit, and what goes when there is no room
 //! - `acknowledge`: what the database has
 //!
@@ -16,6 +16,7 @@ mod acknowledge;
 mod append;
 mod draft;
 mod gaps;
+mod migrate;
 mod open;
 
 use std::{

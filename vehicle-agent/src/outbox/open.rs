@@ -8,25 +8,30 @@ use sqlx::{
 use tokio::sync::{Mutex, watch};
 use tracing::{error, info};
 
-use super::{File, Identity, Outbox, OutboxError, Shared, Tally, failed, to_column};
+use super::{File, Identity, Outbox, OutboxError, Shared, Tally, failed, migrate::migrate, to_column};
 
 /// How long a file that another process is just closing is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-const SQLITE_BUSY: &str = "5";
-const SQLITE_CORRUPT: &str = "11";
-const SQLITE_NOT_A_DATABASE: &str = "26";
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_CORRUPT: i32 = 11;
+const SQLITE_NOT_A_DATABASE: i32 = 26;
 
-/// The vehicle of the outbox at `path` and where its VIN came from; `None` if there is no such file yet.
+/// The vehicle of the outbox at `path` and where its VIN came from; `None` if there is no such file yet, or none that
+/// can be read.
 pub async fn peek_vin(path: &Path) -> Result<Option<(Vin, VinSource)>, OutboxError> {
     if !path.exists() {
         return Ok(None);
     }
-    let mut db = match connect(path).await {
-        Err(error) if is(&error, &[SQLITE_CORRUPT, SQLITE_NOT_A_DATABASE]) => return Ok(None),
-        connected => connected.map_err(|error| refused(path, error))?,
-    };
-    let identity = read_identity(&mut db).await;
-    db.close().await.map_err(failed("closed"))?;
+    match read_vin(path).await {
+        Err(error) if is_damage(&error) => Ok(None),
+        read => read,
+    }
+}
+
+async fn read_vin(path: &Path) -> Result<Option<(Vin, VinSource)>, OutboxError> {
+    let mut db = connect(path).await?;
+    let identity = read_identity(path, &mut db).await;
+    drop(db.close().await);
     Ok(identity?.map(|identity| (identity.vin, identity.vin_source)))
 }
 
@@ -39,22 +44,15 @@ impl Outbox {
         vin_source: VinSource,
         now: UnixMs,
     ) -> Result<Self, OutboxError> {
-        let mut db = match connect(path).await {
-            Err(error) if is(&error, &[SQLITE_CORRUPT, SQLITE_NOT_A_DATABASE]) => {
+        let owner = Owner { vin, vin_source, now };
+        let (identity, file, tally) = match load(path, max_bytes, owner).await {
+            Err(error) if is_damage(&error) => {
+                error!(outbox = %path.display(), error = &error as &dyn std::error::Error, "outbox is damaged and put aside");
                 put_aside(path, now)?;
-                connect(path).await
+                load(path, max_bytes, owner).await
             }
-            connected => connected,
-        }
-        .map_err(|error| refused(path, error))?;
-        let identity = match read_identity(&mut db).await? {
-            Some(identity) if identity.vin != vin => {
-                return Err(OutboxError::OtherVehicle { path: path.to_owned(), of: identity.vin, wanted: vin });
-            }
-            Some(identity) => identity,
-            None => found(&mut db, vin, vin_source, now).await?,
-        };
-        let (file, tally) = File::load(db, max_bytes).await?;
+            loaded => loaded,
+        }?;
         info!(
             outbox = %path.display(),
             epoch = identity.epoch.0,
@@ -66,32 +64,66 @@ impl Outbox {
     }
 }
 
-impl File {
-    async fn load(mut db: SqliteConnection, max_bytes: u64) -> Result<(Self, Tally), OutboxError> {
+/// Who opens an outbox.
+#[derive(Clone, Copy)]
+struct Owner {
+    vin: Vin,
+    vin_source: VinSource,
+    now: UnixMs,
+}
+
+/// Everything that is read before the first record is written, so that damage shows while it can be put aside.
+async fn load(path: &Path, max_bytes: u64, owner: Owner) -> Result<(Identity, File, Tally), OutboxError> {
+    let mut db = connect(path).await?;
+    let loaded = async {
+        let identity = match read_identity(path, &mut db).await? {
+            Some(identity) if identity.vin != owner.vin => {
+                return Err(OutboxError::OtherVehicle { path: path.to_owned(), of: identity.vin, wanted: owner.vin });
+            }
+            Some(identity) => identity,
+            None => found(&mut db, owner).await?,
+        };
+        Ok((identity, Contents::read(&mut db).await?))
+    }
+    .await;
+    match loaded {
+        Ok((identity, contents)) => {
+            let Contents { bytes, tally, store, stored_seq } = contents;
+            Ok((identity, File { db, max_bytes, bytes, trimmed: 0, store, stored_seq }, tally))
+        }
+        Err(error) => {
+            // Closed before anything else is done with the path: SQLite removes the log of a file that it closes.
+            drop(db.close().await);
+            Err(error)
+        }
+    }
+}
+
+struct Contents {
+    bytes: u64,
+    tally: Tally,
+    store: Option<String>,
+    stored_seq: Seq,
+}
+
+impl Contents {
+    async fn read(db: &mut SqliteConnection) -> Result<Self, OutboxError> {
         let row = sqlx::query(
             "SELECT coalesce(sum(length(body)), 0), coalesce(sum(stored = 0), 0), \
              coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'record'), 0) FROM record",
         )
-        .fetch_one(&mut db)
+        .fetch_one(&mut *db)
         .await
         .map_err(failed("read"))?;
         let number = |index: usize| row.get::<i64, _>(index).unsigned_abs();
         let (bytes, unstored, top) = (number(0), number(1), Seq(number(2)));
-        let row =
-            sqlx::query("SELECT store, stored_seq FROM identity").fetch_one(&mut db).await.map_err(failed("read"))?;
-        let file = File {
-            db,
-            max_bytes,
-            bytes,
-            trimmed: 0,
-            store: row.get(0),
-            stored_seq: Seq(row.get::<i64, _>(1).unsigned_abs()),
-        };
-        Ok((file, Tally { top, unstored }))
+        let row = sqlx::query("SELECT store, stored_seq FROM identity").fetch_one(db).await.map_err(failed("read"))?;
+        let stored_seq = Seq(row.get::<i64, _>(1).unsigned_abs());
+        Ok(Contents { bytes, tally: Tally { top, unstored }, store: row.get(0), stored_seq })
     }
 }
 
-async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+async fn connect(path: &Path) -> Result<SqliteConnection, OutboxError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -100,14 +132,11 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("wal_autocheckpoint", "256");
-    let mut db = options.connect().await?;
-    // The first write takes the file for this process alone, until the connection is closed.
-    sqlx::raw_sql(include_str!("schema.sql")).execute(&mut db).await?;
-    sqlx::query("DELETE FROM identity WHERE one <> 1").execute(&mut db).await?;
-    Ok(db)
+    options.connect().await.map_err(|error| refused(path, error))
 }
 
-async fn read_identity(db: &mut SqliteConnection) -> Result<Option<Identity>, OutboxError> {
+async fn read_identity(path: &Path, db: &mut SqliteConnection) -> Result<Option<Identity>, OutboxError> {
+    migrate(db).await.map_err(|error| refused(path, error))?;
     let row =
         sqlx::query("SELECT vin, vin_source, epoch FROM identity").fetch_optional(db).await.map_err(failed("read"))?;
     let Some(row) = row else { return Ok(None) };
@@ -120,12 +149,8 @@ async fn read_identity(db: &mut SqliteConnection) -> Result<Option<Identity>, Ou
     }))
 }
 
-async fn found(
-    db: &mut SqliteConnection,
-    vin: Vin,
-    vin_source: VinSource,
-    now: UnixMs,
-) -> Result<Identity, OutboxError> {
+async fn found(db: &mut SqliteConnection, owner: Owner) -> Result<Identity, OutboxError> {
+    let Owner { vin, vin_source, now } = owner;
     let identity = Identity { vin, vin_source, epoch: Epoch::new(now, rand::random()) };
     sqlx::query("INSERT INTO identity (one, vin, vin_source, epoch) VALUES (1, $1, $2, $3)")
         .bind(vin.as_str())
@@ -142,7 +167,6 @@ async fn found(
 
 /// With its log, which SQLite would otherwise take for that of the new file.
 fn put_aside(path: &Path, now: UnixMs) -> Result<(), OutboxError> {
-    error!(outbox = %path.display(), "outbox is damaged and put aside");
     for part in ["", "-wal", "-shm"] {
         let name = format!("{}{part}", path.display());
         let aside = format!("{}.damaged-{now}{part}", path.display());
@@ -161,7 +185,18 @@ fn refused(path: &Path, source: sqlx::Error) -> OutboxError {
     if is(&source, &[SQLITE_BUSY]) { OutboxError::InUse(path) } else { OutboxError::Open { path, source } }
 }
 
-fn is(error: &sqlx::Error, codes: &[&str]) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| codes.contains(&code.as_ref()))
+fn is_damage(error: &OutboxError) -> bool {
+    match error {
+        OutboxError::Corrupt(_) => true,
+        OutboxError::Open { source, .. } | OutboxError::Sql { source, .. } => {
+            is(source, &[SQLITE_CORRUPT, SQLITE_NOT_A_DATABASE])
+        }
+        OutboxError::InUse(_) | OutboxError::OtherVehicle { .. } => false,
+    }
+}
+
+/// Whether it is one of the primary codes; SQLite's extended ones have theirs in the lowest byte.
+fn is(error: &sqlx::Error, codes: &[i32]) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| codes.contains(&(code & 0xff)))
 }
