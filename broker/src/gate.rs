@@ -18,7 +18,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Config, Error, Limits,
     access::{Access, Files},
-    canary, count, handshake,
+    canary, count,
+    doorstep::Doorstep,
+    handshake,
     message::{Clock, Message},
     registry::Registry,
     retained::{Full, Retained},
@@ -41,7 +43,7 @@ pub(crate) struct Gate {
     pub(crate) clock: Clock,
     pub(crate) shutdown: CancellationToken,
     pub(crate) connections: Arc<Semaphore>,
-    handshakes: Arc<Semaphore>,
+    doorstep: Arc<Doorstep>,
     keeping: Mutex<()>,
     told_full: AtomicBool,
 }
@@ -75,12 +77,12 @@ pub(crate) async fn run(config: Config, listener: TcpListener, shutdown: Cancell
     // Of our own, so that the clients are told to go also when it is the router that ends the broker.
     let stop = CancellationToken::new();
     let gate = Arc::new(Gate {
-        handshakes: Arc::new(Semaphore::new(config.limits.handshakes)),
+        doorstep: Arc::new(Doorstep::new(&config.limits)),
         connections: Arc::new(Semaphore::new(config.limits.connections)),
         keeping: Mutex::default(),
         told_full: AtomicBool::new(false),
         access,
-        verifier: Verifier::new(),
+        verifier: Verifier::new(&config.limits),
         registry: Arc::new(Registry::new(&config.limits)),
         retained: Retained::new(&config.limits),
         router: router.clone(),
@@ -119,9 +121,12 @@ async fn accept(gate: &Arc<Gate>, listener: &TcpListener, clients: &TaskTracker)
                 continue;
             }
         };
-        let Ok(handshaking) = Arc::clone(&gate.handshakes).try_acquire_owned() else {
-            count::refused("handshakes");
-            continue;
+        let waiting = match gate.doorstep.enter(peer.ip()) {
+            Ok(place) => place,
+            Err(crowded) => {
+                count::refused(crowded.label());
+                continue;
+            }
         };
         let gate = Arc::clone(gate);
         clients.spawn(async move {
@@ -129,7 +134,7 @@ async fn accept(gate: &Arc<Gate>, listener: &TcpListener, clients: &TaskTracker)
                 welcomed = handshake::run(&gate, stream) => welcomed,
                 () = gate.shutdown.cancelled() => return,
             };
-            drop(handshaking);
+            drop(waiting);
             match welcomed {
                 Ok(client) => session::run(&gate, client).await,
                 Err(refusal) => {

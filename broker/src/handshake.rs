@@ -23,6 +23,7 @@ use crate::{
         frame::{self, Frame},
     },
     registry::{NotRegistered, Registration},
+    verifier::Busy,
 };
 
 /// CONNECT with its will. Enough for a birth message, too little to fill the memory from outside.
@@ -67,6 +68,7 @@ enum Cause {
     Authentication,
     Anonymous,
     Password,
+    PasswordChecks,
     ClientId,
     ClientIdBusy,
     UserConnections,
@@ -87,6 +89,7 @@ impl Refusal {
             Cause::Authentication => "authentication_method",
             Cause::Anonymous => "anonymous",
             Cause::Password => "password",
+            Cause::PasswordChecks => "password_checks",
             Cause::ClientId => "client_id",
             Cause::ClientIdBusy => "client_id_busy",
             Cause::UserConnections => "user_connections",
@@ -108,7 +111,7 @@ impl Cause {
             Cause::Anonymous | Cause::WillDenied => Reason::NotAuthorized,
             Cause::Password => Reason::BadUserNameOrPassword,
             Cause::ClientId => Reason::ClientIdentifierNotValid,
-            Cause::ClientIdBusy | Cause::Connections => Reason::ServerBusy,
+            Cause::PasswordChecks | Cause::ClientIdBusy | Cause::Connections => Reason::ServerBusy,
             Cause::UserConnections => Reason::QuotaExceeded,
             Cause::WillTopic => Reason::TopicNameInvalid,
             Cause::WillQos => Reason::QosNotSupported,
@@ -157,10 +160,11 @@ async fn read_connect(stream: &mut TcpStream, inbound: &mut BytesMut) -> Result<
 }
 
 fn parse(frame: Frame) -> Result<Connect, Cause> {
-    decode::connect(frame).map_err(|reason| match reason {
+    let connect = decode::connect(frame).map_err(|reason| match reason {
         Reason::UnsupportedProtocolVersion => Cause::Protocol,
         _ => Cause::NotConnect,
-    })
+    })?;
+    Ok(connect)
 }
 
 struct Admitted {
@@ -180,11 +184,12 @@ async fn admit(gate: &Gate, connect: &Connect) -> Result<Admitted, Cause> {
     if connect.user.is_empty() {
         return Err(Cause::Anonymous);
     }
-    let place = Arc::clone(&gate.connections).try_acquire_owned().map_err(|_| Cause::Connections)?;
     let access = Arc::clone(&gate.access.borrow());
-    if !gate.verifier.verify(&access, &connect.user, &connect.password).await {
+    let verified = gate.verifier.verify(&access, &connect.user, &connect.password).await;
+    if !verified.map_err(|Busy| Cause::PasswordChecks)? {
         return Err(Cause::Password);
     }
+    let place = Arc::clone(&gate.connections).try_acquire_owned().map_err(|_| Cause::Connections)?;
     let assigned = connect.client_id.is_empty();
     let client_id = if assigned {
         // 3.1.1 lets a client without a name have no session that lasts (3.1.3.1).

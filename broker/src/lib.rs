@@ -8,12 +8,13 @@
 //! # Layout
 //! - [`run`], [`Config`], [`Limits`]: the face
 //! - `gate`: accepts connections, watches over everything, stops it
+//! - `doorstep`: how many sockets may wait to be known, in all and of one address
 //! - `handshake`: from a socket to a known client, or a CONNACK that says why not
 //! - `access`: password and ACL files, read again when they change; `verifier`: password checks, few at a time
 //! - `registry`: the connected clients of each user; take-over
 //! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions
 //! - `subscriptions`, `window`: a session's filters, its unacknowledged deliveries
-//! - `bucket`: how fast the clients of one user may send
+//! - `bucket`: how often something may be done, for what the clients of one user send most of all
 //! - `retained`: the retained messages
 //! - `message`, `routing`: what travels through the router, and under which name
 //! - `router`, `link`: the only files that name rumqttd's links; `canary`: proves that the router lives
@@ -27,6 +28,8 @@
 //!   invent. Exact matching is done at delivery.
 //! - A link of the router is woken only as the answer to its pause, and leaves in steps, so that the router never acts
 //!   on an event of a link that is gone.
+//! - Who has not shown a password takes nothing from those who have: no place among the connections, no client
+//!   identifier, at most half of the cores, and of the sockets that wait to be known only the share of an address.
 //! - Every queue is bounded. A subscriber that does not read is paused, then loses what falls out of the router's log
 //!   (counted exactly), and is closed when its socket takes nothing for [`Limits::write_deadline`].
 //! - Each user has client identifiers of its own: what another user calls its clients is no matter. So only the same
@@ -49,6 +52,7 @@ mod access;
 mod bucket;
 mod canary;
 mod count;
+mod doorstep;
 mod gate;
 mod handshake;
 mod limits;

@@ -9,6 +9,12 @@ pub struct Limits {
     pub connections_per_user: usize,
     /// Sockets that have not been told yet whether they are welcome.
     pub handshakes: usize,
+    /// Of those, the ones from one address. A proxy is one address too, with all vehicles behind it.
+    pub handshakes_per_address: usize,
+    /// Password checks that wait for a core; more are refused as "server busy".
+    pub password_checks_waiting: usize,
+    /// How long a password check may wait for a core before it is refused in the same way.
+    pub password_check_deadline: Duration,
     /// From the first byte to the last one of CONNECT.
     pub connect_deadline: Duration,
     /// A packet, without its first two to five bytes.
@@ -46,6 +52,9 @@ impl Default for Limits {
             connections: 10_000,
             connections_per_user: 32,
             handshakes: 1_000,
+            handshakes_per_address: 500,
+            password_checks_waiting: 500,
+            password_check_deadline: Duration::from_secs(5),
             connect_deadline: Duration::from_secs(5),
             // The largest telemetry batch of the contract is 256 KiB, and its topic stands before it.
             packet_bytes: 288 * 1024,

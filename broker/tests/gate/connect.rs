@@ -1,8 +1,10 @@
-use std::time::Duration;
+use std::{thread::available_parallelism, time::Duration};
 
 use bugbrother_broker::Limits;
+use bugbrother_mosquitto_compat::PasswordFile;
+use tokio::{task::JoinSet, time::timeout};
 
-use crate::kit::{Broker, CAR, Connect, OTHER_CAR, packet};
+use crate::kit::{Broker, CAR, Connect, OTHER_CAR, PATIENCE, Raw, packet};
 
 async fn code(broker: &Broker, connect: Connect) -> u8 {
     let (first, body) = broker.socket().await.offer(connect).await.expect("a CONNACK");
@@ -108,6 +110,80 @@ async fn only_so_many_sockets_may_stay_unknown_at_a_time() {
     assert_eq!(third.ends().await, None);
     // The two have gone by then.
     broker.client_when_free().await;
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_fleet_that_comes_back_through_one_proxy_gets_in() {
+    const VEHICLES: usize = 200;
+    let limits = Limits { handshakes: VEHICLES, handshakes_per_address: VEHICLES / 2, ..Limits::default() };
+    let mut broker = Broker::with(Limits { connections_per_user: VEHICLES, ..limits }).await;
+    let mut coming = JoinSet::new();
+    for n in 0..VEHICLES {
+        let (address, id) = (broker.address, n.to_string());
+        coming.spawn(async move {
+            loop {
+                let mut raw = Raw::open(address).await;
+                raw.try_send(&Connect::new(4, &id, "free").bytes()).await;
+                match raw.packet().await {
+                    Some((0x20, body)) if body[1] == 0 => return raw,
+                    _ => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        });
+    }
+    let mut fleet = timeout(PATIENCE, coming.join_all()).await.expect("all get in");
+    for vehicle in &mut fleet {
+        vehicle.ping().await;
+    }
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn one_address_has_only_its_share_of_the_unknown_sockets() {
+    let limits = Limits { handshakes_per_address: 2, connect_deadline: Duration::from_secs(60), ..Limits::default() };
+    let mut broker = Broker::with(limits).await;
+    let silent = (broker.socket().await, broker.socket().await);
+    assert_eq!(broker.socket().await.ends().await, None);
+    drop(silent);
+    broker.client_when_free().await;
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn strangers_at_a_full_broker_learn_nothing_and_take_no_place() {
+    let broker = Broker::with(Limits { connections: 2, ..Limits::default() }).await;
+    let last = broker.client(4, "1", "free").await;
+    assert_eq!(code(&broker, Connect::new(4, "2", "free").password("wrong")).await, 4);
+    assert_eq!(code(&broker, Connect::new(5, "2", "free").password("wrong")).await, 0x86);
+    assert_eq!(code(&broker, Connect::new(4, "2", "free")).await, 3);
+    drop(last);
+    broker.client_when_free().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_password_checks_than_can_wait_are_told_that_the_server_is_busy() {
+    let limits = Limits { password_checks_waiting: 0, ..Limits::default() };
+    let mut broker = Broker::with(limits).await;
+    // Some tenths of a second of a core for each.
+    let mut file = PasswordFile::load(&broker.passwords).unwrap();
+    file.set_with("slow", "secret", 40_000).unwrap();
+    file.save(&broker.passwords).unwrap();
+    timeout(PATIENCE, async { while code(&broker, Connect::new(4, "x", "slow")).await != 0 {} })
+        .await
+        .expect("the changed file is read");
+    for (version, wrong, busy) in [(4, 4, 3), (5, 0x86, 0x89)] {
+        let mut coming = JoinSet::new();
+        for n in 0..available_parallelism().unwrap().get() + 1 {
+            let address = broker.address;
+            coming.spawn(async move {
+                let connect = Connect::new(version, &n.to_string(), "slow").password("wrong");
+                Raw::open(address).await.offer(connect).await.expect("a CONNACK").1[1]
+            });
+        }
+        let codes = timeout(PATIENCE, coming.join_all()).await.expect("all are answered");
+        assert!(codes.contains(&busy) && codes.contains(&wrong), "{codes:x?}");
+    }
     broker.sings().await;
 }
 
