@@ -1,4 +1,4 @@
-//! How fast one user's clients may send.
+//! How often something may be done: packets of one user's clients, lines about strangers.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -27,6 +27,17 @@ impl Bucket {
             *full_at = full_at.max(now) + Duration::from_secs(1) / self.per_second * tokens;
         }
         self.in_debt_until(now)
+    }
+
+    /// Takes one token, but not on credit.
+    pub(crate) fn take_if_there(&self, now: Instant) -> bool {
+        let mut full_at = self.full_at();
+        let after = full_at.max(now) + Duration::from_secs(1) / self.per_second;
+        let there = after <= now + Duration::from_secs(1);
+        if there {
+            *full_at = after;
+        }
+        there
     }
 
     /// When all that was taken on credit is paid, if there is any.
@@ -60,6 +71,15 @@ mod tests {
         assert_eq!(next, now + Duration::from_millis(100));
         assert_eq!(bucket.in_debt_until(now), Some(next));
         assert_eq!(bucket.take(3, next), Some(next + Duration::from_millis(300)));
+    }
+
+    #[test]
+    fn what_is_not_taken_on_credit_leaves_no_debt() {
+        let now = Instant::now();
+        let bucket = Bucket::new(2, now);
+        assert_eq!((0..100).filter(|_| bucket.take_if_there(now)).count(), 2);
+        assert_eq!(bucket.in_debt_until(now), None);
+        assert!(bucket.take_if_there(now + Duration::from_millis(500)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Accepts connections, watches over what must live, and stops it all.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +12,7 @@ use std::{
 use tokio::{
     net::TcpListener,
     sync::{Mutex, Semaphore, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,8 +21,9 @@ use crate::{
     access::{Access, Files},
     canary, count,
     doorstep::Doorstep,
-    handshake,
+    handshake::{self, Refusal},
     message::{Clock, Message},
+    refusals::Refusals,
     registry::Registry,
     retained::{Full, Retained},
     router::{Router, RouterDied},
@@ -45,6 +47,7 @@ pub(crate) struct Gate {
     pub(crate) connections: Arc<Semaphore>,
     doorstep: Arc<Doorstep>,
     keeping: Mutex<()>,
+    refusals: Refusals,
     told_full: AtomicBool,
 }
 
@@ -80,6 +83,7 @@ pub(crate) async fn run(config: Config, listener: TcpListener, shutdown: Cancell
         doorstep: Arc::new(Doorstep::new(&config.limits)),
         connections: Arc::new(Semaphore::new(config.limits.connections)),
         keeping: Mutex::default(),
+        refusals: Refusals::new(Instant::now()),
         told_full: AtomicBool::new(false),
         access,
         verifier: Verifier::new(&config.limits),
@@ -139,13 +143,21 @@ async fn accept(gate: &Arc<Gate>, listener: &TcpListener, clients: &TaskTracker)
                 Ok(client) => session::run(&gate, client).await,
                 Err(refusal) => {
                     count::refused(refusal.label());
-                    match &refusal.user {
-                        Some(user) => tracing::info!(%peer, user, reason = refusal.label(), "connection refused"),
-                        // A flood of sockets that say nothing of use must not be a flood in the log.
-                        None => tracing::debug!(%peer, reason = refusal.label(), "connection refused"),
-                    }
+                    log(&gate.refusals, peer, &refusal);
                 }
             }
         });
+    }
+}
+
+/// A flood of strangers must not be a flood in the log.
+fn log(refusals: &Refusals, peer: SocketAddr, refusal: &Refusal) {
+    let reason = refusal.label();
+    let Some(user) = &refusal.user else {
+        return tracing::debug!(%peer, reason, "connection refused");
+    };
+    match refusals.line(Instant::now()) {
+        Some(unlogged) => tracing::info!(%peer, user, reason, unlogged, "connection refused"),
+        None => tracing::debug!(%peer, user, reason, "connection refused"),
     }
 }

@@ -29,6 +29,8 @@ use crate::{
 /// CONNECT with its will. Enough for a birth message, too little to fill the memory from outside.
 const MAX_CONNECT_BYTES: usize = 16 * 1024;
 const MAX_CLIENT_ID_BYTES: usize = 128;
+/// It is logged, and looked up, before anybody knows whose it is.
+const MAX_USER_BYTES: usize = 256;
 
 /// A client that has been let in. CONNACK is in `outbound`.
 pub(crate) struct Client {
@@ -65,6 +67,8 @@ enum Cause {
     /// The first packet is no CONNECT that can be read.
     NotConnect,
     Protocol,
+    /// No name that a user could have.
+    User,
     Authentication,
     Anonymous,
     Password,
@@ -86,6 +90,7 @@ impl Refusal {
             Cause::Closed => "closed",
             Cause::NotConnect => "malformed",
             Cause::Protocol => "protocol_version",
+            Cause::User => "user_name",
             Cause::Authentication => "authentication_method",
             Cause::Anonymous => "anonymous",
             Cause::Password => "password",
@@ -105,7 +110,7 @@ impl Cause {
     /// What to say in CONNACK, where anything is to be said.
     fn reason(self) -> Option<Reason> {
         Some(match self {
-            Cause::Silent | Cause::Closed | Cause::NotConnect => return None,
+            Cause::Silent | Cause::Closed | Cause::NotConnect | Cause::User => return None,
             Cause::Protocol => Reason::UnsupportedProtocolVersion,
             Cause::Authentication => Reason::BadAuthenticationMethod,
             Cause::Anonymous | Cause::WillDenied => Reason::NotAuthorized,
@@ -164,7 +169,7 @@ fn parse(frame: Frame) -> Result<Connect, Cause> {
         Reason::UnsupportedProtocolVersion => Cause::Protocol,
         _ => Cause::NotConnect,
     })?;
-    Ok(connect)
+    if connect.user.len() > MAX_USER_BYTES { Err(Cause::User) } else { Ok(connect) }
 }
 
 struct Admitted {

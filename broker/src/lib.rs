@@ -11,6 +11,7 @@
 //! - `doorstep`: how many sockets may wait to be known, in all and of one address
 //! - `handshake`: from a socket to a known client, or a CONNACK that says why not
 //! - `access`: password and ACL files, read again when they change; `verifier`: password checks, few at a time
+//! - `refusals`: how many lines the log gets about strangers
 //! - `registry`: the connected clients of each user; take-over
 //! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions
 //! - `subscriptions`, `window`: a session's filters, its unacknowledged deliveries
@@ -59,6 +60,7 @@ mod limits;
 mod link;
 mod message;
 mod packet;
+mod refusals;
 mod registry;
 mod retained;
 mod router;

@@ -4,7 +4,7 @@ use bugbrother_broker::Limits;
 use bugbrother_mosquitto_compat::PasswordFile;
 use tokio::{task::JoinSet, time::timeout};
 
-use crate::kit::{Broker, CAR, Connect, OTHER_CAR, PATIENCE, Raw, packet};
+use crate::kit::{Broker, CAR, Connect, Log, OTHER_CAR, PATIENCE, Raw, packet};
 
 async fn code(broker: &Broker, connect: Connect) -> u8 {
     let (first, body) = broker.socket().await.offer(connect).await.expect("a CONNACK");
@@ -57,6 +57,43 @@ async fn an_unsafe_client_identifier_is_refused_with_its_code_as_often_as_it_tri
         }
     }
     broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_user_name_that_is_too_long_is_not_looked_at() {
+    let mut broker = Broker::start().await;
+    assert_eq!(code(&broker, Connect::new(4, "x", &"u".repeat(256))).await, 4);
+    for version in [4, 5] {
+        assert_eq!(broker.socket().await.offer(Connect::new(version, "x", &"u".repeat(257))).await, None);
+    }
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_passwords_is_no_flood_in_the_log() {
+    let log = Log::default();
+    // Of this thread, on which all of the test runs.
+    let logging = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_ansi(false);
+    let _logging = tracing::subscriber::set_default(logging.with_writer(log.clone()).finish());
+    let mut broker = Broker::start().await;
+    let started = tokio::time::Instant::now();
+    for _ in 0..200 {
+        code(&broker, Connect::new(4, "x", "stranger").password("wrong")).await;
+    }
+    let lines = refusals(&log);
+    let allowed = 5 * (started.elapsed().as_secs() as usize + 2);
+    assert!((1..=allowed).contains(&lines.len()), "{} in {:?}", lines.len(), started.elapsed());
+    let catching_up = async {
+        while !refusals(&log).iter().any(|line| line.contains("unlogged=") && !line.contains("unlogged=0")) {
+            code(&broker, Connect::new(4, "x", "stranger").password("wrong")).await;
+        }
+    };
+    timeout(PATIENCE, catching_up).await.expect("a later line says how many were not written");
+    broker.sings().await;
+}
+
+fn refusals(log: &Log) -> Vec<String> {
+    log.lines().into_iter().filter(|line| line.contains("connection refused")).collect()
 }
 
 #[tokio::test]

@@ -1,6 +1,12 @@
 //! A broker on a free port, and a client that sends any bytes.
 
-use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bugbrother_broker::{Config, Error, Limits};
 use bugbrother_mosquitto_compat::PasswordFile;
@@ -11,6 +17,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::fmt::MakeWriter;
 
 pub const CAR: &str = "WVWZZZ1JZ3W386752";
 pub const OTHER_CAR: &str = "1HGCM82633A004352";
@@ -357,6 +364,35 @@ impl Raw {
     /// Ends without DISCONNECT.
     pub async fn vanish(mut self) {
         self.stream.shutdown().await.ok();
+    }
+}
+
+/// What the broker of this test logs.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub fn lines(&self) -> Vec<String> {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).lines().map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
     }
 }
 
