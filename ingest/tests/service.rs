@@ -147,7 +147,7 @@ async fn what_a_car_sends_is_stored_once_and_acknowledged_each_time() -> Result<
     bench.until_acknowledged(61).await?;
     assert_eq!(bench.positions().await?, 610);
     bench.until_counted("bugbrother_ingest_records_duplicate_total 30").await?;
-    assert_eq!(bench.store.vehicle(golf()).await?.unwrap().presence, Presence::Online);
+    assert_eq!(bench.store.vehicle(golf()).await?.unwrap().latest.presence, Presence::Online);
     bench.stop().await
 }
 
@@ -186,7 +186,7 @@ async fn poison_is_buried_and_everything_else_goes_on() -> Result<()> {
     let reasons: Vec<_> = reasons.iter().map(|(_, reason)| reason.as_str()).collect();
     assert_eq!(reasons, ["malformed", "malformed", "field", "future", "topic"]);
     assert_eq!(bench.positions().await?, 20);
-    let latest = bench.store.vehicle(golf()).await?.unwrap();
+    let latest = bench.store.vehicle(golf()).await?.unwrap().latest;
     assert_eq!(latest.source_ts, T0 + 4900, "2099 has not become the latest");
     bench.until_counted(r#"bugbrother_ingest_refused_total{reason="malformed"} 2"#).await?;
     bench.stop().await

@@ -60,14 +60,14 @@ impl Desk {
     /// gone.
     pub fn new(rules: Vec<Rule>, vehicles: Vec<VehicleState>, alerts: Vec<Alert>, now: UnixMs) -> (Self, Vec<Alert>) {
         let mut desk = Desk { last_tick: now, ..Desk::default() };
-        for state in vehicles.into_iter().filter(|state| state.received_ts > 0) {
+        for VehicleState { vin, latest, .. } in vehicles.into_iter().filter(|state| state.latest.received_ts > 0) {
             let vehicle = Vehicle {
-                heard: state.received_ts,
-                asleep: state.presence == Presence::Asleep,
-                judged_until: state.source_ts,
+                heard: latest.received_ts,
+                asleep: latest.presence == Presence::Asleep,
+                judged_until: latest.source_ts,
                 watches: HashMap::new(),
             };
-            desk.vehicles.insert(state.vin, vehicle);
+            desk.vehicles.insert(vin, vehicle);
         }
         for alert in alerts {
             // `above`, so that the next sample above the threshold is not taken for a new occurrence.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bugbrother_notifier::desk::Desk;
-use bugbrother_store::{Condition, Rule, VehicleState};
+use bugbrother_store::{Condition, Latest, Rule, VehicleState};
 use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin,
     message::{Alert, AlertState, Clock, Presence, Row, Severity, Status, Telemetry},
@@ -34,10 +34,7 @@ fn state(received_ts: UnixMs, source_ts: UnixMs, presence: Presence) -> VehicleS
         vin: golf(),
         name: "Golf".into(),
         plate: None,
-        presence,
-        source_ts,
-        received_ts,
-        values: Default::default(),
+        latest: Latest { presence, source_ts, received_ts, ..Latest::default() },
     }
 }
 

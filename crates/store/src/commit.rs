@@ -131,7 +131,7 @@ impl<'a> Writer<'a> {
         now: UnixMs,
     ) -> Result<(), StoreError> {
         let vehicle = self.vehicle(batch.vin, now).await?;
-        vehicle.changed |= vehicle.row.merge(batch, now);
+        vehicle.changed |= !vehicle.row.merge(batch, now).keys.is_empty();
         if let Some(gap) = &batch.gap {
             sqlx::query(
                 "INSERT INTO gap (vin, epoch, from_seq, to_seq, reason, received_ts) VALUES ($1, $2, $3, $4, $5, $6) \

@@ -12,7 +12,8 @@
 //! # Invariants
 //! - SQL stands in this crate alone, and only such as SQLite and PostgreSQL both understand.
 //! - A record of an outbox is stored at most once, whatever is delivered how often: [`progress::Progress`] decides.
-//! - "Latest" moves only forward in the vehicle's time, signal by signal.
+//! - "Latest" moves only forward in the vehicle's time, signal by signal; at the same time what was received last counts,
+//!   and no time counts as more than a minute ahead of ours.
 //! - No query without a limit and an index; every table that strangers can fill is bounded or holds authentic records.
 
 #![warn(missing_docs)]
@@ -40,6 +41,7 @@ pub use account::User;
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use error::StoreError;
 pub use history::{Batch, Cursor, DeadLetter, Position};
+pub use latest::{Latest, Moved};
 pub use rule::{Condition, Rule};
 pub use vehicle::VehicleState;
 

@@ -1,8 +1,6 @@
 //! Vehicles and their last known state.
 
-use std::collections::BTreeMap;
-
-use bugbrother_wire::{Epoch, UnixMs, Vin, message::Presence, wmi};
+use bugbrother_wire::{Epoch, UnixMs, Vin, wmi};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use crate::{Store, StoreError, latest::Latest, page, word};
@@ -16,22 +14,17 @@ pub struct VehicleState {
     pub name: String,
     /// Registration plate, where it is known.
     pub plate: Option<String>,
-    /// Whether it is connected.
-    pub presence: Presence,
-    /// Time of the newest value, by the vehicle's clock; 0 before the first one.
-    pub source_ts: UnixMs,
-    /// When that one was received; 0 before the first one.
-    pub received_ts: UnixMs,
-    /// Signal key → last value.
-    pub values: BTreeMap<String, f64>,
+    /// Its presence and its signals.
+    pub latest: Latest,
 }
 
 impl Store {
     /// Vehicles in the order of their VINs, those after `after`.
     pub async fn vehicles(&self, after: Option<Vin>, limit: u32) -> Result<Vec<VehicleState>, StoreError> {
         let rows = sqlx::query(
-            "SELECT vehicle.vin, name, plate, presence, source_ts, received_ts, signals FROM vehicle \
-             JOIN last_state ON last_state.vin = vehicle.vin WHERE vehicle.vin > $1 ORDER BY vehicle.vin LIMIT $2",
+            "SELECT vehicle.vin, name, plate, presence, presence_epoch, presence_since, source_ts, received_ts, signals \
+             FROM vehicle JOIN last_state ON last_state.vin = vehicle.vin \
+             WHERE vehicle.vin > $1 ORDER BY vehicle.vin LIMIT $2",
         )
         .bind(after.as_ref().map_or("", Vin::as_str))
         .bind(page(limit))
@@ -43,8 +36,8 @@ impl Store {
     /// One vehicle.
     pub async fn vehicle(&self, vin: Vin) -> Result<Option<VehicleState>, StoreError> {
         let row = sqlx::query(
-            "SELECT vehicle.vin, name, plate, presence, source_ts, received_ts, signals FROM vehicle \
-             JOIN last_state ON last_state.vin = vehicle.vin WHERE vehicle.vin = $1",
+            "SELECT vehicle.vin, name, plate, presence, presence_epoch, presence_since, source_ts, received_ts, signals \
+             FROM vehicle JOIN last_state ON last_state.vin = vehicle.vin WHERE vehicle.vin = $1",
         )
         .bind(vin.as_str())
         .fetch_optional(&self.read)
@@ -67,16 +60,18 @@ impl Store {
 }
 
 fn read(row: &AnyRow) -> Result<VehicleState, StoreError> {
-    let vin: Vin = row.try_get::<&str, _>(0)?.parse().map_err(|error| StoreError::corrupt("vehicle", error))?;
-    let signals: BTreeMap<String, (UnixMs, f64)> = word::from_json("last_state", row.try_get(6)?)?;
-    Ok(VehicleState {
-        vin,
-        name: row.try_get(1)?,
-        plate: row.try_get(2)?,
-        presence: word::read("last_state", row.try_get(3)?)?,
-        source_ts: row.try_get(4)?,
-        received_ts: row.try_get(5)?,
-        values: signals.into_iter().map(|(key, (_, value))| (key, value)).collect(),
+    let vin: Vin = row.try_get::<&str, _>("vin")?.parse().map_err(|error| StoreError::corrupt("vehicle", error))?;
+    Ok(VehicleState { vin, name: row.try_get("name")?, plate: row.try_get("plate")?, latest: read_latest(row)? })
+}
+
+fn read_latest(row: &AnyRow) -> Result<Latest, StoreError> {
+    Ok(Latest {
+        presence: word::read("last_state", row.try_get("presence")?)?,
+        presence_epoch: Epoch(row.try_get::<i64, _>("presence_epoch")?.cast_unsigned()),
+        presence_since: row.try_get("presence_since")?,
+        source_ts: row.try_get("source_ts")?,
+        received_ts: row.try_get("received_ts")?,
+        signals: word::from_json("last_state", row.try_get("signals")?)?,
     })
 }
 
@@ -104,17 +99,7 @@ pub(crate) async fn latest(tx: &mut Transaction<'_, Any>, vin: Vin) -> Result<Op
     .bind(vin.as_str())
     .fetch_optional(&mut **tx)
     .await?;
-    row.map(|row| {
-        Ok(Latest {
-            presence: word::read("last_state", row.try_get(0)?)?,
-            presence_epoch: Epoch(row.try_get::<i64, _>(1)?.cast_unsigned()),
-            presence_since: row.try_get(2)?,
-            source_ts: row.try_get(3)?,
-            received_ts: row.try_get(4)?,
-            signals: word::from_json("last_state", row.try_get(5)?)?,
-        })
-    })
-    .transpose()
+    row.as_ref().map(read_latest).transpose()
 }
 
 pub(crate) async fn save_latest(tx: &mut Transaction<'_, Any>, vin: Vin, latest: &Latest) -> Result<(), StoreError> {

@@ -2,6 +2,9 @@
 
 use crate::{DecodeError, Message, Topic, UnixMs, decode, topic::TopicError};
 
+/// 2026-01-01T00:00:00Z. Who believes to live earlier has no clock to judge others by.
+pub const CLOCK_IS_SET: UnixMs = 1_767_225_600_000;
+
 /// Why something that arrived is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -38,10 +41,8 @@ pub fn judge(topic: &str, payload: &[u8], now: UnixMs) -> Result<(Topic, Message
 }
 
 /// Whether a record is of a time more than a day ahead of `now`: taken it would be "the latest" until that time comes.
-/// Who believes to live before 2026 has no clock to judge others by.
 fn is_ahead(message: &Message, now: UnixMs) -> bool {
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-    const CLOCK_IS_SET: UnixMs = 1_767_225_600_000; // 2026-01-01T00:00:00Z
     let newest = match message {
         Message::Telemetry(batch) | Message::Backfill(batch) => batch.last_ts().unwrap_or(batch.t0),
         Message::Diagnostics(diagnostics) => diagnostics.at,

@@ -86,7 +86,10 @@ async fn late_data_fills_history_and_leaves_the_latest_alone() {
     assert_eq!(track.len(), 50);
     assert!(track.windows(2).all(|pair| pair[0].ts < pair[1].ts), "in the order of time, whatever came when");
     let last = track.last().unwrap();
-    assert_eq!((last.lat, last.lon, last.ts), (before.values["lat"], before.values["lon"], before.source_ts));
+    assert_eq!(
+        (last.lat, last.lon, last.ts),
+        (before.latest.signals["lat"].1, before.latest.signals["lon"].1, before.latest.source_ts)
+    );
 }
 
 #[tokio::test]
@@ -197,9 +200,9 @@ async fn presence_follows_the_newest_connection() {
     let done = store.commit(&[say(NOW, Presence::Online), say(NOW + 1, Presence::Online)]).await.unwrap();
     assert!(done.acks.is_empty(), "a status is no record of an outbox");
     store.commit(&[say(NOW, Presence::Offline)]).await.unwrap();
-    assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().presence, Presence::Online);
+    assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().latest.presence, Presence::Online);
     store.commit(&[say(NOW + 1, Presence::Offline)]).await.unwrap();
-    assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().presence, Presence::Offline);
+    assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().latest.presence, Presence::Offline);
 }
 
 #[tokio::test]
@@ -302,9 +305,9 @@ proptest! {
             let stored: Vec<_> = positions(&two).await.iter().map(|position| position.ts).collect();
             prop_assert_eq!(stored, expected.clone());
             if let Some(last) = expected.last() {
-                let state = one.vehicle(golf()).await.unwrap().unwrap();
-                prop_assert_eq!(state.source_ts, *last);
-                prop_assert_eq!(state.values["spd"], (*last - NOW) as f64 / 1000.0);
+                let latest = one.vehicle(golf()).await.unwrap().unwrap().latest;
+                prop_assert_eq!(latest.source_ts, *last);
+                prop_assert_eq!(latest.signals["spd"], (*last, (*last - NOW) as f64 / 1000.0));
             }
             Ok(())
         })?;

@@ -50,7 +50,7 @@ async fn a_vehicle_is_called_by_its_maker_until_somebody_names_it() {
     store.name_vehicle(golf(), "Pool car 7", Some("ZH 123456"), NOW).await.unwrap();
     let named = store.vehicle(golf()).await.unwrap().unwrap();
     assert_eq!((named.name.as_str(), named.plate.as_deref()), ("Pool car 7", Some("ZH 123456")));
-    assert_eq!(named.values, made.values);
+    assert_eq!(named.latest, made.latest);
     store.name_vehicle(golf(), "Pool car 7", None, NOW).await.unwrap();
     assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().plate, None);
 }
@@ -61,8 +61,8 @@ async fn vehicles_come_in_pages_by_vin_and_one_that_is_only_named_is_among_them(
     store.name_vehicle(fiesta(), "Van", None, NOW).await.unwrap();
     store.commit(&[live(batch(golf(), 1, 1))]).await.unwrap();
     let first = store.vehicles(None, 1).await.unwrap();
-    assert_eq!((first.len(), first[0].vin, first[0].presence), (1, fiesta(), Presence::Offline));
-    assert_eq!((first[0].source_ts, first[0].values.len()), (0, 0));
+    assert_eq!((first.len(), first[0].vin, first[0].latest.presence), (1, fiesta(), Presence::Offline));
+    assert_eq!((first[0].latest.source_ts, first[0].latest.signals.len()), (0, 0));
     let rest = store.vehicles(Some(fiesta()), 10).await.unwrap();
     assert_eq!(rest.iter().map(|v| v.vin).collect::<Vec<_>>(), [golf()]);
     assert_eq!(store.vehicle("1M8GDM9AXKP042788".parse().unwrap()).await.unwrap(), None);

@@ -1,3 +1,4 @@
+use bugbrother_store::{Latest, latest::MAX_SIGNALS};
 use bugbrother_wire::{
     Epoch, SCHEMA_VERSION, Seq,
     codec::MAX_KEYS,
@@ -48,6 +49,11 @@ fn alert(id: u128, updated: UnixMs) -> Alert {
         value: Some(141.0),
         acknowledged_by: None,
     }
+}
+
+/// As the database has it before its first word.
+fn stored() -> VehicleState {
+    VehicleState { vin: vin(), name: "Van 7".to_owned(), plate: None, latest: Latest::default() }
 }
 
 fn telemetry(fleet: &mut Fleet, batch: Telemetry) -> Applied {
@@ -125,15 +131,58 @@ fn the_will_of_an_older_connection_or_outbox_does_not_override_the_present_one()
 }
 
 #[test]
+fn a_vehicle_whose_clock_went_back_is_shown_online_and_its_will_counts() {
+    let mut fleet = Fleet::new(10);
+    fleet.restore(VehicleState { latest: Latest { presence_epoch: Epoch(9), ..Latest::default() }, ..stored() }, NOW);
+    fleet.delta(NOW);
+    say_status(&mut fleet, status(7, NOW, Presence::Online));
+    say_status(&mut fleet, status(3, 1_000_000_000_000, Presence::Online));
+    assert_eq!(fleet.delta(NOW).changed[0].1, Presence::Online);
+    fleet.restore(VehicleState { latest: Latest { presence_epoch: Epoch(9), ..Latest::default() }, ..stored() }, NOW);
+    assert_eq!(only(&fleet).presence, Presence::Online, "what was heard is newer than what was stored");
+    say_status(&mut fleet, status(3, 1_000_000_000_000, Presence::Offline));
+    assert_eq!(fleet.delta(NOW).changed[0].1, Presence::Offline);
+}
+
+#[test]
+fn the_stored_presence_is_shown_until_the_vehicle_is_heard() {
+    let online = Latest { presence: Presence::Online, presence_epoch: Epoch(2), ..Latest::default() };
+    let mut fleet = Fleet::new(10);
+    fleet.restore(VehicleState { latest: online.clone(), ..stored() }, NOW);
+    assert_eq!(only(&fleet).presence, Presence::Online);
+    say_status(&mut fleet, status(1, NOW, Presence::Offline));
+    assert_eq!(only(&fleet).presence, Presence::Online, "it is the will of an older connection than the stored one");
+    fleet.restore(VehicleState { latest: Latest { presence: Presence::Asleep, ..online }, ..stored() }, NOW);
+    assert_eq!(only(&fleet).presence, Presence::Asleep);
+}
+
+#[test]
+fn the_database_fills_in_signal_by_signal_and_never_moves_one_back() {
+    let mut fleet = Fleet::new(10);
+    telemetry(&mut fleet, batch(NOW - 5_000, &[("ect", 90.0), ("spd", 80.0)]));
+    fleet.delta(NOW);
+    let signals = [("ect".to_owned(), (NOW - 60_000, 20.0)), ("spd".to_owned(), (NOW - 1_000, 70.0))];
+    let latest =
+        Latest { source_ts: NOW - 1_000, received_ts: NOW - 900, signals: signals.into(), ..Latest::default() };
+    fleet.restore(VehicleState { latest, ..stored() }, NOW);
+    let vehicle = only(&fleet);
+    assert_eq!((vehicle.values["ect"], vehicle.values["spd"]), (90.0, 70.0));
+    assert_eq!((vehicle.source_ts, vehicle.received_ts), (NOW - 1_000, NOW - 900));
+    telemetry(&mut fleet, batch(NOW - 3_000, &[("ect", 91.0), ("spd", 75.0)]));
+    let vehicle = only(&fleet);
+    assert_eq!((vehicle.values["ect"], vehicle.values["spd"]), (91.0, 70.0), "each signal has a time of its own");
+}
+
+#[test]
 fn the_database_never_overrides_what_is_known_better() {
     let stored = |source_ts, speed| VehicleState {
-        vin: vin(),
-        name: "Van 7".to_owned(),
-        plate: None,
-        presence: Presence::Offline,
-        source_ts,
-        received_ts: source_ts,
-        values: [("spd".to_owned(), speed)].into(),
+        latest: Latest {
+            source_ts,
+            received_ts: source_ts,
+            signals: [("spd".to_owned(), (source_ts, speed))].into(),
+            ..Latest::default()
+        },
+        ..stored()
     };
     let mut fleet = Fleet::new(10);
     say_status(&mut fleet, status(1, NOW, Presence::Online));
@@ -161,18 +210,23 @@ fn a_name_reaches_the_viewers_with_the_whole_vehicle() {
 }
 
 #[test]
-fn vehicles_and_keys_beyond_the_limit_are_refused() {
+fn vehicles_beyond_the_limit_are_refused_and_of_the_keys_the_newest_stay() {
     let mut fleet = Fleet::new(1);
     telemetry(&mut fleet, batch(NOW, &[("spd", 1.0)]));
     let mut other = batch(NOW, &[("spd", 1.0)]);
     other.vin = "1M8GDM9AXKP042788".parse().unwrap();
     assert_eq!(telemetry(&mut fleet, other), Applied::Full);
-    for n in 0..3 {
+    for n in 0..5 {
         let keys: Vec<_> = (0..MAX_KEYS).map(|k| format!("x.{n}.{k}")).collect();
         let values: Vec<_> = keys.iter().map(|key| (key.as_str(), 1.0)).collect();
         telemetry(&mut fleet, batch(NOW + n, &values));
     }
-    assert_eq!(only(&fleet).values.len(), MAX_KEYS);
+    let vehicle = only(&fleet);
+    assert_eq!(vehicle.values.len(), MAX_SIGNALS);
+    assert!(!vehicle.values.contains_key("spd") && vehicle.values.contains_key("x.4.0"), "the oldest make room");
+    assert_eq!(fleet.delta(NOW).named, [vehicle]);
+    telemetry(&mut fleet, batch(NOW + 6, &[("y", 1.0)]));
+    assert_eq!(fleet.delta(NOW).named, [only(&fleet)], "viewers drop what is no longer kept");
 }
 
 #[test]

@@ -99,9 +99,9 @@ fn summary(state: VehicleState) -> VehicleSummary {
         name: state.name,
         plate: state.plate,
         maker: wmi::maker(state.vin).map(str::to_owned),
-        presence: state.presence,
-        source_ts: state.source_ts,
-        received_ts: state.received_ts,
-        values: state.values,
+        presence: state.latest.presence,
+        source_ts: state.latest.source_ts,
+        received_ts: state.latest.received_ts,
+        values: state.latest.values(),
     }
 }
