@@ -10,7 +10,7 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     config::{Config, ConfigError, GpsSource},
@@ -18,7 +18,7 @@ use crate::{
     obd::{self, CarVin},
     outbox::{self, Outbox, OutboxError, peek_vin},
     recorder::{self, Inputs},
-    uplink::{self, Account, Wishes},
+    uplink::{self, Account, UplinkError, Wishes},
 };
 
 /// Why the agent ends.
@@ -30,6 +30,9 @@ pub enum Error {
     /// The outbox cannot be used.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// There is no way to the fleet any more.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
     /// The recording cannot be read.
     #[error(transparent)]
     Recording(#[from] gps::RecordingError),
@@ -108,6 +111,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     info!(%vin, ?vin_source, "this vehicle");
     let (path, max_bytes) = (&config.outbox, config.outbox_max_bytes);
     let outbox = Outbox::open(path, max_bytes, vin, vin_source, now_ms()).await?;
+    let wanted = outbox.wanted().await?;
+    let revision = wanted.as_ref().map(|wanted| wanted.revision);
+    if let Some(wanted) = wanted {
+        private.send_replace(wanted.private);
+        periods.send_replace(wanted.periods_ms);
+    }
 
     let recording = match &config.gps {
         Some(GpsSource::Recording { path, .. }) => Some(path.clone()),
@@ -125,9 +134,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         recorder::record(inputs, drafts).await;
         Ok(Part::Other)
     });
-    let keeping = outbox::keep(outbox.clone(), drafts_in);
+    let keeping = outbox::keep(outbox.clone(), drafts_in, sensors.clone());
     parts.spawn(async move {
-        keeping.await;
+        keeping.await?;
         Ok(Part::Other)
     });
     if let Some(source) = config.gps {
@@ -141,7 +150,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     }
     let account =
         Account { broker: config.broker, username: config.username.unwrap_or_else(|| vin.to_string()), password };
-    let wishes = Wishes { signals: signals_in, periods, private };
+    let wishes = Wishes { signals: signals_in, periods, private, revision };
     let leave = CancellationToken::new();
     let uplink_over = CancellationToken::new();
     let uplink = uplink::run(account, outbox.clone(), wishes, leave.clone());
@@ -173,9 +182,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
 
     sensors.cancel();
     while let Some(ended) = parts.join_next().await {
-        outcome = outcome.and(settle(ended).map(drop));
+        outcome = with(outcome, settle(ended).map(drop));
     }
-    if config.exit_when_done && outcome.is_ok() {
+    // A recording that the shutdown has cut goes on next time.
+    if config.exit_when_done && outcome.is_ok() && !shutdown.is_cancelled() {
         let mut tally = outbox.tally();
         let mut stored = false;
         tokio::select! {
@@ -193,7 +203,15 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     leave.cancel();
     let left = settle(uplink.await).map_err(Error::from);
     let closed = outbox.close().await.map_err(Error::from);
-    outcome.and(left).and(closed)
+    with(with(outcome, left), closed)
+}
+
+/// The first error is what the agent ends with; one that comes after it is only logged.
+fn with(outcome: Result<(), Error>, next: Result<(), Error>) -> Result<(), Error> {
+    if let (Err(_), Err(error)) = (&outcome, &next) {
+        error!(error = error as &dyn std::error::Error, "another failure at the end");
+    }
+    outcome.and(next)
 }
 
 /// Waits for the car to say which one it is; `None` when the agent is to end before.

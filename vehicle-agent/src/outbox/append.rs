@@ -1,7 +1,8 @@
 use bugbrother_wire::{Seq, UnixMs, message::Gap};
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::{sync::mpsc, time::Duration};
-use tracing::{error, warn};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
 use super::{File, Outbox, OutboxError, draft::Draft, failed, from_kind, gaps, to_column};
 use crate::now_ms;
@@ -15,21 +16,48 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Writes what comes in, as many at a time as are waiting, until all senders are gone.
 ///
-/// A disk that refuses is tried again: what comes meanwhile waits in the channel, and then in the devices.
-pub async fn keep(outbox: Outbox, mut drafts: mpsc::Receiver<Draft>) {
+/// A disk that refuses is tried again: what comes meanwhile waits in the channel, and then in the devices. Once `stop` is
+/// given there is no time to wait for it: everything from there on is lost, which is counted and ends with the error.
+pub async fn keep(
+    outbox: Outbox,
+    mut drafts: mpsc::Receiver<Draft>,
+    stop: CancellationToken,
+) -> Result<(), OutboxError> {
     let mut group = Vec::with_capacity(GROUP);
+    let mut refused = false;
     while drafts.recv_many(&mut group, GROUP).await > 0 {
         while let Err(error) = outbox.append(&group, now_ms()).await {
             metrics::counter!("bugbrother_agent_outbox_failures_total").increment(1);
-            error!(error = &error as &dyn std::error::Error, "records are not on disk yet");
-            tokio::time::sleep(RETRY_AFTER).await;
-            if drafts.is_closed() && drafts.is_empty() {
-                error!(records = group.len(), "records are lost: the disk refuses them and the agent ends");
-                return;
+            if stop.is_cancelled() {
+                lose(group, drafts).await;
+                return Err(error);
             }
+            // A disk that is full for hours is one line in the log, not one for every attempt.
+            if !refused {
+                error!(error = &error as &dyn std::error::Error, "records are not on disk yet");
+            }
+            refused = true;
+            stop.run_until_cancelled(tokio::time::sleep(RETRY_AFTER)).await;
         }
+        if refused {
+            info!("records are on disk again");
+        }
+        refused = false;
         group.clear();
     }
+    Ok(())
+}
+
+/// Takes what comes until all senders are gone, so that none of them waits in vain.
+async fn lose(mut group: Vec<Draft>, mut drafts: mpsc::Receiver<Draft>) {
+    let mut lost = group.len();
+    group.clear();
+    while drafts.recv_many(&mut group, GROUP).await > 0 {
+        lost += group.len();
+        group.clear();
+    }
+    metrics::counter!("bugbrother_agent_lost_records_total").increment(lost as u64);
+    error!(records = lost, "records are lost: the disk refuses them and the agent ends");
 }
 
 impl Outbox {
@@ -131,4 +159,54 @@ async fn shed(tx: &mut SqliteConnection, wanted: u64) -> Result<Shed, OutboxErro
     }
     shed.unstored.sort_unstable();
     Ok(shed)
+}
+
+#[cfg(test)]
+mod tests {
+    use bugbrother_wire::message::VinSource;
+
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft::Diagnostics { at: 1_790_000_000_000, mil: None, dtcs: Vec::new(), monitors: Vec::new() }
+    }
+
+    async fn open(dir: &tempfile::TempDir) -> Outbox {
+        let vin = "WVWZZZ1JZ3W386752".parse().unwrap();
+        Outbox::open(&dir.path().join("outbox.db"), 1 << 20, vin, VinSource::Configured, now_ms()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_refuses_holds_nobody_up_once_the_agent_is_to_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = open(&dir).await;
+        outbox.refuse_writes(true).await;
+        let (sender, drafts) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let keeping = tokio::spawn(keep(outbox, drafts, stop.clone()));
+        // The first two are taken and waiting, so the third is waited for.
+        for _ in 0..2 {
+            sender.send(draft()).await.unwrap();
+        }
+        stop.cancel();
+        sender.send(draft()).await.unwrap();
+        drop(sender);
+        assert!(matches!(keeping.await.unwrap(), Err(OutboxError::Sql { doing: "written", .. })));
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_is_well_again_gets_what_waited() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = open(&dir).await;
+        outbox.refuse_writes(true).await;
+        let (sender, drafts) = mpsc::channel(1);
+        let keeping = tokio::spawn(keep(outbox.clone(), drafts, CancellationToken::new()));
+        for _ in 0..2 {
+            sender.send(draft()).await.unwrap();
+        }
+        outbox.refuse_writes(false).await;
+        drop(sender);
+        keeping.await.unwrap().unwrap();
+        assert_eq!(outbox.tally().borrow().unstored, 2);
+    }
 }

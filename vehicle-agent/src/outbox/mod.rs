@@ -5,6 +5,7 @@
 //! - `open`: the file and its identity; `migrate`: its tables
 //! - `append`: group commit, and what goes when there is no room
 //! - `acknowledge`: what the database has
+//! - `wishes`: what the fleet wants
 //!
 //! # Invariants
 //! - One connection, which holds the file for itself: a second agent on the same file is refused.
@@ -18,6 +19,7 @@ mod draft;
 mod gaps;
 mod migrate;
 mod open;
+mod wishes;
 
 use std::{
     ops::Range,
@@ -33,6 +35,7 @@ pub use acknowledge::Progress;
 pub use append::keep;
 pub use draft::{Batch, Draft};
 pub use open::peek_vin;
+pub use wishes::Wanted;
 
 /// So many of the newest numbers stay after they are acknowledged.
 pub const KEPT: u64 = 512;
@@ -194,6 +197,13 @@ impl Outbox {
     /// The recording is through: next time it is replayed anew.
     pub async fn finish_recording(&self) -> Result<(), OutboxError> {
         self.0.file.lock().await.note_recording(None).await
+    }
+
+    /// As a full disk does, or one that is well again.
+    #[cfg(test)]
+    pub(crate) async fn refuse_writes(&self, refuse: bool) {
+        let pragma = if refuse { "PRAGMA query_only = ON" } else { "PRAGMA query_only = OFF" };
+        sqlx::query(pragma).execute(&mut self.0.file.lock().await.db).await.expect("a connection can be told so");
     }
 
     /// Writes everything to the file proper and closes it. Other handles can no longer be used.

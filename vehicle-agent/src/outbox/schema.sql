@@ -18,3 +18,13 @@ CREATE TABLE IF NOT EXISTS identity (
     recording  TEXT,
     replayed   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+-- What the fleet wanted last of the vehicle.
+CREATE TABLE IF NOT EXISTS wanted (
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    revision INTEGER NOT NULL,
+    private  INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS wanted_period (
+    key       TEXT    PRIMARY KEY,
+    period_ms INTEGER NOT NULL
+) STRICT;

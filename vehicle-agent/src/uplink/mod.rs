@@ -7,6 +7,7 @@
 //! # Invariants
 //! - Only what the outbox has on disk is sent, and only `down/ack` removes it from there.
 //! - Nothing that arrives ends the session: it is counted and acknowledged.
+//! - A disk that takes nothing ends it neither: what is on it is sent, and the fleet says again what could not be noted.
 
 pub mod delivery;
 mod downlink;
@@ -66,10 +67,23 @@ pub struct Wishes {
     pub periods: watch::Sender<BTreeMap<String, u32>>,
     /// Whether position stays in the vehicle.
     pub private: watch::Sender<bool>,
+    /// Up to which of its changes the fleet's settings are known.
+    pub revision: Option<u64>,
+}
+
+/// Why the uplink ends before it is to.
+#[derive(Debug, thiserror::Error)]
+pub enum UplinkError {
+    /// The outbox cannot be read.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The MQTT session is gone, which only a panic inside it can bring about.
+    #[error("the MQTT session ended by itself")]
+    Session,
 }
 
 /// Sends the outbox until `stop`, then says goodbye with its reason.
-pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: CancellationToken) -> Result<(), OutboxError> {
+pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: CancellationToken) -> Result<(), UplinkError> {
     let session = CancellationToken::new();
     let _ends_with_this = session.clone().drop_guard();
     let started = now_ms();
@@ -100,24 +114,12 @@ pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: Cancell
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
     let (publisher, mut events) = connect(options, session.clone());
-    let tally = outbox.tally();
-    let top = tally.borrow().top;
-    let mut uplink = Uplink {
-        delivery: Delivery::new(top, Instant::now()),
-        downlink: Downlink::new(outbox.clone(), wishes.periods, wishes.private),
-        signals: wishes.signals,
-        under_way: FuturesUnordered::new(),
-        online: status(Presence::Online, None),
-        tally,
-        publisher,
-        outbox: outbox.clone(),
-        signals_known: true,
-    };
-    uplink.serve(&mut events, &stop).await?;
+    let mut uplink = Uplink::new(outbox.clone(), wishes, publisher, status(Presence::Online, None));
+    let served = uplink.serve(&mut events, &stop).await;
     uplink.say_goodbye(status(Presence::Offline, Some("agent stopped"))).await;
     session.cancel();
     while events.recv().await.is_some() {}
-    Ok(())
+    served
 }
 
 /// What `up/birth` says of a signal.
@@ -146,7 +148,23 @@ struct Uplink {
 }
 
 impl Uplink {
-    async fn serve(&mut self, events: &mut Events, stop: &CancellationToken) -> Result<(), OutboxError> {
+    fn new(outbox: Outbox, wishes: Wishes, publisher: Publisher, online: Status) -> Self {
+        let tally = outbox.tally();
+        let top = tally.borrow().top;
+        Uplink {
+            delivery: Delivery::new(top, Instant::now()),
+            signals: wishes.signals.clone(),
+            signals_known: true,
+            downlink: Downlink::new(outbox.clone(), wishes),
+            under_way: FuturesUnordered::new(),
+            online,
+            tally,
+            publisher,
+            outbox,
+        }
+    }
+
+    async fn serve(&mut self, events: &mut Events, stop: &CancellationToken) -> Result<(), UplinkError> {
         loop {
             self.send().await?;
             let deadline = self.delivery.deadline();
@@ -166,12 +184,12 @@ impl Uplink {
                         self.under_way.clear();
                     }
                     Some(Event::Message(message)) => {
-                        if let Some((ack, progress)) = self.downlink.hear(&message).await? {
+                        if let Some((ack, progress)) = self.downlink.hear(&message).await {
                             self.delivery.acknowledge(&ack, progress, Instant::now());
                         }
                         message.ack();
                     }
-                    None => return Ok(()),
+                    None => return Err(UplinkError::Session),
                 },
                 Some(lane) = self.under_way.next() => self.delivery.publish_done(lane),
                 Ok(()) = self.tally.changed() => {
@@ -263,5 +281,103 @@ impl Uplink {
         if !timeout(FAREWELL_TIMEOUT, goodbye).await.unwrap_or(false) {
             debug!("left without a word: the broker cannot be reached");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bugbrother_kit::mosquitto::Mosquitto;
+    use bugbrother_wire::{
+        Seq,
+        message::{Ack, Config, VinSource},
+        topic::ALL_UP,
+    };
+
+    use super::*;
+    use crate::outbox::{Draft, Wanted};
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    async fn outbox(dir: &tempfile::TempDir) -> Outbox {
+        let vin = "WVWZZZ1JZ3W386752".parse().unwrap();
+        Outbox::open(&dir.path().join("outbox.db"), 1 << 20, vin, VinSource::Configured, now_ms()).await.unwrap()
+    }
+
+    fn wishes() -> (Wishes, watch::Receiver<bool>) {
+        let (private, told) = watch::channel(false);
+        let (_, signals) = watch::channel(Vec::new());
+        (Wishes { signals, periods: watch::Sender::new(BTreeMap::new()), private, revision: None }, told)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_disk_that_refuses_does_not_end_the_uplink_and_is_asked_again() {
+        let (dir, broker) = (tempfile::tempdir().unwrap(), Mosquitto::open_to_all().unwrap());
+        let outbox = outbox(&dir).await;
+        let record = Draft::Diagnostics { at: now_ms(), mil: None, dtcs: Vec::new(), monitors: Vec::new() };
+        outbox.append(&[record], now_ms()).await.unwrap();
+        let (wishes, mut private) = wishes();
+        let account = Account {
+            broker: Address { host: "127.0.0.1".to_owned(), port: broker.port() },
+            username: "agent".to_owned(),
+            password: SecretString::default(),
+        };
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(run(account, outbox.clone(), wishes, stop.clone()));
+
+        let mut options = Options::new("127.0.0.1", broker.port(), "database", "database", "");
+        options.subscriptions = vec![(ALL_UP.to_owned(), Qos::AtLeastOnce)];
+        let (database, mut events) = connect(options, stop.clone());
+        let vin = outbox.identity().vin;
+        let say = async |kind, payload: Vec<u8>| {
+            let topic = Topic::new(vin, kind).to_string();
+            database.publish(topic, payload, Qos::AtLeastOnce, false).await.unwrap().await.unwrap();
+        };
+        let diagnostics = Topic::new(vin, Kind::Diagnostics).to_string();
+        while !matches!(events.recv().await.unwrap(), Event::Message(message) if message.topic == diagnostics) {}
+        let epoch = outbox.identity().epoch;
+        let ack = encode(&Ack { v: 1, vin, epoch, seq: Seq(1), ranges: Vec::new(), store: "a".to_owned() });
+        let config = Config {
+            v: 1,
+            vin,
+            revision: 7,
+            periods_ms: BTreeMap::from([("rpm".to_owned(), 500)]),
+            thresholds: BTreeMap::new(),
+            geofences: Vec::new(),
+            privacy: true,
+        };
+
+        outbox.refuse_writes(true).await;
+        say(Kind::Ack, ack.clone()).await;
+        say(Kind::Config, encode(&config)).await;
+        timeout(LIMIT, private.wait_for(|private| *private)).await.unwrap().unwrap();
+        assert_eq!(outbox.tally().borrow().unstored, 1);
+        outbox.refuse_writes(false).await;
+        say(Kind::Ack, ack).await;
+        timeout(LIMIT, outbox.tally().wait_for(|tally| tally.unstored == 0)).await.unwrap().unwrap();
+        stop.cancel();
+        running.await.unwrap().unwrap();
+        let wanted = Wanted { revision: 7, private: true, periods_ms: config.periods_ms };
+        assert_eq!(outbox.wanted().await.unwrap(), Some(wanted));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_ends_by_itself_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = outbox(&dir).await;
+        let session = CancellationToken::new();
+        let (publisher, mut events) = connect(Options::new("127.0.0.1", 1, "agent", "agent", ""), session.clone());
+        let identity = outbox.identity();
+        let online = Status {
+            v: SCHEMA_VERSION,
+            vin: identity.vin,
+            epoch: identity.epoch,
+            status: Presence::Online,
+            since: now_ms(),
+            reason: None,
+        };
+        let mut uplink = Uplink::new(outbox, wishes().0, publisher, online);
+        session.cancel();
+        let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
+        assert!(matches!(served, Err(UplinkError::Session)));
     }
 }
