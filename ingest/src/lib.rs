@@ -88,7 +88,7 @@ fn arrival(delivery: &Delivery, received_ts: UnixMs) -> Arrival {
         received_ts,
         topic: delivery.topic.clone(),
         payload: delivery.payload.clone(),
-        content: verdict::judge(&delivery.topic, &delivery.payload, received_ts),
+        content: verdict::judge(&delivery.topic, &delivery.payload),
     }
 }
 

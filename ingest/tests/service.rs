@@ -1,6 +1,6 @@
 //! The service against Debian's Mosquitto and a database file.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
@@ -11,6 +11,7 @@ use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, decode, encode,
     message::{Ack, Clock, Presence, Row, Status, Telemetry},
     topic::Kind,
+    unix_ms,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tempfile::TempDir;
@@ -184,10 +185,10 @@ async fn poison_is_buried_and_everything_else_goes_on() -> Result<()> {
         bench.store.dead_letters(10).await?.into_iter().map(|letter| (letter.number, letter.reason)).collect();
     reasons.sort();
     let reasons: Vec<_> = reasons.iter().map(|(_, reason)| reason.as_str()).collect();
-    assert_eq!(reasons, ["malformed", "malformed", "field", "future", "topic"]);
-    assert_eq!(bench.positions().await?, 20);
+    assert_eq!(reasons, ["malformed", "malformed", "field", "topic"]);
+    assert_eq!(bench.positions().await?, 30, "what claims to be of 2099 is a record, too");
     let latest = bench.store.vehicle(golf()).await?.unwrap().latest;
-    assert_eq!(latest.source_ts, T0 + 4900, "2099 has not become the latest");
+    assert!(latest.source_ts < unix_ms(SystemTime::now()) + 120_000, "2099 has not become the latest");
     bench.until_counted(r#"bugbrother_ingest_refused_total{reason="malformed"} 2"#).await?;
     bench.stop().await
 }

@@ -28,7 +28,7 @@ use std::{
 use bugbrother_client::{Delivery, Event, Options, Qos, connect};
 use bugbrother_store::{MAX_PAGE, Store, StoreError};
 use bugbrother_wire::{
-    Topic, UnixMs, judge,
+    Topic, UnixMs, judge_present,
     message::{Alert, AlertState},
     topic::{self, Kind},
     unix_ms,
@@ -148,7 +148,7 @@ fn read(delivery: &Delivery, desk: &mut Desk, outgoing: &Outgoing) -> Vec<Alert>
         return Vec::new();
     }
     let now = now();
-    match judge(&delivery.topic, &delivery.payload, now) {
+    match judge_present(&delivery.topic, &delivery.payload, now) {
         Ok((topic, message)) => desk.hear(topic.vin, &message, delivery.retained, now),
         Err(refused) => {
             counter!("bugbrother_notifier_refused_total", "reason" => refused.reason()).increment(1);

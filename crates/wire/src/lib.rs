@@ -34,7 +34,7 @@ pub use codec::{DecodeError, decode, encode};
 pub use id::{AlertId, CameraId, CommandId, Epoch, EventId, MediaId, Seq};
 pub use message::Message;
 pub use topic::Topic;
-pub use verdict::{Refused, judge};
+pub use verdict::{Refused, judge, judge_present};
 pub use vin::Vin;
 
 /// Major version of the schema: the `v1` of the topics and the `v` of the messages.

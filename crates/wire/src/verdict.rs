@@ -14,7 +14,7 @@ pub enum Refused {
     /// Its payload is no message of its topic.
     #[error(transparent)]
     Payload(#[from] DecodeError),
-    /// It is a record of a time to come: its vehicle's clock is wrong.
+    /// It is a record of a time to come: one of the two clocks is wrong.
     #[error("record is of a time more than a day ahead of our clock")]
     Future,
 }
@@ -30,10 +30,16 @@ impl Refused {
     }
 }
 
-/// The message of a payload that arrived at `now` on a topic.
-pub fn judge(topic: &str, payload: &[u8], now: UnixMs) -> Result<(Topic, Message), Refused> {
+/// The message of a payload, for who keeps it: whatever time it claims to be of, it is a record.
+pub fn judge(topic: &str, payload: &[u8]) -> Result<(Topic, Message), Refused> {
     let topic = topic.parse()?;
     let message = decode(&topic, payload)?;
+    Ok((topic, message))
+}
+
+/// The message of a payload that arrived at `now`, for who shows it or acts upon it as the present.
+pub fn judge_present(topic: &str, payload: &[u8], now: UnixMs) -> Result<(Topic, Message), Refused> {
+    let (topic, message) = judge(topic, payload)?;
     if is_ahead(&message, now) {
         return Err(Refused::Future);
     }
@@ -86,12 +92,12 @@ mod tests {
     }
 
     fn reason(topic: &str, payload: &[u8], now: UnixMs) -> Option<&'static str> {
-        judge(topic, payload, now).err().map(|refused| refused.reason())
+        judge_present(topic, payload, now).err().map(|refused| refused.reason())
     }
 
     #[test]
     fn what_is_right_is_taken_with_its_topic() {
-        let taken = judge(TOPIC, &encode(&batch()), NOW).unwrap();
+        let taken = judge_present(TOPIC, &encode(&batch()), NOW).unwrap();
         assert_eq!(taken, (Topic::new(vin(), Kind::Telemetry), Message::Telemetry(batch())));
     }
 
@@ -104,11 +110,12 @@ mod tests {
     }
 
     #[test]
-    fn a_time_more_than_a_day_ahead_of_our_clock_is_refused_unless_ours_is_not_set() {
+    fn a_time_more_than_a_day_ahead_of_our_clock_is_not_the_present_unless_ours_is_not_set() {
         let ahead = |ms| encode(&Telemetry { t0: NOW + ms, ..batch() });
         assert_eq!(reason(TOPIC, &ahead(DAY_MS), NOW), None);
         assert_eq!(reason(TOPIC, &ahead(DAY_MS + 1), NOW), Some("future"));
         assert_eq!(reason(TOPIC, &ahead(0), 0), None, "a server that believes to be in 1970 refuses nobody");
+        assert!(judge(TOPIC, &ahead(DAY_MS + 1)).is_ok(), "it is kept all the same");
     }
 
     #[test]

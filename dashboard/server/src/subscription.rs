@@ -5,7 +5,7 @@ use std::{error::Error as _, num::NonZeroU32, sync::Arc};
 use bugbrother_client::{Delivery, Event, Events, Options, Qos};
 use bugbrother_store::{Store, StoreError};
 use bugbrother_wire::{
-    Refused, Vin, judge,
+    Refused, Vin, judge_present,
     topic::{ALL_ALERTS, ALL_UP},
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -99,7 +99,7 @@ impl Subscription {
     /// The vehicle whose first word it was.
     fn take(&self, delivery: &Delivery) -> Option<Vin> {
         let now = clock::now();
-        let (topic, message) = match judge(&delivery.topic, &delivery.payload, now) {
+        let (topic, message) = match judge_present(&delivery.topic, &delivery.payload, now) {
             Ok(taken) => taken,
             Err(refused) => {
                 self.refuse(delivery, &refused);
