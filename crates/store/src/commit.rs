@@ -102,7 +102,8 @@ impl<'a> Writer<'a> {
             }
         };
         let mark = outbox.row.take(place.seq, gap);
-        outbox.changed |= mark == Mark::New;
+        // Of a record that is refused the gap may have been noted.
+        outbox.changed |= mark != Mark::Duplicate;
         Ok(mark)
     }
 

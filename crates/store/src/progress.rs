@@ -1,6 +1,8 @@
 //! Which records of an outbox are committed: everything up to a number, and ranges above it, because live data
 //! overtakes what is sent late.
 
+use std::ops::RangeInclusive;
+
 use bugbrother_wire::{Seq, codec::MAX_RANGES};
 use rangemap::RangeInclusiveSet;
 
@@ -17,8 +19,9 @@ pub enum Mark {
     New,
     /// It was there.
     Duplicate,
-    /// It would make more ranges than an acknowledgement holds. The vehicle sends it again when the holes below are
-    /// filled: the lowest missing number is never refused, so it always gets on.
+    /// It would make more ranges than an acknowledgement holds, but the gap that it declares may have been noted. The
+    /// vehicle sends it again when the holes below are filled: neither the lowest missing number nor a gap there is
+    /// ever refused, so it always gets on.
     Scattered,
 }
 
@@ -46,21 +49,29 @@ impl Progress {
     }
 
     /// Takes a record in, and with it the gap that it declares: records that the vehicle no longer has are not waited
-    /// for. A record that is refused leaves everything as it was.
+    /// for. Of a record that is refused only the gap is noted, if there is room for that: the record itself may be far
+    /// above its gap and a range of its own.
     pub fn take(&mut self, seq: Seq, gap: Option<(Seq, Seq)>) -> Mark {
         if self.contains(seq) {
             return Mark::Duplicate;
         }
+        let gap = gap.map(|(from, to)| from.0..=to.0);
+        if self.insert(gap.clone().into_iter().chain([seq.0..=seq.0])) {
+            return Mark::New;
+        }
+        self.insert(gap);
+        Mark::Scattered
+    }
+
+    /// All of them, or none if that would make too many ranges. Tells which.
+    fn insert(&mut self, ranges: impl IntoIterator<Item = RangeInclusive<u64>>) -> bool {
         let mut next = self.clone();
-        if let Some((from, to)) = gap {
-            next.done.insert(from.0..=to.0);
+        next.done.extend(ranges);
+        let fits = next.ranges().count() <= MAX_RANGES;
+        if fits {
+            *self = next;
         }
-        next.done.insert(seq.0..=seq.0);
-        if next.ranges().count() > MAX_RANGES {
-            return Mark::Scattered;
-        }
-        *self = next;
-        Mark::New
+        fits
     }
 }
 
@@ -101,18 +112,21 @@ mod tests {
             let mut model = BTreeSet::new();
             let mut progress = Progress::default();
             for (seq, gap) in records {
-                let mut next = model.clone();
-                next.insert(seq);
-                if let Some((from, to)) = gap {
-                    next.extend(from..=to);
-                }
+                let mut gap_alone = model.clone();
+                gap_alone.extend(gap.into_iter().flat_map(|(from, to)| from..=to));
+                let mut whole = gap_alone.clone();
+                whole.insert(seq);
+                let fits = |next: &BTreeSet<u64>| ranges_above(next).len() <= MAX_RANGES;
                 let expected = if model.contains(&seq) {
                     Mark::Duplicate
-                } else if ranges_above(&next).len() > MAX_RANGES {
-                    Mark::Scattered
-                } else {
-                    model = next;
+                } else if fits(&whole) {
+                    model = whole;
                     Mark::New
+                } else {
+                    if fits(&gap_alone) {
+                        model = gap_alone;
+                    }
+                    Mark::Scattered
                 };
                 prop_assert_eq!(progress.take(Seq(seq), gap.map(|(from, to)| (Seq(from), Seq(to)))), expected);
                 prop_assert_eq!(progress.high_water().0, high_water(&model));
@@ -134,6 +148,22 @@ mod tests {
                 prop_assert!(progress.high_water() >= lowest);
             }
         }
+    }
+
+    #[test]
+    fn a_gap_at_the_lowest_missing_number_gets_on_though_its_record_is_refused() {
+        let mut progress = Progress::default();
+        for number in 0..MAX_RANGES as u64 {
+            assert_eq!(progress.take(Seq(100 + 2 * number), None), Mark::New);
+        }
+        let gap = Some((Seq(1), Seq(50)));
+        assert_eq!(progress.take(Seq(1000), gap), Mark::Scattered);
+        assert_eq!(progress.high_water(), Seq(50));
+        assert!(!progress.contains(Seq(1000)));
+        for number in (51..100).chain([101]) {
+            assert_eq!(progress.take(Seq(number), None), Mark::New);
+        }
+        assert_eq!(progress.take(Seq(1000), gap), Mark::New);
     }
 
     #[test]

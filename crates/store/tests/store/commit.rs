@@ -153,6 +153,19 @@ async fn records_that_lie_too_far_apart_are_left_to_be_sent_again() {
 }
 
 #[tokio::test]
+async fn a_gap_gets_on_though_its_record_lies_too_far_away() {
+    let (store, _folder) = store().await;
+    let scattered: Vec<_> = (1..=MAX_RANGES as u64).map(|n| live(batch(golf(), 1, 100 + n * 2))).collect();
+    store.commit(&scattered).await.unwrap();
+    let gap = Gap { from: Seq(1), to: Seq(99), reason: "outbox is full".into() };
+    let record = Telemetry { gap: Some(gap), rows: Vec::new(), ..batch(golf(), 1, 1000) };
+    assert_eq!(store.commit(&[live(record.clone())]).await.unwrap().scattered, 1);
+    let below = [100, 101].map(|n| late(batch(golf(), 1, n)));
+    assert_eq!(store.commit(&below).await.unwrap().acks[0].seq, Seq(102));
+    assert_eq!(store.commit(&[live(record)]).await.unwrap().stored, 1);
+}
+
+#[tokio::test]
 async fn poison_is_kept_for_examination_and_does_not_stop_the_outbox() {
     let (store, _folder) = store().await;
     let place = Place { vin: golf(), epoch: Epoch(1), seq: Seq(2) };
