@@ -56,7 +56,9 @@ fn ack(epoch: Epoch, store: &str, seq: u64, ranges: &[(u64, u64)]) -> Ack {
 async fn unstored(outbox: &Outbox) -> Vec<u64> {
     let all = outbox.read(Seq(0)..Seq(u64::MAX), 100_000).await.unwrap();
     assert_eq!(all.len() as u64, outbox.tally().borrow().unstored, "the tally agrees with the file");
-    all.iter().map(|record| record.seq.0).collect()
+    let mut seqs: Vec<_> = all.iter().map(|record| record.seq.0).collect();
+    seqs.sort_unstable();
+    seqs
 }
 
 async fn gaps(outbox: &Outbox) -> Vec<(u64, u64)> {

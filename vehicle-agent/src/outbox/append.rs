@@ -1,10 +1,11 @@
 use bugbrother_wire::{Seq, UnixMs, message::Gap};
+use rangemap::RangeInclusiveSet;
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::{sync::mpsc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{File, Outbox, OutboxError, draft::Draft, failed, from_kind, gaps, to_column};
+use super::{File, Outbox, OutboxError, draft::Draft, failed, from_kind, gap_of, to_column};
 use crate::now_ms;
 
 /// Most records of one commit.
@@ -71,17 +72,26 @@ impl Outbox {
         let mut place = async |tx: &mut SqliteConnection, draft: Draft| {
             let (kind, urgent) = (draft.kind(), draft.is_urgent());
             let (identity, seq) = (self.0.identity, tally.top.next());
+            let gap = match &draft {
+                Draft::Gap(gap) => Some((to_column(gap.from.0), to_column(gap.to.0))),
+                _ => None,
+            };
             let body = draft.encode(identity.vin, identity.epoch, seq, now);
             let size = body.len() as u64;
-            sqlx::query("INSERT INTO record (seq, kind, urgent, made_at, body) VALUES ($1, $2, $3, $4, $5)")
-                .bind(to_column(seq.0))
-                .bind(from_kind(kind))
-                .bind(i64::from(urgent))
-                .bind(now)
-                .bind(body)
-                .execute(tx)
-                .await
-                .map_err(failed("written"))?;
+            sqlx::query(
+                "INSERT INTO record (seq, kind, urgent, made_at, body, gap_from, gap_to) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(to_column(seq.0))
+            .bind(from_kind(kind))
+            .bind(i64::from(urgent))
+            .bind(now)
+            .bind(body)
+            .bind(gap.map(|(from, _)| from))
+            .bind(gap.map(|(_, to)| to))
+            .execute(tx)
+            .await
+            .map_err(failed("written"))?;
             tally.top = seq;
             tally.unstored += 1;
             Ok(size)
@@ -101,10 +111,10 @@ impl Outbox {
         if total > *max_bytes {
             let shed = shed(&mut tx, total - (*max_bytes - *max_bytes / SHED_PART)).await?;
             total -= shed.bytes;
-            lost = shed.unstored.len() as u64;
-            for (from, to) in gaps::runs(shed.unstored) {
+            lost = shed.unstored;
+            for range in shed.lost {
                 let reason = "outbox is full".to_owned();
-                let (from, to) = (Seq(from), Seq(to));
+                let (from, to) = (Seq(*range.start()), Seq(*range.end()));
                 total += place(&mut tx, Draft::Gap(Gap { from, to, reason })).await?;
             }
         }
@@ -120,17 +130,28 @@ impl Outbox {
     }
 }
 
+#[derive(Default)]
 struct Shed {
     bytes: u64,
-    /// Numbers of those that the database does not have, in rising order.
-    unstored: Vec<u64>,
+    /// How many that the database does not have.
+    unstored: u64,
+    /// Their numbers, and those that gap records among them declared.
+    lost: RangeInclusiveSet<u64>,
 }
+
+/// What may go first; gaps in the place of their holes, so that what is lost together is declared together.
+const SHED_ORDER: [&str; 3] = [
+    "SELECT * FROM record WHERE stored = 1 ORDER BY seq",
+    "SELECT * FROM record WHERE urgent = 0 ORDER BY seq",
+    "SELECT *, seq AS place FROM record WHERE gap_to IS NULL \
+     UNION ALL SELECT *, gap_to FROM record WHERE gap_to IS NOT NULL ORDER BY place",
+];
 
 /// Removes what the database has, then the oldest samples, then the oldest of the rest, until `wanted` bytes are free.
 async fn shed(tx: &mut SqliteConnection, wanted: u64) -> Result<Shed, OutboxError> {
-    let mut shed = Shed { bytes: 0, unstored: Vec::new() };
-    for which in ["stored = 1", "urgent = 0", "1 = 1"] {
-        let select = format!("SELECT seq, length(body), stored FROM record WHERE {which} ORDER BY seq LIMIT $1");
+    let mut shed = Shed::default();
+    for which in SHED_ORDER {
+        let select = format!("SELECT seq, length(body), stored, gap_from, gap_to FROM ({which} LIMIT $1)");
         while shed.bytes < wanted {
             let rows = sqlx::query(sqlx::AssertSqlSafe(select.as_str()))
                 .bind(SHED_STEP)
@@ -152,12 +173,14 @@ async fn shed(tx: &mut SqliteConnection, wanted: u64) -> Result<Shed, OutboxErro
                     .map_err(failed("written"))?;
                 shed.bytes += row.get::<i64, _>(1).unsigned_abs();
                 if row.get::<i64, _>(2) == 0 {
-                    shed.unstored.push(seq.unsigned_abs());
+                    let seq = seq.unsigned_abs();
+                    shed.unstored += 1;
+                    shed.lost.insert(seq..=seq);
+                    shed.lost.extend(gap_of(&row, 3));
                 }
             }
         }
     }
-    shed.unstored.sort_unstable();
     Ok(shed)
 }
 

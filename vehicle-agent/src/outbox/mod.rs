@@ -22,13 +22,13 @@ mod open;
 mod wishes;
 
 use std::{
-    ops::Range,
+    ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bugbrother_wire::{Epoch, Seq, UnixMs, Vin, message::VinSource, topic::Kind};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::{Mutex, watch};
 
 pub use acknowledge::Progress;
@@ -73,6 +73,10 @@ pub struct Tally {
 /// A record as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
+    /// Where it is sent: a gap record in the place of the last number that it declares, as long as that is in the range
+    /// that was asked for, everything else in that of its own number. So each record in turn, or what it declares, is
+    /// the lowest that the database does not have.
+    pub place: Seq,
     /// Its number.
     pub seq: Seq,
     /// The topic that it belongs to.
@@ -142,11 +146,14 @@ impl Outbox {
         self.0.tally.subscribe()
     }
 
-    /// The oldest records in `range` that the database does not have, at most `limit`.
+    /// The first records in `range` that the database does not have, by their place, at most `limit`.
     pub async fn read(&self, range: Range<Seq>, limit: usize) -> Result<Vec<Kept>, OutboxError> {
         let mut file = self.0.file.lock().await;
         let rows = sqlx::query(
-            "SELECT seq, kind, body FROM record WHERE stored = 0 AND seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3",
+            "SELECT seq AS place, seq, kind, body FROM record \
+             WHERE stored = 0 AND seq >= $1 AND seq < $2 AND (gap_to IS NULL OR gap_to < $1) \
+             UNION ALL SELECT gap_to, seq, kind, body FROM record WHERE stored = 0 AND seq < $2 AND gap_to >= $1 \
+             ORDER BY place LIMIT $3",
         )
         .bind(to_column(range.start.0))
         .bind(to_column(range.end.0))
@@ -157,9 +164,10 @@ impl Outbox {
         rows.iter()
             .map(|row| {
                 Ok(Kept {
-                    seq: Seq(row.get::<i64, _>(0).unsigned_abs()),
-                    kind: to_kind(row.get(1)).ok_or(OutboxError::Corrupt("kind"))?,
-                    body: row.get(2),
+                    place: Seq(row.get::<i64, _>(0).unsigned_abs()),
+                    seq: Seq(row.get::<i64, _>(1).unsigned_abs()),
+                    kind: to_kind(row.get(2)).ok_or(OutboxError::Corrupt("kind"))?,
+                    body: row.get(3),
                 })
             })
             .collect()
@@ -232,6 +240,13 @@ fn failed(doing: &'static str) -> impl Fn(sqlx::Error) -> OutboxError {
 /// Numbers stay far below 2^63: at a thousand a second for longer than there have been cars.
 fn to_column(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// What a gap record declares, from the columns `gap_from` and `gap_to`.
+fn gap_of(row: &SqliteRow, at: usize) -> Option<RangeInclusive<u64>> {
+    let from: Option<i64> = row.get(at);
+    let to: Option<i64> = row.get(at + 1);
+    Some(from?.unsigned_abs()..=to?.unsigned_abs())
 }
 
 fn from_kind(kind: Kind) -> i64 {

@@ -54,16 +54,18 @@ pub struct Delivery {
     live: Seq,
     /// What the late lane has before it.
     late: Range<Seq>,
+    /// Places of what it sent and the database is not known to have.
     late_ahead: BTreeSet<Seq>,
     under_way: [usize; 2],
     connected: bool,
     patience: Duration,
-    waiting_since: Instant,
+    /// Since when the database could have said something about what was sent; `None` while nothing is.
+    waiting_since: Option<Instant>,
 }
 
 impl Delivery {
     /// Nothing is sent before the first [`Delivery::connect`].
-    pub fn new(top: Seq, now: Instant) -> Self {
+    pub fn new(top: Seq) -> Self {
         Delivery {
             top,
             stored: Seq(0),
@@ -73,17 +75,17 @@ impl Delivery {
             under_way: [0; 2],
             connected: false,
             patience: FIRST_PATIENCE,
-            waiting_since: now,
+            waiting_since: None,
         }
     }
 
     /// A connection stands; what is older than `live_from` is late.
-    pub fn connect(&mut self, live_from: Seq, now: Instant) {
+    pub fn connect(&mut self, live_from: Seq) {
         self.connected = true;
         self.under_way = [0; 2];
         self.live = live_from;
         self.patience = FIRST_PATIENCE;
-        self.begin_late(now);
+        self.begin_late();
     }
 
     /// The connection is gone, and all that was under way on it.
@@ -117,27 +119,27 @@ impl Delivery {
                 if seq > self.stored {
                     self.stored = seq;
                     self.patience = FIRST_PATIENCE;
-                    self.waiting_since = now;
+                    let all = self.stored.next() >= self.live;
+                    self.waiting_since = self.waiting_since.filter(|_| !all).map(|_| now);
                 }
             }
             Progress::Back(seq) => {
                 self.stored = seq;
                 self.patience = FIRST_PATIENCE;
-                self.begin_late(now);
+                self.begin_late();
             }
         }
     }
 
     /// When to look again whether the database is silent for too long; `None` while nothing is sent that it may not have.
     pub fn deadline(&self) -> Option<Instant> {
-        let outstanding = self.connected && self.stored.next() < self.live;
-        outstanding.then(|| self.waiting_since + self.patience)
+        self.waiting_since.filter(|_| self.connected).map(|since| since + self.patience)
     }
 
     /// The deadline is past: what is not acknowledged is sent again, and the next wait is longer.
-    pub fn lose_patience(&mut self, now: Instant) {
+    pub fn lose_patience(&mut self) {
         self.patience = (self.patience * 2).min(LONGEST_PATIENCE);
-        self.begin_late(now);
+        self.begin_late();
     }
 
     /// What to send now. The answer must be told by [`Delivery::sent`].
@@ -159,25 +161,28 @@ impl Delivery {
         })
     }
 
-    /// These records of `order` were found and handed to the connection.
-    pub fn sent(&mut self, order: &Order, seqs: &[Seq]) {
-        let reached = match seqs.last() {
-            Some(last) if seqs.len() >= order.limit => last.next(),
+    /// The records in these places were found for `order` and handed to the connection.
+    pub fn sent(&mut self, order: &Order, places: &[Seq], now: Instant) {
+        let reached = match places.last() {
+            Some(last) if places.len() >= order.limit => last.next(),
             // Fewer than wanted: there are no more in the range.
             _ => order.range.end,
         };
-        self.under_way[order.lane as usize] += seqs.len();
+        self.under_way[order.lane as usize] += places.len();
+        if !places.is_empty() {
+            self.waiting_since.get_or_insert(now);
+        }
         match order.lane {
             Lane::Live => self.live = self.live.max(reached),
             Lane::Late => {
                 self.late.start = self.late.start.max(reached);
-                self.late_ahead.extend(seqs);
+                self.late_ahead.extend(places);
             }
         }
     }
 
-    fn begin_late(&mut self, now: Instant) {
-        self.waiting_since = now;
+    fn begin_late(&mut self) {
+        self.waiting_since = None;
         self.late = self.stored.next()..self.live;
         self.late_ahead.clear();
     }
@@ -205,12 +210,12 @@ mod tests {
     }
 
     /// Sends all that may be sent, of records that are all there.
-    fn pump(delivery: &mut Delivery, has: impl Fn(Seq) -> bool) -> Vec<(Lane, u64)> {
+    fn pump(delivery: &mut Delivery, now: Instant, has: impl Fn(Seq) -> bool) -> Vec<(Lane, u64)> {
         let mut sent = Vec::new();
         while let Some(order) = delivery.next() {
             let range = (order.range.start.0..order.range.end.0).map(Seq);
             let found: Vec<Seq> = range.filter(|seq| !has(*seq)).take(order.limit).collect();
-            delivery.sent(&order, &found);
+            delivery.sent(&order, &found, now);
             sent.extend(found.iter().map(|seq| (order.lane, seq.0)));
         }
         sent
@@ -219,45 +224,45 @@ mod tests {
     #[test]
     fn live_comes_first_and_what_is_late_fills_a_part_of_the_window() {
         let now = Instant::now();
-        let mut delivery = Delivery::new(Seq(100), now);
-        assert_eq!(pump(&mut delivery, |_| false), []);
-        delivery.connect(Seq(99), now);
-        let sent = pump(&mut delivery, |_| false);
+        let mut delivery = Delivery::new(Seq(100));
+        assert_eq!(pump(&mut delivery, now, |_| false), []);
+        delivery.connect(Seq(99));
+        let sent = pump(&mut delivery, now, |_| false);
         assert_eq!(sent[..2], [(Lane::Live, 99), (Lane::Live, 100)]);
         let late: Vec<_> = (1..=16).map(|seq| (Lane::Late, seq)).collect();
         assert_eq!(sent[2..], late);
         delivery.commit(Seq(101));
-        assert_eq!(pump(&mut delivery, |_| false), [(Lane::Live, 101)]);
+        assert_eq!(pump(&mut delivery, now, |_| false), [(Lane::Live, 101)]);
     }
 
     #[test]
     fn the_late_lane_waits_for_the_database_and_the_live_one_does_not() {
         let now = Instant::now();
-        let mut delivery = Delivery::new(Seq(200), now);
-        delivery.connect(Seq(201), now);
+        let mut delivery = Delivery::new(Seq(200));
+        delivery.connect(Seq(201));
         for _ in 0..10 {
-            pump(&mut delivery, |_| false).iter().for_each(|(lane, _)| delivery.publish_done(*lane));
+            pump(&mut delivery, now, |_| false).iter().for_each(|(lane, _)| delivery.publish_done(*lane));
         }
         assert_eq!(delivery.late_ahead.len(), LATE_AHEAD);
         delivery.commit(Seq(250));
-        assert_eq!(pump(&mut delivery, |_| false).len(), 50);
+        assert_eq!(pump(&mut delivery, now, |_| false).len(), 50);
         delivery.acknowledge(&ack(10, &[]), Progress::Forward(Seq(10)), now);
-        assert_eq!(pump(&mut delivery, |_| false).len(), 10);
+        assert_eq!(pump(&mut delivery, now, |_| false).len(), 10);
     }
 
     #[test]
     fn what_is_not_acknowledged_in_time_is_sent_again_ever_more_seldom() {
         let mut now = Instant::now();
-        let mut delivery = Delivery::new(Seq(0), now);
-        delivery.connect(Seq(1), now);
+        let mut delivery = Delivery::new(Seq(0));
+        delivery.connect(Seq(1));
         assert_eq!(delivery.deadline(), None);
         delivery.commit(Seq(3));
-        assert_eq!(pump(&mut delivery, |_| false).len(), 3);
+        assert_eq!(pump(&mut delivery, now, |_| false).len(), 3);
         for patience in [5, 10, 20, 40, 60, 60] {
             assert_eq!(delivery.deadline(), Some(now + Duration::from_secs(patience)));
             now += Duration::from_secs(patience);
-            delivery.lose_patience(now);
-            let sent = pump(&mut delivery, |seq| seq == Seq(2));
+            delivery.lose_patience();
+            let sent = pump(&mut delivery, now, |seq| seq == Seq(2));
             assert_eq!(sent, [(Lane::Late, 1), (Lane::Late, 3)]);
             sent.iter().for_each(|(lane, _)| delivery.publish_done(*lane));
         }
@@ -268,12 +273,31 @@ mod tests {
     }
 
     #[test]
+    fn the_database_has_its_time_for_a_record_that_comes_after_a_pause() {
+        let mut now = Instant::now();
+        let mut delivery = Delivery::new(Seq(0));
+        delivery.connect(Seq(1));
+        for seq in 1..4 {
+            delivery.commit(Seq(seq));
+            assert_eq!(pump(&mut delivery, now, |_| false), [(Lane::Live, seq)]);
+            assert_eq!(delivery.deadline(), Some(now + FIRST_PATIENCE));
+            delivery.acknowledge(&ack(seq, &[]), Progress::Forward(Seq(seq)), now);
+            assert_eq!(delivery.deadline(), None);
+            now += Duration::from_secs(600);
+        }
+        // More than is live, so that some of them are late before anything is sent.
+        delivery.commit(Seq(200));
+        pump(&mut delivery, now, |_| false);
+        assert_eq!(delivery.deadline(), Some(now + FIRST_PATIENCE));
+    }
+
+    #[test]
     fn a_hole_is_seen_though_newer_records_are_acknowledged() {
         let now = Instant::now();
-        let mut delivery = Delivery::new(Seq(0), now);
-        delivery.connect(Seq(1), now);
+        let mut delivery = Delivery::new(Seq(0));
+        delivery.connect(Seq(1));
         delivery.commit(Seq(9));
-        pump(&mut delivery, |_| false);
+        pump(&mut delivery, now, |_| false);
         let later = now + Duration::from_secs(4);
         delivery.acknowledge(&ack(0, &[(2, 9)]), Progress::Forward(Seq(0)), later);
         assert_eq!(delivery.deadline(), Some(now + FIRST_PATIENCE));
@@ -282,37 +306,37 @@ mod tests {
     #[test]
     fn a_database_that_went_back_gets_everything_above_again() {
         let now = Instant::now();
-        let mut delivery = Delivery::new(Seq(0), now);
-        delivery.connect(Seq(1), now);
+        let mut delivery = Delivery::new(Seq(0));
+        delivery.connect(Seq(1));
         delivery.commit(Seq(9));
-        pump(&mut delivery, |_| false);
+        pump(&mut delivery, now, |_| false);
         delivery.acknowledge(&ack(9, &[]), Progress::Forward(Seq(9)), now);
         delivery.acknowledge(&ack(4, &[]), Progress::Back(Seq(4)), now);
-        let sent = pump(&mut delivery, |_| false);
+        let sent = pump(&mut delivery, now, |_| false);
         assert_eq!(sent.iter().map(|(_, seq)| *seq).collect::<Vec<_>>(), [5, 6, 7, 8, 9]);
     }
 
     #[test]
     fn when_too_much_is_waiting_the_newest_stays_live() {
         let now = Instant::now();
-        let mut delivery = Delivery::new(Seq(0), now);
-        delivery.connect(Seq(1), now);
+        let mut delivery = Delivery::new(Seq(0));
+        delivery.connect(Seq(1));
         delivery.commit(Seq(1000));
-        let sent = pump(&mut delivery, |_| false);
+        let sent = pump(&mut delivery, now, |_| false);
         assert_eq!(sent[0], (Lane::Live, 937));
         assert_eq!(sent.len(), WINDOW);
         delivery.publish_done(Lane::Live);
-        assert_eq!(pump(&mut delivery, |_| false), [(Lane::Late, 1)]);
+        assert_eq!(pump(&mut delivery, now, |_| false), [(Lane::Late, 1)]);
     }
 
     #[test]
     fn orders_that_find_nothing_come_to_an_end() {
         let now = Instant::now();
-        let mut delivery = Delivery::new(Seq(50), now);
-        delivery.connect(Seq(51), now);
-        assert_eq!(pump(&mut delivery, |_| true), []);
+        let mut delivery = Delivery::new(Seq(50));
+        delivery.connect(Seq(51));
+        assert_eq!(pump(&mut delivery, now, |_| true), []);
         let order = Order { lane: Lane::Late, range: Seq(1)..Seq(9), limit: 2 };
-        delivery.sent(&order, &seqs(1..=2));
+        delivery.sent(&order, &seqs(1..=2), now);
     }
 
     proptest! {
@@ -325,7 +349,7 @@ mod tests {
         ) {
             let mut now = Instant::now();
             let (mut top, mut stored) = (0u64, BTreeSet::new());
-            let mut delivery = Delivery::new(Seq(0), now);
+            let mut delivery = Delivery::new(Seq(0));
             let to_ack = |stored: &BTreeSet<u64>| {
                 let seq = (1..).find(|seq| !stored.contains(seq)).expect("numbers have no end") - 1;
                 let above: Vec<_> = stored.iter().filter(|s| **s > seq).map(|s| (*s, *s)).take(64).collect();
@@ -336,20 +360,20 @@ mod tests {
                 match what {
                     0 | 1 => { top += how_many; delivery.commit(Seq(top)); }
                     2 => delivery.disconnect(),
-                    3 => delivery.connect(Seq(top.saturating_sub(3)), now),
+                    3 => delivery.connect(Seq(top.saturating_sub(3))),
                     4 => { let a = to_ack(&stored); delivery.acknowledge(&a, Progress::Forward(a.seq), now); }
-                    5 => { pump(&mut delivery, |seq| stored.contains(&seq.0)); } // lost on the way
+                    5 => { pump(&mut delivery, now, |seq| stored.contains(&seq.0)); } // lost on the way
                     _ => {
-                        for (lane, seq) in pump(&mut delivery, |seq| stored.contains(&seq.0)) {
+                        for (lane, seq) in pump(&mut delivery, now, |seq| stored.contains(&seq.0)) {
                             if seq % 3 != 0 { stored.insert(seq); }
                             delivery.publish_done(lane);
                         }
                     }
                 }
             }
-            delivery.connect(Seq(top + 1), now);
+            delivery.connect(Seq(top + 1));
             for _ in 0..200 {
-                for (lane, seq) in pump(&mut delivery, |seq| stored.contains(&seq.0)) {
+                for (lane, seq) in pump(&mut delivery, now, |seq| stored.contains(&seq.0)) {
                     stored.insert(seq);
                     delivery.publish_done(lane);
                 }
@@ -357,7 +381,7 @@ mod tests {
                 delivery.acknowledge(&a, Progress::Forward(a.seq), now);
                 if let Some(deadline) = delivery.deadline() {
                     now = deadline;
-                    delivery.lose_patience(now);
+                    delivery.lose_patience();
                 }
             }
             prop_assert_eq!(stored.len() as u64, top);

@@ -152,7 +152,7 @@ impl Uplink {
         let tally = outbox.tally();
         let top = tally.borrow().top;
         Uplink {
-            delivery: Delivery::new(top, Instant::now()),
+            delivery: Delivery::new(top),
             signals: wishes.signals.clone(),
             signals_known: true,
             downlink: Downlink::new(outbox.clone(), wishes),
@@ -202,7 +202,7 @@ impl Uplink {
                 }
                 () = impatience => {
                     metrics::counter!("bugbrother_agent_resends_total").increment(1);
-                    self.delivery.lose_patience(Instant::now());
+                    self.delivery.lose_patience();
                 }
             }
         }
@@ -215,7 +215,7 @@ impl Uplink {
         self.publish_retained(Kind::Status, online).await;
         let fresh = now_ms() - LIVE_FOR_MS;
         let live_from = self.outbox.first_since(fresh, LIVE_REACH).await?;
-        self.delivery.connect(live_from, Instant::now());
+        self.delivery.connect(live_from);
         info!(unstored = self.tally.borrow().unstored, "online");
         Ok(())
     }
@@ -262,9 +262,9 @@ impl Uplink {
                 };
                 let lane = order.lane;
                 self.under_way.push(receipt.map(move |_| lane).boxed());
-                sent.push(record.seq);
+                sent.push(record.place);
             }
-            self.delivery.sent(&order, &sent);
+            self.delivery.sent(&order, &sent, Instant::now());
         }
         Ok(())
     }
