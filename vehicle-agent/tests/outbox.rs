@@ -6,8 +6,9 @@ use std::{fs, path::Path};
 use bugbrother_agent::outbox::{Batch, Draft, KEPT, Outbox, OutboxError, Progress, peek_vin};
 use bugbrother_wire::{
     Epoch, Message, Seq, Topic, Vin, decode,
-    message::{Ack, Clock, Row, Telemetry, VinSource},
+    message::{Ack, Clock, Gap, Row, Telemetry, VinSource},
 };
+use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
 const NOW: i64 = 1_790_000_000_000;
@@ -151,6 +152,51 @@ async fn a_database_that_went_back_gets_the_kept_tail_and_is_told_what_is_beyond
     let tail: Vec<u64> = (101..=count + 2).collect();
     assert_eq!(unstored(&outbox).await, tail);
     assert_eq!(gaps(&outbox).await, [(51, 59), (70, 100)]);
+}
+
+#[tokio::test]
+async fn a_copy_with_the_same_number_and_less_above_it_gets_that_again() {
+    let (dir, outbox) = empty().await;
+    let count = KEPT + 100;
+    outbox.append(&vec![samples(1); count as usize], NOW).await.unwrap();
+    let epoch = outbox.identity().epoch;
+    let named = [(20, 40), (50, 90), (count - 9, count)];
+    outbox.acknowledge(&ack(epoch, "a", 10, &named), false).await.unwrap();
+    outbox.close().await.unwrap();
+    let outbox = open(&dir.path().join("outbox.db"), LARGE).await;
+    let lagging = ack(epoch, "a", 10, &[(20, 30), (50, 90), (count - 9, count - 5)]);
+    assert_eq!(outbox.acknowledge(&lagging, false).await.unwrap(), Progress::Back(Seq(10)));
+    // Of what is gone only the numbers that nobody has are declared; the rest is there and sent again.
+    assert_eq!(gaps(&outbox).await, [(31, 40)]);
+    let again: Vec<u64> = (11..=19).chain(41..=49).chain(91..=count - 10).chain(count - 4..=count + 1).collect();
+    assert_eq!(unstored(&outbox).await, again);
+    assert_eq!(outbox.acknowledge(&lagging, false).await.unwrap(), Progress::Forward(Seq(10)));
+    // Once more, and further: what is declared already is not declared again.
+    assert_eq!(outbox.acknowledge(&ack(epoch, "b", 10, &[]), false).await.unwrap(), Progress::Back(Seq(10)));
+    assert_eq!(gaps(&outbox).await, [(20, 30), (31, 40), (50, 90)]);
+}
+
+/// A file as version 0.1.0 left it.
+#[tokio::test]
+async fn a_file_of_an_older_version_goes_on_and_its_gaps_take_their_place() {
+    let (dir, outbox) = empty().await;
+    let path = dir.path().join("outbox.db");
+    let gap = Gap { from: Seq(1), to: Seq(2), reason: "outbox is full".to_owned() };
+    outbox.append(&[samples(1), samples(1), event(), Draft::Gap(gap)], NOW).await.unwrap();
+    let epoch = outbox.identity().epoch;
+    outbox.close().await.unwrap();
+    let mut db = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let older = "DELETE FROM record WHERE seq < 3; DROP INDEX record_gap; ALTER TABLE record DROP COLUMN gap_from; \
+                 ALTER TABLE record DROP COLUMN gap_to; ALTER TABLE identity DROP COLUMN stored_ranges; \
+                 PRAGMA user_version = 0";
+    sqlx::raw_sql(older).execute(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    let outbox = open(&path, LARGE).await;
+    assert_eq!(outbox.identity().epoch, epoch);
+    let records = outbox.read(Seq(1)..Seq(9), 9).await.unwrap();
+    assert_eq!(records.iter().map(|record| (record.place.0, record.seq.0)).collect::<Vec<_>>(), [(2, 4), (3, 3)]);
+    outbox.acknowledge(&ack(epoch, "a", 2, &[(4, 4)]), false).await.unwrap();
+    assert_eq!(unstored(&outbox).await, [3]);
 }
 
 #[tokio::test]

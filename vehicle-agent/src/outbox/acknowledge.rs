@@ -1,11 +1,17 @@
+use std::ops::RangeInclusive;
+
 use bugbrother_wire::{
     Seq,
+    codec::decode_value,
+    encode,
     message::{Ack, Gap},
 };
-use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
+use futures_util::TryStreamExt;
+use rangemap::RangeInclusiveSet;
+use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 
-use super::{File, KEPT, Outbox, OutboxError, draft::Draft, failed, gaps, to_column};
+use super::{File, KEPT, Outbox, OutboxError, draft::Draft, failed, gap_of, to_column};
 use crate::now_ms;
 
 /// What an acknowledgement has changed.
@@ -21,14 +27,23 @@ pub enum Progress {
 
 /// What an acknowledgement says, against what is known.
 ///
-/// A retained one may have been said long ago, so it never takes back anything.
-fn judge(known: Option<&str>, stored_seq: Seq, ack: &Ack, retained: bool) -> Progress {
-    let same_store = known.is_none_or(|known| known == ack.store);
-    match (same_store && ack.seq >= stored_seq, retained) {
-        (true, _) => Progress::Forward(ack.seq),
+/// A copy that lagged behind may have the same number and less above it. A retained one may have been said long ago, so
+/// it never takes back anything.
+fn judge(known: &Stored, ack: &Ack, retained: bool) -> Progress {
+    let same_store = known.store.as_ref().is_none_or(|known| *known == ack.store);
+    let named = named(ack);
+    let all_named = || known.numbers.iter().all(|range| named.gaps(range).next().is_none());
+    match (same_store && ack.seq >= known.seq(), retained) {
+        (true, true) => Progress::Forward(ack.seq),
+        (true, false) if all_named() => Progress::Forward(ack.seq),
         (false, true) => Progress::None,
-        (false, false) => Progress::Back(ack.seq),
+        (_, false) => Progress::Back(ack.seq),
     }
+}
+
+/// All numbers that an acknowledgement names, and 0, which is none.
+fn named(ack: &Ack) -> RangeInclusiveSet<u64> {
+    std::iter::once(0..=ack.seq.0).chain(ack.ranges.iter().map(|(from, to)| from.0..=to.0)).collect()
 }
 
 impl Outbox {
@@ -44,7 +59,7 @@ impl Outbox {
             warn!(named = named.0, top = top.0, "acknowledgement of records that were never made");
             return Ok(Progress::None);
         }
-        let progress = judge(file.store.as_deref(), file.stored_seq, ack, retained);
+        let progress = judge(&file.stored, ack, retained);
         match progress {
             Progress::None => return Ok(progress),
             Progress::Forward(_) => {}
@@ -65,7 +80,7 @@ impl Outbox {
             }
         }
         let top = self.0.tally.borrow().top;
-        let stored = file.mark_stored(ack, top).await?;
+        let stored = file.mark_stored(ack, progress, top).await?;
         self.0.tally.send_modify(|tally| tally.unstored -= stored);
         Ok(progress)
     }
@@ -73,40 +88,65 @@ impl Outbox {
 
 impl File {
     /// Marks all that the database does not have any more as not stored. Tells how many that are, and of the holes
-    /// between them, which cannot be sent again.
+    /// between them, which cannot be sent again and are not declared yet.
     async fn reopen(&mut self, ack: &Ack, top: Seq) -> Result<(u64, Vec<Draft>), OutboxError> {
-        let reopened = sqlx::query("UPDATE record SET stored = 0 WHERE seq > $1 AND stored = 1")
-            .bind(to_column(ack.seq.0))
-            .execute(&mut self.db)
-            .await
-            .map_err(failed("written"))?
-            .rows_affected();
-        let rows = sqlx::query(
-            "SELECT before + 1, seq - 1 FROM (SELECT seq, lag(seq, 1, $1) OVER (ORDER BY seq) AS before FROM \
-             (SELECT seq FROM record WHERE seq > $1 UNION ALL SELECT $2)) WHERE seq - before > 1 ORDER BY seq LIMIT 1024",
-        )
-        .bind(to_column(ack.seq.0))
-        .bind(to_column(top.next().0))
-        .fetch_all(&mut self.db)
-        .await
-        .map_err(failed("read"))?;
-        let number = |row: &SqliteRow, at| row.get::<i64, _>(at).unsigned_abs();
-        let holes: Vec<_> = rows.iter().map(|row| (number(row, 0), number(row, 1))).collect();
-        let gap = |(from, to)| {
+        let named = named(ack);
+        let mut tx = self.db.begin().await.map_err(failed("written"))?;
+        let mut reopened = 0;
+        for range in named.gaps(&(0..=top.0)) {
+            reopened += sqlx::query("UPDATE record SET stored = 0 WHERE seq BETWEEN $1 AND $2 AND stored = 1")
+                .bind(to_column(*range.start()))
+                .bind(to_column(*range.end()))
+                .execute(&mut *tx)
+                .await
+                .map_err(failed("written"))?
+                .rows_affected();
+        }
+        tx.commit().await.map_err(failed("written"))?;
+        let mut lost = self.holes(ack.seq, top).await?;
+        for range in named {
+            lost.remove(range);
+        }
+        let gap = |range: RangeInclusive<u64>| {
             Draft::Gap(Gap {
-                from: Seq(from),
-                to: Seq(to),
+                from: Seq(*range.start()),
+                to: Seq(*range.end()),
                 reason: "the database went back further than the outbox reaches".to_owned(),
             })
         };
-        let lost = gaps::subtract(&holes, &ack.ranges);
         Ok((reopened, lost.into_iter().map(gap).collect()))
+    }
+
+    /// Numbers above `from` that are neither kept nor declared by a gap record that is.
+    async fn holes(&mut self, from: Seq, top: Seq) -> Result<RangeInclusiveSet<u64>, OutboxError> {
+        let mut rows = sqlx::query(
+            "SELECT before + 1, seq - 1 FROM (SELECT seq, lag(seq, 1, $1) OVER (ORDER BY seq) AS before FROM \
+             (SELECT seq FROM record WHERE seq > $1 UNION ALL SELECT $2)) WHERE seq - before > 1",
+        )
+        .bind(to_column(from.0))
+        .bind(to_column(top.next().0))
+        .fetch(&mut self.db);
+        let mut holes = RangeInclusiveSet::new();
+        while let Some(row) = rows.try_next().await.map_err(failed("read"))? {
+            holes.extend(gap_of(&row, 0));
+        }
+        drop(rows);
+        let mut rows = sqlx::query("SELECT gap_from, gap_to FROM record WHERE gap_to > $1")
+            .bind(to_column(from.0))
+            .fetch(&mut self.db);
+        while let Some(row) = rows.try_next().await.map_err(failed("read"))? {
+            if let Some(declared) = gap_of(&row, 0) {
+                holes.remove(declared);
+            }
+        }
+        Ok(holes)
     }
 
     /// Removes what the acknowledgement names; of the newest numbers it is only marked. Tells how many records that
     /// were not stored before are so now.
-    async fn mark_stored(&mut self, ack: &Ack, top: Seq) -> Result<u64, OutboxError> {
+    async fn mark_stored(&mut self, ack: &Ack, progress: Progress, top: Seq) -> Result<u64, OutboxError> {
         let kept_from = top.0.saturating_sub(KEPT);
+        let stored = self.stored.after(ack, progress);
         let mut tx = self.db.begin().await.map_err(failed("written"))?;
         let mut freed = Freed::default();
         let mut marked = 0;
@@ -123,18 +163,54 @@ impl File {
         }
         // What was only marked before and is no longer one of the newest.
         freed.delete(&mut tx, self.trimmed + 1, kept_from, 1).await?;
-        sqlx::query("UPDATE identity SET store = $1, stored_seq = $2")
-            .bind(&ack.store)
-            .bind(to_column(ack.seq.0))
+        sqlx::query("UPDATE identity SET store = $1, stored_seq = $2, stored_ranges = $3")
+            .bind(&stored.store)
+            .bind(to_column(stored.seq().0))
+            .bind(stored.encode())
             .execute(&mut *tx)
             .await
             .map_err(failed("written"))?;
         tx.commit().await.map_err(failed("written"))?;
         self.trimmed = kept_from;
         self.bytes = self.bytes.saturating_sub(freed.bytes);
-        self.store = Some(ack.store.clone());
-        self.stored_seq = ack.seq;
+        self.stored = stored;
         Ok(marked + freed.unstored)
+    }
+}
+
+/// What the database has, as far as it said.
+pub(super) struct Stored {
+    store: Option<String>,
+    /// With 0, which is none.
+    numbers: RangeInclusiveSet<u64>,
+}
+
+impl Stored {
+    /// From the columns of the same names.
+    pub fn new(store: Option<String>, stored_seq: u64, stored_ranges: Option<&[u8]>) -> Result<Self, OutboxError> {
+        let ranges: Vec<(u64, u64)> = match stored_ranges {
+            Some(ranges) => decode_value(ranges).map_err(|_| OutboxError::Corrupt("list of stored ranges"))?,
+            None => Vec::new(),
+        };
+        let above = ranges.into_iter().filter(|(from, to)| from <= to).map(|(from, to)| from..=to);
+        Ok(Stored { store, numbers: std::iter::once(0..=stored_seq).chain(above).collect() })
+    }
+
+    fn after(&self, ack: &Ack, progress: Progress) -> Self {
+        let mut numbers = named(ack);
+        if let Progress::Forward(_) = progress {
+            numbers.extend(self.numbers.iter().cloned());
+        }
+        Stored { store: Some(ack.store.clone()), numbers }
+    }
+
+    /// Every record up to here is in the database.
+    fn seq(&self) -> Seq {
+        Seq(self.numbers.first().map_or(0, |range| *range.end()))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        encode(&self.numbers.iter().skip(1).map(|range| (*range.start(), *range.end())).collect::<Vec<_>>())
     }
 }
 
@@ -170,30 +246,58 @@ mod tests {
 
     use super::*;
 
-    fn ack(store: &str, seq: u64) -> Ack {
+    fn ack(store: &str, seq: u64, ranges: &[(u64, u64)]) -> Ack {
         Ack {
             v: 1,
             vin: "WVWZZZ1JZ3W386752".parse().unwrap(),
             epoch: Epoch(1),
             seq: Seq(seq),
-            ranges: Vec::new(),
+            ranges: ranges.iter().map(|(from, to)| (Seq(*from), Seq(*to))).collect(),
             store: store.to_owned(),
         }
     }
 
+    fn known(seq: u64, ranges: &[(u64, u64)]) -> Stored {
+        let unknown = Stored::new(None, 0, None).unwrap();
+        unknown.after(&ack("a", seq, ranges), Progress::Forward(Seq(seq)))
+    }
+
     #[test]
     fn a_database_goes_back_by_its_number_or_by_its_identity() {
-        let known = Some("a");
-        assert_eq!(judge(None, Seq(0), &ack("a", 0), true), Progress::Forward(Seq(0)));
-        assert_eq!(judge(known, Seq(7), &ack("a", 7), false), Progress::Forward(Seq(7)));
-        assert_eq!(judge(known, Seq(7), &ack("a", 6), false), Progress::Back(Seq(6)));
-        assert_eq!(judge(known, Seq(7), &ack("b", 9), false), Progress::Back(Seq(9)));
+        let unknown = Stored::new(None, 0, None).unwrap();
+        assert_eq!(judge(&unknown, &ack("a", 0, &[]), true), Progress::Forward(Seq(0)));
+        assert_eq!(judge(&known(7, &[]), &ack("a", 7, &[]), false), Progress::Forward(Seq(7)));
+        assert_eq!(judge(&known(7, &[]), &ack("a", 6, &[]), false), Progress::Back(Seq(6)));
+        assert_eq!(judge(&known(7, &[]), &ack("b", 9, &[]), false), Progress::Back(Seq(9)));
+    }
+
+    #[test]
+    fn a_database_goes_back_by_what_it_has_above_its_number() {
+        let known = known(7, &[(10, 12), (15, 15)]);
+        let forward = [(7, [(10, 12), (15, 15)]), (7, [(9, 12), (14, 20)]), (11, [(12, 12), (15, 15)])];
+        for (seq, ranges) in forward {
+            assert_eq!(judge(&known, &ack("a", seq, &ranges), false), Progress::Forward(Seq(seq)));
+        }
+        for ranges in [&[(10, 12)][..], &[(10, 11), (15, 15)], &[]] {
+            assert_eq!(judge(&known, &ack("a", 7, ranges), false), Progress::Back(Seq(7)));
+            assert_eq!(judge(&known, &ack("a", 7, ranges), true), Progress::Forward(Seq(7)));
+        }
     }
 
     #[test]
     fn what_the_broker_had_kept_never_takes_back_anything() {
-        assert_eq!(judge(Some("a"), Seq(7), &ack("a", 6), true), Progress::None);
-        assert_eq!(judge(Some("a"), Seq(7), &ack("b", 9), true), Progress::None);
-        assert_eq!(judge(Some("a"), Seq(7), &ack("a", 8), true), Progress::Forward(Seq(8)));
+        let known = known(7, &[(10, 12)]);
+        assert_eq!(judge(&known, &ack("a", 6, &[]), true), Progress::None);
+        assert_eq!(judge(&known, &ack("b", 9, &[]), true), Progress::None);
+        assert_eq!(judge(&known, &ack("a", 8, &[]), true), Progress::Forward(Seq(8)));
+        let after = known.after(&ack("a", 8, &[]), Progress::Forward(Seq(8)));
+        assert_eq!(judge(&after, &ack("a", 8, &[]), false), Progress::Back(Seq(8)));
+    }
+
+    #[test]
+    fn what_is_known_survives_the_file() {
+        let stored = known(7, &[(10, 12), (15, 15)]);
+        let again = Stored::new(stored.store.clone(), stored.seq().0, Some(&stored.encode())).unwrap();
+        assert_eq!((again.store, again.numbers), (stored.store, stored.numbers));
     }
 }

@@ -10,13 +10,13 @@
 //! # Invariants
 //! - One connection, which holds the file for itself: a second agent on the same file is refused.
 //! - `(epoch, seq)` is given once: the epoch is the file's, the number survives the record.
-//! - A record that went for want of room is named by a gap record in the same transaction.
+//! - A record that went for want of room is named by a gap record in the same transaction, and so is what it declared.
+//! - A gap record is sent in the place of its hole: the database never has to keep in mind more than a few ranges.
 //! - The newest [`KEPT`] numbers stay after they are acknowledged, for a database that falls back to an older copy.
 
 mod acknowledge;
 mod append;
 mod draft;
-mod gaps;
 mod migrate;
 mod open;
 mod wishes;
@@ -30,6 +30,8 @@ use std::{
 use bugbrother_wire::{Epoch, Seq, UnixMs, Vin, message::VinSource, topic::Kind};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::{Mutex, watch};
+
+use acknowledge::Stored;
 
 pub use acknowledge::Progress;
 pub use append::keep;
@@ -131,8 +133,7 @@ struct File {
     bytes: u64,
     /// Stored records up to here are gone.
     trimmed: u64,
-    store: Option<String>,
-    stored_seq: Seq,
+    stored: Stored,
 }
 
 impl Outbox {

@@ -8,7 +8,7 @@ use sqlx::{
 use tokio::sync::{Mutex, watch};
 use tracing::{error, info};
 
-use super::{File, Identity, Outbox, OutboxError, Shared, Tally, failed, migrate::migrate, to_column};
+use super::{File, Identity, Outbox, OutboxError, Shared, Stored, Tally, failed, migrate::migrate, to_column};
 
 /// How long a file that another process is just closing is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -88,8 +88,8 @@ async fn load(path: &Path, max_bytes: u64, owner: Owner) -> Result<(Identity, Fi
     .await;
     match loaded {
         Ok((identity, contents)) => {
-            let Contents { bytes, tally, store, stored_seq } = contents;
-            Ok((identity, File { db, max_bytes, bytes, trimmed: 0, store, stored_seq }, tally))
+            let Contents { bytes, tally, stored } = contents;
+            Ok((identity, File { db, max_bytes, bytes, trimmed: 0, stored }, tally))
         }
         Err(error) => {
             // Closed before anything else is done with the path: SQLite removes the log of a file that it closes.
@@ -102,8 +102,7 @@ async fn load(path: &Path, max_bytes: u64, owner: Owner) -> Result<(Identity, Fi
 struct Contents {
     bytes: u64,
     tally: Tally,
-    store: Option<String>,
-    stored_seq: Seq,
+    stored: Stored,
 }
 
 impl Contents {
@@ -117,9 +116,12 @@ impl Contents {
         .map_err(failed("read"))?;
         let number = |index: usize| row.get::<i64, _>(index).unsigned_abs();
         let (bytes, unstored, top) = (number(0), number(1), Seq(number(2)));
-        let row = sqlx::query("SELECT store, stored_seq FROM identity").fetch_one(db).await.map_err(failed("read"))?;
-        let stored_seq = Seq(row.get::<i64, _>(1).unsigned_abs());
-        Ok(Contents { bytes, tally: Tally { top, unstored }, store: row.get(0), stored_seq })
+        let row = sqlx::query("SELECT store, stored_seq, stored_ranges FROM identity")
+            .fetch_one(db)
+            .await
+            .map_err(failed("read"))?;
+        let stored = Stored::new(row.get(0), row.get::<i64, _>(1).unsigned_abs(), row.get(2))?;
+        Ok(Contents { bytes, tally: Tally { top, unstored }, stored })
     }
 }
 
