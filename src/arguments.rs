@@ -90,7 +90,7 @@ pub struct Net {
     /// Where the dashboard listens [default: 127.0.0.1:8080, in the demo any free port if that is taken]
     #[arg(long, env = "BUGBROTHER_HTTP")]
     pub http: Option<SocketAddr>,
-    /// Where browsers find the dashboard when a proxy with TLS stands before it, such as https://fleet.example.org; the proxy
+    /// Where browsers find the dashboard when a proxy with TLS stands before it, as an https origin; the proxy
     /// must append the client's address to X-Forwarded-For
     #[arg(long, env = "BUGBROTHER_PUBLIC_URL")]
     pub public_url: Option<String>,
