@@ -91,9 +91,14 @@ async fn telemetry_moves_forward_and_late_data_never_moves_it_back() -> Result<(
     let t0 = now();
     let values = [("lat", 47.3), ("lon", 8.5), ("spd", 80.0)];
     fleet.say(vin(1), Kind::Telemetry, batch(vin(1), t0, &values)).await?;
-    viewer.until(|viewer| viewer.value(vin(1), "spd") == Some(80.0)).await?;
-    let vehicle = viewer.vehicle(vin(1)).cloned();
-    assert!(vehicle.is_some_and(|v| v.name == "Van 1" && v.plate.is_some() && v.source_ts == t0));
+    // The name is looked up when the vehicle is first heard of, and comes when it is found.
+    viewer
+        .until(|viewer| {
+            let named =
+                viewer.vehicle(vin(1)).is_some_and(|v| v.name == "Van 1" && v.plate.is_some() && v.source_ts == t0);
+            named && viewer.value(vin(1), "spd") == Some(80.0)
+        })
+        .await?;
 
     let late = [("spd", 20.0), ("fuel", 55.0)];
     fleet.say(vin(1), Kind::Backfill, batch(vin(1), t0 - 60_000, &late)).await?;
