@@ -29,7 +29,8 @@ pub(crate) struct RouteId(pub(crate) u32);
 pub(crate) enum Arrival {
     Message {
         route: RouteId,
-        /// Messages before this one that fell out of the router's log because the link was read too slowly.
+        /// Messages before this one that fell out of the router's log because the link was read too slowly. Of the first
+        /// message of a route it is 0: where the route began in the log is not told.
         lost: u64,
         message: Message,
     },
