@@ -14,6 +14,7 @@
 #![warn(missing_docs)]
 
 pub mod acl;
+pub mod conf;
 pub mod password;
 pub mod topic;
 

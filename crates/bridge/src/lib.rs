@@ -1,0 +1,1 @@
+//! Carries topics between an existing MQTT broker and this one.

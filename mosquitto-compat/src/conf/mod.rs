@@ -1,0 +1,163 @@
+//! Mosquitto's `mosquitto.conf`: where a broker listens, whom it lets in, and what it bridges.
+
+use std::path::PathBuf;
+
+/// What a configuration says, with Mosquitto's defaults where it is silent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conf {
+    /// Where to listen.
+    pub listeners: Vec<Listener>,
+    /// Other brokers to exchange topics with.
+    pub bridges: Vec<Bridge>,
+    /// `sys_interval`: seconds between two editions of `$SYS/…`; 0 for none.
+    pub sys_interval_s: u32,
+    /// `max_keepalive`: longest keep alive in seconds that a client may ask for.
+    pub max_keepalive_s: u16,
+    /// `message_size_limit`: largest payload in bytes.
+    pub message_size_limit: Option<u32>,
+    /// `max_packet_size`: largest packet in bytes.
+    pub max_packet_size: Option<u32>,
+    /// `max_inflight_messages`: deliveries to one client that it has not acknowledged.
+    pub max_inflight_messages: Option<u16>,
+    /// `global_max_connections`: clients of all listeners together.
+    pub global_max_connections: Option<u32>,
+}
+
+/// One `listener`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// `listener PORT`.
+    pub port: u16,
+    /// The address or host name after the port; every address of this machine where it is missing.
+    pub bind: Option<String>,
+    /// `socket_domain`.
+    pub domain: Domain,
+    /// `protocol`.
+    pub protocol: Protocol,
+    /// `certfile` and all that goes with it; `None` for a listener without TLS.
+    pub tls: Option<Tls>,
+    /// `max_connections`: clients of this listener.
+    pub max_connections: Option<u32>,
+    /// `enable_proxy_protocol 2` (Mosquitto 2.1): each connection begins with a PROXY protocol v2 header.
+    pub proxy_protocol: bool,
+    /// Who is let in. The same for all listeners unless `per_listener_settings true`.
+    pub access: Access,
+}
+
+/// Which addresses a name stands for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Domain {
+    /// All.
+    #[default]
+    Both,
+    /// `ipv4`.
+    V4,
+    /// `ipv6`.
+    V6,
+}
+
+/// What a listener speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// MQTT over TCP or TLS.
+    #[default]
+    Mqtt,
+    /// MQTT over WebSocket.
+    WebSockets,
+}
+
+/// TLS of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The server's certificate with its chain, PEM.
+    pub certfile: PathBuf,
+    /// Its private key, PEM.
+    pub keyfile: PathBuf,
+    /// Certificates of those who sign clients' certificates, PEM.
+    pub cafile: Option<PathBuf>,
+    /// Certificates that are worth nothing any more, PEM.
+    pub crlfile: Option<PathBuf>,
+    /// Whether a client must have a certificate.
+    pub require_certificate: bool,
+    /// `use_identity_as_username`: the certificate's common name is the user name, and no password is asked for.
+    pub use_identity_as_username: bool,
+}
+
+/// Who is let in, and who may say what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The users. Without it every user name is taken as it is, if `allow_anonymous` or a certificate lets it in.
+    pub password_file: Option<PathBuf>,
+    /// Who may read and write what. Without it everything is allowed, as in Mosquitto.
+    pub acl_file: Option<PathBuf>,
+    /// Whether a client without a user name is let in.
+    pub allow_anonymous: bool,
+}
+
+/// One `connection` to another broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bridge {
+    /// `connection NAME`.
+    pub name: String,
+    /// `address HOST[:PORT]`, tried in their order.
+    pub addresses: Vec<(String, u16)>,
+    /// `topic`: what goes over.
+    pub topics: Vec<BridgeTopic>,
+    /// `remote_clientid`.
+    pub remote_client_id: Option<String>,
+    /// `remote_username`.
+    pub remote_username: Option<String>,
+    /// `remote_password`.
+    pub remote_password: Option<Secret>,
+    /// `bridge_cafile`, `bridge_certfile`, `bridge_keyfile`; `None` for a connection without TLS.
+    pub tls: Option<BridgeTls>,
+    /// `keepalive_interval` in seconds.
+    pub keepalive_s: u16,
+    /// `cleansession`.
+    pub clean_session: bool,
+}
+
+/// TLS of a bridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BridgeTls {
+    /// Who signs the remote broker's certificate, PEM.
+    pub cafile: PathBuf,
+    /// Our certificate and its key, PEM.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// `topic PATTERN DIRECTION QOS LOCAL-PREFIX REMOTE-PREFIX`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BridgeTopic {
+    /// Topic filter, without the prefixes.
+    pub pattern: String,
+    /// Which way.
+    pub direction: Direction,
+    /// 0 or 1.
+    pub qos: u8,
+    /// Before the pattern on this broker.
+    pub local_prefix: String,
+    /// Before the pattern on the other broker.
+    pub remote_prefix: String,
+}
+
+/// Which way messages go over a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the other broker to this one.
+    In,
+    /// From this broker to the other one.
+    Out,
+    /// Both ways.
+    Both,
+}
+
+/// A password that is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
