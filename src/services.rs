@@ -3,11 +3,13 @@
 use std::{
     future::Future,
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use bugbrother_client::Options;
+use bugbrother_mosquitto_compat::conf;
 use bugbrother_store::Store;
 use bugbrother_wire::UnixMs;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -171,12 +173,27 @@ pub async fn run(plan: Plan) -> Result<()> {
     let mqtt = if plan.has(Service::Broker) {
         let listener = plan.bind(plan.net.mqtt, MQTT_PORT, "--mqtt").await?;
         let address = listener.local_addr()?;
-        let config = bugbrother_broker::Config {
-            password_file: plan.data.password_file(),
-            acl_file: plan.data.acl_file(),
-            limits: bugbrother_broker::Limits::default(),
+        let settings = conf::Listener {
+            port: address.port(),
+            bind: Some(address.ip().to_string()),
+            domain: conf::Domain::Both,
+            protocol: conf::Protocol::Mqtt,
+            tls: None,
+            max_connections: None,
+            proxy_protocol: false,
+            access: conf::Access {
+                password_file: Some(plan.data.access().passwords()),
+                acl_file: Some(plan.data.access().acl()),
+                allow_anonymous: false,
+            },
         };
-        broker.start("broker", |stop| async move { Ok(bugbrother_broker::run(config, listener, stop).await?) });
+        let config = bugbrother_broker::Config {
+            doors: vec![bugbrother_broker::Door { settings, sockets: vec![listener] }],
+            limits: bugbrother_broker::Limits::default(),
+            sys_interval: None,
+            reload: Arc::default(),
+        };
+        broker.start("broker", |stop| async move { Ok(bugbrother_broker::run(config, stop).await?) });
         address
     } else {
         resolve(plan.net.mqtt, MQTT_PORT, "--mqtt")?

@@ -3,20 +3,20 @@
 use std::{
     fs::{self, Metadata},
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 
-use bugbrother_mosquitto_compat::{AclFile, PasswordFile};
+use bugbrother_mosquitto_compat::{AclFile, PasswordFile, conf};
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{MissedTickBehavior, interval},
 };
 
 use crate::Error;
 
-const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_millis(250);
 
 /// What both files say.
 pub(crate) struct Access {
@@ -48,8 +48,7 @@ impl Access {
 
 /// The two files and the state in which they were read last.
 pub(crate) struct Files {
-    passwords: PathBuf,
-    acl: PathBuf,
+    settings: conf::Access,
     stamps: [Option<Stamp>; 2],
 }
 
@@ -62,8 +61,8 @@ struct Stamp {
 }
 
 impl Files {
-    pub(crate) fn new(passwords: PathBuf, acl: PathBuf) -> Self {
-        Files { passwords, acl, stamps: [None; 2] }
+    pub(crate) fn new(settings: conf::Access) -> Self {
+        Files { settings, stamps: [None; 2] }
     }
 
     /// Reads both files.
@@ -71,23 +70,32 @@ impl Files {
         // Taken before reading: a change in between is seen at the next look.
         self.stamps = self.look();
         Ok(Access {
-            passwords: PasswordFile::load(&self.passwords).map_err(Error::Passwords)?,
-            acl: AclFile::load(&self.acl).map_err(Error::Acl)?,
+            passwords: match &self.settings.password_file {
+                Some(path) => PasswordFile::load(path).map_err(Error::Passwords)?,
+                None => PasswordFile::default(),
+            },
+            acl: match &self.settings.acl_file {
+                Some(path) => AclFile::load(path).map_err(Error::Acl)?,
+                None => AclFile::default(),
+            },
         })
     }
 
     fn look(&self) -> [Option<Stamp>; 2] {
-        [stamp(&self.passwords), stamp(&self.acl)]
+        [&self.settings.password_file, &self.settings.acl_file].map(|path| path.as_deref().and_then(stamp))
     }
 
     /// Reads both files again whenever one has changed. Files that cannot be used change nothing.
-    pub(crate) async fn watch(mut self, access: watch::Sender<Arc<Access>>) {
+    pub(crate) async fn watch(mut self, access: watch::Sender<Arc<Access>>, reload: &Notify) {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
+            let asked = tokio::select! {
+                _ = ticks.tick() => false,
+                () = reload.notified() => true,
+            };
             let looked = tokio::task::spawn_blocking(move || {
-                let loaded = (self.look() != self.stamps).then(|| self.load());
+                let loaded = (asked || self.look() != self.stamps).then(|| self.load());
                 (self, loaded)
             });
             let Ok((files, loaded)) = looked.await else { return };

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::{
     net::TcpListener,
     sync::{Mutex, Semaphore, watch},
@@ -27,7 +28,7 @@ use crate::{
     registry::Registry,
     retained::{Full, Retained},
     router::{Router, RouterDied},
-    routing, session,
+    session,
     verifier::Verifier,
 };
 
@@ -69,12 +70,13 @@ impl Gate {
                 );
             }
         }
-        self.router.publish(routing::name(message.topic()), message).await
+        self.router.publish(message).await
     }
 }
 
-pub(crate) async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
-    let mut files = Files::new(config.password_file, config.acl_file);
+pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    let access = config.doors.first().map(|door| door.settings.access.clone()).unwrap_or_default();
+    let mut files = Files::new(access);
     let (access_sender, access) = watch::channel(Arc::new(files.load()?));
     let router = Router::start(&config.limits).map_err(Error::Start)?;
     // Of our own, so that the clients are told to go also when it is the router that ends the broker.
@@ -95,13 +97,15 @@ pub(crate) async fn run(config: Config, listener: TcpListener, shutdown: Cancell
         limits: config.limits,
     });
     let clients = TaskTracker::new();
+    let sockets: Vec<TcpListener> = config.doors.into_iter().flat_map(|door| door.sockets).collect();
+    let accepting = join_all(sockets.iter().map(|socket| accept(&gate, socket, &clients)));
     let result = tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         RouterDied = canary::run(&router, gate.limits.canary_deadline) => Err(Error::RouterDied),
-        () = files.watch(access_sender) => Ok(()),
-        () = accept(&gate, &listener, &clients) => Ok(()),
+        () = files.watch(access_sender, &config.reload) => Ok(()),
+        _ = accepting => Ok(()),
     };
-    drop(listener);
+    drop(sockets);
     stop.cancel();
     clients.close();
     if timeout(gate.limits.drain_deadline, clients.wait()).await.is_err() {

@@ -7,6 +7,7 @@
 //!
 //! # Layout
 //! - [`run`], [`Config`], [`Limits`]: the face
+//! - [`Door`]: the sockets of one `listener`
 //! - `gate`: accepts connections, watches over everything, stops it
 //! - `doorstep`: how many sockets may wait to be known, in all and of one address
 //! - `handshake`: from a socket to a known client, or a CONNACK that says why not
@@ -53,6 +54,7 @@ mod access;
 mod bucket;
 mod canary;
 mod count;
+mod door;
 mod doorstep;
 mod gate;
 mod handshake;
@@ -70,22 +72,25 @@ mod subscriptions;
 mod verifier;
 mod window;
 
-use std::{io, path::PathBuf};
+use std::{io, sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+pub use door::Door;
 pub use limits::Limits;
 
 /// What a broker needs to know.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
-    /// Mosquitto's password file: the users. Read again when it changes.
-    pub password_file: PathBuf,
-    /// Mosquitto's ACL file: who may read and write which topics. Read again when it changes.
-    pub acl_file: PathBuf,
+    /// Where clients come in.
+    pub doors: Vec<Door>,
     /// What one client and all of them may take.
     pub limits: Limits,
+    /// How often `$SYS/broker/…` is published; `None` for never.
+    pub sys_interval: Option<Duration>,
+    /// Notified (`notify_one`) when all files are to be read again, as on SIGHUP. A change of a file is seen without it.
+    pub reload: Arc<Notify>,
 }
 
 /// Why the broker cannot start, or cannot go on.
@@ -105,10 +110,10 @@ pub enum Error {
     RouterDied,
 }
 
-/// Serves MQTT 3.1.1 and 5.0 on `listener` until `shutdown`, or until the router dies.
+/// Serves MQTT 3.1.1 and 5.0 at all doors until `shutdown`, or until the router dies.
 ///
 /// At shutdown no new connection is taken, 5.0 clients get DISCONNECT 0x8B, and what is already written to a socket's
 /// buffer is sent. On an error the process should end and be started again by its supervisor.
-pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
-    gate::run(config, listener, shutdown).await
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+    gate::run(config, shutdown).await
 }

@@ -7,6 +7,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connected clients of one user.
     pub connections_per_user: usize,
+    /// Connected clients of one address; an IPv6 /64 counts as one. A proxy is one address too, and so is a carrier's NAT.
+    pub connections_per_address: usize,
     /// Sockets that have not been told yet whether they are welcome.
     pub handshakes: usize,
     /// Of those, the ones from one address. A proxy is one address too, with all vehicles behind it.
@@ -19,6 +21,10 @@ pub struct Limits {
     pub connect_deadline: Duration,
     /// A packet, without its first two to five bytes.
     pub packet_bytes: usize,
+    /// The payload of a message.
+    pub message_bytes: usize,
+    /// The longest keep alive that a client may ask for, in seconds.
+    pub keep_alive_s: u16,
     /// A topic name or topic filter.
     pub topic_bytes: usize,
     /// Topic filters of one client.
@@ -38,8 +44,11 @@ pub struct Limits {
     pub retained_bytes: usize,
     /// Of those, what one user may have published.
     pub retained_bytes_per_user: usize,
-    /// The log of one routing name in the router: what a subscriber may fall behind before it loses messages.
-    pub log_bytes: usize,
+    /// The log of a routing name that stands for some hundredth or thousandth of all topics: what a subscriber may fall
+    /// behind before it loses messages. There are up to 5,123 of them.
+    pub narrow_log_bytes: usize,
+    /// The log of a routing name that stands for a quarter of all topics, or for all. There are up to five of them.
+    pub wide_log_bytes: usize,
     /// How long the router may take to pass on a message of the canary's.
     pub canary_deadline: Duration,
     /// How long clients may take to be gone at shutdown.
@@ -51,6 +60,7 @@ impl Default for Limits {
         Limits {
             connections: 10_000,
             connections_per_user: 32,
+            connections_per_address: 5_000,
             handshakes: 1_000,
             handshakes_per_address: 500,
             password_checks_waiting: 500,
@@ -58,6 +68,8 @@ impl Default for Limits {
             connect_deadline: Duration::from_secs(5),
             // The largest telemetry batch of the contract is 256 KiB, and its topic stands before it.
             packet_bytes: 288 * 1024,
+            message_bytes: 288 * 1024,
+            keep_alive_s: u16::MAX,
             topic_bytes: 512,
             subscriptions: 100,
             tokens_per_second: 5_000,
@@ -67,7 +79,8 @@ impl Default for Limits {
             retained_messages_per_user: 100_000,
             retained_bytes: 256 * 1024 * 1024,
             retained_bytes_per_user: 16 * 1024 * 1024,
-            log_bytes: 32 * 1024 * 1024,
+            narrow_log_bytes: 256 * 1024,
+            wide_log_bytes: 32 * 1024 * 1024,
             canary_deadline: Duration::from_secs(10),
             drain_deadline: Duration::from_secs(5),
         }

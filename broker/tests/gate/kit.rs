@@ -8,11 +8,12 @@ use std::{
     time::Duration,
 };
 
-use bugbrother_broker::{Config, Error, Limits};
-use bugbrother_mosquitto_compat::PasswordFile;
+use bugbrother_broker::{Config, Door, Error, Limits};
+use bugbrother_mosquitto_compat::{PasswordFile, conf};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
+    sync::Notify,
     task::JoinHandle,
     time::timeout,
 };
@@ -62,11 +63,16 @@ impl Broker {
         }
         file.save(&passwords).unwrap();
         fs::write(&acl, ACL).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let access = conf::Access {
+            password_file: Some(passwords.clone()),
+            acl_file: Some(acl.clone()),
+            allow_anonymous: false,
+        };
+        let door = Door::open(listener(access)).await.unwrap();
+        let address = door.sockets[0].local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let config = Config { password_file: passwords.clone(), acl_file: acl.clone(), limits };
-        let task = tokio::spawn(bugbrother_broker::run(config, listener, shutdown.clone()));
+        let config = Config { doors: vec![door], limits, sys_interval: None, reload: Arc::new(Notify::new()) };
+        let task = tokio::spawn(bugbrother_broker::run(config, shutdown.clone()));
         let mut canary = Raw::connect(address, Connect::new(4, "canary", "canary").keep_alive(0)).await;
         canary.subscribe("canary/#", 1).await;
         Broker { address, passwords, acl, shutdown, task, canary, songs: 0, _folder: folder }
@@ -116,6 +122,20 @@ impl Broker {
     pub async fn stop(self) {
         self.shutdown.cancel();
         timeout(PATIENCE, self.task).await.expect("the broker stops").unwrap().expect("without an error");
+    }
+}
+
+/// MQTT over TCP on a free port.
+pub fn listener(access: conf::Access) -> conf::Listener {
+    conf::Listener {
+        port: 0,
+        bind: Some("127.0.0.1".into()),
+        domain: conf::Domain::Both,
+        protocol: conf::Protocol::Mqtt,
+        tls: None,
+        max_connections: None,
+        proxy_protocol: false,
+        access,
     }
 }
 

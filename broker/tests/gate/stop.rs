@@ -1,8 +1,11 @@
-use bugbrother_broker::{Config, Error, Limits};
-use tokio::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+
+use bugbrother_broker::{Config, Door, Error, Limits};
+use bugbrother_mosquitto_compat::conf;
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::kit::{Broker, CAR, Connect, of};
+use crate::kit::{Broker, CAR, Connect, listener, of};
 
 #[tokio::test]
 async fn at_shutdown_clients_are_told_no_will_is_sent_and_nobody_comes_in() {
@@ -38,10 +41,14 @@ async fn a_broker_without_users_or_rules_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let (password_file, acl_file) = (folder.path().join("passwd"), folder.path().join("acl"));
     let run = || async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let config =
-            Config { password_file: password_file.clone(), acl_file: acl_file.clone(), limits: Limits::default() };
-        bugbrother_broker::run(config, listener, CancellationToken::new()).await
+        let access = conf::Access {
+            password_file: Some(password_file.clone()),
+            acl_file: Some(acl_file.clone()),
+            allow_anonymous: false,
+        };
+        let doors = vec![Door::open(listener(access)).await.unwrap()];
+        let config = Config { doors, limits: Limits::default(), sys_interval: None, reload: Arc::default() };
+        bugbrother_broker::run(config, CancellationToken::new()).await
     };
     assert!(matches!(run().await, Err(Error::Passwords(_))));
     std::fs::write(&password_file, "").unwrap();
