@@ -1,10 +1,9 @@
 //! MQTT accounts of services and vehicles, in Mosquitto's files: a Mosquitto that is pointed at `data/access` knows them.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use bugbrother_mosquitto_compat::PasswordFile;
-use bugbrother_wire::Vin;
 use rand::{Rng, distr::Alphanumeric};
 
 use crate::{data::DataDir, services::Service};
@@ -32,12 +31,12 @@ pattern read fleet/v1/%u/down/#
 /// Makes the access files and the services' accounts where they are missing.
 pub fn ensure(data: &DataDir) -> Result<()> {
     let _lock = data.lock()?;
-    let acl = data.acl_file();
+    let acl = data.access().acl();
     if !acl.exists() {
         fs::write(&acl, ACL).with_context(|| format!("cannot write `{}`", acl.display()))?;
     }
-    let mut passwords = load(&data.password_file())?;
-    let mut changed = !data.password_file().exists();
+    let mut passwords = load(data)?;
+    let mut changed = !data.access().passwords().exists();
     for service in Service::ALL.into_iter().filter(|service| *service != Service::Broker).map(Service::name) {
         // Both halves must be there: a secret without its hash is of no use, nor the other way round.
         match data.secret(service)? {
@@ -51,41 +50,44 @@ pub fn ensure(data: &DataDir) -> Result<()> {
         }
         changed = true;
     }
-    if changed { Ok(passwords.save(&data.password_file())?) } else { Ok(()) }
+    if changed { Ok(passwords.save(&data.access().passwords())?) } else { Ok(()) }
 }
 
-/// Makes an account for a vehicle, or a new password for one.
-pub fn add_vehicle(data: &DataDir, vin: Vin) -> Result<String> {
-    Ok(add_vehicles(data, &[vin])?.swap_remove(0))
+/// Gives an account a new password, and makes it if there is none.
+pub fn set_password(data: &DataDir, name: &str) -> Result<String> {
+    Ok(set_passwords(data, &[name])?.swap_remove(0))
 }
 
 /// The same for several, writing the file once; their passwords in the same order.
-pub fn add_vehicles(data: &DataDir, vins: &[Vin]) -> Result<Vec<String>> {
+pub fn set_passwords(data: &DataDir, names: &[&str]) -> Result<Vec<String>> {
     ensure(data)?;
     let _lock = data.lock()?;
-    let mut passwords = load(&data.password_file())?;
-    let mut new = Vec::with_capacity(vins.len());
-    for vin in vins {
+    let mut passwords = load(data)?;
+    let mut new = Vec::with_capacity(names.len());
+    for name in names {
         let password = random_password();
-        passwords.set(vin.as_str(), &password)?;
+        passwords.set(name, &password)?;
         new.push(password);
     }
-    passwords.save(&data.password_file())?;
+    passwords.save(&data.access().passwords())?;
     Ok(new)
 }
 
-/// Removes a vehicle's account. A running broker closes its connection.
-pub fn remove_vehicle(data: &DataDir, vin: Vin) -> Result<()> {
+/// Removes an account; `false` when there was none. A running broker closes its connections.
+pub fn remove(data: &DataDir, name: &str) -> Result<bool> {
     let _lock = data.lock()?;
-    let mut passwords = load(&data.password_file())?;
-    if !passwords.remove(vin.as_str()) {
-        bail!("no vehicle `{vin}` in `{}`", data.password_file().display());
+    let mut passwords = load(data)?;
+    let removed = passwords.remove(name);
+    if removed {
+        passwords.save(&data.access().passwords())?;
     }
-    Ok(passwords.save(&data.password_file())?)
+    Ok(removed)
 }
 
-fn load(path: &Path) -> Result<PasswordFile> {
-    if path.exists() { Ok(PasswordFile::load(path)?) } else { Ok(PasswordFile::default()) }
+/// The accounts that there are.
+pub fn load(data: &DataDir) -> Result<PasswordFile> {
+    let path = data.access().passwords();
+    if path.exists() { Ok(PasswordFile::load(&path)?) } else { Ok(PasswordFile::default()) }
 }
 
 /// 24 letters and digits: 142 bits.
@@ -95,6 +97,8 @@ fn random_password() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use bugbrother_mosquitto_compat::AclFile;
 
     use super::*;
@@ -109,10 +113,10 @@ mod tests {
     fn a_second_start_keeps_every_account_and_password() {
         let (_dir, data) = data();
         ensure(&data).unwrap();
-        let first = (fs::read(data.password_file()).unwrap(), data.secret("ingest").unwrap());
+        let first = (fs::read(data.access().passwords()).unwrap(), data.secret("ingest").unwrap());
         ensure(&data).unwrap();
-        assert_eq!((fs::read(data.password_file()).unwrap(), data.secret("ingest").unwrap()), first);
-        let passwords = PasswordFile::load(&data.password_file()).unwrap();
+        assert_eq!((fs::read(data.access().passwords()).unwrap(), data.secret("ingest").unwrap()), first);
+        let passwords = PasswordFile::load(&data.access().passwords()).unwrap();
         assert!(passwords.verify("ingest", &first.1.unwrap()));
     }
 
@@ -120,22 +124,20 @@ mod tests {
     fn an_account_that_lost_its_hash_gets_it_again() {
         let (_dir, data) = data();
         ensure(&data).unwrap();
-        fs::remove_file(data.password_file()).unwrap();
+        fs::remove_file(data.access().passwords()).unwrap();
         ensure(&data).unwrap();
-        let passwords = PasswordFile::load(&data.password_file()).unwrap();
+        let passwords = PasswordFile::load(&data.access().passwords()).unwrap();
         assert!(passwords.verify("dashboard", &data.secret("dashboard").unwrap().unwrap()));
     }
 
     #[test]
-    fn a_vehicle_is_added_given_a_new_password_and_removed() {
+    fn an_account_is_made_given_a_new_password_and_removed() {
         let (_dir, data) = data();
-        let vin: Vin = "WVWZZZ1JZ3W386752".parse().unwrap();
-        let old = add_vehicle(&data, vin).unwrap();
-        let new = add_vehicle(&data, vin).unwrap();
-        let passwords = PasswordFile::load(&data.password_file()).unwrap();
-        assert!(passwords.verify(vin.as_str(), &new) && !passwords.verify(vin.as_str(), &old));
-        remove_vehicle(&data, vin).unwrap();
-        assert!(remove_vehicle(&data, vin).is_err());
+        let old = set_password(&data, "reader").unwrap();
+        let new = set_password(&data, "reader").unwrap();
+        let passwords = load(&data).unwrap();
+        assert!(passwords.verify("reader", &new) && !passwords.verify("reader", &old));
+        assert!(remove(&data, "reader").unwrap() && !remove(&data, "reader").unwrap());
     }
 
     #[test]

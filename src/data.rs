@@ -3,7 +3,10 @@
 //! ```text
 //! data/fleet.db               the fleet's database (SQLite)
 //! data/access/passwords, acl  Mosquitto's password_file and acl_file
+//! data/access/ca.crt, crl.pem who signs vehicles' certificates, and which are revoked
+//! data/access/server.*        the broker's own certificate and its key
 //! data/secrets/               passwords of the services, key of the sessions; 0600
+//! data/secrets/ca/            the fleet's certificate authority and its key
 //! data/demo/{vin}/outbox.db   outboxes of the demo's agents
 //! ```
 
@@ -22,6 +25,52 @@ use tempfile::NamedTempFile;
 /// An existing data folder.
 #[derive(Clone)]
 pub struct DataDir(PathBuf);
+
+/// A folder with all files that a mosquitto.conf of this fleet names.
+#[derive(Clone)]
+pub struct AccessFolder(PathBuf);
+
+impl AccessFolder {
+    /// The files are taken to be in `path`.
+    pub fn at(path: &Path) -> Self {
+        AccessFolder(path.to_owned())
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// password_file.
+    pub fn passwords(&self) -> PathBuf {
+        self.0.join("passwords")
+    }
+
+    /// acl_file.
+    pub fn acl(&self) -> PathBuf {
+        self.0.join("acl")
+    }
+
+    /// cafile.
+    pub fn ca_certificate(&self) -> PathBuf {
+        self.0.join("ca.crt")
+    }
+
+    /// crlfile.
+    pub fn revoked(&self) -> PathBuf {
+        self.0.join("crl.pem")
+    }
+
+    /// certfile.
+    pub fn server_certificate(&self) -> PathBuf {
+        self.0.join("server.crt")
+    }
+
+    /// keyfile.
+    pub fn server_key(&self) -> PathBuf {
+        self.0.join("server.key")
+    }
+}
 
 impl DataDir {
     /// Makes the folder where it is missing, for its owner alone; one that others may look into is refused, since the
@@ -45,14 +94,14 @@ impl DataDir {
         &self.0
     }
 
-    /// Mosquitto's password_file.
-    pub fn password_file(&self) -> PathBuf {
-        self.0.join("access/passwords")
+    /// What the broker reads.
+    pub fn access(&self) -> AccessFolder {
+        AccessFolder(self.0.join("access"))
     }
 
-    /// Mosquitto's acl_file.
-    pub fn acl_file(&self) -> PathBuf {
-        self.0.join("access/acl")
+    /// The certificate authority's folder.
+    pub fn authority(&self) -> PathBuf {
+        self.0.join("secrets/ca")
     }
 
     /// Key that sessions of the dashboard are signed with.

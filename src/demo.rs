@@ -24,8 +24,8 @@ pub type Member = (Profile, String);
 /// Gives the demo's cars their accounts; the broker is to be started after.
 pub fn register(data: &DataDir) -> Result<Vec<Member>> {
     let fleet = demo_fleet();
-    let vins: Vec<_> = fleet.iter().map(|profile| profile.vin).collect();
-    let passwords = accounts::add_vehicles(data, &vins)?;
+    let vins: Vec<_> = fleet.iter().map(|profile| profile.vin.as_str()).collect();
+    let passwords = accounts::set_passwords(data, &vins)?;
     Ok(fleet.into_iter().zip(passwords).collect())
 }
 

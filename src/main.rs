@@ -59,14 +59,17 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Notifier { net } => services::run(Plan::only(data, net, &[Service::Notifier])).await,
         Command::Dashboard { net } => services::run(Plan::only(data, net, &[Service::Dashboard])).await,
         Command::Vehicle(VehicleCommand::Add { vin, name, plate }) => {
-            let password = accounts::add_vehicle(&data, vin)?;
+            let password = accounts::set_password(&data, vin.as_str())?;
             let store = data.store().await?;
             let name = name.unwrap_or_else(|| bugbrother_wire::wmi::maker(vin).unwrap_or("Vehicle").to_owned());
             store.name_vehicle(vin, &name, plate.as_deref(), services::now_ms()).await?;
             banner::vehicle(vin, &password);
             Ok(())
         }
-        Command::Vehicle(VehicleCommand::Remove { vin }) => accounts::remove_vehicle(&data, vin),
+        Command::Vehicle(VehicleCommand::Remove { vin }) => match accounts::remove(&data, vin.as_str())? {
+            true => Ok(()),
+            false => anyhow::bail!("no vehicle `{vin}`"),
+        },
         Command::User(UserCommand::Password { name }) => {
             let password = bugbrother_dashboard::reset_password(&data.store().await?, &name).await?;
             banner::password(&name, password.expose());
