@@ -21,6 +21,51 @@ pub struct Conf {
     pub max_inflight_messages: Option<u16>,
     /// `global_max_connections`: clients of all listeners together.
     pub global_max_connections: Option<u32>,
+    /// What the file asks for and does not get: findings of the verdict [`Verdict::WithoutEffect`].
+    pub warnings: Vec<Finding>,
+}
+
+/// Mosquitto's defaults, without a listener.
+impl Default for Conf {
+    fn default() -> Self {
+        Conf {
+            listeners: Vec::new(),
+            bridges: Vec::new(),
+            sys_interval_s: 10,
+            max_keepalive_s: u16::MAX,
+            message_size_limit: None,
+            max_packet_size: None,
+            max_inflight_messages: None,
+            global_max_connections: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// What is to be said of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The file, which may be one of an `include_dir`.
+    pub path: PathBuf,
+    /// Counted from 1.
+    pub line: usize,
+    /// Whether it can be used.
+    pub verdict: Verdict,
+    /// What it is about and why.
+    pub text: String,
+}
+
+/// Whether a line can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does here what it does in Mosquitto.
+    Supported,
+    /// It is accepted and changes nothing.
+    WithoutEffect,
+    /// It asks for something that this broker does not do; a configuration with it is refused.
+    Unsupported,
+    /// It is no option, has a value that makes no sense, or contradicts another line; refused by Mosquitto too, or worse.
+    Invalid,
 }
 
 /// One `listener`.
@@ -75,12 +120,24 @@ pub struct Tls {
     pub keyfile: PathBuf,
     /// Certificates of those who sign clients' certificates, PEM.
     pub cafile: Option<PathBuf>,
-    /// Certificates that are worth nothing any more, PEM.
+    /// The certificate revocation list of those signers, PEM.
     pub crlfile: Option<PathBuf>,
     /// Whether a client must have a certificate.
     pub require_certificate: bool,
     /// `use_identity_as_username`: the certificate's common name is the user name, and no password is asked for.
     pub use_identity_as_username: bool,
+    /// `tls_version`: the oldest version that is spoken.
+    pub min_version: TlsVersion,
+}
+
+/// Versions of TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// `tlsv1.2`.
+    #[default]
+    V1_2,
+    /// `tlsv1.3`.
+    V1_3,
 }
 
 /// Who is let in, and who may say what.
