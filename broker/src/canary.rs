@@ -41,7 +41,7 @@ async fn sing(router: &Router, deadline: Duration) -> Result<Infallible, RouterD
 
 async fn sing_once(router: &Router, link: &mut Link, song: u64) -> Result<(), RouterDied> {
     let payload = Bytes::copy_from_slice(&song.to_be_bytes());
-    router.publish(routing::CANARY.into(), Message::new(routing::CANARY, payload.clone())).await?;
+    router.publish_as(routing::CANARY.into(), Message::new(routing::CANARY, payload.clone())).await?;
     loop {
         match link.next().await? {
             Arrival::Message { message, .. } if message.payload == payload => return Ok(()),
@@ -66,10 +66,10 @@ mod tests {
             async move { run(&router, Duration::from_secs(2)).await }
         });
         // The name that stops rumqttd, and that `routing` never makes.
-        router.publish("évil".into(), Message::new("évil", Bytes::new())).await.unwrap();
+        router.publish_as("évil".into(), Message::new("évil", Bytes::new())).await.unwrap();
         assert_eq!(watching.await.unwrap(), RouterDied);
         assert_eq!(link.next().await.err(), Some(RouterDied));
-        while router.publish("m/x".into(), Message::new("x", Bytes::new())).await.is_ok() {}
+        while router.publish_as("m/x".into(), Message::new("x", Bytes::new())).await.is_ok() {}
         assert!(router.open().await.is_err());
     }
 
@@ -78,15 +78,15 @@ mod tests {
         let router = Router::start(&Limits::default()).unwrap();
         let busy = tokio::spawn({
             let router = router.clone();
-            async move { while router.publish("m/noise".into(), Message::new("noise", Bytes::new())).await.is_ok() {} }
+            async move { while router.publish_as("m/noise".into(), Message::new("noise", Bytes::new())).await.is_ok() {} }
         });
         for n in 0..200_u32 {
             let name = format!("m/{n}");
             let mut link = router.open().await.unwrap();
             link.subscribe("m/noise").await.unwrap();
-            router.publish(name.clone(), Message::new("before", Bytes::new())).await.unwrap();
+            router.publish_as(name.clone().into(), Message::new("before", Bytes::new())).await.unwrap();
             let route = link.subscribe(&name).await.unwrap();
-            router.publish(name, Message::new("after", Bytes::new())).await.unwrap();
+            router.publish_as(name.into(), Message::new("after", Bytes::new())).await.unwrap();
             loop {
                 match link.next().await.unwrap() {
                     Arrival::Message { route: of, message, .. } if of == route => {
@@ -105,14 +105,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_that_is_read_too_slowly_learns_how_much_it_has_lost() {
-        let limits = Limits { log_bytes: 64 * 1024, ..Limits::default() };
+        let limits = Limits { wide_log_bytes: 64 * 1024, ..Limits::default() };
         let router = Router::start(&limits).unwrap();
         let mut link = router.open().await.unwrap();
         link.subscribe("m/x").await.unwrap();
         const SENT: u64 = 5_000;
         let publish = async |n: u64| {
             let payload = Bytes::from([&n.to_be_bytes()[..], &[0; 100]].concat());
-            router.publish("m/x".into(), Message::new("x", payload)).await.unwrap();
+            router.publish_as("m/x".into(), Message::new("x", payload)).await.unwrap();
         };
         // The first message tells where the link stands; what it lost before cannot be known.
         publish(0).await;

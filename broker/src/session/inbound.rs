@@ -14,7 +14,6 @@ use crate::{
         decode::{self, Filter, Packet, Publish, Retained},
         encode, frame,
     },
-    routing,
     subscriptions::Subscription,
 };
 
@@ -169,7 +168,7 @@ impl Session<'_> {
             Some(link) => link,
             None => self.link.insert(self.gate.router.open().await?),
         };
-        let route = link.subscribe(&routing::name(&filter.path)).await?;
+        let route = link.subscribe(&self.gate.router.routing().filter(&filter.path)).await?;
         let is_new = !self.subscriptions.contains(&filter.path);
         if filter.retained == Retained::Always || (filter.retained == Retained::IfNew && is_new) {
             self.replays.retain(|replay| !replay.is_for(&filter.path));

@@ -126,7 +126,7 @@ async fn a_subscriber_that_stops_reading_stalls_nobody_and_is_closed() {
     const MESSAGES: u32 = 3_000;
     let limits = Limits {
         write_deadline: Duration::from_secs(1),
-        log_bytes: 4 * 1024 * 1024,
+        wide_log_bytes: 4 * 1024 * 1024,
         tokens_per_second: 1_000_000,
         ..Limits::default()
     };
