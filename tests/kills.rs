@@ -3,14 +3,14 @@
 use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
-use bugbrother_kit::{process::Process, system::System, wait};
+use bugbrother_kit::{broker::Broker, on_each_broker, process::Process, system::System, wait};
 use bugbrother_simulator::Drive;
 use bugbrother_store::{Position, Store, history::MAX_POSITIONS};
 use bugbrother_wire::Vin;
 
 const VIN: &str = "1M8GDM9AXKP042788";
-/// 3,600 s of driving in half a minute.
-const SPEED: &str = "120";
+/// 3,600 s of driving in a quarter of a minute.
+const SPEED: &str = "240";
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// A drive that is replayed by an agent into a broker and an ingest of their own processes.
@@ -24,7 +24,7 @@ struct Journey {
 }
 
 impl Journey {
-    async fn begin() -> Result<Self> {
+    async fn begin(broker: Broker) -> Result<Self> {
         let drive = Drive {
             seed: 3,
             duration: Duration::from_secs(3600),
@@ -33,7 +33,7 @@ impl Journey {
             damaged: false,
         };
         let log = drive.log();
-        let mut system = System::new()?;
+        let mut system = System::on(broker)?;
         system.start("broker").await?;
         system.start("ingest").await?;
         let nmea = system.dir().join("drive.nmea");
@@ -73,9 +73,15 @@ impl Journey {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_broker_loses_nothing() -> Result<()> {
-    let mut journey = Journey::begin().await?;
+on_each_broker!(
+    a_killed_broker_loses_nothing,
+    a_killed_ingest_loses_nothing,
+    a_killed_agent_loses_nothing,
+    all_of_them_killed_in_turn_lose_nothing,
+);
+
+async fn a_killed_broker_loses_nothing(broker: Broker) -> Result<()> {
+    let mut journey = Journey::begin(broker).await?;
     for share in [0.2, 0.4, 0.6] {
         journey.until_stored(share).await?;
         journey.system.kill("broker")?;
@@ -84,9 +90,8 @@ async fn a_killed_broker_loses_nothing() -> Result<()> {
     journey.ends_with_everything_stored_once().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_ingest_loses_nothing() -> Result<()> {
-    let mut journey = Journey::begin().await?;
+async fn a_killed_ingest_loses_nothing(broker: Broker) -> Result<()> {
+    let mut journey = Journey::begin(broker).await?;
     for share in [0.2, 0.4, 0.6] {
         journey.until_stored(share).await?;
         journey.system.kill("ingest")?;
@@ -95,9 +100,8 @@ async fn a_killed_ingest_loses_nothing() -> Result<()> {
     journey.ends_with_everything_stored_once().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_agent_loses_nothing() -> Result<()> {
-    let mut journey = Journey::begin().await?;
+async fn a_killed_agent_loses_nothing(broker: Broker) -> Result<()> {
+    let mut journey = Journey::begin(broker).await?;
     for share in [0.2, 0.4, 0.6] {
         journey.until_stored(share).await?;
         journey.agent.kill()?;
@@ -106,9 +110,8 @@ async fn a_killed_agent_loses_nothing() -> Result<()> {
     journey.ends_with_everything_stored_once().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn all_of_them_killed_in_turn_lose_nothing() -> Result<()> {
-    let mut journey = Journey::begin().await?;
+async fn all_of_them_killed_in_turn_lose_nothing(broker: Broker) -> Result<()> {
+    let mut journey = Journey::begin(broker).await?;
     for share in [0.1, 0.25, 0.4, 0.55] {
         journey.until_stored(share).await?;
         journey.system.kill("broker")?;

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fs, io::Read, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
-use bugbrother_kit::system::System;
+use bugbrother_kit::{broker::Broker, on_each_broker, system::System};
 use bugbrother_simulator::Drive;
 use bugbrother_store::{Position, Store, history::MAX_POSITIONS};
 use bugbrother_tests::{drive, viewer::Viewer};
@@ -13,8 +13,12 @@ use flate2::read::GzDecoder;
 const VIN: &str = "WVWZZZ1JZ3W386752";
 const REPLAY_LIMIT: Duration = Duration::from_secs(120);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_fix_of_a_generated_drive_is_stored_once_and_the_last_is_shown_live() -> Result<()> {
+on_each_broker!(
+    every_fix_of_a_generated_drive_is_stored_once_and_the_last_is_shown_live,
+    every_fix_of_the_recorded_drive_is_stored_once_and_the_last_is_shown_live,
+);
+
+async fn every_fix_of_a_generated_drive_is_stored_once_and_the_last_is_shown_live(broker: Broker) -> Result<()> {
     let drive =
         Drive { seed: 7, duration: Duration::from_secs(1800), start: 1_790_000_000_000, rate_hz: 4, damaged: true };
     let log = drive.log();
@@ -22,11 +26,10 @@ async fn every_fix_of_a_generated_drive_is_stored_once_and_the_last_is_shown_liv
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("drive.nmea");
     fs::write(&path, &log.bytes)?;
-    replay(&path, &log.bytes).await
+    replay(broker, &path, &log.bytes).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_fix_of_the_recorded_drive_is_stored_once_and_the_last_is_shown_live() -> Result<()> {
+async fn every_fix_of_the_recorded_drive_is_stored_once_and_the_last_is_shown_live(broker: Broker) -> Result<()> {
     let Some(path) = drive::recorded() else {
         println!("no recorded drive in ../shared/data/nmea: the generated one alone is replayed");
         return Ok(());
@@ -34,13 +37,13 @@ async fn every_fix_of_the_recorded_drive_is_stored_once_and_the_last_is_shown_li
     let mut log = Vec::new();
     GzDecoder::new(fs::File::open(&path)?).read_to_end(&mut log)?;
     assert_eq!(drive::valid_fixes(&log).len(), 10_327);
-    replay(&path, &log).await
+    replay(broker, &path, &log).await
 }
 
-async fn replay(path: &Path, log: &[u8]) -> Result<()> {
+async fn replay(broker: Broker, path: &Path, log: &[u8]) -> Result<()> {
     let fixes = drive::valid_fixes(log);
-    let mut system = System::new()?;
-    system.start("up").await?;
+    let mut system = System::on(broker)?;
+    system.start_all().await?;
     let password = system.add_vehicle(VIN, "Recorded")?;
     let mut agent = system.replay(VIN, &password, path, "max")?;
     let status = agent.ended(REPLAY_LIMIT).await?;

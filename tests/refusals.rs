@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
-use bugbrother_kit::{system::System, wait};
+use bugbrother_kit::{broker::Broker, on_each_broker, system::System, wait};
 use bugbrother_store::Store;
 use bugbrother_tests::viewer::Viewer;
 use bugbrother_wire::{
@@ -159,10 +159,11 @@ async fn what_is_wrong_is_refused_and_counted_and_a_good_vehicle_goes_on() -> Re
     system.check_logs()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fast_vehicle_raises_an_alert_that_goes_away_when_it_slows_down() -> Result<()> {
-    let mut system = System::new()?;
-    system.start("up").await?;
+on_each_broker!(a_fast_vehicle_raises_an_alert_that_goes_away_when_it_slows_down);
+
+async fn a_fast_vehicle_raises_an_alert_that_goes_away_when_it_slows_down(broker: Broker) -> Result<()> {
+    let mut system = System::on(broker)?;
+    system.start_all().await?;
     let shutdown = CancellationToken::new();
     let viewer = Viewer::sign_in(system.http(), "admin", system.password()?).await?;
     let mut live = viewer.live().await?;

@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(20);
 const T0: UnixMs = 1_760_000_000_000;
-const ANYBODY: &str = "allow_anonymous true\n";
 
 fn golf() -> Vin {
     "WVWZZZ1JZ3W386752".parse().expect("it is a VIN")
@@ -138,7 +137,7 @@ async fn until_up(events: &mut Events) -> Result<()> {
 
 #[tokio::test]
 async fn what_a_car_sends_is_stored_once_and_acknowledged_each_time() -> Result<()> {
-    let broker = Mosquitto::start(ANYBODY)?;
+    let broker = Mosquitto::open_to_all()?;
     let mut bench = Bench::new(&broker).await?;
     bench.send(1..=60).await?;
     let ack = bench.until_acknowledged(60).await?;
@@ -154,7 +153,7 @@ async fn what_a_car_sends_is_stored_once_and_acknowledged_each_time() -> Result<
 
 #[tokio::test]
 async fn the_acknowledgement_is_kept_by_the_broker_for_a_car_that_comes_later() -> Result<()> {
-    let broker = Mosquitto::start(ANYBODY)?;
+    let broker = Mosquitto::open_to_all()?;
     let mut bench = Bench::new(&broker).await?;
     bench.send(1..=3).await?;
     bench.until_acknowledged(3).await?;
@@ -168,7 +167,7 @@ async fn the_acknowledgement_is_kept_by_the_broker_for_a_car_that_comes_later() 
 
 #[tokio::test]
 async fn poison_is_buried_and_everything_else_goes_on() -> Result<()> {
-    let broker = Mosquitto::start(ANYBODY)?;
+    let broker = Mosquitto::open_to_all()?;
     let mut bench = Bench::new(&broker).await?;
     bench.send([1]).await?;
     bench.publish(Kind::Telemetry, b"\xc1\x00 random bytes".to_vec(), false).await?;
@@ -195,7 +194,7 @@ async fn poison_is_buried_and_everything_else_goes_on() -> Result<()> {
 
 #[tokio::test]
 async fn nothing_is_acknowledged_while_the_database_fails_and_nothing_is_lost() -> Result<()> {
-    let broker = Mosquitto::start(ANYBODY)?;
+    let broker = Mosquitto::open_to_all()?;
     let mut bench = Bench::new(&broker).await?;
     bench.send([1]).await?;
     bench.until_acknowledged(1).await?;
@@ -213,7 +212,7 @@ async fn nothing_is_acknowledged_while_the_database_fails_and_nothing_is_lost() 
 
 #[tokio::test]
 async fn a_record_that_the_schema_refuses_does_not_hold_up_the_others() -> Result<()> {
-    let broker = Mosquitto::start(ANYBODY)?;
+    let broker = Mosquitto::open_to_all()?;
     let mut bench = Bench::new(&broker).await?;
     bench
         .meddle(
@@ -232,12 +231,12 @@ async fn a_record_that_the_schema_refuses_does_not_hold_up_the_others() -> Resul
 #[tokio::test]
 async fn ingest_goes_on_when_the_broker_comes_back() -> Result<()> {
     let port = port::free()?;
-    let broker = Mosquitto::start_on(port, ANYBODY)?;
+    let broker = Mosquitto::open_to_all_on(port)?;
     let mut bench = Bench::new(&broker).await?;
     bench.send(1..=5).await?;
     bench.until_acknowledged(5).await?;
     drop(broker);
-    let _broker = Mosquitto::start_on(port, ANYBODY)?;
+    let _broker = Mosquitto::open_to_all_on(port)?;
     until_up(&mut bench.heard).await?;
     // Whether ingest is back, only an answer tells; until then the car sends again, as an outbox would.
     let answer = async {

@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const LIMIT: Duration = Duration::from_secs(20);
-const ANYBODY: &str = "allow_anonymous true\n";
 
 fn golf() -> Vin {
     "WVWZZZ1JZ3W386752".parse().expect("it is a VIN")
@@ -144,7 +143,7 @@ async fn next_alert(heard: &mut Events) -> Result<Alert> {
 
 #[tokio::test]
 async fn speeding_is_said_stored_resolved_and_cleared() -> Result<()> {
-    let broker = Mosquitto::start(ANYBODY)?;
+    let broker = Mosquitto::open_to_all()?;
     let mut bench = Bench::new(broker.port()).await?;
     bench.person.publish("fleet/v1/x/up/telemetry", "\u{1}junk", Qos::AtLeastOnce, false).await?.await?;
     let alert = bench.drive_until_alert(0, 142.0).await?;
@@ -171,7 +170,7 @@ async fn speeding_is_said_stored_resolved_and_cleared() -> Result<()> {
 #[tokio::test]
 async fn a_restart_of_the_notifier_and_of_the_broker_leaves_the_alert_as_it_is() -> Result<()> {
     let port = port::free()?;
-    let broker = Mosquitto::start_on(port, ANYBODY)?;
+    let broker = Mosquitto::open_to_all_on(port)?;
     let mut bench = Bench::new(port).await?;
     let alert = bench.drive_until_alert(0, 142.0).await?;
     bench.restart().await?;
@@ -180,7 +179,7 @@ async fn a_restart_of_the_notifier_and_of_the_broker_leaves_the_alert_as_it_is()
 
     // The broker keeps retained messages in memory alone.
     drop(broker);
-    let _broker = Mosquitto::start_on(port, ANYBODY)?;
+    let _broker = Mosquitto::open_to_all_on(port)?;
     let again = next_alert(&mut bench.heard).await?;
     assert_eq!(again.id, alert.id);
 
@@ -193,14 +192,14 @@ async fn a_restart_of_the_notifier_and_of_the_broker_leaves_the_alert_as_it_is()
 #[tokio::test]
 async fn an_acknowledgement_in_the_database_is_kept_and_said() -> Result<()> {
     let port = port::free()?;
-    let broker = Mosquitto::start_on(port, ANYBODY)?;
+    let broker = Mosquitto::open_to_all_on(port)?;
     let mut bench = Bench::new(port).await?;
     let alert = bench.drive_until_alert(0, 142.0).await?;
     bench.meddle("UPDATE alert SET state = 'acknowledged', acknowledged_by = 'ada'").await?;
     let acknowledged = Alert { state: AlertState::Acknowledged, acknowledged_by: Some("ada".into()), ..alert };
 
     drop(broker);
-    let _broker = Mosquitto::start_on(port, ANYBODY)?;
+    let _broker = Mosquitto::open_to_all_on(port)?;
     assert_eq!(next_alert(&mut bench.heard).await?, acknowledged);
     assert_eq!(bench.store.active_alerts(10).await?, std::slice::from_ref(&acknowledged));
 
@@ -211,7 +210,7 @@ async fn an_acknowledgement_in_the_database_is_kept_and_said() -> Result<()> {
 
 #[tokio::test]
 async fn a_vehicle_that_falls_silent_is_missed() -> Result<()> {
-    let broker = Mosquitto::start(ANYBODY)?;
+    let broker = Mosquitto::open_to_all()?;
     let mut bench = Bench::new(broker.port()).await?;
     let mut silent = bench.store.rules().await?.remove(1);
     silent.condition = Condition::Silent { after_ms: 1500 };
@@ -229,7 +228,7 @@ async fn a_vehicle_that_falls_silent_is_missed() -> Result<()> {
 
 #[tokio::test]
 async fn an_alert_that_the_broker_kept_and_nobody_knows_is_cleared() -> Result<()> {
-    let broker = Mosquitto::start(ANYBODY)?;
+    let broker = Mosquitto::open_to_all()?;
     let mut bench = Bench::new(broker.port()).await?;
     let mut stale = bench.drive_until_alert(0, 142.0).await?;
     stale.id = AlertId(Uuid::from_u128(99));
@@ -249,7 +248,7 @@ async fn an_alert_that_the_broker_kept_and_nobody_knows_is_cleared() -> Result<(
 
 #[tokio::test]
 async fn a_database_that_fails_does_not_keep_an_alert_from_being_said() -> Result<()> {
-    let broker = Mosquitto::start(ANYBODY)?;
+    let broker = Mosquitto::open_to_all()?;
     let mut bench = Bench::new(broker.port()).await?;
     bench.meddle("CREATE TRIGGER full BEFORE INSERT ON alert BEGIN SELECT RAISE(ABORT, 'disk full'); END").await?;
     let alert = bench.drive_until_alert(0, 142.0).await?;

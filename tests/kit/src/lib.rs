@@ -1,6 +1,7 @@
 //! The harness of the tests: real servers on free ports, real binaries, and waiting for conditions.
 //!
 //! # Layout
+//! - [`broker`]: which broker a test runs on
 //! - [`mosquitto`]: Debian's Mosquitto, the broker that we did not write
 //! - [`process`]: a program of ours: started, killed, its log kept
 //! - [`system`]: the server's services on free ports with a data folder of their own
@@ -11,6 +12,7 @@
 //! - A part that is missing on the machine fails the test and says what to install. Nothing is skipped.
 //! - What is started here ends with the value that stands for it.
 
+pub mod broker;
 pub mod mosquitto;
 pub mod port;
 pub mod process;

@@ -3,19 +3,39 @@
 use std::{
     fs,
     net::TcpStream,
-    path::Path,
-    process::{Child, Command, Stdio},
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tempfile::TempDir;
 
-use crate::port;
+use crate::{port, process::Process};
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// One of its programs, wherever the distribution keeps it.
+pub fn program(name: &str) -> Result<PathBuf> {
+    // Debian keeps the broker where a user's PATH does not look.
+    let folders =
+        ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/sbin", "/opt/homebrew/bin"];
+    let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
+    match found {
+        Some(path) => Ok(path),
+        None => {
+            bail!("`{name}` is not installed: apt-get install mosquitto mosquitto-clients (make setup-test does it)")
+        }
+    }
+}
+
+/// Starts one with the configuration at `config`; what it logs goes to `NAME.log` in `dir`.
+pub fn serve(dir: &Path, name: &str, config: &Path) -> Result<Process> {
+    Process::start(dir, name, &program("mosquitto")?, &[Path::new("-c"), config], &[])
+}
 
 /// A running Mosquitto on 127.0.0.1; it ends with this value.
 pub struct Mosquitto {
-    child: Child,
+    process: Process,
     port: u16,
     dir: TempDir,
 }
@@ -23,7 +43,12 @@ pub struct Mosquitto {
 impl Mosquitto {
     /// Starts one that anybody may use.
     pub fn open_to_all() -> Result<Self> {
-        Self::start("allow_anonymous true\n")
+        Self::open_to_all_on(port::free()?)
+    }
+
+    /// The same on a port of the caller's choice, for a broker that comes back where it was.
+    pub fn open_to_all_on(port: u16) -> Result<Self> {
+        Self::start_on(port, "allow_anonymous true\n")
     }
 
     /// Starts one with these lines after the `listener` line.
@@ -31,13 +56,14 @@ impl Mosquitto {
         Self::start_on(port::free()?, options)
     }
 
-    /// Starts one on a port of the caller's choice, for a broker that comes back where it was.
+    /// The same on a port of the caller's choice.
     pub fn start_on(port: u16, options: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let config = dir.path().join("mosquitto.conf");
-        fs::write(&config, format!("listener {port} 127.0.0.1\n{options}"))?;
-        let child = spawn(&config)?;
-        let mut mosquitto = Mosquitto { child, port, dir };
+        // Started by root it would become the user `mosquitto`, who cannot read a test's files.
+        fs::write(&config, format!("user root\nlistener {port} 127.0.0.1\n{options}"))?;
+        let process = serve(dir.path(), "mosquitto", &config)?;
+        let mut mosquitto = Mosquitto { process, port, dir };
         mosquitto.wait_until_it_listens()?;
         Ok(mosquitto)
     }
@@ -54,42 +80,18 @@ impl Mosquitto {
 
     /// Stops it in its tracks: connections stay open and nothing is read or answered.
     pub fn pause(&self) -> Result<()> {
-        let status = Command::new("kill").arg("-STOP").arg(self.child.id().to_string()).status()?;
-        if status.success() { Ok(()) } else { bail!("kill -STOP: {status}") }
+        self.process.signal("STOP")
     }
 
     fn wait_until_it_listens(&mut self) -> Result<()> {
         let began = Instant::now();
         while TcpStream::connect(port::local(self.port)).is_err() {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("mosquitto ended at once: {status}");
-            }
-            if began.elapsed() > Duration::from_secs(10) {
-                bail!("mosquitto does not listen on port {} after 10 s", self.port);
+            self.process.check_running()?;
+            if began.elapsed() > START_LIMIT {
+                bail!("mosquitto does not listen on port {} after {START_LIMIT:?}", self.port);
             }
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())
     }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn spawn(config: &Path) -> Result<Child> {
-    // Debian keeps it where a user's PATH does not look.
-    let program =
-        ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"].into_iter().find(|path| Path::new(path).exists());
-    Command::new(program.unwrap_or("mosquitto"))
-        .arg("-c")
-        .arg(config)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("mosquitto does not start; `apt-get install mosquitto` (make setup does it)")
 }

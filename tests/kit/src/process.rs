@@ -70,12 +70,20 @@ impl Process {
         Ok(())
     }
 
+    /// Sends a signal by its name without `SIG`.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        let status = Command::new("kill").arg(format!("-{signal}")).arg(self.child.id().to_string()).status()?;
+        if status.success() { Ok(()) } else { bail!("{}: kill -{signal}: {status}", self.name) }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end (SIGTERM) and waits for that.
     pub async fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status()?;
-        if !status.success() {
-            bail!("{}: kill: {status}", self.name);
-        }
+        self.signal("TERM")?;
         self.ended(limit).await
     }
 

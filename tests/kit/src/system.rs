@@ -13,12 +13,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::{port, process::Process, process::program, wait};
+use crate::{broker::Broker, mosquitto, port, process::Process, process::program, wait};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A server: the services that were started and have not been killed.
 pub struct System {
+    broker: Broker,
     dir: TempDir,
     mqtt: u16,
     http: u16,
@@ -28,18 +29,42 @@ pub struct System {
 }
 
 impl System {
-    /// Nothing runs yet.
+    /// On our own broker; nothing runs yet.
     pub fn new() -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        Ok(System { dir, mqtt: port::free()?, http: port::free()?, running: BTreeMap::new(), password: None })
+        Self::on(Broker::Embedded)
     }
 
-    /// Starts `bugbrother SERVICE` and waits until it is there.
+    /// On that broker; nothing runs yet.
+    pub fn on(broker: Broker) -> Result<Self> {
+        let (dir, running) = (tempfile::tempdir()?, BTreeMap::new());
+        Ok(System { broker, dir, mqtt: port::free()?, http: port::free()?, running, password: None })
+    }
+
+    /// Starts the broker and all services, in one process where the broker is ours.
+    pub async fn start_all(&mut self) -> Result<()> {
+        match self.broker {
+            Broker::Embedded => self.start("up").await,
+            Broker::Mosquitto => {
+                for service in ["broker", "ingest", "notifier", "dashboard"] {
+                    self.start(service).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts the broker, or `bugbrother SERVICE`, and waits until it is there.
     pub async fn start(&mut self, service: &str) -> Result<()> {
-        let (mqtt, http) = (port::local(self.mqtt).to_string(), port::local(self.http).to_string());
-        let data = self.data();
-        let arguments = [service, "--mqtt", &mqtt, "--http", &http, "--data", data.to_str().context("a UTF-8 path")?];
-        let process = Process::start(self.dir.path(), service, &program("bugbrother")?, &arguments, &[])?;
+        let process = match (service, self.broker) {
+            ("broker", Broker::Mosquitto) => mosquitto::serve(self.dir.path(), service, &self.export()?)?,
+            _ => {
+                let (mqtt, http) = (port::local(self.mqtt).to_string(), port::local(self.http).to_string());
+                let data = self.data();
+                let data = data.to_str().context("a UTF-8 path")?;
+                let arguments = [service, "--mqtt", &mqtt, "--http", &http, "--data", data];
+                Process::start(self.dir.path(), service, &program("bugbrother")?, &arguments, &[])?
+            }
+        };
         self.running.insert(service.to_owned(), process);
         let ports = match service {
             "broker" => vec![self.mqtt],
@@ -97,6 +122,7 @@ impl System {
         let path = self.dir.path().join(format!("{vin}.password"));
         fs::write(&path, password)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        self.reload()?;
         Ok(path)
     }
 
@@ -152,6 +178,32 @@ impl System {
     /// Password of `admin`.
     pub fn password(&self) -> Result<&str> {
         self.password.as_deref().context("the dashboard has not been started")
+    }
+
+    /// Tells the broker that the access files have changed; ours sees it by itself.
+    fn reload(&self) -> Result<()> {
+        match (self.broker, self.running.get("broker")) {
+            (Broker::Mosquitto, Some(broker)) => broker.signal("HUP"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what a Mosquitto needs to serve this fleet; returns its configuration.
+    fn export(&self) -> Result<PathBuf> {
+        let access = self.data().join("access");
+        if !access.join("passwords").exists() {
+            self.add_vehicle("11111111111111111", "The first account makes the files")?;
+        }
+        let config = self.dir.path().join("mosquitto.conf");
+        let text = format!(
+            "user root\nlistener {} 127.0.0.1\nallow_anonymous false\npassword_file {2}/passwords\nacl_file {2}/acl\n\
+             use_username_as_clientid true\nmax_queued_messages {1}\n",
+            self.mqtt,
+            100_000,
+            access.display()
+        );
+        fs::write(&config, text)?;
+        Ok(config)
     }
 
     async fn wait_for_port(&mut self, service: &str, port: u16) -> Result<()> {

@@ -144,7 +144,7 @@ async fn bad_payloads_are_counted_and_everything_goes_on() -> Result<()> {
 #[tokio::test]
 async fn an_alert_appears_and_vanishes_even_if_its_end_was_not_heard() -> Result<()> {
     let port = port::free()?;
-    let broker = Mosquitto::start_on(port, "allow_anonymous true\n")?;
+    let broker = Mosquitto::open_to_all_on(port)?;
     let rig = rig_on(&broker).await?;
     let fleet = Fleet::connect(port).await?;
     let mut viewer = Viewer::join(&rig, &rig.token().await?).await?;
@@ -177,7 +177,7 @@ async fn an_alert_appears_and_vanishes_even_if_its_end_was_not_heard() -> Result
         let resolved = Alert { state: AlertState::Resolved, resolved: Some(end), ..alert.clone() };
         rig.store.save_alert(&resolved).await?;
     }
-    let _broker = Mosquitto::start_on(port, "allow_anonymous true\n")?;
+    let _broker = Mosquitto::open_to_all_on(port)?;
     viewer.until(|viewer| viewer.alerts.is_empty()).await?;
     rig.stop().await
 }
@@ -185,7 +185,7 @@ async fn an_alert_appears_and_vanishes_even_if_its_end_was_not_heard() -> Result
 #[tokio::test]
 async fn a_broker_that_comes_back_is_heard_again() -> Result<()> {
     let port = port::free()?;
-    let broker = Mosquitto::start_on(port, "allow_anonymous true\n")?;
+    let broker = Mosquitto::open_to_all_on(port)?;
     let rig = rig_on(&broker).await?;
     let mut viewer = Viewer::join(&rig, &rig.token().await?).await?;
     drop(broker);
@@ -194,7 +194,7 @@ async fn a_broker_that_comes_back_is_heard_again() -> Result<()> {
         (answer.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(())
     })
     .await?;
-    let _broker = Mosquitto::start_on(port, "allow_anonymous true\n")?;
+    let _broker = Mosquitto::open_to_all_on(port)?;
     until_healthy(&rig).await?;
     let fleet = Fleet::connect(port).await?;
     fleet.say(vin(1), Kind::Telemetry, batch(vin(1), now(), &[("spd", 7.0)])).await?;
