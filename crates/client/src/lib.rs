@@ -1,23 +1,33 @@
-//! An MQTT session on rumqttc for BugBrother's services and vehicles: it connects, backs off, subscribes again, hands
+//! An MQTT 5.0 session on rumqttc for BugBrother's services and vehicles: it connects, backs off, subscribes again, hands
 //! over what arrives to be acknowledged by hand, and tells of each publish when the broker has it.
 //!
 //! # Layout
-//! - [`Options`]: to whom and as whom
-//! - [`connect`]: begins a session; [`Publisher`] and [`Events`] are its two ends
+//! - [`Options`]: to whom and as whom; [`Tls`]: secured by what
+//! - [`connect`]: begins a session; [`Publisher`] and [`Events`] are its two ends, [`Delivery`] is what arrives
+//! - `connection`: one connection, from CONNECT to its end
 //! - `link`: publishes that wait for their PUBACK, of one connection
-//! - `backoff`: when to try again
+//! - `backoff`: when to try again; `reason`: errors in words
 //!
 //! # Invariants
 //! - Every connection has an rumqttc client and event loop of its own. Nothing is carried over to the next one: rumqttc
 //!   forgets what was pending when a session is new, so it is never trusted with anything (the vehicle's outbox is).
 //! - An acknowledgement goes to the connection that its message came on, or nowhere.
-//! - At most [`Options::window`] publishes are under way, far below rumqttc's own limit, whose packet ids would collide.
+//! - At most [`Options::window`] publishes are under way, the oldest that is not acknowledged among them, fewer than rumqttc
+//!   has packet ids.
+//! - Nothing is given to rumqttc that it would drop the connection over: what is too large, or what the broker does not know.
+//! - Every step has a deadline: name, TCP, TLS and CONNACK together, and each event after that.
 
 mod backoff;
+mod connection;
+mod delivery;
 mod link;
 mod options;
+mod reason;
 mod session;
+mod tls;
 
-pub use link::{ConnectionLost, NotConnected, Publisher, Receipt};
+pub use delivery::Delivery;
+pub use link::{PublishError, Publisher, Receipt};
 pub use options::{Options, Qos, Will};
-pub use session::{Delivery, Event, Events, connect};
+pub use session::{Event, Events, connect};
+pub use tls::{Tls, TlsError};

@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -7,25 +7,46 @@ use std::{
 };
 
 use bytes::Bytes;
-use rumqttc::AsyncClient;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use rumqttc::v5::{
+    AsyncClient,
+    mqttbytes::v5::{ConnAckProperties, PubAckReason, PublishProperties},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot, watch};
 
-use crate::Qos;
+use crate::{Delivery, Options, Qos};
 
-/// There is no connection at the moment.
+/// Why a message is not with the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not connected to the broker")]
-pub struct NotConnected;
-
-/// The connection ended before the broker acknowledged: it may or may not have the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("connection to the broker lost before it acknowledged")]
-pub struct ConnectionLost;
+pub enum PublishError {
+    /// There is no connection at the moment.
+    #[error("not connected to the broker")]
+    NotConnected,
+    /// The connection ended before the broker acknowledged: it may or may not have the message.
+    #[error("connection to the broker lost before it acknowledged")]
+    ConnectionLost,
+    /// The broker does not want it.
+    #[error("the broker refused the message: {0}")]
+    Refused(&'static str),
+    /// The broker said that it takes nothing so large, or our own limit says so.
+    #[error("a packet of {bytes} bytes, more than {max}")]
+    TooLarge {
+        /// Of the packet.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Nothing can be published to such a topic.
+    #[error("not a topic to publish to")]
+    InvalidTopic,
+    /// The broker said that it knows no retained messages, or no QoS 1.
+    #[error("the broker does not support such a message")]
+    Unsupported,
+}
 
 /// Publishes on whatever connection the session has at the time.
 #[derive(Clone, Default)]
 pub struct Publisher {
-    link: Arc<Mutex<Option<Arc<Link>>>>,
+    link: watch::Sender<Option<Arc<Link>>>,
 }
 
 impl Publisher {
@@ -36,45 +57,119 @@ impl Publisher {
         payload: impl Into<Bytes>,
         qos: Qos,
         retain: bool,
-    ) -> Result<Receipt, NotConnected> {
-        let link = lock(&self.link).clone().ok_or(NotConnected)?;
-        link.publish(topic.into(), payload.into(), qos, retain).await
+    ) -> Result<Receipt, PublishError> {
+        let link = self.link()?;
+        let message = Message { topic: topic.into(), payload: payload.into(), qos, retain, properties: None };
+        link.limits.check(&message, message.topic.len() + message.payload.len() + HEADERS)?;
+        let place = link.window.clone().acquire_owned().await.map_err(|_| PublishError::NotConnected)?;
+        link.queue(message, place)
+    }
+
+    /// Queues what arrived elsewhere, as it is but for the topic. `None` when the window is full.
+    pub fn try_forward(&self, topic: String, delivery: &Delivery) -> Result<Option<Receipt>, PublishError> {
+        let link = self.link()?;
+        let bytes = delivery.packet_bytes() - delivery.topic.len() + topic.len();
+        let message = Message {
+            topic,
+            payload: delivery.payload.clone(),
+            qos: delivery.qos,
+            retain: delivery.retained,
+            properties: delivery.properties_to_forward(),
+        };
+        link.limits.check(&message, bytes)?;
+        match link.window.clone().try_acquire_owned() {
+            Ok(place) => link.queue(message, place).map(Some),
+            Err(TryAcquireError::NoPermits) => Ok(None),
+            Err(TryAcquireError::Closed) => Err(PublishError::NotConnected),
+        }
     }
 
     /// Whether there is a connection.
     pub fn is_connected(&self) -> bool {
-        lock(&self.link).is_some()
+        self.link.borrow().is_some()
+    }
+
+    /// Waits for a connection.
+    pub async fn connected(&self) {
+        let mut link = self.link.subscribe();
+        link.wait_for(Option::is_some).await.expect("this publisher holds the sender");
+    }
+
+    fn link(&self) -> Result<Arc<Link>, PublishError> {
+        self.link.borrow().clone().ok_or(PublishError::NotConnected)
     }
 
     pub(crate) fn set(&self, link: Option<Arc<Link>>) {
-        if let Some(old) = std::mem::replace(&mut *lock(&self.link), link) {
+        if let Some(old) = self.link.send_replace(link) {
             old.close();
         }
     }
 }
 
+/// Fixed header, lengths, packet id and no properties.
+const HEADERS: usize = 10;
+
+struct Message {
+    topic: String,
+    payload: Bytes,
+    qos: Qos,
+    retain: bool,
+    properties: Option<PublishProperties>,
+}
+
 /// Resolves when the broker has acknowledged (QoS 1) or the message is written (QoS 0).
 #[derive(Debug)]
-pub struct Receipt(oneshot::Receiver<()>);
+pub struct Receipt(oneshot::Receiver<Result<(), PublishError>>);
 
 impl Future for Receipt {
-    type Output = Result<(), ConnectionLost>;
+    type Output = Result<(), PublishError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(Pin::new(&mut self.0).poll(cx)).map_err(|_| ConnectionLost))
+        Poll::Ready(ready!(Pin::new(&mut self.0).poll(cx)).unwrap_or(Err(PublishError::ConnectionLost)))
     }
 }
 
-struct Waiting {
-    done: oneshot::Sender<()>,
-    _place: OwnedSemaphorePermit,
+/// What a broker takes, as its CONNACK says. rumqttc would drop the connection over what is more.
+struct Limits {
+    window: usize,
+    packet_bytes: usize,
+    retain: bool,
+    at_least_once: bool,
+}
+
+impl Limits {
+    fn new(options: &Options, connack: Option<&ConnAckProperties>) -> Self {
+        let told = |limit: Option<u32>| limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        let receive_maximum = told(connack.and_then(|told| told.receive_max).map(u32::from));
+        Limits {
+            // One less than the broker allows: at the limit rumqttc sends nothing at all, not even acknowledgements.
+            window: options.window.min(receive_maximum.saturating_sub(1)).clamp(1, 500),
+            packet_bytes: options.max_packet_bytes.min(told(connack.and_then(|told| told.max_packet_size))),
+            retain: connack.and_then(|told| told.retain_available) != Some(0),
+            at_least_once: connack.and_then(|told| told.max_qos) != Some(0),
+        }
+    }
+
+    fn check(&self, message: &Message, bytes: usize) -> Result<(), PublishError> {
+        let topic = &message.topic;
+        if topic.is_empty() || topic.len() > usize::from(u16::MAX) || topic.contains(['+', '#', '\0']) {
+            return Err(PublishError::InvalidTopic);
+        }
+        if bytes > self.packet_bytes {
+            return Err(PublishError::TooLarge { bytes, max: self.packet_bytes });
+        }
+        if (message.retain && !self.retain) || (message.qos == Qos::AtLeastOnce && !self.at_least_once) {
+            return Err(PublishError::Unsupported);
+        }
+        Ok(())
+    }
 }
 
 /// The publishes of one connection, from the queue to their PUBACK.
 pub(crate) struct Link {
     client: AsyncClient,
     window: Arc<Semaphore>,
-    places: usize,
+    limits: Limits,
     under_way: Mutex<UnderWay>,
 }
 
@@ -82,59 +177,73 @@ pub(crate) struct Link {
 struct UnderWay {
     /// In rumqttc's queue, in order.
     queued: VecDeque<Waiting>,
-    /// On the wire, by packet id.
-    sent: HashMap<u16, Waiting>,
-    /// Held back by rumqttc because their packet id is still in use.
-    held: HashMap<u16, Waiting>,
+    /// On the wire, in order.
+    sent: VecDeque<Sent>,
+}
+
+struct Waiting {
+    done: oneshot::Sender<Result<(), PublishError>>,
+    place: OwnedSemaphorePermit,
+}
+
+/// A place in the window is free again when this and all before it are acknowledged, so that packet ids never come round
+/// to one that is in use: when they do and the broker refuses the older message, rumqttc forgets the newer one.
+struct Sent {
+    packet_id: u16,
+    done: Option<oneshot::Sender<Result<(), PublishError>>>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Link {
-    pub fn new(client: AsyncClient, window: usize) -> Self {
-        Link { client, window: Arc::new(Semaphore::new(window)), places: window, under_way: Mutex::default() }
+    pub fn new(client: AsyncClient, options: &Options, connack: Option<&ConnAckProperties>) -> Self {
+        let limits = Limits::new(options, connack);
+        Link { client, window: Arc::new(Semaphore::new(limits.window)), limits, under_way: Mutex::default() }
     }
 
-    async fn publish(&self, topic: String, payload: Bytes, qos: Qos, retain: bool) -> Result<Receipt, NotConnected> {
-        let place = self.window.clone().acquire_owned().await.map_err(|_| NotConnected)?;
+    fn queue(&self, message: Message, place: OwnedSemaphorePermit) -> Result<Receipt, PublishError> {
+        let Message { topic, payload, qos, retain, properties } = message;
+        let qos = qos.to_rumqttc();
         let (done, receipt) = oneshot::channel();
         // Both queues are filled under one lock, so that their orders agree.
         let mut under_way = lock(&self.under_way);
-        self.client.try_publish(topic, qos.to_rumqttc(), retain, payload).map_err(|_| NotConnected)?;
-        under_way.queued.push_back(Waiting { done, _place: place });
+        match properties {
+            Some(properties) => self.client.try_publish_with_properties(topic, qos, retain, payload, properties),
+            None => self.client.try_publish(topic, qos, retain, payload),
+        }
+        .map_err(|_| PublishError::NotConnected)?;
+        under_way.queued.push_back(Waiting { done, place });
         Ok(Receipt(receipt))
     }
 
     /// rumqttc wrote a publish; 0 is the packet id of QoS 0.
     pub fn on_sent(&self, packet_id: u16) {
         let mut under_way = lock(&self.under_way);
-        let waiting = under_way.held.remove(&packet_id).or_else(|| under_way.queued.pop_front());
-        match waiting {
-            Some(waiting) if packet_id == 0 => {
-                waiting.done.send(()).ok();
-            }
-            Some(waiting) => drop(under_way.sent.insert(packet_id, waiting)),
-            None => {}
-        }
-    }
-
-    /// rumqttc holds a publish back until an earlier one with its packet id is acknowledged.
-    pub fn on_held(&self, packet_id: u16) {
-        let mut under_way = lock(&self.under_way);
-        if let Some(waiting) = under_way.queued.pop_front() {
-            under_way.held.insert(packet_id, waiting);
+        let Some(Waiting { done, place }) = under_way.queued.pop_front() else { return };
+        if packet_id == 0 {
+            drop(place);
+            // Nobody need be waiting for it.
+            done.send(Ok(())).ok();
+        } else {
+            under_way.sent.push_back(Sent { packet_id, done: Some(done), _place: place });
         }
     }
 
     /// The broker acknowledged a publish.
-    pub fn on_acknowledged(&self, packet_id: u16) {
-        if let Some(waiting) = lock(&self.under_way).sent.remove(&packet_id) {
-            // Nobody need be waiting for it.
-            waiting.done.send(()).ok();
+    pub fn on_acknowledged(&self, packet_id: u16, reason: PubAckReason) {
+        let mut under_way = lock(&self.under_way);
+        let Some(sent) = under_way.sent.iter_mut().find(|sent| sent.packet_id == packet_id) else { return };
+        let done = sent.done.take();
+        while under_way.sent.front().is_some_and(|sent| sent.done.is_none()) {
+            under_way.sent.pop_front();
+        }
+        if let Some(done) = done {
+            done.send(outcome(reason)).ok();
         }
     }
 
     /// Waits until nothing is under way any more.
     pub async fn drained(&self) {
-        let all = u32::try_from(self.places).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.limits.window).unwrap_or(u32::MAX);
         // An error says that the link is closed: then nothing is under way either.
         drop(self.window.acquire_many(all).await);
     }
@@ -145,7 +254,20 @@ impl Link {
     }
 }
 
-/// The state behind these locks is whole between any two statements: a panic elsewhere does not spoil it.
+fn outcome(reason: PubAckReason) -> Result<(), PublishError> {
+    Err(PublishError::Refused(match reason {
+        PubAckReason::Success | PubAckReason::NoMatchingSubscribers => return Ok(()),
+        PubAckReason::UnspecifiedError => "unspecified error",
+        PubAckReason::ImplementationSpecificError => "implementation specific error",
+        PubAckReason::NotAuthorized => "not authorized",
+        PubAckReason::TopicNameInvalid => "topic name invalid",
+        PubAckReason::PacketIdentifierInUse => "packet identifier in use",
+        PubAckReason::QuotaExceeded => "quota exceeded",
+        PubAckReason::PayloadFormatInvalid => "payload format invalid",
+    }))
+}
+
+/// The state behind this lock is whole between any two statements: a panic elsewhere does not spoil it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

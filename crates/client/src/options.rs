@@ -1,6 +1,18 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use rumqttc::{LastWill, MqttOptions, QoS};
+use rumqttc::{
+    NetworkOptions, TlsConfiguration, Transport,
+    v5::{
+        MqttOptions,
+        mqttbytes::{
+            QoS,
+            v5::{ConnectProperties, Filter, LastWill},
+        },
+    },
+};
+use tokio_rustls::rustls::ClientConfig;
+
+use crate::Tls;
 
 /// Quality of service. 2 is not needed: records carry numbers and duplicates are harmless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,33 +48,41 @@ pub struct Will {
 /// To whom a session connects and as whom.
 #[derive(Clone)]
 pub struct Options {
-    /// Name or address of the broker.
+    /// Name or address of the broker. With TLS its certificate must be for it.
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// Further brokers, host and port, that are tried in turn when an attempt fails.
+    pub alternatives: Vec<(String, u16)>,
+    /// TLS; `None` for a plain connection.
+    pub tls: Option<Tls>,
     /// MQTT client identifier.
     pub client_id: String,
     /// MQTT user name.
     pub username: String,
-    /// MQTT password.
+    /// MQTT password; none is sent when it is empty.
     pub password: String,
-    /// Longest silence; at least one second.
+    /// Longest silence; at least five seconds.
     pub keep_alive: Duration,
     /// What the broker publishes when the connection is lost.
     pub will: Option<Will>,
     /// Topic filters that are subscribed on every connection.
     pub subscriptions: Vec<(String, Qos)>,
+    /// Subscribes as a bridge does: not to what this session publishes itself, and with the retain flag as it was published.
+    pub as_bridge: bool,
+    /// How long the broker keeps messages for this session while it is away; `None` for not at all.
+    pub keep_session: Option<Duration>,
     /// Largest packet in either direction.
     pub max_packet_bytes: usize,
     /// Most publishes that wait for their PUBACK, at most 500.
     pub window: usize,
-    /// Most received messages that wait to be taken. A broker that honours the window of unacknowledged messages never
-    /// fills it; when it is full, nothing more is read from the connection.
+    /// Most received messages that wait to be taken, and that the broker sends without an acknowledgement. When so many
+    /// wait, nothing more is read from the connection.
     pub backlog: usize,
 }
 
 impl Options {
-    /// Options with a keep alive of 30 s, packets of up to 1 MiB, a window of 64 and no subscription.
+    /// Options without TLS, with a keep alive of 30 s, packets of up to 1 MiB, a window of 64 and no subscription.
     pub fn new(
         host: impl Into<String>,
         port: u16,
@@ -73,35 +93,78 @@ impl Options {
         Options {
             host: host.into(),
             port,
+            alternatives: Vec::new(),
+            tls: None,
             client_id: client_id.into(),
             username: username.into(),
             password: password.into(),
             keep_alive: Duration::from_secs(30),
             will: None,
             subscriptions: Vec::new(),
+            as_bridge: false,
+            keep_session: None,
             max_packet_bytes: 1 << 20,
             window: 64,
             backlog: 1024,
         }
     }
 
-    pub(crate) fn to_rumqttc(&self) -> MqttOptions {
-        let mut options = MqttOptions::new(&self.client_id, &self.host, self.port);
+    /// The brokers in the order in which they are tried.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&str, u16)> + Clone {
+        let others = self.alternatives.iter().map(|(host, port)| (host.as_str(), *port));
+        std::iter::once((self.host.as_str(), self.port)).chain(others)
+    }
+
+    pub(crate) fn to_rumqttc(&self, host: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> MqttOptions {
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        // What is not announced here is what the broker must not do: no topic alias, which rumqttc gets wrong.
+        let mut properties = ConnectProperties::new();
+        properties.session_expiry_interval = self.keep_session.map(|kept| saturated(kept.as_secs()));
+        properties.receive_maximum = Some(u16::try_from(self.backlog).unwrap_or(u16::MAX).max(1));
+        properties.max_packet_size = Some(saturated(self.max_packet_bytes as u64));
+        // A host in brackets is for people: rumqttc looks up and verifies the bare address.
+        let mut options = MqttOptions::new(&self.client_id, host.trim_matches(['[', ']']), port);
         options
-            .set_clean_session(true)
-            .set_keep_alive(self.keep_alive.max(Duration::from_secs(1)))
+            .set_clean_start(self.keep_session.is_none())
+            .set_keep_alive(self.keep_alive.max(SHORTEST_KEEP_ALIVE))
             .set_credentials(&self.username, &self.password)
-            .set_max_packet_size(self.max_packet_bytes, self.max_packet_bytes)
-            .set_inflight(INFLIGHT)
+            .set_connection_timeout(CONNECT_TIMEOUT.as_secs())
+            .set_network_options(network)
+            .set_connect_properties(properties)
+            .set_outgoing_inflight_upper_limit(INFLIGHT)
             .set_manual_acks(true);
+        if let Some(config) = tls {
+            options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(config)));
+        }
         if let Some(will) = &self.will {
-            options.set_last_will(LastWill::new(&will.topic, will.payload.clone(), will.qos.to_rumqttc(), will.retain));
+            let qos = will.qos.to_rumqttc();
+            options.set_last_will(LastWill::new(&will.topic, will.payload.clone(), qos, will.retain, None));
         }
         options
     }
+
+    pub(crate) fn filters(&self) -> impl Iterator<Item = Filter> {
+        self.subscriptions.iter().map(|(path, qos)| {
+            let mut filter = Filter::new(path, qos.to_rumqttc());
+            // Of a shared subscription every member must be told alike (MQTT 5.0, 3.8.3.1).
+            filter.nolocal = self.as_bridge && !path.starts_with("$share/");
+            filter.preserve_retain = self.as_bridge;
+            filter
+        })
+    }
 }
 
-/// rumqttc's own limit of publishes under way: packet ids run from 1 to here, so it must stay far above the window.
+fn saturated(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// From the look-up of the name to CONNACK.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// rumqttc panics below it.
+const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// rumqttc's own limit of publishes under way. Its packet ids run from 1 to here, or to the broker's receive maximum
+/// when that is less.
 const INFLIGHT: u16 = 1000;
 
 /// Secrets do not get into logs.
@@ -109,6 +172,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("broker", &format_args!("{}:{}", self.host, self.port))
+            .field("tls", &self.tls)
             .field("client_id", &self.client_id)
             .field("username", &self.username)
             .finish_non_exhaustive()

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::Result;
-use bugbrother_client::{ConnectionLost, Event, Events, NotConnected, Options, Publisher, Qos, Will, connect};
+use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Will, connect};
 use bugbrother_kit::{mosquitto::Mosquitto, port};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -73,7 +73,7 @@ async fn a_broker_that_comes_back_is_subscribed_again() -> Result<()> {
     let shutdown = CancellationToken::new();
     let (publisher, mut events) = connect(options(port, "early", &["fleet/#"]), shutdown.clone());
     assert!(matches!(next(&mut events).await?, Event::Down { .. }), "nobody listens yet");
-    assert_eq!(publisher.publish("fleet/x", "lost", Qos::AtLeastOnce, false).await.unwrap_err(), NotConnected);
+    assert_eq!(publisher.publish("fleet/x", "lost", Qos::AtLeastOnce, false).await.unwrap_err(), PublishError::NotConnected);
     let broker = Mosquitto::start_on(port, ANYBODY)?;
     until_up(&mut events).await?;
     send(&publisher, "fleet/x", "one").await?;
@@ -106,7 +106,7 @@ async fn a_publish_whose_broker_dies_says_so() -> Result<()> {
         publisher.publish("fleet/x", "in vain", Qos::AtLeastOnce, false).await?
     };
     drop(broker);
-    assert_eq!(timeout(LIMIT, receipt).await?, Err(ConnectionLost));
+    assert_eq!(timeout(LIMIT, receipt).await?, Err(PublishError::ConnectionLost));
     shutdown.cancel();
     while events.recv().await.is_some() {}
     Ok(())
