@@ -1,6 +1,56 @@
 //! Mosquitto's `mosquitto.conf`: where a broker listens, whom it lets in, and what it bridges.
+//!
+//! Each option of Mosquitto 2.0 and 2.1 is in one table, [`OPTIONS`], with what becomes of it here. [`Conf::load`] refuses
+//! what it cannot honour; [`check`] says of every line whether it can be used; [`render`] writes what Mosquitto reads.
+//!
+//! Where the real program starts with a configuration that contradicts itself (a `cafile` without a `certfile`, which
+//! leaves a listener open, or a word where a number belongs), we refuse it: `tests/conf.rs` has the list.
 
-use std::path::PathBuf;
+mod bridge;
+mod listener;
+mod options;
+mod parser;
+mod render;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+pub use options::{Fate, OPTIONS, Opt, Part};
+pub use render::render;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfError {
+    /// The file cannot be read.
+    #[error("configuration `{}` cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line that is refused.
+    #[error("configuration `{}` line {line}: {reason}", path.display())]
+    Line {
+        /// The file, which may be one of an `include_dir`.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+}
+
+/// What is to be said of each line of `text` that says something, in order; `path` is for the findings.
+pub fn check(text: &str, path: &Path) -> Vec<Finding> {
+    parser::read(text, path).1
+}
 
 /// What a configuration says, with Mosquitto's defaults where it is silent.
 #[derive(Debug, Clone, PartialEq, Eq)]
