@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`broker`]: which broker a test runs on
 //! - [`mosquitto`]: Debian's Mosquitto, the broker that we did not write
+//! - [`mqtt`]: an MQTT client that hides nothing
 //! - [`process`]: a program of ours: started, killed, its log kept
 //! - [`system`]: the server's services on free ports with a data folder of their own
 //! - [`wait`]: a condition that must come true
@@ -14,6 +15,7 @@
 
 pub mod broker;
 pub mod mosquitto;
+pub mod mqtt;
 pub mod port;
 pub mod process;
 pub mod system;

@@ -126,6 +126,23 @@ impl System {
         Ok(path)
     }
 
+    /// Makes an account with these rights, lines of an ACL such as `topic read news/#`.
+    pub fn add_account(&self, user: &str, password: &str, rights: &str) -> Result<()> {
+        let access = self.access()?;
+        let run = Command::new(mosquitto::program("mosquitto_passwd")?)
+            .arg("-b")
+            .args([&access.join("passwords")])
+            .args([user, password])
+            .output()?;
+        if !run.status.success() {
+            bail!("mosquitto_passwd: {}", String::from_utf8_lossy(&run.stderr));
+        }
+        let acl = access.join("acl");
+        let text = fs::read_to_string(&acl)?;
+        fs::write(&acl, format!("{text}\nuser {user}\n{rights}\n"))?;
+        self.reload()
+    }
+
     /// Starts an agent that replays `nmea` as fast as it is taken, and ends once all of it is stored.
     pub fn replay(&self, vin: &str, password: &Path, nmea: &Path, speed: &str) -> Result<Process> {
         let broker = port::local(self.mqtt).to_string();
@@ -180,6 +197,15 @@ impl System {
         self.password.as_deref().context("the dashboard has not been started")
     }
 
+    /// The folder of the access files, which are there.
+    fn access(&self) -> Result<PathBuf> {
+        let access = self.data().join("access");
+        if !access.join("passwords").exists() {
+            self.add_vehicle("11111111111111111", "The first account makes the files")?;
+        }
+        Ok(access)
+    }
+
     /// Tells the broker that the access files have changed; ours sees it by itself.
     fn reload(&self) -> Result<()> {
         match (self.broker, self.running.get("broker")) {
@@ -190,10 +216,7 @@ impl System {
 
     /// Writes what a Mosquitto needs to serve this fleet; returns its configuration.
     fn export(&self) -> Result<PathBuf> {
-        let access = self.data().join("access");
-        if !access.join("passwords").exists() {
-            self.add_vehicle("11111111111111111", "The first account makes the files")?;
-        }
+        let access = self.access()?;
         let config = self.dir.path().join("mosquitto.conf");
         let text = format!(
             "user root\nlistener {} 127.0.0.1\nallow_anonymous false\npassword_file {2}/passwords\nacl_file {2}/acl\n\
