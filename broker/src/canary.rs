@@ -3,9 +3,10 @@
 use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, timeout};
 
 use crate::{
+    count,
     link::{Arrival, Link},
     message::Message,
     router::{Router, RouterDied},
@@ -35,7 +36,9 @@ async fn sing(router: &Router, deadline: Duration) -> Result<Infallible, RouterD
     loop {
         ticks.tick().await;
         song += 1;
+        let started = Instant::now();
         timeout(deadline, sing_once(router, &mut link, song)).await.unwrap_or(Err(RouterDied))?;
+        count::round_trip(started.elapsed());
     }
 }
 

@@ -1,6 +1,148 @@
-//! The broker's metrics.
+//! The broker's figures: the one source of its metrics and of `$SYS`. `METRICS.md` lists them.
+//!
+//! What changes with each message is an atomic number here and copied to the metrics' recorder now and then. There is one
+//! set per process, as there is one recorder.
 
-use metrics::{counter, gauge};
+use std::{
+    convert::Infallible,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use metrics::{counter, gauge, histogram};
+use tokio::time::{MissedTickBehavior, interval};
+
+const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A number under a name.
+pub(crate) struct Figure {
+    name: &'static str,
+    value: AtomicU64,
+}
+
+impl Figure {
+    const fn new(name: &'static str) -> Self {
+        Figure { name, value: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.value.load(Relaxed)
+    }
+
+    fn add(&self, n: u64) -> u64 {
+        self.value.fetch_add(n, Relaxed) + n
+    }
+
+    fn take(&self, n: u64) {
+        self.value.fetch_sub(n, Relaxed);
+    }
+
+    fn set(&self, n: usize) {
+        self.value.store(n as u64, Relaxed);
+    }
+}
+
+pub(crate) static SOCKETS: Figure = Figure::new("bugbrother_broker_sockets_total");
+pub(crate) static CONNECT_PACKETS: Figure = Figure::new("bugbrother_broker_connect_packets_total");
+static CONNECTS: Figure = Figure::new("bugbrother_broker_connects_total");
+pub(crate) static RECEIVED_BYTES: Figure = Figure::new("bugbrother_broker_received_bytes_total");
+pub(crate) static SENT_BYTES: Figure = Figure::new("bugbrother_broker_sent_bytes_total");
+pub(crate) static RECEIVED_PACKETS: Figure = Figure::new("bugbrother_broker_received_packets_total");
+pub(crate) static SENT_PACKETS: Figure = Figure::new("bugbrother_broker_sent_packets_total");
+pub(crate) static RECEIVED_MESSAGES: Figure = Figure::new("bugbrother_broker_received_messages_total");
+pub(crate) static SENT_MESSAGES: Figure = Figure::new("bugbrother_broker_sent_messages_total");
+pub(crate) static RECEIVED_PAYLOADS: Figure = Figure::new("bugbrother_broker_received_payload_bytes_total");
+pub(crate) static SENT_PAYLOADS: Figure = Figure::new("bugbrother_broker_sent_payload_bytes_total");
+static DENIED_PUBLISHES: Figure = Figure::new("bugbrother_broker_denied_publishes_total");
+static DENIED_SUBSCRIBES: Figure = Figure::new("bugbrother_broker_denied_subscribes_total");
+static UNKNOWN_ACKS: Figure = Figure::new("bugbrother_broker_unknown_acks_total");
+static THROTTLED: Figure = Figure::new("bugbrother_broker_throttled_total");
+
+pub(crate) static CONNECTIONS: Figure = Figure::new("bugbrother_broker_connections");
+pub(crate) static MOST_CONNECTIONS: Figure = Figure::new("bugbrother_broker_connections_maximum");
+pub(crate) static SUBSCRIPTIONS: Figure = Figure::new("bugbrother_broker_subscriptions");
+pub(crate) static RETAINED_MESSAGES: Figure = Figure::new("bugbrother_broker_retained_messages");
+pub(crate) static RETAINED_BYTES: Figure = Figure::new("bugbrother_broker_retained_bytes");
+
+static TOTALS: [&Figure; 15] = [
+    &SOCKETS,
+    &CONNECT_PACKETS,
+    &CONNECTS,
+    &RECEIVED_BYTES,
+    &SENT_BYTES,
+    &RECEIVED_PACKETS,
+    &SENT_PACKETS,
+    &RECEIVED_MESSAGES,
+    &SENT_MESSAGES,
+    &RECEIVED_PAYLOADS,
+    &SENT_PAYLOADS,
+    &DENIED_PUBLISHES,
+    &DENIED_SUBSCRIBES,
+    &UNKNOWN_ACKS,
+    &THROTTLED,
+];
+static GAUGES: [&Figure; 5] = [&CONNECTIONS, &MOST_CONNECTIONS, &SUBSCRIPTIONS, &RETAINED_MESSAGES, &RETAINED_BYTES];
+
+/// Why a message did not get to a subscriber, or was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// It fell out of the router's log before the subscriber's turn. Some of these may have been for others only, who
+    /// share the routing name.
+    SlowSubscriber,
+    /// Older than its publisher allowed.
+    Expired,
+    /// The subscriber's filter covers it, and a narrower rule takes it away.
+    Denied,
+    /// Larger than the subscriber takes.
+    TooLarge,
+    /// The payload is larger than [`crate::Limits::message_bytes`].
+    OverLimit,
+    /// There is no place to keep it.
+    RetainedFull,
+}
+
+static DROPPED: [(Figure, &str); 6] = {
+    const fn of(reason: &'static str) -> (Figure, &'static str) {
+        (Figure::new("bugbrother_broker_dropped_messages_total"), reason)
+    }
+    [of("slow_subscriber"), of("expired"), of("denied"), of("too_large"), of("over_limit"), of("retained_full")]
+};
+
+/// Messages that were dropped for any reason.
+pub(crate) fn all_dropped() -> u64 {
+    DROPPED.iter().map(|(figure, _)| figure.get()).sum()
+}
+
+/// Copies all figures to the metrics' recorder, again and again.
+pub(crate) async fn run() -> Infallible {
+    let mut ticks = interval(EXPORT_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        export();
+    }
+}
+
+pub(crate) fn export() {
+    for total in TOTALS {
+        counter!(total.name).absolute(total.get());
+    }
+    for figure in GAUGES {
+        gauge!(figure.name).set(figure.get() as f64);
+    }
+    for (figure, reason) in &DROPPED {
+        counter!(figure.name, "reason" => *reason).absolute(figure.get());
+    }
+}
+
+pub(crate) fn accepted() {
+    SOCKETS.add(1);
+}
+
+pub(crate) fn connect_packet() {
+    CONNECT_PACKETS.add(1);
+    packet_received();
+}
 
 pub(crate) fn refused(reason: &'static str) {
     counter!("bugbrother_broker_connects_refused_total", "reason" => reason).increment(1);
@@ -12,15 +154,15 @@ pub(crate) struct Connected(());
 
 impl Connected {
     pub(crate) fn new() -> Self {
-        gauge!("bugbrother_broker_connections").increment(1);
-        counter!("bugbrother_broker_connects_total").increment(1);
+        CONNECTS.add(1);
+        MOST_CONNECTIONS.value.fetch_max(CONNECTIONS.add(1), Relaxed);
         Connected(())
     }
 }
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        gauge!("bugbrother_broker_connections").decrement(1);
+        CONNECTIONS.take(1);
     }
 }
 
@@ -29,43 +171,103 @@ pub(crate) fn ended(reason: &'static str) {
 }
 
 pub(crate) fn received(bytes: usize) {
-    counter!("bugbrother_broker_received_bytes_total").increment(bytes as u64);
+    RECEIVED_BYTES.add(bytes as u64);
 }
 
 pub(crate) fn sent(bytes: usize) {
-    counter!("bugbrother_broker_sent_bytes_total").increment(bytes as u64);
+    SENT_BYTES.add(bytes as u64);
 }
 
-pub(crate) fn published() {
-    counter!("bugbrother_broker_received_messages_total").increment(1);
+pub(crate) fn packet_received() {
+    RECEIVED_PACKETS.add(1);
 }
 
-pub(crate) fn delivered() {
-    counter!("bugbrother_broker_sent_messages_total").increment(1);
+/// One that is no PUBLISH.
+pub(crate) fn packet_sent() {
+    SENT_PACKETS.add(1);
+}
+
+pub(crate) fn published(payload_bytes: usize) {
+    RECEIVED_MESSAGES.add(1);
+    RECEIVED_PAYLOADS.add(payload_bytes as u64);
+}
+
+pub(crate) fn delivered(payload_bytes: usize) {
+    SENT_PACKETS.add(1);
+    SENT_MESSAGES.add(1);
+    SENT_PAYLOADS.add(payload_bytes as u64);
 }
 
 pub(crate) fn publish_denied() {
-    counter!("bugbrother_broker_denied_publishes_total").increment(1);
+    DENIED_PUBLISHES.add(1);
 }
 
 pub(crate) fn subscribe_denied() {
-    counter!("bugbrother_broker_denied_subscribes_total").increment(1);
+    DENIED_SUBSCRIBES.add(1);
 }
 
-/// Messages that a subscriber was meant to get and did not.
-pub(crate) fn dropped(reason: &'static str, messages: u64) {
-    counter!("bugbrother_broker_dropped_messages_total", "reason" => reason).increment(messages);
+pub(crate) fn dropped(reason: Dropped, messages: u64) {
+    DROPPED[reason as usize].0.add(messages);
 }
 
 pub(crate) fn unknown_ack() {
-    counter!("bugbrother_broker_unknown_acks_total").increment(1);
+    UNKNOWN_ACKS.add(1);
 }
 
 pub(crate) fn throttled() {
-    counter!("bugbrother_broker_throttled_total").increment(1);
+    THROTTLED.add(1);
+}
+
+pub(crate) fn subscribed() {
+    SUBSCRIPTIONS.add(1);
+}
+
+pub(crate) fn unsubscribed(filters: usize) {
+    SUBSCRIPTIONS.take(filters as u64);
 }
 
 pub(crate) fn retained(messages: usize, bytes: usize) {
-    gauge!("bugbrother_broker_retained_messages").set(messages as f64);
-    gauge!("bugbrother_broker_retained_bytes").set(bytes as f64);
+    RETAINED_MESSAGES.set(messages);
+    RETAINED_BYTES.set(bytes);
+}
+
+/// How long a message of the canary's took through the router.
+pub(crate) fn round_trip(took: Duration) {
+    histogram!("bugbrother_broker_router_round_trip_seconds").record(took);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_own_number() {
+        let all = [
+            (Dropped::SlowSubscriber, "slow_subscriber"),
+            (Dropped::Expired, "expired"),
+            (Dropped::Denied, "denied"),
+            (Dropped::TooLarge, "too_large"),
+            (Dropped::OverLimit, "over_limit"),
+            (Dropped::RetainedFull, "retained_full"),
+        ];
+        assert_eq!(all.map(|(reason, _)| DROPPED[reason as usize].1), all.map(|(_, label)| label));
+    }
+
+    #[test]
+    fn the_list_of_metrics_names_all_there_are() {
+        let list = include_str!("../METRICS.md");
+        let listed: Vec<&str> =
+            list.lines().filter_map(|line| line.strip_prefix("| `")?.split(['`', '{']).next()).collect();
+        let mut known: Vec<&str> = TOTALS.iter().chain(&GAUGES).map(|figure| figure.name).collect();
+        known.push(DROPPED[0].0.name);
+        // Every other name is written where it is counted.
+        let source = include_str!("count.rs");
+        let quoted = source.split('"').filter(|text| text.starts_with("bugbrother_broker_") && !text.ends_with('_'));
+        for name in known.into_iter().chain(quoted) {
+            assert!(listed.contains(&name), "{name} is not in METRICS.md");
+        }
+        for name in listed {
+            assert!(source.contains(&format!("\"{name}\"")), "{name} is in METRICS.md only");
+        }
+    }
 }

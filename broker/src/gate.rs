@@ -28,7 +28,7 @@ use crate::{
     registry::Registry,
     retained::{Full, Retained},
     router::{Router, RouterDied},
-    session,
+    session, sys,
     verifier::Verifier,
 };
 
@@ -55,11 +55,16 @@ pub(crate) struct Gate {
 impl Gate {
     /// Keeps a message if it is to be retained, and sends it to all who want it.
     pub(crate) async fn publish(&self, user: &str, message: Message) -> Result<(), RouterDied> {
-        count::published();
+        count::published(message.payload.len());
+        self.pass_on(user, message).await
+    }
+
+    /// The same for what the broker itself has to say.
+    pub(crate) async fn pass_on(&self, user: &str, message: Message) -> Result<(), RouterDied> {
         // One after the other, so that what is kept is what was delivered last.
         let _keeping = if message.retain { Some(self.keeping.lock().await) } else { None };
         if message.retain && self.retained.keep(user, &message) == Err(Full) {
-            count::dropped("retained_full", 1);
+            count::dropped(count::Dropped::RetainedFull, 1);
             if !self.told_full.swap(true, Ordering::Relaxed) {
                 let (topic, bytes) = (message.topic(), message.bytes());
                 tracing::error!(
@@ -103,6 +108,8 @@ pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(
         () = shutdown.cancelled() => Ok(()),
         RouterDied = canary::run(&router, gate.limits.canary_deadline) => Err(Error::RouterDied),
         () = files.watch(access_sender, &config.reload) => Ok(()),
+        RouterDied = sys::run(&gate, config.sys_interval) => Err(Error::RouterDied),
+        never = count::run() => match never {},
         _ = accepting => Ok(()),
     };
     drop(sockets);
@@ -111,6 +118,7 @@ pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(
     if timeout(gate.limits.drain_deadline, clients.wait()).await.is_err() {
         tracing::warn!(clients = clients.len(), "clients did not end in time");
     }
+    count::export();
     router.closing().close();
     if result.is_ok() && timeout(gate.limits.drain_deadline, router.closing().wait()).await.is_err() {
         tracing::warn!(links = router.closing().len(), "links of the router did not end in time");
@@ -129,6 +137,7 @@ async fn accept(gate: &Arc<Gate>, listener: &TcpListener, clients: &TaskTracker)
                 continue;
             }
         };
+        count::accepted();
         let waiting = match gate.doorstep.enter(peer.ip()) {
             Ok(place) => place,
             Err(crowded) => {

@@ -156,6 +156,7 @@ async fn read_connect(stream: &mut TcpStream, inbound: &mut BytesMut) -> Result<
         }
         if let Some(frame) = frame::take(inbound, MAX_CONNECT_BYTES).map_err(|_| Cause::NotConnect)? {
             count::received(frame.bytes.len());
+            count::connect_packet();
             return Ok(frame);
         }
         if stream.read_buf(inbound).await.map_err(|_| Cause::Closed)? == 0 {
@@ -267,6 +268,7 @@ fn welcome(gate: &Gate, stream: TcpStream, inbound: BytesMut, connect: Connect, 
         assigned_client_id: assigned.then_some(identity.client_id.as_str()),
     };
     encode::accepted(&mut outbound, connect.version, &terms);
+    count::packet_sent();
     Client {
         stream,
         version: connect.version,
@@ -288,6 +290,7 @@ async fn say_no(gate: &Gate, mut stream: TcpStream, version: Version, cause: Cau
     let Some(reason) = cause.reason() else { return };
     let mut outbound = BytesMut::new();
     encode::refused(&mut outbound, version, reason);
+    count::packet_sent();
     // A client that does not wait for its answer has no use for it.
     timeout(gate.limits.connect_deadline, async {
         stream.write_all(&outbound).await.ok();

@@ -69,6 +69,7 @@ mod router;
 mod routing;
 mod session;
 mod subscriptions;
+mod sys;
 mod verifier;
 mod window;
 

@@ -2,7 +2,7 @@
 
 use bugbrother_mosquitto_compat::topic;
 
-use crate::{link::RouteId, message::Message};
+use crate::{count, link::RouteId, message::Message};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subscription {
@@ -39,13 +39,17 @@ impl Subscriptions {
     pub(crate) fn insert(&mut self, subscription: Subscription) {
         match self.0.iter_mut().find(|own| own.filter == subscription.filter) {
             Some(own) => *own = subscription,
-            None => self.0.push(subscription),
+            None => {
+                self.0.push(subscription);
+                count::subscribed();
+            }
         }
     }
 
     /// Takes a filter out; `None` when it was not there.
     pub(crate) fn remove(&mut self, filter: &str) -> Option<Subscription> {
         let at = self.0.iter().position(|own| own.filter == filter)?;
+        count::unsubscribed(1);
         Some(self.0.swap_remove(at))
     }
 
@@ -68,6 +72,12 @@ impl Subscriptions {
                 retain: before.retain || (own.retain_as_published && message.retain),
             })
         })
+    }
+}
+
+impl Drop for Subscriptions {
+    fn drop(&mut self) {
+        count::unsubscribed(self.0.len());
     }
 }
 

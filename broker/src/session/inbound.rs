@@ -46,6 +46,7 @@ impl Session<'_> {
                 return Ok(worked);
             };
             let bytes = frame.bytes.len();
+            count::packet_received();
             let packet = decode::packet(self.version, frame).map_err(End::Refused)?;
             self.pay(tokens(&packet, bytes));
             match packet {
@@ -61,7 +62,10 @@ impl Session<'_> {
                 }
                 Packet::Subscribe { id, filters, .. } => self.subscribe(id, filters).await?,
                 Packet::Unsubscribe { id, filters } => self.unsubscribe(id, filters).await?,
-                Packet::PingReq => encode::pingresp(&mut self.outbound),
+                Packet::PingReq => {
+                    encode::pingresp(&mut self.outbound);
+                    count::packet_sent();
+                }
                 Packet::Disconnect { with_will } => {
                     // 3.1.1 knows one DISCONNECT only: the one that takes the will back.
                     return Err(End::Disconnect { with_will: with_will && self.version == Version::V5 });
@@ -114,6 +118,7 @@ impl Session<'_> {
             // 3.1.1 has no word for "denied": as in Mosquitto the message is acknowledged and goes nowhere.
             let reason = if allowed { Reason::Success } else { Reason::NotAuthorized };
             encode::puback(&mut self.outbound, self.version, id, reason);
+            count::packet_sent();
         }
         Ok(())
     }
@@ -139,6 +144,7 @@ impl Session<'_> {
             });
         }
         encode::suback(&mut self.outbound, self.version, id, &answers);
+        count::packet_sent();
         Ok(())
     }
 
@@ -147,7 +153,10 @@ impl Session<'_> {
         if path.starts_with("$share/") {
             return Err(Reason::SharedSubscriptionsNotSupported);
         }
-        if !topic::is_valid_filter(path) || path.len() > self.gate.limits.topic_bytes || path.starts_with('$') {
+        if !topic::is_valid_filter(path)
+            || path.len() > self.gate.limits.topic_bytes
+            || (path.starts_with('$') && !is_sys(path))
+        {
             return Err(Reason::TopicFilterInvalid);
         }
         if !self.access.borrow().may_subscribe(&self.identity, path) {
@@ -198,8 +207,14 @@ impl Session<'_> {
             answers.push(Reason::Success);
         }
         encode::unsuback(&mut self.outbound, self.version, id, &answers);
+        count::packet_sent();
         Ok(())
     }
+}
+
+/// The only topics of the server's own that there are.
+fn is_sys(filter: &str) -> bool {
+    filter.strip_prefix("$SYS").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

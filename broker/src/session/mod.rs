@@ -171,6 +171,9 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
     }
     if let Some(reason) = end.reason() {
         encode::disconnect(&mut session.outbound, version, reason);
+        if version == Version::V5 {
+            count::packet_sent();
+        }
         let goodbye = async {
             writer.write_all_buf(&mut session.outbound).await.ok();
             writer.shutdown().await.ok();

@@ -1,7 +1,13 @@
 //! What a client gets.
 
 use super::Session;
-use crate::{count, link::RouteId, message::Message, packet::encode, retained::Cursor};
+use crate::{
+    count::{self, Dropped},
+    link::RouteId,
+    message::Message,
+    packet::encode,
+    retained::Cursor,
+};
 
 /// Retained messages fetched at a time.
 const PORTION: usize = 64;
@@ -44,7 +50,7 @@ impl Session<'_> {
     /// Delivers a message that came through the router, if one of the client's filters wants it.
     pub(super) fn deliver(&mut self, route: RouteId, lost: u64, message: &Message) {
         if lost > 0 {
-            count::dropped("slow_subscriber", lost);
+            count::dropped(Dropped::SlowSubscriber, lost);
             if !std::mem::replace(&mut self.told.lost, true) {
                 let (user, client_id) = (&self.identity.user, &self.identity.client_id);
                 tracing::warn!(user, client_id, lost, "client reads too slowly and loses messages");
@@ -57,18 +63,18 @@ impl Session<'_> {
 
     fn send(&mut self, message: &Message, qos: u8, retain: bool) {
         let Ok(expiry_s) = message.expiry(self.gate.clock.now()) else {
-            return count::dropped("expired", 1);
+            return count::dropped(Dropped::Expired, 1);
         };
         // A filter may cover more than a narrower `deny` lets through, and the rules may have changed since SUBSCRIBE.
         if !self.access.borrow().may_read(&self.identity, message.topic()) {
-            return count::dropped("denied", 1);
+            return count::dropped(Dropped::Denied, 1);
         }
         // The client counts its limit with the header of the packet, which has five bytes at most.
         if encode::publish_bytes(self.version, message, expiry_s) + 5 > self.max_packet_bytes {
-            return count::dropped("too_large", 1);
+            return count::dropped(Dropped::TooLarge, 1);
         }
         let id = (qos > 0).then(|| self.window.open());
         encode::publish(&mut self.outbound, self.version, message, id, retain, expiry_s);
-        count::delivered();
+        count::delivered(message.payload.len());
     }
 }

@@ -33,6 +33,10 @@ user free
 topic readwrite #
 user canary
 topic readwrite canary/#
+user operator
+topic readwrite $SYS/#
+user glance
+topic read $SYS/broker/uptime
 pattern write fleet/v1/%u/up/#
 pattern read fleet/v1/%u/down/#
 ";
@@ -55,10 +59,15 @@ impl Broker {
     }
 
     pub async fn with(limits: Limits) -> Self {
+        Self::that_says(limits, None).await
+    }
+
+    /// One that publishes its figures in such intervals.
+    pub async fn that_says(limits: Limits, sys_interval: Option<Duration>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (passwords, acl) = (folder.path().join("passwd"), folder.path().join("acl"));
         let mut file = PasswordFile::default();
-        for user in [CAR, OTHER_CAR, "ingest", "free", "canary"] {
+        for user in [CAR, OTHER_CAR, "ingest", "free", "canary", "operator", "glance"] {
             file.set_with(user, "secret", 1).unwrap();
         }
         file.save(&passwords).unwrap();
@@ -71,7 +80,7 @@ impl Broker {
         let door = Door::open(listener(access)).await.unwrap();
         let address = door.sockets[0].local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let config = Config { doors: vec![door], limits, sys_interval: None, reload: Arc::new(Notify::new()) };
+        let config = Config { doors: vec![door], limits, sys_interval, reload: Arc::new(Notify::new()) };
         let task = tokio::spawn(bugbrother_broker::run(config, shutdown.clone()));
         let mut canary = Raw::connect(address, Connect::new(4, "canary", "canary").keep_alive(0)).await;
         canary.subscribe("canary/#", 1).await;
