@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use bugbrother_client::{Publisher, Qos};
+use bugbrother_client::{PublishError, Publisher, Qos};
 use bugbrother_wire::{Epoch, Topic, Vin, encode, message::Ack, topic::Kind};
 use metrics::counter;
 use tokio::{sync::Notify, time::timeout};
@@ -63,12 +63,15 @@ impl Acks {
         while let Some((outbox, ack)) = batch.pop_first() {
             let topic = Topic::new(ack.vin, Kind::Ack).to_string();
             // The receipt is of no use: what gets lost with the connection is said when the vehicle sends again.
-            if publisher.publish(topic, encode(&ack), Qos::AtLeastOnce, true).await.is_err() {
-                batch.insert(outbox, ack);
-                self.put_back(batch);
-                return;
+            match publisher.publish(topic, encode(&ack), Qos::AtLeastOnce, true).await {
+                Ok(_) => counter!("bugbrother_ingest_acks_published_total").increment(1),
+                Err(PublishError::NotConnected) => {
+                    batch.insert(outbox, ack);
+                    self.put_back(batch);
+                    return;
+                }
+                Err(_) => counter!("bugbrother_ingest_acks_dropped_total").increment(1),
             }
-            counter!("bugbrother_ingest_acks_published_total").increment(1);
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use bugbrother_client::{Publisher, Qos, Receipt};
+use bugbrother_client::{PublishError, Publisher, Qos, Receipt};
 use bugbrother_store::Store;
 use bugbrother_wire::{
     AlertId, Topic, Vin, encode,
@@ -107,7 +107,8 @@ impl Outgoing {
         let mut left = BTreeMap::new();
         for (mut task, receipt) in under_way {
             if let Some(receipt) = receipt {
-                task.publish = receipt.await.is_err();
+                // What the broker refuses it refuses again; it is said anew at the next connection.
+                task.publish = receipt.await == Err(PublishError::ConnectionLost);
             }
             // Without an alert there is nothing to keep: what the broker has, it tells again at the next connection.
             if task.alert.is_none() {

@@ -23,7 +23,11 @@ pub struct Delivery {
     /// Whether the broker had kept it from before the subscription; of a session [as a bridge](crate::Options::as_bridge),
     /// whether it was published to be kept.
     pub retained: bool,
-    publish: Publish,
+    packet_id: u16,
+    /// Of the packet that it came in.
+    pub(crate) packet_bytes: usize,
+    /// Seldom there: the box keeps what is queued small.
+    properties: Option<Box<PublishProperties>>,
     client: AsyncClient,
 }
 
@@ -31,13 +35,16 @@ impl Delivery {
     /// `None` for what no broker may send: a topic that is not UTF-8, or none.
     pub(crate) fn new(publish: Publish, client: AsyncClient) -> Option<Self> {
         let topic = std::str::from_utf8(&publish.topic).ok().filter(|topic| !topic.is_empty())?;
+        // 2 is never asked for.
         let qos = if publish.qos == QoS::AtMostOnce { Qos::AtMostOnce } else { Qos::AtLeastOnce };
         Some(Delivery {
             topic: topic.to_owned(),
-            payload: publish.payload.clone(),
             qos,
             retained: publish.retain,
-            publish,
+            packet_id: publish.pkid,
+            packet_bytes: publish.size(),
+            payload: publish.payload,
+            properties: publish.properties.map(Box::new),
             client,
         })
     }
@@ -45,19 +52,15 @@ impl Delivery {
     /// Says PUBACK. Of a connection that is gone it does nothing: the broker sends the message again.
     pub fn ack(&self) {
         // The queue is larger than there are packet ids, so it cannot be full; a closed one belongs to a lost connection.
-        if let Err(error) = self.client.try_ack(&self.publish) {
+        let publish = Publish { qos: self.qos.to_rumqttc(), pkid: self.packet_id, ..Publish::default() };
+        if let Err(error) = self.client.try_ack(&publish) {
             debug!(topic = self.topic, %error, "acknowledgement of a connection that is gone");
         }
     }
 
-    /// Of the packet that it came in.
-    pub(crate) fn packet_bytes(&self) -> usize {
-        self.publish.size()
-    }
-
     /// Without those that are between one client and one broker.
     pub(crate) fn properties_to_forward(&self) -> Option<PublishProperties> {
-        let properties = self.publish.properties.clone()?;
+        let properties = PublishProperties::clone(self.properties.as_ref()?);
         Some(PublishProperties { topic_alias: None, subscription_identifiers: Vec::new(), ..properties })
     }
 }

@@ -1,6 +1,7 @@
 use std::{
     collections::VecDeque,
     future::Future,
+    mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -12,6 +13,7 @@ use rumqttc::v5::{
     mqttbytes::v5::{ConnAckProperties, PubAckReason, PublishProperties},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot, watch};
+use tracing::warn;
 
 use crate::{Delivery, Options, Qos};
 
@@ -68,7 +70,7 @@ impl Publisher {
     /// Queues what arrived elsewhere, as it is but for the topic. `None` when the window is full.
     pub fn try_forward(&self, topic: String, delivery: &Delivery) -> Result<Option<Receipt>, PublishError> {
         let link = self.link()?;
-        let bytes = delivery.packet_bytes() - delivery.topic.len() + topic.len();
+        let bytes = delivery.packet_bytes - delivery.topic.len() + topic.len();
         let message = Message {
             topic,
             payload: delivery.payload.clone(),
@@ -175,6 +177,8 @@ pub(crate) struct Link {
 
 #[derive(Default)]
 struct UnderWay {
+    /// Whether the log has heard that the broker refuses messages: once for a connection.
+    told: bool,
     /// In rumqttc's queue, in order.
     queued: VecDeque<Waiting>,
     /// On the wire, in order.
@@ -236,8 +240,14 @@ impl Link {
         while under_way.sent.front().is_some_and(|sent| sent.done.is_none()) {
             under_way.sent.pop_front();
         }
+        let outcome = outcome(reason);
+        if let Err(error) = outcome
+            && !mem::replace(&mut under_way.told, true)
+        {
+            warn!(%error, "not everything that is published gets through");
+        }
         if let Some(done) = done {
-            done.send(outcome(reason)).ok();
+            done.send(outcome).ok();
         }
     }
 

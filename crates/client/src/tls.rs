@@ -148,7 +148,8 @@ fn authorities(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
 
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let broken = |source| TlsError::Pem { path: path.to_owned(), what: "certificate", source };
-    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|error| broken(Some(error)))?;
+    let found =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|error| broken(Some(error)))?;
     if found.is_empty() { Err(broken(None)) } else { Ok(found) }
 }
 

@@ -73,7 +73,10 @@ async fn a_broker_that_comes_back_is_subscribed_again() -> Result<()> {
     let shutdown = CancellationToken::new();
     let (publisher, mut events) = connect(options(port, "early", &["fleet/#"]), shutdown.clone());
     assert!(matches!(next(&mut events).await?, Event::Down { .. }), "nobody listens yet");
-    assert_eq!(publisher.publish("fleet/x", "lost", Qos::AtLeastOnce, false).await.unwrap_err(), PublishError::NotConnected);
+    assert_eq!(
+        publisher.publish("fleet/x", "lost", Qos::AtLeastOnce, false).await.unwrap_err(),
+        PublishError::NotConnected
+    );
     let broker = Mosquitto::start_on(port, ANYBODY)?;
     until_up(&mut events).await?;
     send(&publisher, "fleet/x", "one").await?;

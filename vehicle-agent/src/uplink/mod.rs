@@ -12,9 +12,14 @@
 pub mod delivery;
 mod downlink;
 
-use std::{collections::BTreeMap, future::Future, pin::Pin, time::Instant};
+use std::{
+    collections::BTreeMap,
+    future::{self, Future},
+    pin::Pin,
+    time::Instant,
+};
 
-use bugbrother_client::{Event, Events, Options, Publisher, Qos, Will, connect};
+use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
     message::{Birth, Presence, SignalDeclaration, Status},
@@ -171,7 +176,7 @@ impl Uplink {
             let impatience = async {
                 match deadline {
                     Some(deadline) => sleep_until(deadline.into()).await,
-                    None => std::future::pending().await,
+                    None => future::pending().await,
                 }
             };
             tokio::select! {
@@ -256,12 +261,21 @@ impl Uplink {
                 let retain = kind.retained() && order.lane == Lane::Live;
                 let topic = Topic::new(self.online.vin, kind).to_string();
                 let published = self.publisher.publish(topic, record.body, Qos::AtLeastOnce, retain).await;
-                let Ok(receipt) = published else {
-                    self.delivery.disconnect();
-                    return Ok(());
-                };
                 let lane = order.lane;
-                self.under_way.push(receipt.map(move |_| lane).boxed());
+                let published = match published {
+                    Ok(receipt) => receipt.map(move |_| lane).boxed(),
+                    Err(PublishError::NotConnected) => {
+                        self.delivery.disconnect();
+                        return Ok(());
+                    }
+                    // This broker never takes it. It waits for one that does, and nothing waits for it.
+                    Err(error) => {
+                        metrics::counter!("bugbrother_agent_unpublishable_records_total").increment(1);
+                        debug!(%error, "record that the broker does not take");
+                        future::ready(lane).boxed()
+                    }
+                };
+                self.under_way.push(published);
                 sent.push(record.place);
             }
             self.delivery.sent(&order, &sent, Instant::now());
