@@ -1,124 +1,75 @@
-//! Who may come in and what they may say: Mosquitto's two files, read again when they change.
+//! Who may come in and what they may say.
 
-use std::{
-    fs::{self, Metadata},
-    os::unix::fs::MetadataExt as _,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use bugbrother_mosquitto_compat::{AclFile, PasswordFile, conf};
-use tokio::{
-    sync::{Notify, watch},
-    time::{MissedTickBehavior, interval},
-};
 
-use crate::Error;
+use crate::{Error, files::OfFiles};
 
-const INTERVAL: Duration = Duration::from_millis(250);
-
-/// What both files say.
+/// What Mosquitto's two files say of the clients of a listener.
 pub(crate) struct Access {
-    pub(crate) passwords: PasswordFile,
-    pub(crate) acl: AclFile,
+    /// `None` where every user name is taken as it is.
+    pub(crate) passwords: Option<PasswordFile>,
+    /// `None` where everything is allowed.
+    pub(crate) acl: Option<AclFile>,
+    /// Whether a client may come in that shows neither a password that is known nor a certificate.
+    pub(crate) allow_anonymous: bool,
 }
 
-/// A client that has shown who it is.
+/// A client that has been let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
-    pub(crate) user: String,
+    /// Its name for the rules. Proven only if it is the owner's name too.
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) owner: Owner,
     pub(crate) client_id: String,
+}
+
+/// To whom belongs what clients take: places, client identifiers, tokens, retained messages.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Owner {
+    /// Who has shown the password or a certificate of this name.
+    User(Arc<str>),
+    /// The broker itself.
+    Broker,
+    /// Who has shown nothing. Any name that it claims is worth nothing here, or it could end the sessions and use up
+    /// the shares of others.
+    Address(IpAddr),
 }
 
 impl Access {
     pub(crate) fn may_write(&self, who: &Identity, topic: &str) -> bool {
         // A topic of the server's own is for nobody to write.
-        !topic.starts_with('$') && self.acl.may_write(Some(&who.user), &who.client_id, topic)
+        !topic.starts_with('$') && self.asks(|acl| acl.may_write(who.user.as_deref(), &who.client_id, topic))
     }
 
     pub(crate) fn may_read(&self, who: &Identity, topic: &str) -> bool {
-        self.acl.may_read(Some(&who.user), &who.client_id, topic)
+        self.asks(|acl| acl.may_read(who.user.as_deref(), &who.client_id, topic))
     }
 
     pub(crate) fn may_subscribe(&self, who: &Identity, filter: &str) -> bool {
-        self.acl.may_subscribe(Some(&who.user), &who.client_id, filter)
+        self.asks(|acl| acl.may_subscribe(who.user.as_deref(), &who.client_id, filter))
+    }
+
+    fn asks(&self, rule: impl FnOnce(&AclFile) -> bool) -> bool {
+        self.acl.as_ref().is_none_or(rule)
     }
 }
 
-/// The two files and the state in which they were read last.
-pub(crate) struct Files {
-    settings: conf::Access,
-    stamps: [Option<Stamp>; 2],
-}
+impl OfFiles for Access {
+    type Settings = conf::Access;
 
-/// Tells one state of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: (i64, i64),
-    bytes: u64,
-    inode: u64,
-}
-
-impl Files {
-    pub(crate) fn new(settings: conf::Access) -> Self {
-        Files { settings, stamps: [None; 2] }
+    fn paths(settings: &conf::Access) -> Vec<PathBuf> {
+        settings.password_file.iter().chain(&settings.acl_file).cloned().collect()
     }
 
-    /// Reads both files.
-    pub(crate) fn load(&mut self) -> Result<Access, Error> {
-        // Taken before reading: a change in between is seen at the next look.
-        self.stamps = self.look();
+    fn load(settings: &conf::Access) -> Result<Self, Error> {
+        let passwords = settings.password_file.as_deref().map(PasswordFile::load).transpose();
+        let acl = settings.acl_file.as_deref().map(AclFile::load).transpose();
         Ok(Access {
-            passwords: match &self.settings.password_file {
-                Some(path) => PasswordFile::load(path).map_err(Error::Passwords)?,
-                None => PasswordFile::default(),
-            },
-            acl: match &self.settings.acl_file {
-                Some(path) => AclFile::load(path).map_err(Error::Acl)?,
-                None => AclFile::default(),
-            },
+            passwords: passwords.map_err(Error::Passwords)?,
+            acl: acl.map_err(Error::Acl)?,
+            allow_anonymous: settings.allow_anonymous,
         })
     }
-
-    fn look(&self) -> [Option<Stamp>; 2] {
-        [&self.settings.password_file, &self.settings.acl_file].map(|path| path.as_deref().and_then(stamp))
-    }
-
-    /// Reads both files again whenever one has changed. Files that cannot be used change nothing.
-    pub(crate) async fn watch(mut self, access: watch::Sender<Arc<Access>>, reload: &Notify) {
-        let mut ticks = interval(INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let asked = tokio::select! {
-                _ = ticks.tick() => false,
-                () = reload.notified() => true,
-            };
-            let looked = tokio::task::spawn_blocking(move || {
-                let loaded = (asked || self.look() != self.stamps).then(|| self.load());
-                (self, loaded)
-            });
-            let Ok((files, loaded)) = looked.await else { return };
-            self = files;
-            match loaded {
-                Some(Ok(new)) => {
-                    tracing::info!("password and acl files were read again");
-                    access.send_replace(Arc::new(new));
-                }
-                Some(Err(error)) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(
-                        cause,
-                        "changed password or acl file cannot be used: the last good ones stay in force"
-                    );
-                }
-                None => {}
-            }
-        }
-    }
-}
-
-fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata: Metadata = fs::metadata(path).ok()?;
-    Some(Stamp { modified: (metadata.mtime(), metadata.mtime_nsec()), bytes: metadata.len(), inode: metadata.ino() })
 }

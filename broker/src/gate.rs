@@ -1,7 +1,6 @@
 //! Accepts connections, watches over what must live, and stops it all.
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,18 +11,21 @@ use std::{
 use futures_util::future::join_all;
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, Semaphore, watch},
+    sync::Mutex,
     time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Config, Error, Limits,
-    access::{Access, Files},
+    access::Owner,
+    arrival::Entrance,
+    attempts::Attempts,
     canary, count,
-    doorstep::Doorstep,
-    handshake::{self, Refusal},
+    files::Files,
+    handshake::{self, Cause, Refusal},
     message::{Clock, Message},
+    places::Places,
     refusals::Refusals,
     registry::Registry,
     retained::{Full, Retained},
@@ -38,15 +40,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What all connections share.
 pub(crate) struct Gate {
     pub(crate) limits: Limits,
-    pub(crate) access: watch::Receiver<Arc<Access>>,
     pub(crate) verifier: Verifier,
+    pub(crate) attempts: Attempts,
     pub(crate) registry: Arc<Registry>,
     pub(crate) retained: Retained,
     pub(crate) router: Router,
     pub(crate) clock: Clock,
     pub(crate) shutdown: CancellationToken,
-    pub(crate) connections: Arc<Semaphore>,
-    doorstep: Arc<Doorstep>,
+    pub(crate) connections: Arc<Places>,
+    doorstep: Arc<Places>,
     keeping: Mutex<()>,
     refusals: Refusals,
     told_full: AtomicBool,
@@ -54,21 +56,21 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Keeps a message if it is to be retained, and sends it to all who want it.
-    pub(crate) async fn publish(&self, user: &str, message: Message) -> Result<(), RouterDied> {
+    pub(crate) async fn publish(&self, owner: &Owner, message: Message) -> Result<(), RouterDied> {
         count::published(message.payload.len());
-        self.pass_on(user, message).await
+        self.pass_on(owner, message).await
     }
 
     /// The same for what the broker itself has to say.
-    pub(crate) async fn pass_on(&self, user: &str, message: Message) -> Result<(), RouterDied> {
+    pub(crate) async fn pass_on(&self, owner: &Owner, message: Message) -> Result<(), RouterDied> {
         // One after the other, so that what is kept is what was delivered last.
         let _keeping = if message.retain { Some(self.keeping.lock().await) } else { None };
-        if message.retain && self.retained.keep(user, &message) == Err(Full) {
+        if message.retain && self.retained.keep(owner, &message) == Err(Full) {
             count::dropped(count::Dropped::RetainedFull, 1);
             if !self.told_full.swap(true, Ordering::Relaxed) {
                 let (topic, bytes) = (message.topic(), message.bytes());
                 tracing::error!(
-                    user,
+                    ?owner,
                     topic,
                     bytes,
                     "no place for more retained messages: they are delivered and not kept"
@@ -80,20 +82,23 @@ impl Gate {
 }
 
 pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    let access = config.doors.first().map(|door| door.settings.access.clone()).unwrap_or_default();
-    let mut files = Files::new(access);
-    let (access_sender, access) = watch::channel(Arc::new(files.load()?));
+    let mut files = Files::default();
+    let mut doors = Vec::new();
+    for door in config.doors {
+        let entrance = Arc::new(Entrance::new(&door.settings, &mut files)?);
+        doors.extend(door.sockets.into_iter().map(|socket| (socket, Arc::clone(&entrance))));
+    }
     let router = Router::start(&config.limits).map_err(Error::Start)?;
     // Of our own, so that the clients are told to go also when it is the router that ends the broker.
     let stop = CancellationToken::new();
     let gate = Arc::new(Gate {
-        doorstep: Arc::new(Doorstep::new(&config.limits)),
-        connections: Arc::new(Semaphore::new(config.limits.connections)),
+        doorstep: Places::new(config.limits.handshakes, config.limits.handshakes_per_address),
+        connections: Places::new(config.limits.connections, config.limits.connections_per_address),
         keeping: Mutex::default(),
         refusals: Refusals::new(Instant::now()),
         told_full: AtomicBool::new(false),
-        access,
         verifier: Verifier::new(&config.limits),
+        attempts: Attempts::new(&config.limits),
         registry: Arc::new(Registry::new(&config.limits)),
         retained: Retained::new(&config.limits),
         router: router.clone(),
@@ -102,17 +107,16 @@ pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(
         limits: config.limits,
     });
     let clients = TaskTracker::new();
-    let sockets: Vec<TcpListener> = config.doors.into_iter().flat_map(|door| door.sockets).collect();
-    let accepting = join_all(sockets.iter().map(|socket| accept(&gate, socket, &clients)));
+    let accepting = join_all(doors.iter().map(|(socket, entrance)| accept(&gate, entrance, socket, &clients)));
     let result = tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         RouterDied = canary::run(&router, gate.limits.canary_deadline) => Err(Error::RouterDied),
-        () = files.watch(access_sender, &config.reload) => Ok(()),
+        () = files.watch(&config.reload) => Ok(()),
         RouterDied = sys::run(&gate, config.sys_interval) => Err(Error::RouterDied),
         never = count::run() => match never {},
         _ = accepting => Ok(()),
     };
-    drop(sockets);
+    drop(doors);
     stop.cancel();
     clients.close();
     if timeout(gate.limits.drain_deadline, clients.wait()).await.is_err() {
@@ -126,7 +130,7 @@ pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(
     result
 }
 
-async fn accept(gate: &Arc<Gate>, listener: &TcpListener, clients: &TaskTracker) {
+async fn accept(gate: &Arc<Gate>, entrance: &Arc<Entrance>, listener: &TcpListener, clients: &TaskTracker) {
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -138,25 +142,26 @@ async fn accept(gate: &Arc<Gate>, listener: &TcpListener, clients: &TaskTracker)
             }
         };
         count::accepted();
-        let waiting = match gate.doorstep.enter(peer.ip()) {
+        let waiting = if entrance.behind_proxy { gate.doorstep.enter() } else { gate.doorstep.enter_from(peer.ip()) };
+        let mut waiting = match waiting {
             Ok(place) => place,
             Err(crowded) => {
-                count::refused(crowded.label());
+                count::refused(Cause::Doorstep(crowded).label());
                 continue;
             }
         };
-        let gate = Arc::clone(gate);
+        let (gate, entrance) = (Arc::clone(gate), Arc::clone(entrance));
         clients.spawn(async move {
             let welcomed = tokio::select! {
-                welcomed = handshake::run(&gate, stream) => welcomed,
+                welcomed = handshake::run(&gate, &entrance, stream, peer, &mut waiting) => welcomed,
                 () = gate.shutdown.cancelled() => return,
             };
             drop(waiting);
             match welcomed {
                 Ok(client) => session::run(&gate, client).await,
                 Err(refusal) => {
-                    count::refused(refusal.label());
-                    log(&gate.refusals, peer, &refusal);
+                    count::refused(refusal.cause.label());
+                    log(&gate.refusals, &refusal);
                 }
             }
         });
@@ -164,8 +169,8 @@ async fn accept(gate: &Arc<Gate>, listener: &TcpListener, clients: &TaskTracker)
 }
 
 /// A flood of strangers must not be a flood in the log.
-fn log(refusals: &Refusals, peer: SocketAddr, refusal: &Refusal) {
-    let reason = refusal.label();
+fn log(refusals: &Refusals, refusal: &Refusal) {
+    let (peer, reason) = (refusal.peer, refusal.cause.label());
     let Some(user) = &refusal.user else {
         return tracing::debug!(%peer, reason, "connection refused");
     };

@@ -1,18 +1,22 @@
-//! From a socket to a client that we know, or to a CONNACK that says why not.
+//! From a connection to a client that we know, or to a CONNACK that says why not.
 
-use std::sync::Arc;
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
-use bugbrother_mosquitto_compat::topic;
+use bugbrother_mosquitto_compat::{password::Entry, topic};
 use bytes::BytesMut;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
-    time::timeout,
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
-    access::{Access, Identity},
+    access::{Access, Identity, Owner},
+    arrival::{Arrival, Certificate, Entrance},
     count::{self, Connected},
     gate::Gate,
     message::Message,
@@ -22,7 +26,9 @@ use crate::{
         encode::{self, Terms},
         frame::{self, Frame},
     },
+    places::{Crowded, Place, subscriber},
     registry::{NotRegistered, Registration},
+    stream::Stream,
     verifier::Busy,
 };
 
@@ -34,7 +40,7 @@ const MAX_USER_BYTES: usize = 256;
 
 /// A client that has been let in. CONNACK is in `outbound`.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) version: Version,
     pub(crate) identity: Identity,
     pub(crate) registration: Registration,
@@ -45,25 +51,41 @@ pub(crate) struct Client {
     /// What came after CONNECT already.
     pub(crate) inbound: BytesMut,
     pub(crate) outbound: BytesMut,
-    /// The access files as they were when the password was checked.
-    pub(crate) access: Arc<Access>,
+    pub(crate) rights: Rights,
     _connected: Connected,
-    _place: OwnedSemaphorePermit,
+    _places: (Place, Option<OwnedSemaphorePermit>),
+}
+
+/// What a client was let in for.
+pub(crate) struct Rights {
+    /// What has changed since then is news here.
+    pub(crate) access: watch::Receiver<Arc<Access>>,
+    /// The entry of the password file, if it was a password that let it in.
+    pub(crate) entry: Option<Entry>,
+    pub(crate) certificate: Option<Certificate>,
 }
 
 /// Why a connection is not wanted.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    cause: Cause,
+    pub(crate) cause: Cause,
+    /// Where it came from; as a proxy tells it, if there is one.
+    pub(crate) peer: SocketAddr,
     /// Whom it claimed to be, once it had said so.
     pub(crate) user: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Cause {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
     /// Nothing, or not enough, in time.
     Silent,
     Closed,
+    Doorstep(Crowded),
+    ProxyHeader,
+    Tls,
+    /// None that is trusted, or without a name.
+    Certificate,
+    WebSocket,
     /// The first packet is no CONNECT that can be read.
     NotConnect,
     Protocol,
@@ -73,21 +95,31 @@ enum Cause {
     Anonymous,
     Password,
     PasswordChecks,
+    Attempts,
+    KeepAlive,
     ClientId,
     ClientIdBusy,
     UserConnections,
-    Connections,
+    Connections(Crowded),
+    ListenerConnections,
     WillDenied,
     WillTopic,
     WillQos,
+    WillSize,
 }
 
-impl Refusal {
+impl Cause {
     /// For the metric and the log.
-    pub(crate) fn label(&self) -> &'static str {
-        match self.cause {
+    pub(crate) fn label(self) -> &'static str {
+        match self {
             Cause::Silent => "silent",
             Cause::Closed => "closed",
+            Cause::Doorstep(Crowded::All) => "handshakes",
+            Cause::Doorstep(Crowded::Address) => "handshakes_of_address",
+            Cause::ProxyHeader => "proxy_header",
+            Cause::Tls => "tls",
+            Cause::Certificate => "certificate",
+            Cause::WebSocket => "websocket",
             Cause::NotConnect => "malformed",
             Cause::Protocol => "protocol_version",
             Cause::User => "user_name",
@@ -95,61 +127,86 @@ impl Refusal {
             Cause::Anonymous => "anonymous",
             Cause::Password => "password",
             Cause::PasswordChecks => "password_checks",
+            Cause::Attempts => "sign_in_failures",
+            Cause::KeepAlive => "keep_alive",
             Cause::ClientId => "client_id",
             Cause::ClientIdBusy => "client_id_busy",
             Cause::UserConnections => "user_connections",
-            Cause::Connections => "connections",
+            Cause::Connections(Crowded::All) => "connections",
+            Cause::Connections(Crowded::Address) => "connections_of_address",
+            Cause::ListenerConnections => "listener_connections",
             Cause::WillDenied => "will_denied",
             Cause::WillTopic => "will_topic",
             Cause::WillQos => "will_qos",
+            Cause::WillSize => "will_size",
         }
     }
-}
 
-impl Cause {
     /// What to say in CONNACK, where anything is to be said.
     fn reason(self) -> Option<Reason> {
         Some(match self {
-            Cause::Silent | Cause::Closed | Cause::NotConnect | Cause::User => return None,
+            Cause::Silent
+            | Cause::Closed
+            | Cause::Doorstep(_)
+            | Cause::ProxyHeader
+            | Cause::Tls
+            | Cause::WebSocket
+            | Cause::NotConnect
+            | Cause::User => return None,
             Cause::Protocol => Reason::UnsupportedProtocolVersion,
             Cause::Authentication => Reason::BadAuthenticationMethod,
             Cause::Anonymous | Cause::WillDenied => Reason::NotAuthorized,
-            Cause::Password => Reason::BadUserNameOrPassword,
-            Cause::ClientId => Reason::ClientIdentifierNotValid,
-            Cause::PasswordChecks | Cause::ClientIdBusy | Cause::Connections => Reason::ServerBusy,
+            Cause::Password | Cause::Certificate => Reason::BadUserNameOrPassword,
+            // What 3.1.1 has no word for, Mosquitto says in the same way.
+            Cause::KeepAlive | Cause::ClientId => Reason::ClientIdentifierNotValid,
+            Cause::PasswordChecks
+            | Cause::Attempts
+            | Cause::ClientIdBusy
+            | Cause::Connections(_)
+            | Cause::ListenerConnections => Reason::ServerBusy,
             Cause::UserConnections => Reason::QuotaExceeded,
             Cause::WillTopic => Reason::TopicNameInvalid,
             Cause::WillQos => Reason::QosNotSupported,
+            Cause::WillSize => Reason::PacketTooLarge,
         })
     }
 }
 
-/// Reads CONNECT and answers it.
-pub(crate) async fn run(gate: &Gate, mut stream: TcpStream) -> Result<Client, Refusal> {
-    let nameless = |cause| Refusal { cause, user: None };
-    stream.set_nodelay(true).map_err(|_| nameless(Cause::Closed))?;
+/// Goes through all that comes before MQTT, reads CONNECT and answers it.
+pub(crate) async fn run(
+    gate: &Gate,
+    entrance: &Entrance,
+    stream: TcpStream,
+    mut peer: SocketAddr,
+    doorstep: &mut Place,
+) -> Result<Client, Refusal> {
+    let deadline = Instant::now() + gate.limits.connect_deadline;
+    let opened = timeout_at(deadline, entrance.open(stream, &mut peer, doorstep)).await;
+    let arrival = opened.unwrap_or(Err(Cause::Silent)).map_err(|cause| Refusal { cause, peer, user: None })?;
+    let Arrival { mut stream, certificate } = arrival;
     let mut inbound = BytesMut::new();
-    let read = timeout(gate.limits.connect_deadline, read_connect(&mut stream, &mut inbound));
-    let connect = match read.await.unwrap_or(Err(Cause::Silent)).and_then(parse) {
+    let read = timeout_at(deadline, read_connect(&mut stream, &mut inbound)).await;
+    let connect = match read.unwrap_or(Err(Cause::Silent)).and_then(parse) {
         Ok(connect) => connect,
         Err(cause) => {
             // Whoever speaks another version reads 3.1.1's answer (5.0, 3.1.2.2).
             say_no(gate, stream, Version::V4, cause).await;
-            return Err(nameless(cause));
+            return Err(Refusal { cause, peer, user: None });
         }
     };
     let version = connect.version;
     let user = Some(connect.user.clone()).filter(|user| !user.is_empty());
-    match admit(gate, &connect).await {
+    match admit(gate, entrance, peer.ip(), certificate, &connect).await {
         Ok(admitted) => Ok(welcome(gate, stream, inbound, connect, admitted)),
         Err(cause) => {
             say_no(gate, stream, version, cause).await;
-            Err(Refusal { cause, user })
+            Err(Refusal { cause, peer, user })
         }
     }
 }
 
-async fn read_connect(stream: &mut TcpStream, inbound: &mut BytesMut) -> Result<Frame, Cause> {
+async fn read_connect(stream: &mut Stream, inbound: &mut BytesMut) -> Result<Frame, Cause> {
+    let mut nothing = BytesMut::new();
     loop {
         if inbound.first().is_some_and(|first| *first != 0x10) {
             return Err(Cause::NotConnect);
@@ -159,8 +216,10 @@ async fn read_connect(stream: &mut TcpStream, inbound: &mut BytesMut) -> Result<
             count::connect_packet();
             return Ok(frame);
         }
-        if stream.read_buf(inbound).await.map_err(|_| Cause::Closed)? == 0 {
-            return Err(Cause::Closed);
+        match stream.exchange(inbound, &mut nothing, true).await {
+            Ok(moved) if !moved.ended => {}
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(Cause::NotConnect),
+            _ => return Err(Cause::Closed),
         }
     }
 }
@@ -176,26 +235,40 @@ fn parse(frame: Frame) -> Result<Connect, Cause> {
 struct Admitted {
     identity: Identity,
     assigned: bool,
+    keep_alive_s: u16,
     will: Option<Message>,
     registration: Registration,
-    access: Arc<Access>,
-    place: OwnedSemaphorePermit,
+    rights: Rights,
+    places: (Place, Option<OwnedSemaphorePermit>),
 }
 
-/// Everything that has to be right before a client is let in; nothing of it is told apart before the password is.
-async fn admit(gate: &Gate, connect: &Connect) -> Result<Admitted, Cause> {
+/// Everything that has to be right before a client is let in; nothing of it is told apart before it has shown who it is.
+async fn admit(
+    gate: &Gate,
+    entrance: &Entrance,
+    peer: IpAddr,
+    certificate: Option<Certificate>,
+    connect: &Connect,
+) -> Result<Admitted, Cause> {
     if connect.wants_authentication_method {
         return Err(Cause::Authentication);
     }
-    if connect.user.is_empty() {
-        return Err(Cause::Anonymous);
-    }
-    let access = Arc::clone(&gate.access.borrow());
-    let verified = gate.verifier.verify(&access, &connect.user, &connect.password).await;
-    if !verified.map_err(|Busy| Cause::PasswordChecks)? {
-        return Err(Cause::Password);
-    }
-    let place = Arc::clone(&gate.connections).try_acquire_owned().map_err(|_| Cause::Connections)?;
+    let mut news = entrance.access.clone();
+    let access = Arc::clone(&news.borrow_and_update());
+    let (user, owner, entry) = if entrance.named_by_certificate {
+        // As in Mosquitto it does not matter what else CONNECT says.
+        let name = certificate.as_ref().and_then(Certificate::common_name).filter(|name| is_name(name));
+        let name: Arc<str> = name.ok_or(Cause::Certificate)?.into();
+        (Some(Arc::clone(&name)), Owner::User(name), None)
+    } else {
+        sign_in(gate, &access, peer, certificate.is_some(), connect).await?
+    };
+    let place = gate.connections.enter_from(peer).map_err(Cause::Connections)?;
+    let of_listener = match &entrance.places {
+        Some(places) => Some(Arc::clone(places).try_acquire_owned().map_err(|_| Cause::ListenerConnections)?),
+        None => None,
+    };
+    let keep_alive_s = keep_alive(connect, gate.limits.keep_alive_s)?;
     let assigned = connect.client_id.is_empty();
     let client_id = if assigned {
         // 3.1.1 lets a client without a name have no session that lasts (3.1.3.1).
@@ -209,7 +282,7 @@ async fn admit(gate: &Gate, connect: &Connect) -> Result<Admitted, Cause> {
     if !is_safe(&client_id) {
         return Err(Cause::ClientId);
     }
-    let identity = Identity { user: connect.user.clone(), client_id };
+    let identity = Identity { user, owner, client_id };
     let registering = |not_registered| match not_registered {
         NotRegistered::TooMany => Cause::UserConnections,
         NotRegistered::Busy => Cause::ClientIdBusy,
@@ -222,7 +295,51 @@ async fn admit(gate: &Gate, connect: &Connect) -> Result<Admitted, Cause> {
     if let Some(will) = &mut will {
         will.publisher = registration.session;
     }
-    Ok(Admitted { identity, assigned, will, registration, access, place })
+    let rights = Rights { access: news, entry, certificate };
+    Ok(Admitted { identity, assigned, keep_alive_s, will, registration, rights, places: (place, of_listener) })
+}
+
+/// Who a client without a certificate's name is, by what it says and what its password proves.
+async fn sign_in(
+    gate: &Gate,
+    access: &Arc<Access>,
+    peer: IpAddr,
+    certified: bool,
+    connect: &Connect,
+) -> Result<(Option<Arc<str>>, Owner, Option<Entry>), Cause> {
+    let user = connect.user.as_str();
+    let claimed = (!user.is_empty()).then(|| Arc::from(user));
+    let (Some(passwords), Some(name)) = (&access.passwords, &claimed) else {
+        let unproven = Owner::Address(subscriber(peer));
+        return if access.allow_anonymous { Ok((claimed, unproven, None)) } else { Err(Cause::Anonymous) };
+    };
+    if !gate.verifier.remembers(access, user, &connect.password) {
+        if !certified && !gate.attempts.may_try(peer, Instant::now()) {
+            return Err(Cause::Attempts);
+        }
+        let verified = gate.verifier.verify(access, user, &connect.password).await;
+        if !verified.map_err(|Busy| Cause::PasswordChecks)? {
+            gate.attempts.failed(peer, Instant::now());
+            return Err(Cause::Password);
+        }
+    }
+    Ok((claimed.clone(), Owner::User(Arc::clone(name)), passwords.entry(user).cloned()))
+}
+
+/// A 5.0 client can be told another keep alive than it asked for.
+fn keep_alive(connect: &Connect, most_s: u16) -> Result<u16, Cause> {
+    match connect.keep_alive_s {
+        // 0 is no limit at all.
+        1.. if connect.keep_alive_s <= most_s => Ok(connect.keep_alive_s),
+        _ if most_s == u16::MAX => Ok(connect.keep_alive_s),
+        _ if connect.version == Version::V5 => Ok(most_s),
+        _ => Err(Cause::KeepAlive),
+    }
+}
+
+/// A common name is logged and looked up as a user name is.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= MAX_USER_BYTES && !name.chars().any(char::is_control)
 }
 
 /// Client identifiers end up in logs and, as `%c`, in topics.
@@ -238,11 +355,14 @@ fn check_will(
     version: Version,
     will: &Publish,
 ) -> Result<Message, Cause> {
-    if !topic::is_valid_name(&will.topic) || will.topic.len() > gate.limits.topic_bytes {
+    if !topic::is_valid_name(&will.topic) || !gate.limits.take_topic(&will.topic) {
         return Err(Cause::WillTopic);
     }
     if will.qos > 1 && version == Version::V5 {
         return Err(Cause::WillQos);
+    }
+    if will.payload.len() > gate.limits.message_bytes {
+        return Err(Cause::WillSize);
     }
     if !access.may_write(identity, &will.topic) {
         count::publish_denied();
@@ -260,44 +380,41 @@ fn check_will(
     Ok(message.detached())
 }
 
-fn welcome(gate: &Gate, stream: TcpStream, inbound: BytesMut, connect: Connect, admitted: Admitted) -> Client {
-    let Admitted { identity, assigned, will, registration, access, place } = admitted;
+fn welcome(gate: &Gate, mut stream: Stream, inbound: BytesMut, connect: Connect, admitted: Admitted) -> Client {
+    let Admitted { identity, assigned, keep_alive_s, will, registration, rights, places } = admitted;
     let mut outbound = BytesMut::new();
     let terms = Terms {
         max_packet_bytes: u32::try_from(gate.limits.packet_bytes).unwrap_or(u32::MAX),
+        keep_alive_s: (keep_alive_s != connect.keep_alive_s).then_some(keep_alive_s),
         assigned_client_id: assigned.then_some(identity.client_id.as_str()),
     };
     encode::accepted(&mut outbound, connect.version, &terms);
     count::packet_sent();
+    stream.expect_packets(gate.limits.packet_bytes);
     Client {
         stream,
         version: connect.version,
         identity,
         registration,
-        keep_alive_s: connect.keep_alive_s,
+        keep_alive_s,
         will,
         receive_maximum: connect.receive_maximum.unwrap_or(u16::MAX),
         max_packet_bytes: connect.max_packet_bytes.map_or(usize::MAX, |bytes| bytes as usize),
         inbound,
         outbound,
-        access,
+        rights,
         _connected: Connected::new(),
-        _place: place,
+        _places: places,
     }
 }
 
-async fn say_no(gate: &Gate, mut stream: TcpStream, version: Version, cause: Cause) {
+async fn say_no(gate: &Gate, mut stream: Stream, version: Version, cause: Cause) {
     let Some(reason) = cause.reason() else { return };
     let mut outbound = BytesMut::new();
     encode::refused(&mut outbound, version, reason);
     count::packet_sent();
     // A client that does not wait for its answer has no use for it.
-    timeout(gate.limits.connect_deadline, async {
-        stream.write_all(&outbound).await.ok();
-        stream.shutdown().await.ok();
-    })
-    .await
-    .ok();
+    timeout(gate.limits.connect_deadline, stream.finish(&mut outbound)).await.ok();
 }
 
 #[cfg(test)]

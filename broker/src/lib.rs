@@ -9,9 +9,12 @@
 //! - [`run`], [`Config`], [`Limits`]: the face
 //! - [`Door`]: the sockets of one `listener`
 //! - `gate`: accepts connections, watches over everything, stops it
-//! - `doorstep`: how many sockets may wait to be known, in all and of one address
-//! - `handshake`: from a socket to a known client, or a CONNACK that says why not
-//! - `access`: password and ACL files, read again when they change; `verifier`: password checks, few at a time
+//! - `arrival`: from a connection to a stream of MQTT; `proxy`, `tls` and `websocket` are its steps
+//! - `stream`: what a session reads from and writes to, whatever it is made of
+//! - `handshake`: from a stream to a known client, or a CONNACK that says why not
+//! - `files`: what is made of files, and made anew when they change
+//! - `access`: who may come in and what they may say; `verifier`: password checks, few at a time
+//! - `places`: how many sockets may be waiting or connected, in all and of one address; `attempts`: wrong passwords
 //! - `refusals`: how many lines the log gets about strangers
 //! - `registry`: the connected clients of each user; take-over
 //! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions
@@ -51,26 +54,33 @@
 #![warn(missing_docs)]
 
 mod access;
+mod arrival;
+mod attempts;
 mod bucket;
 mod canary;
 mod count;
 mod door;
-mod doorstep;
+mod files;
 mod gate;
 mod handshake;
 mod limits;
 mod link;
 mod message;
 mod packet;
+mod places;
+mod proxy;
 mod refusals;
 mod registry;
 mod retained;
 mod router;
 mod routing;
 mod session;
+mod stream;
 mod subscriptions;
 mod sys;
+mod tls;
 mod verifier;
+mod websocket;
 mod window;
 
 use std::{io, sync::Arc, time::Duration};
@@ -80,6 +90,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use door::Door;
 pub use limits::Limits;
+pub use tls::TlsError;
 
 /// What a broker needs to know.
 #[derive(Debug)]
@@ -103,6 +114,9 @@ pub enum Error {
     /// The ACL file cannot be used.
     #[error("broker has no access rules")]
     Acl(#[source] bugbrother_mosquitto_compat::AclError),
+    /// The files of a listener with TLS cannot be used.
+    #[error("broker has a listener without TLS that works")]
+    Tls(#[source] TlsError),
     /// The thread that feeds the router cannot be started.
     #[error("broker cannot start its router")]
     Start(#[source] io::Error),

@@ -1,4 +1,4 @@
-//! The connected clients of each user.
+//! The connected clients of each user, or of each address where nobody says who they are.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,11 @@ use std::{
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Limits, access::Identity, bucket::Bucket};
+use crate::{
+    Limits,
+    access::{Identity, Owner},
+    bucket::Bucket,
+};
 
 /// How long a session that is taken over may need to publish its will and be gone.
 const TAKE_OVER_DEADLINE: Duration = Duration::from_secs(5);
@@ -20,13 +24,14 @@ const MIN_SWEEP: usize = 64;
 
 pub(crate) struct Registry {
     connections_per_user: usize,
+    connections_per_address: usize,
     tokens_per_second: u32,
     state: Mutex<State>,
     last_session: AtomicU64,
 }
 
 struct State {
-    users: HashMap<String, User>,
+    users: HashMap<Owner, User>,
     /// With so many users those of whom nothing needs to be known any more are forgotten.
     sweep_at: usize,
 }
@@ -75,6 +80,7 @@ impl Registry {
     pub(crate) fn new(limits: &Limits) -> Self {
         Registry {
             connections_per_user: limits.connections_per_user,
+            connections_per_address: limits.connections_per_address,
             tokens_per_second: limits.tokens_per_second,
             state: Mutex::new(State { users: HashMap::new(), sweep_at: MIN_SWEEP }),
             last_session: AtomicU64::new(0),
@@ -100,14 +106,18 @@ impl Registry {
     fn try_register(self: &Arc<Self>, identity: &Identity, now: Instant) -> Result<Try, NotRegistered> {
         let mut state = self.state();
         state.sweep(now);
-        let user = state.users.entry(identity.user.clone()).or_insert_with(|| User {
+        let user = state.users.entry(identity.owner.clone()).or_insert_with(|| User {
             clients: HashMap::new(),
             bucket: Arc::new(Bucket::new(self.tokens_per_second, now)),
         });
         if let Some(held) = user.clients.get(&identity.client_id) {
             return Ok(Try::Taken(held.clone()));
         }
-        if user.clients.len() >= self.connections_per_user {
+        let most = match identity.owner {
+            Owner::Address(_) => self.connections_per_address,
+            Owner::User(_) | Owner::Broker => self.connections_per_user,
+        };
+        if user.clients.len() >= most {
             return Err(NotRegistered::TooMany);
         }
         let held = user.clients.entry(identity.client_id.clone()).or_default().clone();
@@ -145,7 +155,7 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut state = self.registry.state();
-        if let Some(user) = state.users.get_mut(&self.identity.user) {
+        if let Some(user) = state.users.get_mut(&self.identity.owner) {
             user.clients.remove(&self.identity.client_id);
         }
         self.held.gone.cancel();
@@ -157,7 +167,7 @@ mod tests {
     use super::*;
 
     fn identity(user: &str, client_id: &str) -> Identity {
-        Identity { user: user.into(), client_id: client_id.into() }
+        Identity { user: Some(user.into()), owner: Owner::User(user.into()), client_id: client_id.into() }
     }
 
     fn registry(connections_per_user: usize) -> Arc<Registry> {
@@ -231,6 +241,6 @@ mod tests {
             tokio::time::advance(Duration::from_millis(100)).await;
             assert!(registry.state().users.len() <= MIN_SWEEP);
         }
-        assert!(registry.state().users.contains_key("stays"));
+        assert!(registry.state().users.contains_key(&Owner::User("stays".into())));
     }
 }

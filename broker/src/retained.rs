@@ -11,7 +11,7 @@ use std::{
 
 use bugbrother_mosquitto_compat::topic;
 
-use crate::{Limits, count, message::Message};
+use crate::{Limits, access::Owner, count, message::Message};
 
 /// Topics looked at under one lock.
 const SCAN: usize = 2_000;
@@ -24,11 +24,11 @@ pub(crate) struct Retained {
 #[derive(Default)]
 struct State {
     messages: BTreeMap<String, Kept>,
-    of_user: HashMap<String, Share>,
+    of_owner: HashMap<Owner, Share>,
     bytes: usize,
 }
 
-/// What is kept for one user.
+/// What is kept for one owner.
 #[derive(Default)]
 struct Share {
     messages: usize,
@@ -36,7 +36,7 @@ struct Share {
 }
 
 struct Kept {
-    user: String,
+    owner: Owner,
     message: Message,
 }
 
@@ -68,16 +68,16 @@ impl Retained {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a message that `user` published with the retain flag; one without payload clears its topic.
-    pub(crate) fn keep(&self, user: &str, message: &Message) -> Result<(), Full> {
+    /// Keeps a message that `owner` published with the retain flag; one without payload clears its topic.
+    pub(crate) fn keep(&self, owner: &Owner, message: &Message) -> Result<(), Full> {
         let mut state = self.state();
         state.remove(message.topic());
         let result = if message.payload.is_empty() {
             Ok(())
-        } else if !state.has_room(user, message.bytes(), &self.limits) {
+        } else if !state.has_room(owner, message.bytes(), &self.limits) {
             Err(Full)
         } else {
-            state.insert(user, message);
+            state.insert(owner, message);
             Ok(())
         };
         count::retained(state.messages.len(), state.bytes);
@@ -120,30 +120,30 @@ impl Retained {
 }
 
 impl State {
-    fn has_room(&self, user: &str, bytes: usize, limits: &Limits) -> bool {
-        let (own_messages, own_bytes) = self.of_user.get(user).map_or((0, 0), |own| (own.messages, own.bytes));
+    fn has_room(&self, owner: &Owner, bytes: usize, limits: &Limits) -> bool {
+        let (own_messages, own_bytes) = self.of_owner.get(owner).map_or((0, 0), |own| (own.messages, own.bytes));
         self.messages.len() < limits.retained_messages
             && self.bytes + bytes <= limits.retained_bytes
             && own_messages < limits.retained_messages_per_user
             && own_bytes + bytes <= limits.retained_bytes_per_user
     }
 
-    fn insert(&mut self, user: &str, message: &Message) {
+    fn insert(&mut self, owner: &Owner, message: &Message) {
         self.bytes += message.bytes();
-        let own = self.of_user.entry(user.to_owned()).or_default();
+        let own = self.of_owner.entry(owner.clone()).or_default();
         own.messages += 1;
         own.bytes += message.bytes();
-        self.messages.insert(message.topic().to_owned(), Kept { user: user.to_owned(), message: message.detached() });
+        self.messages.insert(message.topic().to_owned(), Kept { owner: owner.clone(), message: message.detached() });
     }
 
     fn remove(&mut self, topic: &str) {
         let Some(old) = self.messages.remove(topic) else { return };
         self.bytes -= old.message.bytes();
-        if let Some(own) = self.of_user.get_mut(&old.user) {
+        if let Some(own) = self.of_owner.get_mut(&old.owner) {
             own.messages -= 1;
             own.bytes -= old.message.bytes();
             if own.messages == 0 {
-                self.of_user.remove(&old.user);
+                self.of_owner.remove(&old.owner);
             }
         }
     }
@@ -166,6 +166,10 @@ mod tests {
         Message { retain: true, ..Message::new(topic, Bytes::from_static(payload.as_bytes())) }
     }
 
+    fn user(name: &str) -> Owner {
+        Owner::User(name.into())
+    }
+
     fn topics(retained: &Retained, filter: &str) -> Vec<String> {
         let mut cursor = Cursor::new(filter);
         let mut all = Vec::new();
@@ -183,7 +187,7 @@ mod tests {
     fn a_filter_finds_all_that_match_in_small_portions() {
         let retained = Retained::new(&Limits::default());
         for topic in ["a", "a/b", "a/b/c", "a/c", "ab", "b/b", "$x/b"] {
-            retained.keep("u", &message(topic, "1")).unwrap();
+            retained.keep(&user("u"), &message(topic, "1")).unwrap();
         }
         assert_eq!(topics(&retained, "a/#"), ["a", "a/b", "a/b/c", "a/c"]);
         assert_eq!(topics(&retained, "a/+"), ["a/b", "a/c"]);
@@ -196,7 +200,7 @@ mod tests {
     fn more_topics_than_one_look_covers_are_all_found() {
         let retained = Retained::new(&Limits::default());
         for n in 0..2 * SCAN + 1 {
-            retained.keep("u", &message(&format!("n/{n:05}/{}", n % 2), "1")).unwrap();
+            retained.keep(&user("u"), &message(&format!("n/{n:05}/{}", n % 2), "1")).unwrap();
         }
         assert_eq!(topics(&retained, "n/+/1").len(), SCAN);
     }
@@ -204,38 +208,38 @@ mod tests {
     #[test]
     fn an_empty_payload_clears_and_a_new_one_replaces() {
         let retained = Retained::new(&Limits::default());
-        retained.keep("u", &message("a", "1")).unwrap();
-        retained.keep("u", &message("a", "22")).unwrap();
+        retained.keep(&user("u"), &message("a", "1")).unwrap();
+        retained.keep(&user("u"), &message("a", "22")).unwrap();
         assert_eq!(retained.state().bytes, 3);
-        retained.keep("u", &message("a", "")).unwrap();
+        retained.keep(&user("u"), &message("a", "")).unwrap();
         assert!(topics(&retained, "#").is_empty());
         let state = retained.state();
-        assert_eq!((state.bytes, state.of_user.len()), (0, 0));
+        assert_eq!((state.bytes, state.of_owner.len()), (0, 0));
     }
 
     #[test]
     fn a_full_store_refuses_and_keeps_nothing_stale() {
         let limits = Limits { retained_messages_per_user: 2, retained_messages: 3, ..Limits::default() };
         let retained = Retained::new(&limits);
-        retained.keep("u", &message("a", "1")).unwrap();
-        retained.keep("u", &message("b", "1")).unwrap();
-        assert_eq!(retained.keep("u", &message("c", "1")), Err(Full));
-        retained.keep("u", &message("b", "2")).unwrap();
-        retained.keep("v", &message("c", "1")).unwrap();
-        assert_eq!(retained.keep("w", &message("d", "1")), Err(Full));
+        retained.keep(&user("u"), &message("a", "1")).unwrap();
+        retained.keep(&user("u"), &message("b", "1")).unwrap();
+        assert_eq!(retained.keep(&user("u"), &message("c", "1")), Err(Full));
+        retained.keep(&user("u"), &message("b", "2")).unwrap();
+        retained.keep(&user("v"), &message("c", "1")).unwrap();
+        assert_eq!(retained.keep(&user("w"), &message("d", "1")), Err(Full));
     }
 
     #[test]
     fn one_user_cannot_take_the_bytes_of_all() {
         let limits = Limits { retained_bytes_per_user: 10, retained_bytes: 100, ..Limits::default() };
         let retained = Retained::new(&limits);
-        retained.keep("u", &message("a", "123456789")).unwrap();
-        assert_eq!(retained.keep("u", &message("b", "1")), Err(Full));
-        retained.keep("v", &message("b", "123456789")).unwrap();
-        retained.keep("u", &message("a", "1")).unwrap();
-        retained.keep("u", &message("c", "1234567")).unwrap();
-        retained.keep("u", &message("c", "")).unwrap();
-        retained.keep("u", &message("d", "1234567")).unwrap();
+        retained.keep(&user("u"), &message("a", "123456789")).unwrap();
+        assert_eq!(retained.keep(&user("u"), &message("b", "1")), Err(Full));
+        retained.keep(&user("v"), &message("b", "123456789")).unwrap();
+        retained.keep(&user("u"), &message("a", "1")).unwrap();
+        retained.keep(&user("u"), &message("c", "1234567")).unwrap();
+        retained.keep(&user("u"), &message("c", "")).unwrap();
+        retained.keep(&user("u"), &message("d", "1234567")).unwrap();
     }
 
     #[test]
@@ -244,7 +248,7 @@ mod tests {
         let buffer = Bytes::from(vec![b'x'; 256 * 1024]);
         let parts =
             Message { payload: buffer.slice(..1), properties: buffer.slice(1..3), ..Message::new("a", Bytes::new()) };
-        retained.keep("u", &parts).unwrap();
+        retained.keep(&user("u"), &parts).unwrap();
         drop(parts);
         assert!(buffer.is_unique());
         assert_eq!(retained.state().bytes, 4);
@@ -253,7 +257,7 @@ mod tests {
     #[test]
     fn an_expired_message_is_gone() {
         let retained = Retained::new(&Limits::default());
-        retained.keep("u", &Message { expires: Some(Duration::from_secs(5)), ..message("a", "1") }).unwrap();
+        retained.keep(&user("u"), &Message { expires: Some(Duration::from_secs(5)), ..message("a", "1") }).unwrap();
         assert_eq!(retained.next(&mut Cursor::new("#"), 9, Duration::from_secs(4)).0.len(), 1);
         assert_eq!(retained.next(&mut Cursor::new("#"), 9, Duration::from_secs(5)).0.len(), 0);
         assert_eq!(retained.state().bytes, 0);

@@ -27,6 +27,10 @@ pub(crate) struct Delivery {
 }
 
 impl Subscriptions {
+    pub(crate) fn filters(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|own| own.filter.as_str())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

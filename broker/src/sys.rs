@@ -8,10 +8,7 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{count, gate::Gate, message::Message, router::RouterDied};
-
-/// Whose retained messages these are.
-const USER: &str = "$SYS";
+use crate::{access::Owner, count, gate::Gate, message::Message, router::RouterDied};
 
 /// Over how many minutes a load is smoothed.
 const SPANS: [(f64, &str); 3] = [(1.0, "1min"), (5.0, "5min"), (15.0, "15min")];
@@ -173,7 +170,7 @@ pub(crate) async fn run(gate: &Gate, every: Option<Duration>) -> RouterDied {
                 retain: true,
                 ..Message::new(&format!("$SYS/broker/{topic}"), Bytes::from(text.into_bytes()))
             };
-            if gate.pass_on(USER, message).await.is_err() {
+            if gate.pass_on(&Owner::Broker, message).await.is_err() {
                 return RouterDied;
             }
         }

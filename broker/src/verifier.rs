@@ -45,18 +45,20 @@ impl Verifier {
         }
     }
 
-    /// Whether `password` is the user's.
+    /// Whether the user has shown this password a short while ago.
+    pub(crate) fn remembers(&self, access: &Access, user: &str, password: &str) -> bool {
+        self.proof_of(access, user, password).is_some_and(|proof| self.is_known(&proof, Instant::now()))
+    }
+
+    /// Whether `password` is the user's, by a check that costs.
     pub(crate) async fn verify(&self, access: &Arc<Access>, user: &str, password: &str) -> Result<bool, Busy> {
-        let proof = access.passwords.entry(user).map(|entry| self.proof(user, password, entry.fingerprint()));
-        if proof.is_some_and(|proof| self.is_known(&proof, Instant::now())) {
-            return Ok(true);
-        }
+        let proof = self.proof_of(access, user, password);
         let core = self.core().await?;
         let (access, user, password) = (Arc::clone(access), user.to_owned(), password.to_owned());
         let check = tokio::task::spawn_blocking(move || {
             // Here, because the check goes on when nobody waits for it any more.
             let _core = core;
-            access.passwords.verify(&user, &password)
+            access.passwords.as_ref().is_some_and(|passwords| passwords.verify(&user, &password))
         });
         let right = check.await.unwrap_or(false);
         if let (true, Some(proof)) = (right, proof) {
@@ -72,6 +74,11 @@ impl Verifier {
         let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
         let core = timeout(self.deadline, Arc::clone(&self.cores).acquire_owned()).await.map_err(|_| Busy)?;
         Ok(core.expect("the semaphore is never closed"))
+    }
+
+    fn proof_of(&self, access: &Access, user: &str, password: &str) -> Option<[u8; 32]> {
+        let entry = access.passwords.as_ref()?.entry(user)?;
+        Some(self.proof(user, password, entry.fingerprint()))
     }
 
     /// Bound to the entry in the file: after a change of the password the old one proves nothing.
@@ -102,14 +109,14 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
-    use bugbrother_mosquitto_compat::{AclFile, PasswordFile};
+    use bugbrother_mosquitto_compat::PasswordFile;
 
     use super::*;
 
     fn access(password: &str) -> Arc<Access> {
         let mut passwords = PasswordFile::default();
         passwords.set_with("car", password, 1).unwrap();
-        Arc::new(Access { passwords, acl: AclFile::default() })
+        Arc::new(Access { passwords: Some(passwords), acl: None, allow_anonymous: false })
     }
 
     #[tokio::test(start_paused = true)]
@@ -146,7 +153,7 @@ mod tests {
             tokio::join!(verifier.verify(&access, "car", "wrong"), verifier.verify(&access, "car", "wrong"));
         assert_eq!((first, second), (Err(Busy), Err(Busy)));
         assert_eq!(started.elapsed(), Limits::default().password_check_deadline);
-        assert_eq!(verifier.verify(&access, "car", "right").await, Ok(true));
+        assert!(verifier.remembers(&access, "car", "right") && !verifier.remembers(&access, "car", "wrong"));
         let (waiting, ()) = tokio::join!(verifier.verify(&access, "car", "wrong"), async { drop(taken) });
         assert_eq!(waiting, Ok(false));
     }

@@ -9,6 +9,8 @@ use crate::message::Message;
 #[derive(Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) max_packet_bytes: u32,
+    /// When it is not what the client asked for.
+    pub(crate) keep_alive_s: Option<u16>,
     /// When the client did not bring one.
     pub(crate) assigned_client_id: Option<&'a str>,
 }
@@ -21,6 +23,10 @@ pub(crate) fn accepted(out: &mut BytesMut, version: Version, terms: &Terms<'_>) 
     // Session expiry 0, QoS up to 1, no subscription identifiers, no shared subscriptions. No topic alias maximum is 0.
     properties.put_slice(&[0x11, 0, 0, 0, 0, 0x24, 1, 0x29, 0, 0x2A, 0, 0x27]);
     properties.put_u32(terms.max_packet_bytes);
+    if let Some(seconds) = terms.keep_alive_s {
+        properties.put_u8(0x13);
+        properties.put_u16(seconds);
+    }
     if let Some(id) = terms.assigned_client_id {
         properties.put_u8(0x12);
         string(&mut properties, id.as_bytes());
@@ -194,11 +200,11 @@ mod tests {
 
     #[test]
     fn an_acceptance_tells_a_5_0_client_what_there_is_not() {
-        let terms = Terms { max_packet_bytes: 1000, assigned_client_id: Some("x") };
+        let terms = Terms { max_packet_bytes: 1000, keep_alive_s: Some(60), assigned_client_id: Some("x") };
         assert_eq!(bytes(|out| accepted(out, Version::V4, &terms))[..], [0x20, 2, 0, 0]);
         assert_eq!(
             bytes(|out| accepted(out, Version::V5, &terms))[..],
-            *b"\x20\x17\x00\x00\x14\x11\0\0\0\0\x24\x01\x29\0\x2a\0\x27\0\0\x03\xe8\x12\0\x01x"
+            *b"\x20\x1a\x00\x00\x17\x11\0\0\0\0\x24\x01\x29\0\x2a\0\x27\0\0\x03\xe8\x13\0\x3c\x12\0\x01x"
         );
     }
 

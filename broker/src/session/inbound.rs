@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{End, MAX_OUTBOUND, Session, outbound::Replay};
 use crate::{
-    count,
+    count::{self, Dropped},
     message::Message,
     packet::{
         Reason, Version,
@@ -81,7 +81,7 @@ impl Session<'_> {
     }
 
     /// What was sent still goes; the socket is read again when it is paid for.
-    fn pay(&mut self, tokens: u32) {
+    pub(super) fn pay(&mut self, tokens: u32) {
         if tokens > 0 {
             self.throttled_until = self.bucket.take(tokens, Instant::now());
             if self.throttled_until.is_some() {
@@ -92,15 +92,20 @@ impl Session<'_> {
 
     async fn publish(&mut self, publish: Publish) -> Result<(), End> {
         if publish.qos > 1 {
-            tracing::warn!(user = self.identity.user, topic = publish.topic, "client published at QoS 2");
+            tracing::warn!(user = self.identity.user.as_deref(), topic = publish.topic, "client published at QoS 2");
             return Err(End::Refused(Reason::QosNotSupported));
         }
-        if !topic::is_valid_name(&publish.topic) || publish.topic.len() > self.gate.limits.topic_bytes {
+        if !topic::is_valid_name(&publish.topic) || !self.gate.limits.take_topic(&publish.topic) {
             return Err(End::Refused(Reason::TopicNameInvalid));
         }
-        let allowed = self.access.borrow().may_write(&self.identity, &publish.topic);
         let (id, qos) = (publish.id, publish.qos);
-        if allowed {
+        let reason = if !self.access.borrow().may_write(&self.identity, &publish.topic) {
+            self.deny_publish(&publish);
+            Reason::NotAuthorized
+        } else if publish.payload.len() > self.gate.limits.message_bytes {
+            count::dropped(Dropped::OverLimit, 1);
+            Reason::PacketTooLarge
+        } else {
             let expires = publish.expiry_s.map(|seconds| self.gate.clock.now() + Duration::from_secs(seconds.into()));
             let message = Message {
                 qos,
@@ -110,13 +115,11 @@ impl Session<'_> {
                 expires,
                 ..Message::new(&publish.topic, publish.payload)
             };
-            self.gate.publish(&self.identity.user, message).await?;
-        } else {
-            self.deny_publish(&publish);
-        }
+            self.gate.publish(&self.identity.owner, message).await?;
+            Reason::Success
+        };
         if qos == 1 {
-            // 3.1.1 has no word for "denied": as in Mosquitto the message is acknowledged and goes nowhere.
-            let reason = if allowed { Reason::Success } else { Reason::NotAuthorized };
+            // 3.1.1 has no word for "no": as in Mosquitto the message is acknowledged and goes nowhere.
             encode::puback(&mut self.outbound, self.version, id, reason);
             count::packet_sent();
         }
@@ -127,7 +130,7 @@ impl Session<'_> {
         count::publish_denied();
         if !std::mem::replace(&mut self.told.denied_publish, true) {
             let (topic, bytes) = (&publish.topic, publish.payload.len());
-            tracing::warn!(user = self.identity.user, topic, bytes, "client published where it may not");
+            tracing::warn!(user = self.identity.user.as_deref(), topic, bytes, "client published where it may not");
         }
     }
 
@@ -154,7 +157,7 @@ impl Session<'_> {
             return Err(Reason::SharedSubscriptionsNotSupported);
         }
         if !topic::is_valid_filter(path)
-            || path.len() > self.gate.limits.topic_bytes
+            || !self.gate.limits.take_topic(path)
             || (path.starts_with('$') && !is_sys(path))
         {
             return Err(Reason::TopicFilterInvalid);
@@ -162,7 +165,11 @@ impl Session<'_> {
         if !self.access.borrow().may_subscribe(&self.identity, path) {
             count::subscribe_denied();
             if !std::mem::replace(&mut self.told.denied_subscribe, true) {
-                tracing::warn!(user = self.identity.user, filter = path, "client subscribed where it may not");
+                tracing::warn!(
+                    user = self.identity.user.as_deref(),
+                    filter = path,
+                    "client subscribed where it may not"
+                );
             }
             return Err(Reason::NotAuthorized);
         }

@@ -3,13 +3,12 @@
 mod inbound;
 mod outbound;
 
-use std::{collections::VecDeque, io, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
+use bugbrother_mosquitto_compat::password::Entry;
 use bytes::BytesMut;
 use futures_util::FutureExt as _;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::tcp::{ReadHalf, WriteHalf},
     sync::watch,
     task::yield_now,
     time::{Instant, sleep_until, timeout},
@@ -17,6 +16,7 @@ use tokio::{
 
 use crate::{
     access::{Access, Identity},
+    arrival::Certificate,
     bucket::Bucket,
     count,
     gate::Gate,
@@ -26,6 +26,7 @@ use crate::{
     packet::{Reason, Version, encode},
     registry::Registration,
     router::RouterDied,
+    stream::Stream,
     subscriptions::Subscriptions,
     window::Window,
 };
@@ -34,7 +35,6 @@ use crate::{
 const MAX_OUTBOUND: usize = 256 * 1024;
 /// With so much waiting to be written no more messages are fetched for it.
 const MAX_DELIVERIES: usize = 64 * 1024;
-const READ_BYTES: usize = 4 * 1024;
 /// DISCONNECT is a courtesy.
 const GOODBYE_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -50,8 +50,10 @@ enum End {
     TakenOver,
     /// The socket took nothing for too long.
     Stalled,
-    /// The user is gone from the password file, or has another password.
+    /// The user is gone from the password file or has another password, or its certificate is not trusted any more.
     Expelled,
+    /// It has a subscription or a will that it may not have any more.
+    Denied,
     Shutdown,
     /// The client broke the protocol.
     Refused(Reason),
@@ -65,8 +67,8 @@ impl From<RouterDied> for End {
 }
 
 impl From<io::Error> for End {
-    fn from(_: io::Error) -> Self {
-        End::Closed
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::InvalidData { End::Refused(Reason::ProtocolError) } else { End::Closed }
     }
 }
 
@@ -79,6 +81,7 @@ impl End {
             End::TakenOver => "taken_over",
             End::Stalled => "stalled",
             End::Expelled => "expelled",
+            End::Denied => "denied",
             End::Shutdown => "shutdown",
             End::Refused(_) => "protocol",
             End::Router => "router",
@@ -92,6 +95,7 @@ impl End {
             End::KeepAlive => Some(Reason::KeepAliveTimeout),
             End::TakenOver => Some(Reason::SessionTakenOver),
             End::Expelled => Some(Reason::AdministrativeAction),
+            End::Denied => Some(Reason::NotAuthorized),
             End::Shutdown => Some(Reason::ServerShuttingDown),
             End::Refused(reason) => Some(reason),
             End::Router => Some(Reason::ServerBusy),
@@ -109,6 +113,7 @@ struct Session<'a> {
     identity: Identity,
     number: u64,
     access: watch::Receiver<Arc<Access>>,
+    entry: Option<Entry>,
     inbound: BytesMut,
     outbound: BytesMut,
     bucket: Arc<Bucket>,
@@ -123,6 +128,34 @@ struct Session<'a> {
     told: Told,
 }
 
+/// What may end a session from outside.
+struct Outside<'a> {
+    gate: &'a Gate,
+    registration: &'a Registration,
+    access: watch::Receiver<Arc<Access>>,
+    certificate: Option<Certificate>,
+}
+
+impl<'a> Outside<'a> {
+    /// Waits for the end, or until the rules have changed.
+    async fn news(mut self) -> Result<Outside<'a>, End> {
+        tokio::select! {
+            () = self.registration.taken_over() => Err(End::TakenOver),
+            () = self.gate.shutdown.cancelled() => Err(End::Shutdown),
+            // The sender ends with the gate.
+            changed = self.access.changed() => changed.map(|()| self).map_err(|_| End::Shutdown),
+            trusted = is_still_trusted(&mut self.certificate) => if trusted { Ok(self) } else { Err(End::Expelled) },
+        }
+    }
+}
+
+async fn is_still_trusted(certificate: &mut Option<Certificate>) -> bool {
+    match certificate {
+        Some(certificate) => certificate.is_still_trusted().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What has been logged once already.
 #[derive(Default)]
 struct Told {
@@ -133,15 +166,17 @@ struct Told {
 
 /// Serves the client until one of both has had enough.
 pub(crate) async fn run(gate: &Gate, client: Client) {
-    let Client { mut stream, registration, will, keep_alive_s, access, .. } = client;
+    let Client { mut stream, registration, will, keep_alive_s, rights, .. } = client;
     let (version, identity) = (client.version, client.identity.clone());
-    tracing::debug!(user = identity.user, client_id = identity.client_id, "client connected");
+    let (user, client_id) = (identity.user.as_deref(), &identity.client_id);
+    tracing::debug!(user, client_id, "client connected");
     let mut session = Session {
         gate,
         version,
         identity: client.identity,
         number: registration.session,
-        access: gate.access.clone(),
+        access: rights.access.clone(),
+        entry: rights.entry,
         inbound: client.inbound,
         outbound: client.outbound,
         bucket: Arc::clone(&registration.bucket),
@@ -153,18 +188,18 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
         max_packet_bytes: client.max_packet_bytes,
         told: Told::default(),
     };
-    let (mut reader, mut writer) = stream.split();
-    let end = match session.serve(&mut reader, &mut writer, &registration, keep_alive_s, &access).await {
+    let outside = Outside { gate, registration: &registration, access: rights.access, certificate: rights.certificate };
+    let end = match session.serve(&mut stream, outside, keep_alive_s, will.as_ref()).await {
         Ok(never) => match never {},
         Err(end) => end,
     };
     count::ended(end.label());
-    let user = &identity.user;
     match end {
-        End::Refused(reason) => {
-            tracing::info!(user, client_id = identity.client_id, ?reason, "client disconnected: protocol broken");
+        End::Refused(reason) => tracing::info!(user, client_id, ?reason, "client disconnected: protocol broken"),
+        End::Expelled | End::Denied => {
+            tracing::info!(user, client_id, reason = end.label(), "client disconnected: it lost a right");
         }
-        end => tracing::debug!(user, client_id = identity.client_id, reason = end.label(), "client disconnected"),
+        end => tracing::debug!(user, client_id, reason = end.label(), "client disconnected"),
     }
     if let Some(will) = will.filter(|_| end.publishes_will()) {
         session.publish_will(will).await;
@@ -174,64 +209,75 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
         if version == Version::V5 {
             count::packet_sent();
         }
-        let goodbye = async {
-            writer.write_all_buf(&mut session.outbound).await.ok();
-            writer.shutdown().await.ok();
-        };
-        timeout(GOODBYE_DEADLINE, goodbye).await.ok();
+        timeout(GOODBYE_DEADLINE, stream.finish(&mut session.outbound)).await.ok();
     }
 }
 
 impl Session<'_> {
     async fn serve(
         &mut self,
-        reader: &mut ReadHalf<'_>,
-        writer: &mut WriteHalf<'_>,
-        registration: &Registration,
+        stream: &mut Stream,
+        outside: Outside<'_>,
         keep_alive_s: u16,
-        admitted: &Access,
-    ) -> Result<std::convert::Infallible, End> {
+        will: Option<&Message>,
+    ) -> Result<Infallible, End> {
         // 0 asks for no limit; 27 hours are as good and let a dead connection end.
         let patience = Duration::from_millis(1500) * u32::from(if keep_alive_s == 0 { u16::MAX } else { keep_alive_s });
         let mut silent_until = Instant::now() + patience;
         let mut stalled_at = Instant::now() + self.gate.limits.write_deadline;
-        self.check_still_welcome(admitted)?;
+        // Both live as long as the session, because to begin to wait costs more than to go on waiting.
+        let mut news = pin!(outside.news());
+        let mut timer = pin!(sleep_until(silent_until));
         loop {
             let worked = self.work().await?;
             if worked > 0 {
                 silent_until = Instant::now() + patience;
             }
-            let unfinished = self.replay() || (worked == inbound::PORTION);
+            // There may be more packets that are whole: no need to receive any.
+            let more = worked == inbound::PORTION;
+            let unfinished = self.replay() || more;
             let reading = self.reads();
             let delivering = self.may_deliver() && self.replays.is_empty();
-            self.inbound.reserve(READ_BYTES);
-            let idle = self.outbound.is_empty();
+            let idle = self.outbound.is_empty() && stream.is_flushed();
+            let receiving = reading && !more;
+            let deadlines = [reading.then_some(silent_until), (!idle).then_some(stalled_at), self.throttled_until];
+            let next_deadline = deadlines.into_iter().flatten().min();
+            // A deadline that moves away is found out when the timer is due.
+            if let Some(next) = next_deadline.filter(|next| *next < timer.deadline()) {
+                timer.as_mut().reset(next);
+            }
             tokio::select! {
-                () = registration.taken_over() => return Err(End::TakenOver),
-                () = self.gate.shutdown.cancelled() => return Err(End::Shutdown),
-                changed = self.access.changed() => {
-                    // The sender ends with the gate.
-                    changed.map_err(|_| End::Shutdown)?;
-                    self.check_still_welcome(admitted)?;
-                }
-                read = reader.read_buf(&mut self.inbound), if reading => match read? {
-                    0 => return Err(End::Closed),
-                    bytes => count::received(bytes),
-                },
-                written = writer.write_buf(&mut self.outbound), if !idle => {
-                    let bytes = written?;
-                    count::sent(bytes);
-                    if bytes > 0 {
+                moved = stream.exchange(&mut self.inbound, &mut self.outbound, receiving), if receiving || !idle => {
+                    let moved = moved?;
+                    if moved.ended {
+                        return Err(End::Closed);
+                    }
+                    if moved.received > 0 {
+                        count::received(moved.received);
+                    }
+                    if moved.sent > 0 {
+                        count::sent(moved.sent);
                         stalled_at = Instant::now() + self.gate.limits.write_deadline;
                     }
+                    self.pay(moved.empty_frames);
                 }
                 arrival = next(&mut self.link), if delivering => self.deliver_all(arrival?).await?,
+                changed = &mut news => {
+                    news.set(changed?.news());
+                    self.check_rights(will)?;
+                }
                 () = yield_now(), if unfinished => {}
-                () = sleep_until(silent_until), if reading => return Err(End::KeepAlive),
-                () = sleep_until(stalled_at), if !idle => return Err(End::Stalled),
-                () = sleep_until(self.throttled_until.unwrap_or(silent_until)), if self.throttled_until.is_some() => {
-                    self.throttled_until = None;
-                    silent_until = Instant::now() + patience;
+                () = &mut timer => {
+                    let now = Instant::now();
+                    if self.throttled_until.is_some_and(|until| until <= now) {
+                        self.throttled_until = None;
+                        silent_until = now + patience;
+                    } else if reading && silent_until <= now {
+                        return Err(End::KeepAlive);
+                    } else if !idle && stalled_at <= now {
+                        return Err(End::Stalled);
+                    }
+                    timer.as_mut().reset(next_deadline.filter(|next| *next > now).unwrap_or(now + patience));
                 }
             }
             if self.outbound.is_empty() && self.outbound.capacity() > MAX_DELIVERIES {
@@ -244,11 +290,17 @@ impl Session<'_> {
         }
     }
 
-    /// A client whose account was taken away or given another password must sign in again.
-    fn check_still_welcome(&mut self, admitted: &Access) -> Result<(), End> {
-        let access = self.access.borrow_and_update();
-        let user = &self.identity.user;
-        if access.passwords.entry(user) == admitted.passwords.entry(user) { Ok(()) } else { Err(End::Expelled) }
+    /// A client whose account was taken away or given another password must sign in again, and one that may not have a
+    /// subscription or a will any more must do without.
+    fn check_rights(&self, will: Option<&Message>) -> Result<(), End> {
+        let access = self.access.borrow();
+        let entry = || access.passwords.as_ref()?.entry(self.identity.user.as_deref()?);
+        if self.entry.is_some() && self.entry.as_ref() != entry() {
+            return Err(End::Expelled);
+        }
+        let may_will = will.is_none_or(|will| access.may_write(&self.identity, will.topic()));
+        let may_read = self.subscriptions.filters().all(|filter| access.may_subscribe(&self.identity, filter));
+        if may_will && may_read { Ok(()) } else { Err(End::Denied) }
     }
 
     /// Delivers what has arrived and what else is there already.
@@ -278,7 +330,7 @@ impl Session<'_> {
         if self.access.borrow().may_write(&self.identity, will.topic()) {
             will.expires = will.expires.map(|interval| self.gate.clock.now() + interval);
             // When the router is dead everybody will know soon.
-            self.gate.publish(&self.identity.user, will).await.ok();
+            self.gate.publish(&self.identity.owner, will).await.ok();
         } else {
             count::publish_denied();
         }

@@ -52,7 +52,7 @@ impl Session<'_> {
         if lost > 0 {
             count::dropped(Dropped::SlowSubscriber, lost);
             if !std::mem::replace(&mut self.told.lost, true) {
-                let (user, client_id) = (&self.identity.user, &self.identity.client_id);
+                let (user, client_id) = (self.identity.user.as_deref(), &self.identity.client_id);
                 tracing::warn!(user, client_id, lost, "client reads too slowly and loses messages");
             }
         }

@@ -200,7 +200,7 @@ async fn strangers_at_a_full_broker_learn_nothing_and_take_no_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_password_checks_than_can_wait_are_told_that_the_server_is_busy() {
-    let limits = Limits { password_checks_waiting: 0, ..Limits::default() };
+    let limits = Limits { password_checks_waiting: 0, sign_in_failures_per_address: 10_000, ..Limits::default() };
     let mut broker = Broker::with(limits).await;
     // Some tenths of a second of a core for each.
     let mut file = PasswordFile::load(&broker.passwords).unwrap();
