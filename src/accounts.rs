@@ -84,6 +84,11 @@ pub fn remove(data: &DataDir, name: &str) -> Result<bool> {
     Ok(removed)
 }
 
+/// The password with which a service of ours signs in.
+pub fn secret(data: &DataDir, name: &str) -> Result<String> {
+    data.secret(name)?.with_context(|| format!("no password of `{name}` in the data folder"))
+}
+
 /// The accounts that there are.
 pub fn load(data: &DataDir) -> Result<PasswordFile> {
     let path = data.access().passwords();

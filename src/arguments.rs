@@ -22,6 +22,8 @@ pub enum Command {
     Demo {
         #[command(flatten)]
         net: Net,
+        #[command(flatten)]
+        doors: Doors,
         /// How much faster than the clock the simulated cars live
         #[arg(long, default_value_t = 1.0)]
         speed: f64,
@@ -30,11 +32,15 @@ pub enum Command {
     Up {
         #[command(flatten)]
         net: Net,
+        #[command(flatten)]
+        doors: Doors,
     },
     /// The MQTT broker alone
     Broker {
         #[command(flatten)]
         net: Net,
+        #[command(flatten)]
+        doors: Doors,
     },
     /// Alone: what stores the vehicles' data
     Ingest {
@@ -51,9 +57,12 @@ pub enum Command {
         #[command(flatten)]
         net: Net,
     },
-    /// Vehicles' MQTT accounts
+    /// Vehicles: enrolment, certificates, passwords
     #[command(subcommand)]
     Vehicle(VehicleCommand),
+    /// Mosquitto in place of this broker, or this broker in place of a Mosquitto
+    #[command(subcommand)]
+    Mosquitto(MosquittoCommand),
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
@@ -61,7 +70,7 @@ pub enum Command {
 
 #[derive(Subcommand)]
 pub enum VehicleCommand {
-    /// Makes an account, or a new password for one, and prints the password
+    /// Makes a code with which a vehicle gets its certificate, once and within 24 hours, and prints it
     Add {
         vin: Vin,
         /// What people call it; its maker's name by default
@@ -71,8 +80,23 @@ pub enum VehicleCommand {
         #[arg(long)]
         plate: Option<String>,
     },
-    /// Removes an account; what was stored of the vehicle stays
-    Remove { vin: Vin },
+    /// Takes certificates, codes and password of a vehicle back; what was stored of it stays
+    Revoke { vin: Vin },
+}
+
+#[derive(Subcommand)]
+pub enum MosquittoCommand {
+    /// Writes a folder with which a stock Mosquitto 2 serves this fleet
+    Export {
+        folder: PathBuf,
+        /// Where the services find the broker without TLS, on this machine
+        #[arg(long, default_value = "127.0.0.1:1883")]
+        mqtt: SocketAddr,
+        #[command(flatten)]
+        doors: Doors,
+    },
+    /// Says of each line of a mosquitto.conf what it does here
+    Check { file: PathBuf },
 }
 
 #[derive(Subcommand)]
@@ -84,7 +108,7 @@ pub enum UserCommand {
 /// Addresses. Without TLS only loopback ones are taken.
 #[derive(Args, Clone)]
 pub struct Net {
-    /// Where the broker listens, and where the services find it [default: 127.0.0.1:1883, in the demo any free port if that is taken]
+    /// Where the broker listens without TLS, and where the services find it [default: 127.0.0.1:1883, in the demo any free port if that is taken]
     #[arg(long, env = "BUGBROTHER_MQTT")]
     pub mqtt: Option<SocketAddr>,
     /// Where the dashboard listens [default: 127.0.0.1:8080, in the demo any free port if that is taken]
@@ -94,4 +118,40 @@ pub struct Net {
     /// must append the client's address to X-Forwarded-For
     #[arg(long, env = "BUGBROTHER_PUBLIC_URL")]
     pub public_url: Option<String>,
+    /// What vehicles are told at enrolment: where they find the broker, such as mqtts://fleet.example.org:8883
+    #[arg(long, env = "BUGBROTHER_PUBLIC_BROKER")]
+    pub public_broker: Option<String>,
+    /// Serve /metrics (Prometheus) and /healthz here as well, on a loopback address; the dashboard has them on its own
+    #[arg(long, env = "BUGBROTHER_METRICS")]
+    pub metrics: Option<SocketAddr>,
+}
+
+/// More places where the broker listens.
+#[derive(Args, Clone, Default)]
+pub struct Doors {
+    /// Listen for vehicles: TLS, certificates of this fleet only, user name is the VIN in the certificate
+    #[arg(long, env = "BUGBROTHER_VEHICLES", value_name = "ADDR")]
+    pub vehicles: Option<SocketAddr>,
+    /// Listen for others: TLS, user name and password
+    #[arg(long, env = "BUGBROTHER_MQTTS", value_name = "ADDR")]
+    pub mqtts: Option<SocketAddr>,
+    /// Listen for WebSockets without TLS, on a loopback address
+    #[arg(long, env = "BUGBROTHER_WS", value_name = "ADDR")]
+    pub ws: Option<SocketAddr>,
+    /// Listen for WebSockets with TLS, user name and password
+    #[arg(long, env = "BUGBROTHER_WSS", value_name = "ADDR")]
+    pub wss: Option<SocketAddr>,
+    /// A name or address of this server, for its certificate; may be given several times
+    #[arg(long = "host", env = "BUGBROTHER_HOST", value_delimiter = ',', value_name = "NAME")]
+    pub hosts: Vec<String>,
+    /// Listen, admit and bridge as this mosquitto.conf says, instead of all of the above
+    #[arg(long, env = "BUGBROTHER_MOSQUITTO_CONF", value_name = "FILE",
+          conflicts_with_all = ["vehicles", "mqtts", "ws", "wss", "hosts"])]
+    pub mosquitto_conf: Option<PathBuf>,
+    /// Exchange topics with other brokers as the `connection` blocks of this mosquitto.conf say
+    #[arg(long, env = "BUGBROTHER_BRIDGE", value_name = "FILE", conflicts_with = "mosquitto_conf")]
+    pub bridge: Option<PathBuf>,
+    /// Take listeners of the mosquitto.conf that others can reach without TLS or without signing in
+    #[arg(long, requires = "mosquitto_conf")]
+    pub allow_open_listeners: bool,
 }

@@ -161,7 +161,8 @@ impl DataDir {
         Ok(file)
     }
 
-    fn secret_path(&self, name: &str) -> PathBuf {
+    /// The file of a service's secret.
+    pub fn secret_path(&self, name: &str) -> PathBuf {
         self.0.join("secrets").join(name)
     }
 }

@@ -12,11 +12,7 @@ use bugbrother_simulator::{Profile, Simulator, demo_fleet};
 use bugbrother_store::Store;
 use tokio::net::TcpListener;
 
-use crate::{
-    accounts,
-    data::DataDir,
-    services::{Stage, now_ms},
-};
+use crate::{accounts, data::DataDir, services::now_ms, stage::Stage};
 
 /// A car of the demo and its agent's MQTT password, which is new at each start and nowhere on disk.
 pub type Member = (Profile, String);

@@ -3,34 +3,45 @@
 //! # Layout
 //! - [`arguments`]: the command line
 //! - [`data`]: the data folder: what lies where, and who may read it
-//! - [`accounts`]: MQTT accounts of services and vehicles, in Mosquitto's files
-//! - [`services`]: services started, watched and stopped together
+//! - [`accounts`]: MQTT accounts and their passwords, in Mosquitto's password file
+//! - [`authority`]: the fleet's certificate authority, and what the broker reads of it
+//! - [`mosquitto`]: the commands that keep the books
+//! - [`listeners`]: where the broker listens, in the terms of a mosquitto.conf; [`broker`]: the broker and its bridges
+//! - [`services`]: services started, watched and stopped; [`stage`]: tasks that are stopped together
+//! - [`metrics_page`]: what a process counts
 //! - [`demo`]: simulated cars with real agents
 //! - [`banner`]: what a person is told at the start
 //!
 //! # Invariants
 //! - `up` runs the same services as `broker`, `ingest`, `notifier` and `dashboard` do each for itself, and they meet on
 //!   the broker over loopback TCP in either case.
-//! - Nothing listens beyond this machine: without TLS an address other than a loopback one is refused.
+//! - Nothing listens beyond this machine without TLS and without signing in, unless a mosquitto.conf says so and
+//!   `--allow-open-listeners` as well.
 
 mod accounts;
 mod arguments;
+mod authority;
 mod banner;
+mod broker;
 mod data;
 mod demo;
+mod listeners;
+mod metrics_page;
+mod mosquitto;
 mod services;
+mod stage;
 
 use std::{
     io::{IsTerminal, stderr},
     process::ExitCode,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    arguments::{Arguments, Command, UserCommand, VehicleCommand},
+    arguments::{Arguments, Command, Doors, MosquittoCommand, UserCommand, VehicleCommand},
     data::DataDir,
     services::{Plan, Service},
 };
@@ -50,30 +61,43 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(arguments: Arguments) -> Result<()> {
-    let data = DataDir::open(&arguments.data)?;
+    let data = || DataDir::open(&arguments.data);
+    let only = async |net, service| services::run(Plan::only(data()?, net, Doors::default(), &[service])).await;
     match arguments.command {
-        Command::Demo { net, speed } => services::run(Plan::demo(data, net, speed)).await,
-        Command::Up { net } => services::run(Plan::only(data, net, &Service::ALL)).await,
-        Command::Broker { net } => services::run(Plan::only(data, net, &[Service::Broker])).await,
-        Command::Ingest { net } => services::run(Plan::only(data, net, &[Service::Ingest])).await,
-        Command::Notifier { net } => services::run(Plan::only(data, net, &[Service::Notifier])).await,
-        Command::Dashboard { net } => services::run(Plan::only(data, net, &[Service::Dashboard])).await,
-        Command::Vehicle(VehicleCommand::Add { vin, name, plate }) => {
-            let password = accounts::set_password(&data, vin.as_str())?;
-            let store = data.store().await?;
-            let name = name.unwrap_or_else(|| bugbrother_wire::wmi::maker(vin).unwrap_or("Vehicle").to_owned());
-            store.name_vehicle(vin, &name, plate.as_deref(), services::now_ms()).await?;
-            banner::vehicle(vin, &password);
+        Command::Demo { net, doors, speed } => services::run(Plan::demo(data()?, net, doors, speed)).await,
+        Command::Up { net, doors } => services::run(Plan::only(data()?, net, doors, &Service::ALL)).await,
+        Command::Broker { net, doors } => services::run(Plan::only(data()?, net, doors, &[Service::Broker])).await,
+        Command::Ingest { net } => only(net, Service::Ingest).await,
+        Command::Notifier { net } => only(net, Service::Notifier).await,
+        Command::Dashboard { net } => only(net, Service::Dashboard).await,
+        Command::Vehicle(command) => keep_vehicles(&data()?, command).await,
+        Command::Mosquitto(MosquittoCommand::Export { folder, mqtt, doors }) => {
+            banner::exported(&mosquitto::export(&data()?, &folder, mqtt, &doors).await?);
             Ok(())
         }
-        Command::Vehicle(VehicleCommand::Remove { vin }) => match accounts::remove(&data, vin.as_str())? {
-            true => Ok(()),
-            false => anyhow::bail!("no vehicle `{vin}`"),
-        },
+        Command::Mosquitto(MosquittoCommand::Check { file }) => {
+            let (findings, taken) = mosquitto::check(&file)?;
+            banner::findings(&findings);
+            if taken { Ok(()) } else { bail!("`{}` would be refused", file.display()) }
+        }
         Command::User(UserCommand::Password { name }) => {
-            let password = bugbrother_dashboard::reset_password(&data.store().await?, &name).await?;
+            let password = bugbrother_dashboard::reset_password(&data()?.store().await?, &name).await?;
             banner::password(&name, password.expose());
             Ok(())
         }
     }
+}
+
+async fn keep_vehicles(data: &DataDir, command: VehicleCommand) -> Result<()> {
+    match command {
+        VehicleCommand::Add { vin, name, plate } => {
+            let password = accounts::set_password(data, vin.as_str())?;
+            let store = data.store().await?;
+            let name = name.unwrap_or_else(|| bugbrother_wire::wmi::maker(vin).unwrap_or("Vehicle").to_owned());
+            store.name_vehicle(vin, &name, plate.as_deref(), services::now_ms()).await?;
+            banner::vehicle(vin, &password);
+        }
+        VehicleCommand::Revoke { vin } => drop(accounts::remove(data, vin.as_str())?),
+    }
+    Ok(())
 }

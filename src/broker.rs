@@ -1,0 +1,153 @@
+//! The broker of this process, and what belongs to it: its certificate, and bridges to other brokers.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use bugbrother_broker::{Config, Door, Limits};
+use bugbrother_mosquitto_compat::{
+    PasswordFile,
+    conf::{Conf, Listener, Protocol},
+};
+use tokio::sync::Notify;
+
+use crate::{
+    accounts, authority, listeners,
+    services::{Plan, Service},
+    stage::Stage,
+};
+
+/// Where clients come in.
+pub struct Entrances {
+    /// Where our own services do, if there is such a listener.
+    pub services: Option<SocketAddr>,
+    /// Every listener, with what is spoken there.
+    pub all: Vec<(&'static str, SocketAddr)>,
+}
+
+impl Entrances {
+    /// Of a broker that is another process.
+    pub fn elsewhere(services: SocketAddr) -> Self {
+        Entrances { services: Some(services), all: vec![("MQTT", services)] }
+    }
+}
+
+/// Starts the broker ; `reload` makes it read its files again.
+pub async fn start(plan: &Plan, reload: Arc<Notify>, broker: &mut Stage) -> Result<Entrances> {
+    let doors = &plan.doors;
+    let conf = match &doors.mosquitto_conf {
+        Some(path) => listeners::of_file(path, doors.allow_open_listeners)?,
+        None => listeners::of_arguments(plan.mqtt(), doors, &plan.data.access())?,
+    };
+    for warning in &conf.warnings {
+        tracing::warn!(file = %warning.path.display(), line = warning.line, "{}", warning.text);
+    }
+    if doors.vehicles.is_some() || doors.mqtts.is_some() || doors.wss.is_some() {
+        start_certificate(plan, broker).await?;
+    }
+    let for_services = listeners::for_services(&conf).cloned();
+    let mut entrances = Entrances { services: None, all: Vec::new() };
+    let mut opened = Vec::new();
+    for settings in conf.listeners.clone() {
+        let is_for_services = for_services.as_ref() == Some(&settings);
+        let door = open(settings, plan.any_port() && is_for_services).await?;
+        for socket in &door.sockets {
+            entrances.all.push((kind(&door.settings), socket.local_addr()?));
+        }
+        if is_for_services {
+            entrances.services = door.sockets.first().map(|socket| socket.local_addr().map(reachable)).transpose()?;
+        }
+        opened.push(door);
+    }
+    if doors.mosquitto_conf.is_some() {
+        check_accounts(plan, for_services.as_ref())?;
+    }
+    let config = Config {
+        doors: opened,
+        limits: limits(&conf),
+        sys_interval: (conf.sys_interval_s > 0).then(|| Duration::from_secs(conf.sys_interval_s.into())),
+        reload,
+    };
+    broker.start("broker", |stop| async move { Ok(bugbrother_broker::run(config, stop).await?) });
+    Ok(entrances)
+}
+
+async fn start_certificate(plan: &Plan, broker: &mut Stage) -> Result<()> {
+    let store = plan.data.store().await?;
+    let authority = authority::open(&plan.data, &store).await?;
+    store.close().await;
+    let (folder, hosts) = (plan.data.access(), plan.doors.hosts.clone());
+    authority::ensure_server(&authority, &folder, &hosts)?;
+    broker.start("certificate", |stop| authority::keep_server(authority, folder, hosts, stop));
+    Ok(())
+}
+
+/// Opens a door; on any free port if its own is taken and `any_port` is set.
+async fn open(mut settings: Listener, any_port: bool) -> Result<Door> {
+    let name = format!("{}:{}", settings.bind.as_deref().unwrap_or("*"), settings.port);
+    match Door::open(settings.clone()).await {
+        Err(_) if any_port => {
+            settings.port = 0;
+            Door::open(settings).await.context("no free port on 127.0.0.1")
+        }
+        opened => opened.with_context(|| format!("cannot listen on {name}; choose another address")),
+    }
+}
+
+fn kind(listener: &Listener) -> &'static str {
+    match (listener.protocol, &listener.tls) {
+        (Protocol::Mqtt, None) => "MQTT",
+        (Protocol::Mqtt, Some(tls)) if tls.require_certificate => "MQTT, certificates",
+        (Protocol::Mqtt, Some(_)) => "MQTT, TLS",
+        (Protocol::WebSockets, None) => "WebSocket",
+        (Protocol::WebSockets, Some(_)) => "WebSocket, TLS",
+    }
+}
+
+/// From this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    address
+}
+
+fn limits(conf: &Conf) -> Limits {
+    let mut limits = Limits { keep_alive_s: conf.max_keepalive_s, ..Limits::default() };
+    if let Some(connections) = conf.global_max_connections {
+        limits.connections = connections as usize;
+    }
+    if let Some(inflight) = conf.max_inflight_messages {
+        limits.inflight = inflight;
+    }
+    if let Some(bytes) = conf.max_packet_size {
+        limits.packet_bytes = bytes as usize;
+    }
+    if let Some(bytes) = conf.message_size_limit {
+        limits.message_bytes = bytes as usize;
+    }
+    limits
+}
+
+/// Our own services sign in like everybody else: a password file that is not ours must know them.
+fn check_accounts(plan: &Plan, listener: Option<&Listener>) -> Result<()> {
+    let services = plan.services.iter().filter(|service| **service != Service::Broker).map(|service| service.name());
+    let names: Vec<_> = services.collect();
+    let Some(listener) = listener.filter(|_| !names.is_empty()) else { return Ok(()) };
+    let Some(path) = &listener.access.password_file else { return Ok(()) };
+    let passwords = PasswordFile::load(path)?;
+    for name in names {
+        let secret = accounts::secret(&plan.data, name)?;
+        if !passwords.verify(name, &secret) {
+            bail!(
+                "`{name}` has no account, or another password, in `{0}`; run: mosquitto_passwd -b '{0}' {name} \"$(cat '{1}')\"",
+                path.display(),
+                plan.data.secret_path(name).display()
+            );
+        }
+    }
+    Ok(())
+}
