@@ -81,12 +81,12 @@ mod tests {
     #[test]
     fn a_code_may_be_typed_as_it_is_read() {
         let code = Code([0x08, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
-        assert_eq!(code.to_string(), "11100-00000-00000-00000-001ZZW");
+        assert_eq!(code.to_string(), "11100-00000-00000-00000-007ZZW");
         for text in [
-            "11100-00000-00000-00000-001ZZW",
-            "1110000000000000000000 01zzw",
-            "iLl-OOOOO-ooooo-OOOOO-OOOOO-O1zzw",
-            " 11100 00000 00000 00000 001ZZW\n",
+            "11100-00000-00000-00000-007ZZW",
+            "111000000000000000000 07zzw",
+            "iLlOO-OOOOO-ooooo-OOOOO-OO7zzw",
+            " 11100 00000 00000 00000 007ZZW\n",
         ] {
             assert_eq!(text.parse(), Ok(code.clone()), "{text}");
         }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_no_code_is_refused() {
-        for bad in ["", "1110", "11100-00000-00000-00000-001ZZZ", "U1100-00000-00000-00000-001ZZW", &"1".repeat(1000)] {
+        for bad in ["", "1110", "11100-00000-00000-00000-007ZZZ", "U1100-00000-00000-00000-007ZZW", &"1".repeat(1000)] {
             assert_eq!(bad.parse::<Code>(), Err(CodeError), "{bad}");
         }
     }

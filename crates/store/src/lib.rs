@@ -7,6 +7,7 @@
 //! - [`progress`]: which records of an outbox are committed (pure)
 //! - [`latest`]: the last known state of a vehicle (pure)
 //! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table
+//! - [`credential`]: enrolment codes and certificates of vehicles, and what is revoked
 //! - `migrations/`: the schema
 //!
 //! # Invariants
@@ -14,7 +15,7 @@
 //! - A record of an outbox is stored at most once, whatever is delivered how often: [`progress::Progress`] decides.
 //! - "Latest" moves only forward in the vehicle's time, signal by signal; at the same time what was received last counts,
 //!   and no time counts as more than a minute ahead of ours.
-//! - No query without a limit and an index; every table that strangers can fill is bounded or holds authentic records.
+//! - No query without a limit and an index, but the list of what is revoked, which must be whole; every table that strangers can fill is bounded or holds authentic records.
 
 #![warn(missing_docs)]
 
@@ -22,6 +23,7 @@ pub mod account;
 pub mod alert;
 pub mod arrival;
 mod commit;
+pub mod credential;
 mod error;
 pub mod history;
 pub mod latest;
@@ -39,6 +41,7 @@ use sqlx::AnyPool;
 
 pub use account::User;
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
+pub use credential::{CertificateRecord, Credential, Enrolment, MAX_CERTIFICATES, Renewed};
 pub use error::StoreError;
 pub use history::{Batch, Cursor, DeadLetter, Position};
 pub use latest::{Latest, Moved};
