@@ -16,6 +16,7 @@
 pub mod acl;
 pub mod conf;
 pub mod password;
+mod replace;
 pub mod topic;
 
 pub use acl::{AclError, AclFile};

@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::Sha512;
 use subtle::ConstantTimeEq as _;
+
+use crate::replace::replace;
 
 /// Iterations of the hashes that we write. Mosquitto's own default is 101; it reads any number.
 pub const ITERATIONS: u32 = 10_000;
@@ -148,21 +149,11 @@ impl PasswordFile {
         self.entries.remove(user).is_some()
     }
 
-    /// Writes the file: complete or not at all, readable by its owner only. Comments of the old file are gone.
+    /// Writes the file: complete or not at all. A new one is for its owner only; one that is there keeps its owner and
+    /// what its mode says of owner and group. Comments of the old file are gone.
     pub fn save(&self, path: &Path) -> Result<(), PasswordError> {
-        self.replace(path).map_err(|source| PasswordError::Write { path: path.into(), source })
-    }
-
-    fn replace(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // A temporary file of this crate has mode 0600 and is renamed into place.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        for (user, entry) in &self.entries {
-            writeln!(file, "{user}:{}", entry.format())?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        fs::File::open(folder)?.sync_all()
+        let lines: String = self.entries.iter().map(|(user, entry)| format!("{user}:{}\n", entry.format())).collect();
+        replace(path, lines.as_bytes(), 0o770).map_err(|source| PasswordError::Write { path: path.into(), source })
     }
 }
 
@@ -210,12 +201,17 @@ fn derive(password: &str, salt: &[u8], iterations: u32) -> [u8; HASH_BYTES] {
 }
 
 fn check_user(user: &str) -> Result<(), PasswordError> {
+    if is_valid_user(user) { Ok(()) } else { Err(PasswordError::UserName) }
+}
+
+/// Whether a line can hold that name.
+pub(crate) fn is_valid_user(user: &str) -> bool {
     let bad = user.is_empty()
         || user.len() > 256
         || user.starts_with('#')
         || user.trim() != user
         || user.chars().any(|c| c == ':' || c.is_control());
-    if bad { Err(PasswordError::UserName) } else { Ok(()) }
+    !bad
 }
 
 #[cfg(test)]

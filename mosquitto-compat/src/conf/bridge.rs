@@ -145,11 +145,12 @@ fn bridge_topic(value: &str) -> Result<BridgeTopic, Problem> {
     // A `#` is a topic of its own; after it, it begins a comment.
     let value = value.trim_start_matches(' ');
     let (pattern, rest) = value.split_once(' ').unwrap_or((value, ""));
-    let mut words = values::words(rest);
     if pattern.is_empty() {
         return Err(Problem::invalid("has no value"));
     }
+    let mut words = values::words(rest);
     let direction = match words.next().map(str::to_ascii_lowercase).as_deref() {
+        None if !rest.is_empty() => return Err(Problem::invalid("direction must stand before a comment")),
         None | Some("out") => Direction::Out,
         Some("in") => Direction::In,
         Some("both") => Direction::Both,

@@ -150,6 +150,9 @@ impl Reading {
         if value.chars().any(char::is_control) {
             return Err(Problem::invalid("has a control character"));
         }
+        if option.part == Part::Bridge && name != "connection" && scope.bridge.is_none() {
+            return Err(Problem::invalid("belongs to a bridge: put it after a `connection` line"));
+        }
         self.access_said |= option.part == Part::Access;
         match option.fate {
             Fate::Read => {}
@@ -280,15 +283,11 @@ impl Reading {
             scope.bridge = Some(self.bridges.len() - 1);
             return Ok(None);
         }
-        match scope.bridge {
-            Some(bridge) => {
-                let bridge = &mut self.bridges[bridge];
-                let heard = bridge.set(name, value, place);
-                bridge.broken |= heard.is_err();
-                heard
-            }
-            None => Err(Problem::invalid("belongs to a bridge: put it after a `connection` line")),
-        }
+        let bridge = scope.bridge.expect("an option of a bridge is heard after its `connection` line");
+        let bridge = &mut self.bridges[bridge];
+        let heard = bridge.set(name, value, place);
+        bridge.broken |= heard.is_err();
+        heard
     }
 
     fn finish(mut self) -> (Conf, Vec<Finding>) {

@@ -10,9 +10,14 @@
 //! pattern write fleet/v1/%u/up/#
 //! ```
 //!
+//! A comment has `#` as the first character of its line, and a space, nothing else, parts two words.
+//!
 //! As in Mosquitto a user's own lines are asked before the patterns, and among each of both a `deny` before a grant.
 //! Other than Mosquitto, which grants every SUBSCRIBE and looks at each delivery, [`AclFile::may_subscribe`] lets a
 //! client see its mistake at once.
+
+mod edit;
+mod rule;
 
 use std::{
     collections::HashMap,
@@ -20,6 +25,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use edit::{grant, withdraw};
+pub use rule::Access;
+
+use self::rule::{Line, Rule};
 use crate::topic;
 
 /// Rules of who may read and write which topics.
@@ -28,20 +37,6 @@ pub struct AclFile {
     anonymous: Vec<Rule>,
     users: HashMap<String, Vec<Rule>>,
     patterns: Vec<Rule>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Rule {
-    access: Access,
-    filter: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Read,
-    Write,
-    ReadWrite,
-    Deny,
 }
 
 /// Why an access file cannot be used.
@@ -55,6 +50,20 @@ pub enum AclError {
         /// Why.
         source: io::Error,
     },
+    /// The file cannot be written.
+    #[error("acl file `{}` cannot be written", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A user name that the file cannot hold.
+    #[error("user name must be 1 to 256 bytes without `:` and control characters, and not start with `#`")]
+    User,
+    /// A topic filter that the file cannot hold.
+    #[error("topic filter is not valid: `+` fills a level, `#` the last one")]
+    Filter,
     /// A line that is no rule.
     #[error("acl file `{}` line {line}: {reason}", path.display())]
     Line {
@@ -79,38 +88,33 @@ impl AclFile {
         let mut acl = AclFile::default();
         let mut user: Option<String> = None;
         for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
             let error = |reason| AclError::Line { path: path.into(), line: index + 1, reason };
-            let (keyword, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-            let rest = rest.trim_start();
-            match keyword {
-                "user" if rest.is_empty() => return Err(error("`user` needs a name")),
-                "user" => user = Some(rest.to_owned()),
-                "topic" => {
-                    let rule = Rule::parse(rest).map_err(error)?;
-                    match &user {
-                        Some(user) => acl.users.entry(user.clone()).or_default().push(rule),
-                        None => acl.anonymous.push(rule),
-                    }
-                }
-                "pattern" => {
-                    let rule = Rule::parse(rest).map_err(error)?;
-                    let mixed = |level: &str| (level.contains("%u") || level.contains("%c")) && level.len() > 2;
-                    if rule.filter.split('/').any(mixed) {
-                        return Err(error("`%u` and `%c` must be a level of their own"));
-                    }
-                    acl.patterns.push(rule);
-                }
-                _ => return Err(error("`user`, `topic` or `pattern` expected")),
+            match Line::parse(line).map_err(error)? {
+                Line::Nothing => {}
+                Line::User(name) => user = Some(name.to_owned()),
+                Line::Topic(rule) => match &user {
+                    Some(user) => acl.users.entry(user.clone()).or_default().push(rule),
+                    None => acl.anonymous.push(rule),
+                },
+                Line::Pattern(rule) => acl.patterns.push(rule),
             }
         }
         for rules in acl.users.values_mut().chain([&mut acl.anonymous, &mut acl.patterns]) {
             rules.sort_by_key(|rule| rule.access != Access::Deny);
         }
         Ok(acl)
+    }
+
+    /// The users of whom something is said, by name.
+    pub fn users(&self) -> Vec<&str> {
+        let mut users: Vec<_> = self.users.keys().map(String::as_str).collect();
+        users.sort_unstable();
+        users
+    }
+
+    /// What is said of `user` alone, in the order in which it is asked.
+    pub fn rules_of(&self, user: &str) -> impl Iterator<Item = (Access, &str)> {
+        self.users.get(user).into_iter().flatten().map(|rule| (rule.access, rule.filter.as_str()))
     }
 
     /// Whether a message on `topic` may be delivered to this client; `user` is `None` for one without a user name.
@@ -145,6 +149,11 @@ impl AclFile {
                 return rule.access != Access::Deny;
             }
         }
+        // Mosquitto has no patterns for whoever could be mistaken for a wildcard, even where it would not be put in.
+        let dangerous = |text: &str| text.contains(['+', '#']);
+        if user.is_some_and(dangerous) || dangerous(client_id) {
+            return false;
+        }
         for rule in &self.patterns {
             if rule.access != Access::Deny && !rule.access.grants(wanted) {
                 continue;
@@ -163,43 +172,6 @@ impl AclFile {
     }
 }
 
-impl Rule {
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        let (access, filter) = match first {
-            "read" => (Access::Read, rest.trim_start()),
-            "write" => (Access::Write, rest.trim_start()),
-            "readwrite" => (Access::ReadWrite, rest.trim_start()),
-            "deny" => (Access::Deny, rest.trim_start()),
-            // A topic may hold spaces: without a known word in front the whole rest is one.
-            _ => (Access::ReadWrite, text),
-        };
-        if filter.is_empty() {
-            return Err("topic is missing");
-        }
-        if !topic::is_valid_filter(filter) {
-            return Err("topic is no valid filter: `+` fills a level, `#` the last one");
-        }
-        Ok(Rule { access, filter: filter.to_owned() })
-    }
-
-    /// What stands for `%u` and `%c`; `None` when the rule needs one that this client does not have, or has one that
-    /// would read as more than a single level.
-    fn substitutes<'a>(&self, user: Option<&'a str>, client_id: &'a str) -> Option<(&'a str, &'a str)> {
-        let plain = |text: &str| !text.is_empty() && !text.contains(['+', '#', '/']);
-        let needs = |mark| self.filter.split('/').any(|level| level == mark);
-        let user = user.unwrap_or_default();
-        let usable = (!needs("%u") || plain(user)) && (!needs("%c") || plain(client_id));
-        usable.then_some((user, client_id))
-    }
-}
-
-impl Access {
-    fn grants(self, wanted: Access) -> bool {
-        self == wanted || self == Access::ReadWrite
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -213,7 +185,8 @@ mod tests {
         topic write fleet/v1/+/down/ack
         topic deny fleet/v1/+/up/secret
         user both sides
-        topic shared/with a space
+        topic readwrite shared/with a space
+        topic shared
         pattern write fleet/v1/%u/up/#
         pattern read fleet/v1/%u/down/#
         pattern read clients/%c/+
@@ -269,6 +242,7 @@ mod tests {
     fn a_topic_without_a_word_of_access_is_for_both() {
         let acl = fleet();
         let user = Some("both sides");
+        assert!(acl.may_read(user, "x", "shared") && acl.may_write(user, "x", "shared"));
         assert!(acl.may_read(user, "x", "shared/with a space") && acl.may_write(user, "x", "shared/with a space"));
     }
 
@@ -279,6 +253,11 @@ mod tests {
             ("user a\ntopic read", "acl file `acl` line 2: topic is missing"),
             ("topic a/#/b", "acl file `acl` line 1: topic is no valid filter: `+` fills a level, `#` the last one"),
             ("pattern read x%u/y", "acl file `acl` line 1: `%u` and `%c` must be a level of their own"),
+            (
+                "topic a b",
+                "acl file `acl` line 1: `read`, `write`, `readwrite` or `deny` expected before a topic with a space",
+            ),
+            ("  # indented", "acl file `acl` line 1: `user`, `topic` or `pattern` expected"),
             ("allow all", "acl file `acl` line 1: `user`, `topic` or `pattern` expected"),
         ] {
             assert_eq!(AclFile::parse(text, Path::new("acl")).unwrap_err().to_string(), expected);
