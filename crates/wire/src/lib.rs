@@ -9,7 +9,7 @@
 //! - [`codec`]: MessagePack with limits, and every reason why a payload is refused
 //! - [`verdict`]: whether what arrives is taken
 //! - [`live`]: frames of the dashboard's WebSocket
-//! - [`api`]: bodies of the dashboard's HTTP API
+//! - [`api`], [`embedded`]: bodies of the dashboard's HTTP API, for people and for vehicles
 //!
 //! # Invariants
 //! - No I/O and no clock: time is an argument. Builds for wasm32.
@@ -19,6 +19,7 @@
 
 pub mod api;
 pub mod codec;
+pub mod embedded;
 pub mod id;
 pub mod live;
 pub mod message;

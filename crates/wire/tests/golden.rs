@@ -7,7 +7,7 @@ mod samples;
 use std::{env, fs, path::PathBuf};
 
 use bugbrother_wire::{
-    api, decode, encode,
+    api, decode, embedded, encode,
     live::{Change, Delta, Frame, LiveVehicle, Snapshot},
     message::{Message, Presence},
 };
@@ -67,6 +67,33 @@ fn the_live_feed_is_written_as_it_always_was() {
 fn a_session_does_not_name_a_token_that_it_does_not_give() {
     let session = api::Session { name: "ada".to_owned(), role: api::Role::Operator, expires: 1, token: None };
     assert_eq!(serde_json::to_string(&session).unwrap(), r#"{"name":"ada","role":"operator","expires":1}"#);
+}
+
+#[test]
+fn what_vehicles_ask_and_are_answered_is_written_as_it_always_was() {
+    let enroll = embedded::Enroll { code: "11100-00000-00000-00000-007ZZW".to_owned(), csr: "CSR".to_owned() };
+    let text = serde_json::to_string(&enroll).unwrap();
+    assert_eq!(text, r#"{"code":"11100-00000-00000-00000-007ZZW","csr":"CSR"}"#);
+    assert_eq!(serde_json::from_str::<embedded::Enroll>(&text).unwrap(), enroll);
+    assert!(!format!("{enroll:?}").contains("11100"), "a code must not get into a log");
+    let renew =
+        embedded::Renew { certificate: "CERT".to_owned(), csr: "CSR".to_owned(), signature: "MEUCIQ==".to_owned() };
+    let text = serde_json::to_string(&renew).unwrap();
+    assert_eq!(text, r#"{"certificate":"CERT","csr":"CSR","signature":"MEUCIQ=="}"#);
+    assert_eq!(serde_json::from_str::<embedded::Renew>(&text).unwrap(), renew);
+    let mut enrolled = embedded::Enrolled {
+        vin: vin(),
+        certificate: "CERT".to_owned(),
+        ca: "CA".to_owned(),
+        not_after: 1_790_000_000_000,
+        broker: None,
+    };
+    let text = serde_json::to_string(&enrolled).unwrap();
+    assert_eq!(text, r#"{"vin":"WVWZZZ1JZ3W386752","certificate":"CERT","ca":"CA","not_after":1790000000000}"#);
+    enrolled.broker = Some("mqtts://fleet.example.org:8883".to_owned());
+    let text = serde_json::to_string(&enrolled).unwrap();
+    assert!(text.ends_with(r#","broker":"mqtts://fleet.example.org:8883"}"#), "{text}");
+    assert_eq!(serde_json::from_str::<embedded::Enrolled>(&text).unwrap(), enrolled);
 }
 
 /// 34 signals at 1 Hz in one row is the case that DESIGN.md sizes the contract by.
