@@ -23,20 +23,23 @@
 //! - `retained`: the retained messages
 //! - `message`, `routing`: what travels through the router, and under which name
 //! - `router`, `link`: the only files that name rumqttd's links; `canary`: proves that the router lives
+//! - `count`: the figures behind metrics (`METRICS.md`) and `sys`, which publishes them as `$SYS/broker/…`
 //! - `packet`: frames, then decoding (rumqttd's codec), and encoding
 //!
 //! # Invariants
 //! - Nothing that a client sends reaches rumqttd's router but as opaque payload under a routing name of ours, at QoS 0
 //!   and never retained. So a window that is full, an acknowledgement out of order or a strange topic is between the
 //!   client and the gate.
-//! - A routing name is made of the first four levels, so their number is bounded by the fleet, not by what clients
-//!   invent. Exact matching is done at delivery.
+//! - The router knows 16,384 names of topics and 20,485 of filters at most, whatever clients invent, because a routing
+//!   name is made of hashes. Exact matching is done at delivery. Which topics share a name is as random as the process's
+//!   key, so nobody can choose whom to disturb.
 //! - A link of the router is woken only as the answer to its pause, and leaves in steps, so that the router never acts
 //!   on an event of a link that is gone.
 //! - Who has not shown a password takes nothing from those who have: no place among the connections, no client
 //!   identifier, at most half of the cores, and of the sockets that wait to be known only the share of an address.
 //! - Every queue is bounded. A subscriber that does not read is paused, then loses what falls out of the router's log
-//!   (counted exactly), and is closed when its socket takes nothing for [`Limits::write_deadline`].
+//!   (counted exactly for each routing name), and is closed when its socket takes nothing for
+//!   [`Limits::write_deadline`].
 //! - Each user has client identifiers of its own: what another user calls its clients is no matter. So only the same
 //!   user takes a session over. The old session has ended and its will is out before the new one begins.
 //!

@@ -25,7 +25,7 @@ const QUEUE: usize = 256;
 const PORTION: u64 = 100;
 /// A log is cut off by whole segments. Each has room for 1024 messages from its start.
 const WIDE_SEGMENTS: usize = 16;
-const NARROW_SEGMENTS: usize = 2;
+const NARROW_SEGMENTS: usize = 4;
 /// rumqttd panics on smaller ones.
 const MIN_SEGMENT_BYTES: usize = 1024;
 
