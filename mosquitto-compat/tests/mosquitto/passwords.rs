@@ -29,6 +29,30 @@ fn a_file_of_mosquitto_passwd_is_read_and_its_passwords_verified() {
 }
 
 #[test]
+fn a_file_of_an_older_mosquitto_is_read_and_still_read_by_mosquitto_when_we_have_added_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("passwd");
+    let status = Command::new(program("mosquitto_passwd").unwrap())
+        .args(["-H", "sha512", "-c", "-b"])
+        .arg(&path)
+        .args(["old", "first secret"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("old:$6$"));
+    let mut file = PasswordFile::load(&path).unwrap();
+    assert!(file.verify("old", "first secret") && !file.verify("old", "another"));
+    file.set("new", "second secret").unwrap();
+    file.save(&path).unwrap();
+    let mosquitto = Mosquitto::start(&format!("password_file {}\n", path.display())).unwrap();
+    for account in [("old", "first secret"), ("new", "second secret")] {
+        assert!(Client::connect(mosquitto.port(), "probe", Some(account)).is_ok(), "{account:?}");
+    }
+}
+
+#[test]
 fn mosquitto_passwd_changes_a_file_that_we_wrote() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("passwd");

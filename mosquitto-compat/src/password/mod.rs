@@ -1,25 +1,21 @@
-//! Mosquitto 2.0's password file: `user:$7$iterations$salt$hash`, PBKDF2 with HMAC-SHA-512, salt and hash in base64.
+//! Mosquitto's password file: `user:hash`, of which all that Mosquitto 1.4 to 2.1 write is read.
+//!
+//! What is written anew is `$7$`, which Mosquitto 2.0 and later read; other entries stay as they are.
+
+mod hash;
 
 use std::{
     collections::BTreeMap,
     fs, io,
+    ops::Bound,
     path::{Path, PathBuf},
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sha2::Sha512;
-use subtle::ConstantTimeEq as _;
-
+use self::hash::Hash;
 use crate::replace::replace;
 
 /// Iterations of the hashes that we write. Mosquitto's own default is 101; it reads any number.
 pub const ITERATIONS: u32 = 10_000;
-
-/// More than this in a file is a typing error that would stall every sign-in.
-const MAX_ITERATIONS: u32 = 5_000_000;
-const HASH_BYTES: usize = 64;
-/// Mosquitto 2.0 refuses a salt of any other length.
-const SALT_BYTES: usize = 12;
 
 /// Users and the salted hashes of their passwords.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,11 +25,7 @@ pub struct PasswordFile {
 
 /// What the file says of one user. Two entries are equal when neither password nor salt was set anew.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Entry {
-    iterations: u32,
-    salt: Vec<u8>,
-    hash: [u8; HASH_BYTES],
-}
+pub struct Entry(Hash);
 
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -93,7 +85,7 @@ impl PasswordFile {
             let error = |reason| PasswordError::Line { path: path.into(), line: index + 1, reason };
             let (user, hash) = line.split_once(':').ok_or_else(|| error("`user:hash` expected"))?;
             check_user(user).map_err(|_| error("user name is empty, too long or has control characters"))?;
-            let entry = Entry::parse(hash).map_err(error)?;
+            let entry = Entry(Hash::parse(hash).map_err(error)?);
             if entries.insert(user.to_owned(), entry).is_some() {
                 return Err(error("user is there twice"));
             }
@@ -101,17 +93,17 @@ impl PasswordFile {
         Ok(PasswordFile { entries })
     }
 
-    /// Whether `password` is that of `user`. An unknown user takes as long as a wrong password.
+    /// Whether `password` is that of `user`. An unknown user takes as long as its neighbour in the file.
     pub fn verify(&self, user: &str, password: &str) -> bool {
-        match self.entries.get(user) {
-            Some(entry) => entry.verify(password),
-            None => {
-                let iterations = self.entries.values().next().map_or(ITERATIONS, |entry| entry.iterations);
-                let decoy = Entry { iterations, salt: vec![0; SALT_BYTES], hash: [0; HASH_BYTES] };
-                std::hint::black_box(decoy.verify(password));
-                false
-            }
+        if let Some(entry) = self.entries.get(user) {
+            return entry.0.verify(password);
         }
+        let after = self.entries.range::<str, _>((Bound::Excluded(user), Bound::Unbounded)).next();
+        match after.or_else(|| self.entries.iter().next_back()) {
+            Some((_, neighbour)) => _ = std::hint::black_box(neighbour.0.verify(password)),
+            None => _ = std::hint::black_box(Hash::new(password, ITERATIONS)),
+        }
+        false
     }
 
     /// What the file says of `user`.
@@ -137,10 +129,7 @@ impl PasswordFile {
     /// [`PasswordFile::set`] with another number of iterations.
     pub fn set_with(&mut self, user: &str, password: &str, iterations: u32) -> Result<(), PasswordError> {
         check_user(user)?;
-        let iterations = iterations.clamp(1, MAX_ITERATIONS);
-        let salt = rand::random::<[u8; SALT_BYTES]>().to_vec();
-        let hash = derive(password, &salt, iterations);
-        self.entries.insert(user.to_owned(), Entry { iterations, salt, hash });
+        self.entries.insert(user.to_owned(), Entry(Hash::new(password, iterations)));
         Ok(())
     }
 
@@ -152,52 +141,16 @@ impl PasswordFile {
     /// Writes the file: complete or not at all. A new one is for its owner only; one that is there keeps its owner and
     /// what its mode says of owner and group. Comments of the old file are gone.
     pub fn save(&self, path: &Path) -> Result<(), PasswordError> {
-        let lines: String = self.entries.iter().map(|(user, entry)| format!("{user}:{}\n", entry.format())).collect();
+        let lines: String = self.entries.iter().map(|(user, entry)| format!("{user}:{}\n", entry.0.as_str())).collect();
         replace(path, lines.as_bytes(), 0o770).map_err(|source| PasswordError::Write { path: path.into(), source })
     }
 }
 
 impl Entry {
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        let rest = match text.strip_prefix("$7$") {
-            Some(rest) => rest,
-            None if text.starts_with("$6$") => {
-                return Err("hash of Mosquitto before 2.0 (`$6$`): set the password again with mosquitto_passwd");
-            }
-            None => return Err("hash does not start with `$7$`: run mosquitto_passwd -U on the file"),
-        };
-        let mut parts = rest.split('$');
-        let (Some(iterations), Some(salt), Some(hash), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err("`$7$iterations$salt$hash` expected");
-        };
-        let iterations: u32 = iterations.parse().map_err(|_| "iterations are no number")?;
-        if !(1..=MAX_ITERATIONS).contains(&iterations) {
-            return Err("iterations must be 1 to 5000000");
-        }
-        let salt = BASE64_STANDARD.decode(salt).map_err(|_| "salt is no base64")?;
-        let hash = BASE64_STANDARD.decode(hash).map_err(|_| "hash is no base64")?;
-        let hash = hash.try_into().map_err(|_| "hash must have 64 bytes")?;
-        Ok(Entry { iterations, salt, hash })
-    }
-
-    fn format(&self) -> String {
-        let Entry { iterations, salt, hash } = self;
-        format!("$7${iterations}${}${}", BASE64_STANDARD.encode(salt), BASE64_STANDARD.encode(hash))
-    }
-
-    fn verify(&self, password: &str) -> bool {
-        derive(password, &self.salt, self.iterations).ct_eq(&self.hash).into()
-    }
-
     /// The stored hash, to tell one state of an account from another. No password can be read from it.
     pub fn fingerprint(&self) -> &[u8] {
-        &self.hash
+        self.0.bytes()
     }
-}
-
-fn derive(password: &str, salt: &[u8], iterations: u32) -> [u8; HASH_BYTES] {
-    pbkdf2::pbkdf2_hmac_array::<Sha512, HASH_BYTES>(password.as_bytes(), salt, iterations)
 }
 
 fn check_user(user: &str) -> Result<(), PasswordError> {
@@ -218,6 +171,7 @@ pub(crate) fn is_valid_user(user: &str) -> bool {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
     use proptest::prelude::*;
 
     use super::*;
@@ -244,6 +198,59 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
+    /// ```python
+    /// import base64, hashlib
+    /// from argon2.low_level import hash_secret, Type  # argon2-cffi
+    /// salt = b"0123456789ab"
+    /// base64.b64encode(salt), base64.b64encode(hashlib.sha512(b"first secret" + salt).digest())
+    /// hash_secret(b"first secret", b"saltsaltsalt", time_cost=1, memory_cost=8192, parallelism=1, hash_len=64, type=Type.ID)
+    /// hash_secret("žluťoučký".encode(), b"0123456789abcdef", time_cost=3, memory_cost=1024, parallelism=4, hash_len=32, type=Type.ID)
+    /// ```
+    const KNOWN: &[(&str, &str)] = &[
+        (
+            "$6$MDEyMzQ1Njc4OWFi$S1YSXpU/ZGmE3uxnPB5rjW0UqMLY9v9YX9sw/q4KmLN0uCJR2GNHd4AMq9ysQ/G9owbWSp15qPi2EJQqweqFPA==",
+            "first secret",
+        ),
+        (
+            "$argon2id$v=19$m=8192,t=1,p=1$c2FsdHNhbHRzYWx0$/D5ai1JJ4aA/PxY8shiwgJmhGyr0eB8srZ1rhh1/Stq9TQ2BZ63iEluusSeXVhuihl8+2PdQY1k2uOf+RMmU/Q",
+            "first secret",
+        ),
+        (
+            "$argon2id$v=19$m=1024,t=3,p=4$MDEyMzQ1Njc4OWFiY2RlZg$+hl3exAhWxZxhCTYB7ZP8Q7uh6okCEzTLLQUSG2m8fE",
+            "žluťoučký",
+        ),
+    ];
+
+    #[test]
+    fn hashes_of_other_versions_and_other_programs_are_verified_and_kept_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("passwd");
+        let text: String = KNOWN.iter().enumerate().map(|(index, (hash, _))| format!("u{index}:{hash}\n")).collect();
+        fs::write(&path, &text).unwrap();
+        let mut file = PasswordFile::load(&path).unwrap();
+        file.set_with("z", "new", 1).unwrap();
+        file.save(&path).unwrap();
+        assert!(fs::read_to_string(&path).unwrap().starts_with(&text));
+        let file = PasswordFile::load(&path).unwrap();
+        for (index, (_, password)) in KNOWN.iter().enumerate() {
+            let user = format!("u{index}");
+            assert!(file.verify(&user, password) && !file.verify(&user, "another"), "{user}");
+            assert!(file.entry(&user).unwrap().fingerprint().len() >= 32);
+        }
+        assert!(file.verify("z", "new"));
+        assert!(!file.verify("nobody", "new") && !file.verify("zz", "new") && !file.verify("", "first secret"));
+    }
+
+    #[test]
+    fn a_file_that_is_shared_with_a_group_stays_so_and_is_kept_from_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("passwd");
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        PasswordFile::default().save(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
     #[test]
     fn saving_over_a_file_leaves_the_new_one_only() {
         let folder = tempfile::tempdir().unwrap();
@@ -262,7 +269,20 @@ mod tests {
     fn a_bad_line_is_named_with_file_and_line() {
         assert_eq!(reason("# ours\n\nnobody"), "password file `passwd` line 3: `user:hash` expected");
         assert!(reason("a:plain").contains("line 1: hash does not start with `$7$`"));
-        assert!(reason("a:$6$c2FsdA==$aGFzaA==").contains("before 2.0"));
+        assert!(reason("a:$6$c2FsdA==$aGFzaA==").contains("64 bytes"));
+        for (costs, why) in [
+            ("v=19$m=131073,t=1,p=1", "131072 KiB"),
+            ("v=19$m=64,t=21,p=1", "20 passes"),
+            ("v=19$m=1024,t=1,p=17", "16 lanes"),
+            ("v=16$m=64,t=1,p=1", "version"),
+            ("v=19$m=1,t=1,p=1", "parameters"),
+            ("v=19$m=64,t=1", "parameters"),
+            ("v=19$m=64,t=1,p=1,x=1", "parameters"),
+        ] {
+            let text = format!("a:$argon2id${costs}$c2FsdHNhbHRzYWx0$/D5ai1JJ4aA/PxY8shiwgJmhGyr0eB8srZ1rhh1/Stq9");
+            assert!(reason(&text).contains(why), "{costs}: {}", reason(&text));
+        }
+        assert!(reason("a:$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$c2FsdHNhbHQ").contains("does not start with"));
         assert!(reason("a:$7$0$c2FsdA==$aGFzaA==").contains("iterations"));
         assert!(reason("a:$7$101$***$aGFzaA==").contains("salt"));
         assert!(reason("a:$7$101$c2FsdA==$aGFzaA==").contains("64 bytes"));
@@ -306,7 +326,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in "[$7:a-zA-Z0-9+/=#\n ]{0,120}") {
+        fn no_text_makes_the_parser_panic(text in "(a:([$]7[$]|[$]6[$]|[$]argon2id[$]))?[$7:a-zA-Z0-9+/=#,\n ]{0,120}") {
             PasswordFile::parse(&text, Path::new("passwd")).ok();
         }
     }
