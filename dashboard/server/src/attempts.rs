@@ -1,4 +1,4 @@
-//! How often one may try to sign in.
+//! How often one may try to sign in, and vehicles to enrol.
 
 use std::{
     hash::Hash,
@@ -16,6 +16,30 @@ use governor::{
 /// Most names and addresses that are remembered. Past it strangers are refused until the oldest are forgotten.
 const MAX_REMEMBERED: usize = 10_000;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Most visits at once of all addresses together, and how soon there may be one more: 20 a second are a thousandth of
+/// what the database can take, and a fleet of 10,000 is through in ten minutes.
+const ALL_VISITS: (u32, Duration) = (400, Duration::from_millis(50));
+
+/// Counts visits by address and all together.
+pub(crate) struct Visits {
+    by_address: Limit<IpAddr>,
+    all: Limit<()>,
+}
+
+impl Visits {
+    pub fn new() -> Self {
+        let (burst, period) = ALL_VISITS;
+        Visits { by_address: Limit::new(30, Duration::from_secs(2)), all: Limit::new(burst, period) }
+    }
+
+    /// Counts one visit; tells how long to wait if it is one too many.
+    pub fn count(&self, address: IpAddr) -> Result<(), Duration> {
+        // The address first: what one stranger tries too often is no loss to the others.
+        self.by_address.count(&network(address))?;
+        self.all.count(&())
+    }
+}
 
 /// Counts attempts by address, by name, and by both.
 ///
@@ -123,6 +147,16 @@ mod tests {
         assert!((0..40).any(|n| attempts.count(&n.to_string(), address(1)).is_err()));
         let attempts = Attempts::new();
         assert!((0..120).any(|n| attempts.count("admin", address(n)).is_err()));
+    }
+
+    #[test]
+    fn many_addresses_together_are_limited_and_one_alone_takes_nothing_from_the_others() {
+        let visits = Visits::new();
+        let heard = (0..10_000).filter(|_| visits.count(address(1)).is_ok()).count();
+        assert!((30..40).contains(&heard), "{heard}");
+        assert!(visits.count(address(2)).is_ok());
+        let heard = (0..2_000).filter(|n| visits.count(address(n + 3)).is_ok()).count();
+        assert!((300..=500).contains(&heard), "{heard}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What the dashboard is told at its start.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bugbrother_client::Options;
+use bugbrother_pki::Authority;
 use bugbrother_store::Store;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -29,8 +30,19 @@ pub struct Config {
     pub secure_cookies: bool,
     /// Whether a proxy stands in front that appends the client's address to `X-Forwarded-For`.
     pub behind_proxy: bool,
+    /// Signs vehicles' certificates; without it vehicles cannot enrol here.
+    pub enrolment: Option<Enrolment>,
     /// Bounds.
     pub limits: Limits,
+}
+
+/// What vehicles that enrol are given.
+#[derive(Debug, Clone)]
+pub struct Enrolment {
+    /// Signs their certificates.
+    pub authority: Arc<Authority>,
+    /// Where they find the broker, such as `mqtts://fleet.example.org:8883`.
+    pub broker: Option<String>,
 }
 
 /// Bounds of what the dashboard takes on.
@@ -79,6 +91,7 @@ impl Config {
             origins: Vec::new(),
             secure_cookies: false,
             behind_proxy: false,
+            enrolment: None,
             limits: Limits::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! The dashboard's server: HTTP API for people, live feed over WebSocket, and the embedded web app.
+//! The dashboard's server: HTTP API for people and vehicles, live feed over WebSocket, and the embedded web app.
 //!
 //! # Layout
 //! - [`run`]: the service; [`Config`] and [`Limits`]: what it is told
@@ -13,7 +13,8 @@
 //! - A frame is encoded once for all viewers, and no viewer has a queue: who falls behind gets a fresh snapshot.
 //! - Every refusal is an [`bugbrother_wire::api::ApiError`] and is counted; none tells whether a user exists.
 //! - Nobody sees the fleet without a token that runs, from an origin that is ours; an open socket ends with its session.
-//! - No password, token or payload is ever logged.
+//! - No password, token, code, certificate or payload is ever logged.
+//! - A wrong, a used and an expired enrolment code are refused alike.
 
 mod administrator;
 mod assets;
@@ -37,12 +38,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, ensure_administrator, reset_password};
-pub use config::{Config, Limits};
+pub use config::{Config, Enrolment, Limits};
 pub use key::{KeyError, SigningKey};
 
 use crate::{
-    attempts::Attempts, feed::Feed, fleet::Fleet, http::Shared, password::Passwords, seats::Seats,
-    subscription::Subscription, token::Tokens,
+    attempts::{Attempts, Visits},
+    feed::Feed,
+    fleet::Fleet,
+    http::Shared,
+    password::Passwords,
+    seats::Seats,
+    subscription::Subscription,
+    token::Tokens,
 };
 
 /// Why the dashboard does not run.
@@ -78,6 +85,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         tokens: Tokens::new(&config.key, config.session_ttl),
         passwords: Passwords::new().await,
         attempts: Attempts::new(),
+        enrolments: Visits::new(),
+        renewals: Visits::new(),
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
         feed: Arc::clone(&feed),
         sockets: sockets.clone(),

@@ -1,6 +1,6 @@
 //! Answers that are not a success.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Json,
@@ -51,6 +51,12 @@ impl Failure {
         Self::new(StatusCode::TOO_MANY_REQUESTS, error, message).after(wait)
     }
 
+    /// What is our own fault: the log says what, the answer does not.
+    pub fn internal(error: &dyn std::error::Error, message: &str) -> Self {
+        error!(%error, cause = error.source(), "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+    }
+
     fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
@@ -93,11 +99,6 @@ impl From<Busy> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        error!(%error, cause = error.source(), "a request failed");
-        Failure::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "the fleet database did not answer; the server's log says why",
-        )
+        Failure::internal(&error, "the fleet database did not answer; the server's log says why")
     }
 }

@@ -3,6 +3,7 @@
 mod address;
 mod alerts;
 mod body;
+mod embedded;
 mod failure;
 mod health;
 mod live;
@@ -21,13 +22,20 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use serve::serve;
 
-use crate::{Config, assets, attempts::Attempts, feed::Feed, password::Passwords, seats::Seats, token::Tokens};
+use crate::{
+    Config, assets,
+    attempts::{Attempts, Visits},
+    feed::Feed,
+    password::Passwords,
+    seats::Seats,
+    token::Tokens,
+};
 use failure::Failure;
 
 /// Largest body of a request.
@@ -40,6 +48,8 @@ pub(crate) struct Shared {
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub attempts: Attempts,
+    pub enrolments: Visits,
+    pub renewals: Visits,
     pub viewers: Arc<Seats<String>>,
     /// Open sockets of the live feed; [`crate::run`] waits for them.
     pub sockets: TaskTracker,
@@ -54,6 +64,8 @@ fn router(app: App) -> Router {
         .route("/frontend/vehicles", get(vehicles::list))
         .route("/frontend/vehicles/{vin}", get(vehicles::show).put(vehicles::name))
         .route("/frontend/alerts", get(alerts::list))
+        .route("/embedded/enroll", post(embedded::enroll))
+        .route("/embedded/renew", post(embedded::renew))
         .fallback(|| async { Failure::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(from_fn_with_state(app.clone(), origin::guard));

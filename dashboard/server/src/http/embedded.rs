@@ -1,0 +1,161 @@
+//! `/api/embedded/enroll` and `/renew`: certificates for vehicles.
+
+use std::time::SystemTime;
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+    http::{StatusCode, request::Parts},
+};
+use bugbrother_pki::{Code, Issued, PkiError, Request};
+use bugbrother_store::{CertificateRecord, Renewed};
+use bugbrother_wire::{
+    Vin,
+    embedded::{Enroll, Enrolled, Renew},
+    unix_ms,
+};
+use tracing::info;
+
+use super::{App, address::Client, body::Body, failure::Failure};
+use crate::{attempts::Visits, config::Enrolment};
+
+/// The authority, for somebody whom nobody in between can listen to.
+pub(crate) struct Desk {
+    enrolment: Enrolment,
+    client: Client,
+}
+
+impl FromRequestParts<App> for Desk {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Some(enrolment) = app.config.enrolment.clone() else {
+            return Err(Failure::not_found("this server enrols no vehicles"));
+        };
+        let Ok(client) = Client::from_request_parts(parts, app).await;
+        // Past a proxy that is not known, or from another machine without one, the code may have gone in the clear.
+        if !app.config.behind_proxy && (client.is_forwarded || !client.address.is_loopback()) {
+            return Err(Failure::forbidden("insecure", "vehicles enrol through TLS, or from this machine"));
+        }
+        Ok(Desk { enrolment, client })
+    }
+}
+
+impl Desk {
+    fn count(&self, visits: &Visits) -> Result<(), Failure> {
+        let counted = visits.count(self.client.address);
+        counted.map_err(|wait| Failure::too_many("too_many_attempts", "too many attempts; wait a little", wait))
+    }
+
+    fn answer(&self, record: CertificateRecord) -> Json<Enrolled> {
+        Json(Enrolled {
+            vin: record.vin,
+            certificate: record.pem,
+            ca: self.enrolment.authority.certificate_pem().to_owned(),
+            not_after: record.not_after,
+            broker: self.enrolment.broker.clone(),
+        })
+    }
+}
+
+pub(crate) async fn enroll(
+    State(app): State<App>,
+    desk: Desk,
+    Body(Enroll { code, csr }): Body<Enroll>,
+) -> Result<Json<Enrolled>, Failure> {
+    let refuse = counter("bugbrother_dashboard_enrolments_refused_total");
+    desk.count(&app.enrolments).inspect_err(|_| refuse("limited"))?;
+    // Before the code, so that what is said of the request tells nothing of the code.
+    let request = Request::from_pem(&csr).inspect_err(|_| refuse("request"))?;
+    match certify(&app, &desk, &code, &request).await? {
+        Some(record) => {
+            metrics::counter!("bugbrother_dashboard_enrolments_total").increment(1);
+            info!(vin = %record.vin, serial = record.serial, "vehicle enrolled");
+            Ok(desk.answer(record))
+        }
+        None => {
+            refuse("wrong_code");
+            info!(address = %desk.client.address, "refused to enrol a vehicle");
+            Err(Failure::forbidden("wrong_code", "the code is wrong, used or expired"))
+        }
+    }
+}
+
+/// The certificate for a code that is open to the request's key; the one of before if its answer was lost.
+async fn certify(app: &App, desk: &Desk, code: &str, request: &Request) -> Result<Option<CertificateRecord>, Failure> {
+    let Ok(code) = code.parse::<Code>() else { return Ok(None) };
+    let (code, now) = (code.sha256(), SystemTime::now());
+    let store = &app.config.store;
+    let Some(enrolment) = store.enrolment(&code, unix_ms(now)).await? else { return Ok(None) };
+    if let Some(used) = enrolment.used {
+        let is_same = used.key_sha256 == request.key_sha256() && used.revoked.is_none();
+        return Ok(is_same.then_some(used));
+    }
+    let issued = desk.enrolment.authority.sign(request, enrolment.vin, now)?;
+    Ok(store.enrol(&code, &record(enrolment.vin, issued), unix_ms(now)).await?)
+}
+
+pub(crate) async fn renew(
+    State(app): State<App>,
+    desk: Desk,
+    Body(Renew { certificate, csr, signature }): Body<Renew>,
+) -> Result<Json<Enrolled>, Failure> {
+    let refuse = counter("bugbrother_dashboard_renewals_refused_total");
+    desk.count(&app.renewals).inspect_err(|_| refuse("limited"))?;
+    let now = SystemTime::now();
+    let authority = &desk.enrolment.authority;
+    let renewal =
+        authority.verify_renewal(&certificate, &csr, &signature, now).inspect_err(|_| refuse("not_verified"))?;
+    let issued = authority.sign(&renewal.request, renewal.vin, now)?;
+    let new = record(renewal.vin, issued);
+    match app.config.store.renew(&renewal.serial, &new, unix_ms(now)).await? {
+        Renewed::Issued(record) => {
+            metrics::counter!("bugbrother_dashboard_renewals_total").increment(1);
+            info!(vin = %record.vin, serial = record.serial, "vehicle's certificate renewed");
+            Ok(desk.answer(record))
+        }
+        Renewed::Refused => {
+            refuse("revoked");
+            info!(vin = %renewal.vin, serial = renewal.serial, "refused to renew a revoked certificate");
+            Err(Failure::forbidden("certificate_revoked", "the certificate is revoked: the vehicle must enrol again"))
+        }
+        Renewed::Full => {
+            refuse("full");
+            Err(Failure::new(
+                StatusCode::CONFLICT,
+                "too_many_certificates",
+                "the vehicle has too many certificates: wait until one ends, or revoke them and enrol it again",
+            ))
+        }
+    }
+}
+
+fn record(vin: Vin, issued: Issued) -> CertificateRecord {
+    CertificateRecord {
+        serial: issued.serial,
+        vin,
+        key_sha256: issued.key_sha256,
+        not_before: issued.not_before,
+        not_after: issued.not_after,
+        revoked: None,
+        pem: issued.pem,
+    }
+}
+
+fn counter(name: &'static str) -> impl Fn(&'static str) {
+    move |reason| metrics::counter!(name, "reason" => reason).increment(1)
+}
+
+impl From<PkiError> for Failure {
+    fn from(error: PkiError) -> Self {
+        let (status, word) = match error {
+            PkiError::Request(_) => (StatusCode::BAD_REQUEST, "invalid_csr"),
+            PkiError::Certificate(_) => (StatusCode::BAD_REQUEST, "invalid_certificate"),
+            PkiError::Foreign | PkiError::NotYetValid => (StatusCode::FORBIDDEN, "foreign_certificate"),
+            PkiError::Expired => (StatusCode::FORBIDDEN, "certificate_expired"),
+            PkiError::Signature => (StatusCode::FORBIDDEN, "wrong_signature"),
+            error => return Failure::internal(&error, "no certificate can be signed; the server's log says why"),
+        };
+        Failure::new(status, word, error.to_string())
+    }
+}
