@@ -135,7 +135,7 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     use proptest::prelude::*;
 
@@ -187,14 +187,19 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_of_the_file_stays_and_a_link_to_it_too() {
+    fn mode_and_owner_of_the_file_stay_and_a_link_to_it_too() {
         let (folder, path) = file("");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        // Only root can give a file away; for others it is theirs before and after.
+        drop(std::os::unix::fs::chown(&path, Some(7), Some(9)));
+        let before = fs::metadata(&path).unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         grant(&link, "a", Access::Read, "x").unwrap();
         assert!(link.symlink_metadata().unwrap().is_symlink());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!(after.permissions().mode() & 0o777, 0o640);
+        assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
         assert_eq!(fs::read_to_string(&path).unwrap(), "user a\ntopic read x\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }

@@ -101,7 +101,7 @@ pub struct Finding {
     pub line: usize,
     /// Whether it can be used.
     pub verdict: Verdict,
-    /// What it is about and why.
+    /// The option, and what it does or why it does not.
     pub text: String,
 }
 

@@ -108,8 +108,8 @@ pub const OPTIONS: &[Opt] = &[
     opt(
         "bridge_protocol_version",
         Bridge,
-        Except(&["mqttv311", "mqttv50"], Unsupported),
-        "a bridge speaks 3.1.1 or 5.0, which the other broker cannot tell apart by what it delivers",
+        Except(&["mqttv50"], WithoutEffect),
+        "a bridge speaks MQTT 5.0, which the other broker must know",
     ),
     opt("bridge_psk", Bridge, Always(Unsupported), PSK),
     opt("bridge_receive_maximum", Bridge, Always(WithoutEffect), "a bridge has a window of its own"),
@@ -233,7 +233,12 @@ pub const OPTIONS: &[Opt] = &[
     opt("tls_keyform", Listener, Except(&["pem"], Unsupported), ENGINE),
     opt("tls_version", Listener, Read, "oldest version of TLS: `tlsv1.2` or `tlsv1.3`"),
     opt("topic", Bridge, Read, "what goes over the bridge"),
-    opt("try_private", Bridge, Except(NO, WithoutEffect), "a bridge connects as an ordinary client"),
+    opt(
+        "try_private",
+        Bridge,
+        Except(NO, WithoutEffect),
+        "a bridge is an ordinary client, which MQTT 5.0 keeps from hearing itself",
+    ),
     opt(
         "upgrade_outgoing_qos",
         General,

@@ -122,11 +122,13 @@ impl Reading {
 
     fn note(&mut self, place: &Place, name: &str, heard: Result<Option<&'static str>, Problem>) {
         let name: String = name.chars().take(MAX_NAME).collect();
-        let name = name.escape_debug();
+        let name = name.escape_debug().to_string();
         let (verdict, text) = match heard {
             Err(problem) => (problem.verdict, format!("`{name}`: {}", problem.reason)),
             Ok(Some(reason)) => (Verdict::WithoutEffect, format!("`{name}`: {reason}")),
-            Ok(None) => (Verdict::Supported, format!("`{name}`")),
+            Ok(None) => {
+                (Verdict::Supported, format!("`{name}`: {}", options::find(&name).map_or("", |option| option.note)))
+            }
         };
         self.findings.push(Finding { path: place.path.to_path_buf(), line: place.line, verdict, text });
     }
