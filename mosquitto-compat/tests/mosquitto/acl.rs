@@ -23,12 +23,13 @@ const OBSERVER: &str = "user observer\ntopic readwrite #\ntopic read $SYS/#\n";
 
 fn rules() -> impl Strategy<Value = String> {
     let filter = prop::string::string_regex("([abx+]|%u|%c|with a space)(/([abx+]|%u|%c)){0,2}(/#)?|#").unwrap();
-    let line = (0..8u8, "( read| write| readwrite| deny)", filter).prop_map(|(kind, access, filter)| match kind {
+    let line = (0..9u8, "( read| write| readwrite| deny)", filter).prop_map(|(kind, access, filter)| match kind {
         0 => "user a".to_owned(),
         1 => "user with a space".to_owned(),
         2 => "user  b ".to_owned(),
         3 | 4 => format!("pattern{access} {filter}"),
         5 => "# a comment\n".to_owned(),
+        6 => format!("  topic{access}  {filter}  "),
         _ => format!("topic{access} {filter}"),
     });
     prop::collection::vec(line, 1..14).prop_map(|lines| lines.join("\n"))

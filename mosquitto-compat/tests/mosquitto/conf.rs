@@ -216,6 +216,51 @@ fn what_we_accept_and_mosquitto_does_not_is_on_purpose() {
     }
 }
 
+/// What Mosquitto 2.0.11 does not know.
+const OF_2_1: &[&str] = &[
+    "accept_protocol_versions",
+    "bridge_ciphers",
+    "bridge_ciphers_tls1.3",
+    "bridge_max_topic_alias",
+    "bridge_mptcp",
+    "bridge_receive_maximum",
+    "bridge_reload_type",
+    "bridge_session_expiry_interval",
+    "bridge_tcp_keepalive",
+    "bridge_tcp_user_timeout",
+    "bridge_tls_use_os_certs",
+    "disable_client_cert_date_checks",
+    "enable_control_api",
+    "enable_proxy_protocol",
+    "global_max_clients",
+    "global_max_connections",
+    "global_plugin",
+    "listener_allow_anonymous",
+    "listener_auto_id_prefix",
+    "max_topic_alias_broker",
+    "mptcp",
+    "packet_buffer_size",
+    "plugin_load",
+    "plugin_use",
+    "proxy_protocol_v2_require_tls",
+    "retain_expiry_interval",
+    "websockets_origin",
+];
+
+#[test]
+fn mosquitto_knows_every_option_of_the_table() {
+    let folder = folder();
+    let mut unknown = Vec::new();
+    for option in conf::OPTIONS {
+        let line = format!("{LISTENER}{} x\n", option.name);
+        if starts(folder.path(), &line).is_err_and(|log| log.contains("Unknown configuration variable")) {
+            unknown.push(option.name);
+        }
+    }
+    unknown.retain(|name| !OF_2_1.contains(name));
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
 /// Lines of which any number may stand together, each right or wrong for itself.
 fn lines() -> impl Strategy<Value = Vec<String>> {
     let boolean = prop_oneof![Just("true"), Just("false"), Just("1"), Just("0")];
