@@ -28,6 +28,9 @@ pattern write fleet/v1/%u/up/#
 pattern read fleet/v1/%u/down/#
 ";
 
+/// The account with which bridges to other brokers sign in here.
+pub const BRIDGE: &str = "bridge";
+
 /// Makes the access files and the services' accounts where they are missing.
 pub fn ensure(data: &DataDir) -> Result<()> {
     let _lock = data.lock()?;
@@ -37,7 +40,8 @@ pub fn ensure(data: &DataDir) -> Result<()> {
     }
     let mut passwords = load(data)?;
     let mut changed = !data.access().passwords().exists();
-    for service in Service::ALL.into_iter().filter(|service| *service != Service::Broker).map(Service::name) {
+    let services = Service::ALL.into_iter().filter(|service| *service != Service::Broker).map(Service::name);
+    for service in services.chain([BRIDGE]) {
         // Both halves must be there: a secret without its hash is of no use, nor the other way round.
         match data.secret(service)? {
             Some(_) if passwords.entry(service).is_some() => continue,

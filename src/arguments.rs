@@ -60,6 +60,9 @@ pub enum Command {
     /// Vehicles: enrolment, certificates, passwords
     #[command(subcommand)]
     Vehicle(VehicleCommand),
+    /// Third parties: who else may read and write which topics
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// Mosquitto in place of this broker, or this broker in place of a Mosquitto
     #[command(subcommand)]
     Mosquitto(MosquittoCommand),
@@ -79,9 +82,36 @@ pub enum VehicleCommand {
         /// Registration plate
         #[arg(long)]
         plate: Option<String>,
+        /// Make an MQTT password, or a new one, instead of a code: for a vehicle that comes without a certificate
+        #[arg(long)]
+        password: bool,
     },
     /// Takes certificates, codes and password of a vehicle back; what was stored of it stays
     Revoke { vin: Vin },
+    /// Lists vehicles and what they can sign in with
+    List,
+}
+
+#[derive(Subcommand)]
+pub enum AccessCommand {
+    /// Lets somebody read, or write, the topics of a filter; makes the account if there is none and prints its password
+    Grant {
+        name: String,
+        /// A topic filter, such as 'fleet/v1/+/up/telemetry'
+        filter: String,
+        /// Let them publish there, not read
+        #[arg(long)]
+        write: bool,
+        /// Let them publish there as well as read
+        #[arg(long, conflicts_with = "write")]
+        readwrite: bool,
+    },
+    /// Takes a right back, or with no filter the account and all its rights
+    Withdraw { name: String, filter: Option<String> },
+    /// Makes a new password for an account and prints it
+    Password { name: String },
+    /// Lists who may read and write what
+    List,
 }
 
 #[derive(Subcommand)]

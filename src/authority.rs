@@ -39,7 +39,7 @@ pub async fn open(data: &DataDir, store: &Store) -> Result<Authority> {
 pub async fn publish_revoked(data: &DataDir, authority: &Authority, store: &Store) -> Result<()> {
     // Under one lock, or an older list could be the last one written.
     let _lock = data.lock()?;
-    let revoked: Vec<(String, UnixMs)> = Vec::new();
+    let revoked = store.revoked(now_ms()).await?;
     let revoked: Vec<_> = revoked.into_iter().map(|(serial, at)| Revoked { serial, at: time_of(at) }).collect();
     Ok(authority.write_crl(&data.access().revoked(), &revoked, SystemTime::now())?)
 }

@@ -4,7 +4,11 @@
 use std::{net::SocketAddr, path::Path};
 
 use bugbrother_mosquitto_compat::conf::{Finding, Verdict};
-use bugbrother_wire::Vin;
+use bugbrother_store::Credential;
+use bugbrother_wire::{UnixMs, Vin};
+use time::OffsetDateTime;
+
+use crate::vehicles::{Key, Revoked};
 
 /// The system has started.
 pub fn started(
@@ -38,10 +42,64 @@ fn again(data: &Path) -> String {
     format!("{program} --data {}", data.display())
 }
 
-/// A vehicle has an account.
-pub fn vehicle(vin: Vin, password: &str) {
+/// A vehicle has been given something to get in with.
+pub fn key(vin: Vin, key: &Key) {
     println!("vehicle   {vin}");
-    println!("password  {password}   (shown this once; give it to the vehicle's agent)");
+    match key {
+        Key::Code(code, until) => {
+            println!("code      {code}   (shown this once; good for one certificate until {})", minute(*until));
+        }
+        Key::Password(password) => {
+            println!("password  {password}   (shown this once; give it to the vehicle's agent)");
+        }
+    }
+}
+
+/// A vehicle can no longer sign in.
+pub fn revoked(vin: Vin, lost: &Revoked) {
+    println!("vehicle       {vin}");
+    println!("certificates  {} revoked", lost.certificates);
+    println!("password      {}", if lost.password { "removed" } else { "there was none" });
+}
+
+/// Vehicles and what they can sign in with.
+pub fn vehicles(all: &[(Credential, bool)]) {
+    for (vehicle, password) in all {
+        let mut keys = Vec::new();
+        if let Some(until) = vehicle.not_after {
+            keys.push(match vehicle.revoked.is_some() {
+                true => "certificate revoked".to_owned(),
+                false => format!("certificate until {}", day(until)),
+            });
+        }
+        if let Some(until) = vehicle.code_expires {
+            keys.push(format!("code until {}", minute(until)));
+        }
+        if *password {
+            keys.push("password".to_owned());
+        }
+        let keys = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
+        println!("{}  {:<24}  {keys}", vehicle.vin, vehicle.name);
+    }
+}
+
+/// A third party has a right, and perhaps an account that it had not before.
+pub fn granted(name: &str, rule: &str, password: Option<&str>) {
+    println!("account   {name}");
+    println!("may       {rule}");
+    if let Some(password) = password {
+        println!("password  {password}   (shown this once)");
+    }
+}
+
+/// Who may what.
+pub fn rights(all: &[(String, Vec<String>)]) {
+    for (name, rules) in all {
+        println!("{name}");
+        for rule in rules {
+            println!("    {rule}");
+        }
+    }
 }
 
 /// A folder for Mosquitto was written.
@@ -68,4 +126,16 @@ pub fn findings(findings: &[Finding]) {
 pub fn password(name: &str, password: &str) {
     println!("user      {name}");
     println!("password  {password}   (shown this once)");
+}
+
+fn day(at: UnixMs) -> String {
+    moment(at).map_or_else(String::new, |at| at.date().to_string())
+}
+
+fn minute(at: UnixMs) -> String {
+    moment(at).map_or_else(String::new, |at| format!("{} {:02}:{:02} UTC", at.date(), at.hour(), at.minute()))
+}
+
+fn moment(at: UnixMs) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(at / 1000).ok()
 }

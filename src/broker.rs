@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use bugbrother_broker::{Config, Door, Limits};
+use bugbrother_client::Options;
 use bugbrother_mosquitto_compat::{
     PasswordFile,
     conf::{Conf, Listener, Protocol},
@@ -15,7 +16,8 @@ use bugbrother_mosquitto_compat::{
 use tokio::sync::Notify;
 
 use crate::{
-    accounts, authority, listeners,
+    accounts::{self, BRIDGE},
+    authority, listeners,
     services::{Plan, Service},
     stage::Stage,
 };
@@ -35,15 +37,18 @@ impl Entrances {
     }
 }
 
-/// Starts the broker ; `reload` makes it read its files again.
-pub async fn start(plan: &Plan, reload: Arc<Notify>, broker: &mut Stage) -> Result<Entrances> {
+/// Starts the broker in the first stage and its bridges in the second; `reload` makes it read its files again.
+pub async fn start(plan: &Plan, reload: Arc<Notify>, broker: &mut Stage, bridges: &mut Stage) -> Result<Entrances> {
     let doors = &plan.doors;
-    let conf = match &doors.mosquitto_conf {
+    let mut conf = match &doors.mosquitto_conf {
         Some(path) => listeners::of_file(path, doors.allow_open_listeners)?,
         None => listeners::of_arguments(plan.mqtt(), doors, &plan.data.access())?,
     };
     for warning in &conf.warnings {
         tracing::warn!(file = %warning.path.display(), line = warning.line, "{}", warning.text);
+    }
+    if let Some(path) = &doors.bridge {
+        conf.bridges = Conf::load(path)?.bridges;
     }
     if doors.vehicles.is_some() || doors.mqtts.is_some() || doors.wss.is_some() {
         start_certificate(plan, broker).await?;
@@ -63,7 +68,7 @@ pub async fn start(plan: &Plan, reload: Arc<Notify>, broker: &mut Stage) -> Resu
         opened.push(door);
     }
     if doors.mosquitto_conf.is_some() {
-        check_accounts(plan, for_services.as_ref())?;
+        check_accounts(plan, for_services.as_ref(), !conf.bridges.is_empty())?;
     }
     let config = Config {
         doors: opened,
@@ -72,6 +77,10 @@ pub async fn start(plan: &Plan, reload: Arc<Notify>, broker: &mut Stage) -> Resu
         reload,
     };
     broker.start("broker", |stop| async move { Ok(bugbrother_broker::run(config, stop).await?) });
+    if !conf.bridges.is_empty() {
+        let address = entrances.services.context("bridges need a listener without TLS on a loopback address")?;
+        start_bridges(plan, conf, address, bridges)?;
+    }
     Ok(entrances)
 }
 
@@ -100,10 +109,10 @@ async fn open(mut settings: Listener, any_port: bool) -> Result<Door> {
 fn kind(listener: &Listener) -> &'static str {
     match (listener.protocol, &listener.tls) {
         (Protocol::Mqtt, None) => "MQTT",
-        (Protocol::Mqtt, Some(tls)) if tls.require_certificate => "MQTT, certificates",
-        (Protocol::Mqtt, Some(_)) => "MQTT, TLS",
-        (Protocol::WebSockets, None) => "WebSocket",
-        (Protocol::WebSockets, Some(_)) => "WebSocket, TLS",
+        (Protocol::Mqtt, Some(tls)) if tls.require_certificate => "mTLS",
+        (Protocol::Mqtt, Some(_)) => "MQTTS",
+        (Protocol::WebSockets, None) => "WS",
+        (Protocol::WebSockets, Some(_)) => "WSS",
     }
 }
 
@@ -133,9 +142,9 @@ fn limits(conf: &Conf) -> Limits {
 }
 
 /// Our own services sign in like everybody else: a password file that is not ours must know them.
-fn check_accounts(plan: &Plan, listener: Option<&Listener>) -> Result<()> {
+fn check_accounts(plan: &Plan, listener: Option<&Listener>, bridges: bool) -> Result<()> {
     let services = plan.services.iter().filter(|service| **service != Service::Broker).map(|service| service.name());
-    let names: Vec<_> = services.collect();
+    let names: Vec<_> = services.chain(bridges.then_some(BRIDGE)).collect();
     let Some(listener) = listener.filter(|_| !names.is_empty()) else { return Ok(()) };
     let Some(path) = &listener.access.password_file else { return Ok(()) };
     let passwords = PasswordFile::load(path)?;
@@ -148,6 +157,17 @@ fn check_accounts(plan: &Plan, listener: Option<&Listener>) -> Result<()> {
                 plan.data.secret_path(name).display()
             );
         }
+    }
+    Ok(())
+}
+
+fn start_bridges(plan: &Plan, conf: Conf, address: SocketAddr, bridges: &mut Stage) -> Result<()> {
+    let secret = accounts::secret(&plan.data, BRIDGE)?;
+    for bridge in conf.bridges {
+        let client_id = format!("{BRIDGE}-{}", bridge.name);
+        let local = Options::new(address.ip().to_string(), address.port(), client_id, BRIDGE, &secret);
+        let config = bugbrother_bridge::Config { bridge, local };
+        bridges.start("bridge", |stop| async move { Ok(bugbrother_bridge::run(config, stop).await?) });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! - [`data`]: the data folder: what lies where, and who may read it
 //! - [`accounts`]: MQTT accounts and their passwords, in Mosquitto's password file
 //! - [`authority`]: the fleet's certificate authority, and what the broker reads of it
-//! - [`mosquitto`]: the commands that keep the books
+//! - [`vehicles`], [`third_parties`], [`mosquitto`]: the commands that keep the books
 //! - [`listeners`]: where the broker listens, in the terms of a mosquitto.conf; [`broker`]: the broker and its bridges
 //! - [`services`]: services started, watched and stopped; [`stage`]: tasks that are stopped together
 //! - [`metrics_page`]: what a process counts
@@ -30,6 +30,8 @@ mod metrics_page;
 mod mosquitto;
 mod services;
 mod stage;
+mod third_parties;
+mod vehicles;
 
 use std::{
     io::{IsTerminal, stderr},
@@ -37,11 +39,12 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use bugbrother_mosquitto_compat::acl::Access;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    arguments::{Arguments, Command, Doors, MosquittoCommand, UserCommand, VehicleCommand},
+    arguments::{AccessCommand, Arguments, Command, Doors, MosquittoCommand, UserCommand, VehicleCommand},
     data::DataDir,
     services::{Plan, Service},
 };
@@ -71,6 +74,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Notifier { net } => only(net, Service::Notifier).await,
         Command::Dashboard { net } => only(net, Service::Dashboard).await,
         Command::Vehicle(command) => keep_vehicles(&data()?, command).await,
+        Command::Access(command) => keep_access(&data()?, command),
         Command::Mosquitto(MosquittoCommand::Export { folder, mqtt, doors }) => {
             banner::exported(&mosquitto::export(&data()?, &folder, mqtt, &doors).await?);
             Ok(())
@@ -90,14 +94,29 @@ async fn run(arguments: Arguments) -> Result<()> {
 
 async fn keep_vehicles(data: &DataDir, command: VehicleCommand) -> Result<()> {
     match command {
-        VehicleCommand::Add { vin, name, plate } => {
-            let password = accounts::set_password(data, vin.as_str())?;
-            let store = data.store().await?;
-            let name = name.unwrap_or_else(|| bugbrother_wire::wmi::maker(vin).unwrap_or("Vehicle").to_owned());
-            store.name_vehicle(vin, &name, plate.as_deref(), services::now_ms()).await?;
-            banner::vehicle(vin, &password);
+        VehicleCommand::Add { vin, name, plate, password } => {
+            banner::key(vin, &vehicles::add(data, vin, name, plate.as_deref(), password).await?);
         }
-        VehicleCommand::Revoke { vin } => drop(accounts::remove(data, vin.as_str())?),
+        VehicleCommand::Revoke { vin } => banner::revoked(vin, &vehicles::revoke(data, vin).await?),
+        VehicleCommand::List => banner::vehicles(&vehicles::list(data).await?),
+    }
+    Ok(())
+}
+
+fn keep_access(data: &DataDir, command: AccessCommand) -> Result<()> {
+    match command {
+        AccessCommand::Grant { name, filter, write, readwrite } => {
+            let access = match (write, readwrite) {
+                (true, _) => Access::Write,
+                (_, true) => Access::ReadWrite,
+                _ => Access::Read,
+            };
+            let password = third_parties::grant(data, &name, access, &filter)?;
+            banner::granted(&name, &format!("{access} {filter}"), password.as_deref());
+        }
+        AccessCommand::Withdraw { name, filter } => third_parties::withdraw(data, &name, filter.as_deref())?,
+        AccessCommand::Password { name } => banner::password(&name, &third_parties::new_password(data, &name)?),
+        AccessCommand::List => banner::rights(&third_parties::list(data)?),
     }
     Ok(())
 }

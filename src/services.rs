@@ -23,7 +23,7 @@ use tracing::info;
 use crate::{
     accounts,
     arguments::{Doors, Net},
-    banner,
+    authority, banner,
     broker::{self, Entrances},
     data::DataDir,
     demo, metrics_page,
@@ -148,7 +148,7 @@ pub async fn run(plan: Plan) -> Result<()> {
 
     let reload = Arc::new(Notify::new());
     let entrances = match plan.has(Service::Broker) {
-        true => broker::start(&plan, Arc::clone(&reload), &mut broker).await?,
+        true => broker::start(&plan, Arc::clone(&reload), &mut broker, &mut services).await?,
         false => Entrances::elsewhere(plan.mqtt()),
     };
     refuse_remote(plan.mqtt(), "--mqtt")?;
@@ -167,7 +167,7 @@ pub async fn run(plan: Plan) -> Result<()> {
         let mqtt = entrances.services.context(
             "no listener for our own services: the mosquitto.conf needs one without TLS on a loopback address",
         )?;
-        start_services(&plan, &mut services, &store, mqtt, http, metrics)?;
+        start_services(&plan, &mut services, &store, mqtt, http, metrics).await?;
         if let Some(speed) = plan.demo_speed {
             demo::start(&plan.data, &store, mqtt, fleet, speed, &mut cars).await?;
         }
@@ -200,7 +200,7 @@ pub async fn run(plan: Plan) -> Result<()> {
     outcome
 }
 
-fn start_services(
+async fn start_services(
     plan: &Plan,
     services: &mut Stage,
     store: &Store,
@@ -225,6 +225,10 @@ fn start_services(
         let key = bugbrother_dashboard::SigningKey::load_or_create(&plan.data.session_key())?;
         let mut config = bugbrother_dashboard::Config::new(store.clone(), options(Service::Dashboard)?, key);
         config.metrics = Some(metrics);
+        config.enrolment = Some(bugbrother_dashboard::Enrolment {
+            authority: Arc::new(authority::open(&plan.data, store).await?),
+            broker: plan.net.public_broker.clone(),
+        });
         if let Some(url) = &plan.net.public_url {
             config.origins = vec![url.trim_end_matches('/').to_owned()];
             config.secure_cookies = url.starts_with("https://");
