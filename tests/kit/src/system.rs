@@ -21,8 +21,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 pub struct System {
     broker: Broker,
     dir: TempDir,
-    mqtt: u16,
-    http: u16,
+    ports: Ports,
     running: BTreeMap<String, Process>,
     /// Password of `admin`, once the dashboard has printed it.
     password: Option<String>,
@@ -37,7 +36,7 @@ impl System {
     /// On that broker; nothing runs yet.
     pub fn on(broker: Broker) -> Result<Self> {
         let (dir, running) = (tempfile::tempdir()?, BTreeMap::new());
-        Ok(System { broker, dir, mqtt: port::free()?, http: port::free()?, running, password: None })
+        Ok(System { broker, dir, ports: Ports::free()?, running, password: None })
     }
 
     /// Starts the broker and all services, in one process where the broker is ours.
@@ -58,18 +57,21 @@ impl System {
         let process = match (service, self.broker) {
             ("broker", Broker::Mosquitto) => mosquitto::serve(self.dir.path(), service, &self.export()?)?,
             _ => {
-                let (mqtt, http) = (port::local(self.mqtt).to_string(), port::local(self.http).to_string());
-                let data = self.data();
-                let data = data.to_str().context("a UTF-8 path")?;
-                let arguments = [service, "--mqtt", &mqtt, "--http", &http, "--data", data];
+                let mut arguments = vec![service.to_owned(), "--mqtt".to_owned(), local(self.ports.mqtt)];
+                arguments.extend(["--http".to_owned(), local(self.ports.http)]);
+                if matches!(service, "broker" | "up" | "demo") {
+                    arguments.extend(self.ports.doors());
+                }
+                arguments.extend(["--data".to_owned(), self.data().display().to_string()]);
                 Process::start(self.dir.path(), service, &program("bugbrother")?, &arguments, &[])?
             }
         };
         self.running.insert(service.to_owned(), process);
+        let broker = [self.ports.mqtt, self.ports.websocket, self.ports.mqtts, self.ports.vehicles];
         let ports = match service {
-            "broker" => vec![self.mqtt],
-            "dashboard" => vec![self.http],
-            "up" | "demo" => vec![self.mqtt, self.http],
+            "broker" => broker.to_vec(),
+            "dashboard" => vec![self.ports.http],
+            "up" | "demo" => [&broker[..], &[self.ports.http]].concat(),
             _ => Vec::new(),
         };
         for port in ports {
@@ -108,44 +110,41 @@ impl System {
         Ok(())
     }
 
-    /// Makes an account for a vehicle; returns the file that holds its password.
+    /// Makes a vehicle and an account for it; returns the file that holds its password.
     pub fn add_vehicle(&self, vin: &str, name: &str) -> Result<PathBuf> {
-        let run = Command::new(program("bugbrother")?)
-            .args(["vehicle", "add", vin, "--name", name, "--data"])
-            .arg(self.data())
-            .output()?;
-        if !run.status.success() {
-            bail!("bugbrother vehicle add: {}", String::from_utf8_lossy(&run.stderr));
-        }
-        let printed = String::from_utf8(run.stdout)?;
-        let password = labelled(&printed, "password").context("no password was printed")?;
+        self.manage(&["vehicle", "add", vin, "--name", name, "--password"])?;
+        let password = format!("password of {vin}");
+        self.set_password(vin, &password)?;
+        self.reload()?;
         let path = self.dir.path().join(format!("{vin}.password"));
         fs::write(&path, password)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        self.reload()?;
         Ok(path)
     }
 
     /// Makes an account with these rights, lines of an ACL such as `topic read news/#`.
     pub fn add_account(&self, user: &str, password: &str, rights: &str) -> Result<()> {
-        let access = self.access()?;
-        let run = Command::new(mosquitto::program("mosquitto_passwd")?)
-            .arg("-b")
-            .args([&access.join("passwords")])
-            .args([user, password])
-            .output()?;
-        if !run.status.success() {
-            bail!("mosquitto_passwd: {}", String::from_utf8_lossy(&run.stderr));
-        }
-        let acl = access.join("acl");
+        self.set_password(user, password)?;
+        let acl = self.data().join("access/acl");
         let text = fs::read_to_string(&acl)?;
-        fs::write(&acl, format!("{text}\nuser {user}\n{rights}\n"))?;
+        let next = acl.with_extension("next");
+        fs::write(&next, format!("{text}\nuser {user}\n{rights}\n"))?;
+        fs::rename(next, acl)?;
         self.reload()
+    }
+
+    /// Runs a command of `bugbrother` that ends; what it prints.
+    pub fn manage(&self, arguments: &[&str]) -> Result<String> {
+        let run = Command::new(program("bugbrother")?).args(arguments).arg("--data").arg(self.data()).output()?;
+        if !run.status.success() {
+            bail!("bugbrother {}: {}", arguments.join(" "), String::from_utf8_lossy(&run.stderr));
+        }
+        Ok(String::from_utf8(run.stdout)?)
     }
 
     /// Starts an agent that replays `nmea` as fast as it is taken, and ends once all of it is stored.
     pub fn replay(&self, vin: &str, password: &Path, nmea: &Path, speed: &str) -> Result<Process> {
-        let broker = port::local(self.mqtt).to_string();
+        let broker = local(self.ports.mqtt);
         let gps = format!("file:{}@{speed}", nmea.display());
         let outbox = self.dir.path().join(format!("{vin}.outbox"));
         let text = |path: &Path| path.display().to_string();
@@ -184,12 +183,27 @@ impl System {
 
     /// Port of the broker.
     pub fn mqtt(&self) -> u16 {
-        self.mqtt
+        self.ports.mqtt
+    }
+
+    /// Its port for WebSocket.
+    pub fn websocket(&self) -> u16 {
+        self.ports.websocket
+    }
+
+    /// Its port for TLS and passwords.
+    pub fn mqtts(&self) -> u16 {
+        self.ports.mqtts
+    }
+
+    /// Its port for TLS and certificates.
+    pub fn vehicles(&self) -> u16 {
+        self.ports.vehicles
     }
 
     /// Port of the dashboard.
     pub fn http(&self) -> u16 {
-        self.http
+        self.ports.http
     }
 
     /// Password of `admin`.
@@ -197,35 +211,44 @@ impl System {
         self.password.as_deref().context("the dashboard has not been started")
     }
 
-    /// The folder of the access files, which are there.
-    fn access(&self) -> Result<PathBuf> {
-        let access = self.data().join("access");
-        if !access.join("passwords").exists() {
-            self.add_vehicle("11111111111111111", "The first account makes the files")?;
+    /// With Mosquitto's own tool, and whole in one step: a running broker may look at any moment.
+    fn set_password(&self, user: &str, password: &str) -> Result<()> {
+        let passwords = self.data().join("access/passwords");
+        if !passwords.exists() {
+            // The first command makes the files.
+            self.export()?;
         }
-        Ok(access)
+        let next = passwords.with_extension("next");
+        fs::copy(&passwords, &next)?;
+        let tool = mosquitto::program("mosquitto_passwd")?;
+        let run = Command::new(tool).arg("-b").arg(&next).args([user, password]).output()?;
+        if !run.status.success() {
+            bail!("mosquitto_passwd: {}", String::from_utf8_lossy(&run.stderr));
+        }
+        Ok(fs::rename(next, passwords)?)
     }
 
     /// Tells the broker that the access files have changed; ours sees it by itself.
     fn reload(&self) -> Result<()> {
         match (self.broker, self.running.get("broker")) {
-            (Broker::Mosquitto, Some(broker)) => broker.signal("HUP"),
+            (Broker::Mosquitto, Some(broker)) => {
+                self.export()?;
+                broker.signal("HUP")
+            }
             _ => Ok(()),
         }
     }
 
-    /// Writes what a Mosquitto needs to serve this fleet; returns its configuration.
+    /// Writes what a Mosquitto needs to serve this fleet; returns a configuration that begins with it.
     fn export(&self) -> Result<PathBuf> {
-        let access = self.access()?;
+        let folder = self.dir.path().join("exported");
+        let (path, mqtt) = (folder.display().to_string(), local(self.ports.mqtt));
+        let doors = self.ports.doors();
+        let doors: Vec<_> = doors.iter().map(String::as_str).collect();
+        self.manage(&[&["mosquitto", "export", &path, "--mqtt", &mqtt], &doors[..]].concat())?;
         let config = self.dir.path().join("mosquitto.conf");
-        let text = format!(
-            "user root\nlistener {} 127.0.0.1\nallow_anonymous false\npassword_file {2}/passwords\nacl_file {2}/acl\n\
-             use_username_as_clientid true\nmax_queued_messages {1}\n",
-            self.mqtt,
-            100_000,
-            access.display()
-        );
-        fs::write(&config, text)?;
+        // Started by root it would become the user `mosquitto`, who cannot read a test's files.
+        fs::write(&config, format!("user root\ninclude_dir {path}\n"))?;
         Ok(config)
     }
 
@@ -248,6 +271,35 @@ impl System {
         })
         .await
     }
+}
+
+/// Where everything listens.
+struct Ports {
+    mqtt: u16,
+    websocket: u16,
+    mqtts: u16,
+    vehicles: u16,
+    http: u16,
+}
+
+impl Ports {
+    fn free() -> Result<Self> {
+        let [mqtt, websocket, mqtts, vehicles, http] = port::free_ones()?;
+        Ok(Ports { mqtt, websocket, mqtts, vehicles, http })
+    }
+
+    /// The broker's options for all but `mqtt`.
+    fn doors(&self) -> Vec<String> {
+        let doors = [("--ws", self.websocket), ("--mqtts", self.mqtts), ("--vehicles", self.vehicles)];
+        let mut options: Vec<_> =
+            doors.into_iter().flat_map(|(option, port)| [option.to_owned(), local(port)]).collect();
+        options.extend(["--host", "127.0.0.1"].map(str::to_owned));
+        options
+    }
+}
+
+fn local(port: u16) -> String {
+    port::local(port).to_string()
 }
 
 /// The word after `label` at the beginning of a line.
