@@ -1,16 +1,17 @@
 //! The demo in a real browser: sign in, see a marker move, open its vehicle, see the speed change.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{path::Path, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use bugbrother_kit::{process::Process, system::System};
+use bugbrother_tests::node;
 
 const LIMIT: Duration = Duration::from_secs(150);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_and_watches_a_car_drive() -> Result<()> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
-    install(&scripts)?;
+    node::install(&scripts)?;
     let mut system = System::new()?;
     system.start("demo").await?;
     let (base, password) = (format!("http://127.0.0.1:{}", system.http()), system.password()?.to_owned());
@@ -29,16 +30,5 @@ async fn a_person_signs_in_and_watches_a_car_drive() -> Result<()> {
     system.check_logs()?;
     let status = system.process("demo")?.terminate(Duration::from_secs(30)).await?;
     assert!(status.success(), "the demo ends in order when it is asked to: {status}");
-    Ok(())
-}
-
-/// The browser's driver, by its lock file.
-fn install(scripts: &Path) -> Result<()> {
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(scripts);
-    let output = npm.output().context("npm does not start; `apt-get install npm` (make setup does it)")?;
-    if !output.status.success() {
-        bail!("npm ci: {}", String::from_utf8_lossy(&output.stderr));
-    }
     Ok(())
 }

@@ -2,10 +2,14 @@
 //!
 //! # Layout
 //! - [`drive`]: recordings of a receiver and what is in them, counted without the agent's decoder
+//! - [`node`]: scripts for Node.js with what they need from npm
+//! - [`python`]: the Python of `scripts/python`
 //! - [`viewer`]: somebody who has signed in: the HTTP API and the live feed
 //!
 //! # Invariants
 //! - Nothing here imports a service: they are processes, started by `bugbrother_kit`.
 
 pub mod drive;
+pub mod node;
+pub mod python;
 pub mod viewer;
