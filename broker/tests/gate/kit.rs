@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -11,7 +11,7 @@ use std::{
 use bugbrother_broker::{Config, Door, Error, Limits};
 use bugbrother_mosquitto_compat::{PasswordFile, conf};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
     sync::Notify,
     task::JoinHandle,
@@ -46,6 +46,9 @@ pub struct Broker {
     pub address: SocketAddr,
     pub passwords: PathBuf,
     pub acl: PathBuf,
+    /// The doors besides the first one.
+    pub doors: Vec<SocketAddr>,
+    pub reload: Arc<Notify>,
     pub shutdown: CancellationToken,
     pub task: JoinHandle<Result<(), Error>>,
     canary: Raw,
@@ -64,6 +67,19 @@ impl Broker {
 
     /// One that publishes its figures in such intervals.
     pub async fn that_says(limits: Limits, sys_interval: Option<Duration>) -> Self {
+        Self::open(limits, sys_interval, |_, _| Vec::new()).await
+    }
+
+    /// One with more doors than that for MQTT over TCP, made from a folder for files and from that one's access.
+    pub async fn with_doors(limits: Limits, more: impl FnOnce(&Path, conf::Access) -> Vec<conf::Listener>) -> Self {
+        Self::open(limits, None, more).await
+    }
+
+    async fn open(
+        limits: Limits,
+        sys_interval: Option<Duration>,
+        more: impl FnOnce(&Path, conf::Access) -> Vec<conf::Listener>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (passwords, acl) = (folder.path().join("passwd"), folder.path().join("acl"));
         let mut file = PasswordFile::default();
@@ -77,14 +93,18 @@ impl Broker {
             acl_file: Some(acl.clone()),
             allow_anonymous: false,
         };
-        let door = Door::open(listener(access)).await.unwrap();
-        let address = door.sockets[0].local_addr().unwrap();
-        let shutdown = CancellationToken::new();
-        let config = Config { doors: vec![door], limits, sys_interval, reload: Arc::new(Notify::new()) };
+        let mut doors = Vec::new();
+        for settings in [vec![listener(access.clone())], more(folder.path(), access)].concat() {
+            doors.push(Door::open(settings).await.unwrap());
+        }
+        let mut addresses = doors.iter().map(|door| door.sockets[0].local_addr().unwrap());
+        let (address, others) = (addresses.next().unwrap(), addresses.collect());
+        let (shutdown, reload) = (CancellationToken::new(), Arc::new(Notify::new()));
+        let config = Config { doors, limits, sys_interval, reload: Arc::clone(&reload) };
         let task = tokio::spawn(bugbrother_broker::run(config, shutdown.clone()));
-        let mut canary = Raw::connect(address, Connect::new(4, "canary", "canary").keep_alive(0)).await;
+        let mut canary = Raw::connect(address, Connect::new(5, "canary", "canary").keep_alive(0)).await;
         canary.subscribe("canary/#", 1).await;
-        Broker { address, passwords, acl, shutdown, task, canary, songs: 0, _folder: folder }
+        Broker { address, passwords, acl, doors: others, reload, shutdown, task, canary, songs: 0, _folder: folder }
     }
 
     /// A client of `user` with the client identifier `id`; `version` is 4 for 3.1.1 and 5 for 5.0.
@@ -229,9 +249,14 @@ pub struct Message {
     pub properties: Vec<u8>,
 }
 
+/// Whatever bytes go over.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+
 /// A client without a mind of its own.
 pub struct Raw {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     version: u8,
     last_id: u16,
     /// Messages that came while something else was waited for.
@@ -244,14 +269,27 @@ impl Raw {
     pub async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Raw { stream, version: 4, last_id: 0, waiting: Vec::new(), acknowledges: true }
+        Raw::over(stream)
+    }
+
+    pub fn over(stream: impl Wire + 'static) -> Self {
+        Raw { stream: Box::new(stream), version: 4, last_id: 0, waiting: Vec::new(), acknowledges: true }
     }
 
     pub async fn connect(address: SocketAddr, connect: Connect) -> Self {
-        let mut raw = Self::open(address).await;
-        let (first, body) = raw.offer(connect).await.expect("a CONNACK");
+        Self::open(address).await.welcomed(connect).await
+    }
+
+    /// Sends CONNECT and is let in.
+    pub async fn welcomed(mut self, connect: Connect) -> Self {
+        let (first, body) = self.offer(connect).await.expect("a CONNACK");
         assert_eq!((first, body[1]), (0x20, 0), "refused: {body:?}");
-        raw
+        self
+    }
+
+    /// Sends CONNECT; the code in CONNACK, `None` when there is none.
+    pub async fn code(mut self, connect: Connect) -> Option<u8> {
+        Some(self.offer(connect).await?.1[1])
     }
 
     /// Sends CONNECT; what comes back, `None` when the socket is closed.
@@ -425,7 +463,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-async fn read_packet(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
+async fn read_packet(stream: &mut Box<dyn Wire>) -> Option<(u8, Vec<u8>)> {
     // A connection that is reset has ended too.
     let first = stream.read_u8().await.ok()?;
     let (mut length, mut shift) = (0, 0);

@@ -2,13 +2,24 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod access;
+mod authority;
 mod connect;
 mod delivery;
+mod doors;
 mod files;
 mod hostile;
 mod kit;
+mod limits;
 mod metrics;
+mod mutual;
+mod proxy;
 mod real_client;
+mod realms;
+mod reload;
 mod retained;
 mod stop;
+mod sys;
+mod tls;
+mod websocket;
 mod will;
+mod wires;
