@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint tests docs bench clean-data
+.PHONY: help run up test setup setup-test fmt lint tests docs fuzz bench bench-gate clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -21,7 +21,7 @@ setup: ## install what building needs
 setup-test: ## install what the tests need besides
 	@scripts/setup build test
 
-test: setup-test fmt lint tests docs ## set up, then every check and test
+test: setup-test fmt lint tests docs fuzz ## set up, then every check and test
 
 fmt:
 	cargo fmt --all -- --check
@@ -39,6 +39,9 @@ tests:
 
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --workspace --exclude bugbrother-app
+
+fuzz: ## throw bytes at the broker's gate for a minute (FUZZ_SECONDS=60)
+	@scripts/fuzz $(or $(FUZZ_SECONDS),60)
 
 bench: ## measure the store's commit path
 	BUGBROTHER_SKIP_APP=1 cargo bench -p bugbrother-store
