@@ -45,6 +45,7 @@ use Verdict::{Unsupported, WithoutEffect};
 
 const NO: &[&str] = &["false", "0"];
 const YES: &[&str] = &["true", "1"];
+const YES_AND_NO: &[&str] = &["true", "1", "false", "0"];
 const PLUGIN: &str = "plugins are not run";
 const LOG: &str = "the program logs in its own way, to the standard error";
 const SAVED: &str = "the broker keeps retained messages and sessions in memory only: a restart loses them";
@@ -247,7 +248,12 @@ pub const OPTIONS: &[Opt] = &[
     ),
     opt("use_identity_as_username", Listener, Read, "the certificate's common name is the user name"),
     opt("use_subject_as_username", Listener, Except(NO, Unsupported), "use `use_identity_as_username`"),
-    opt("use_username_as_clientid", Listener, Except(NO, Unsupported), "a client's identifier is its own"),
+    opt(
+        "use_username_as_clientid",
+        Listener,
+        Except(YES_AND_NO, Unsupported),
+        "what it is for is always so: nobody takes over the session of another user",
+    ),
     opt("user", General, Always(WithoutEffect), "the program runs as whoever starts it"),
     opt("username", Bridge, Read, "the older name of `remote_username`"),
     opt("websockets_headers_size", General, Always(WithoutEffect), "the size of a WebSocket handshake is limited"),

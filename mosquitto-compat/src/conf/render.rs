@@ -82,6 +82,10 @@ impl Text {
         if listener.protocol == Protocol::WebSockets {
             self.line("protocol", "websockets");
         }
+        if !listener.access.allow_anonymous {
+            // Mosquitto would let any user take over the session of any other by its client identifier.
+            self.line("use_username_as_clientid", true);
+        }
         self.maybe("max_connections", listener.max_connections);
         if listener.proxy_protocol {
             self.line("enable_proxy_protocol", 2);

@@ -8,18 +8,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bugbrother_kit::{mosquitto, port};
-use bugbrother_mosquitto_compat::conf::{self, Conf};
+use bugbrother_kit::{mosquitto, port, process::Process};
+use bugbrother_mosquitto_compat::{
+    PasswordFile,
+    conf::{self, Conf},
+};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use crate::certificates;
+use crate::{certificates, client::Client};
 
-/// Whether Mosquitto starts with it; `PORT` and `DIR` are filled in. Else what it says of it.
-fn starts(folder: &Path, text: &str) -> Result<(), String> {
-    let port = port::free().unwrap();
+/// A Mosquitto with that configuration, of which `PORT` and `DIR` are filled in; else what it says of it.
+fn start(folder: &Path, text: &str, port: u16) -> Result<Process, String> {
     let config = folder.join("mosquitto.conf");
     // Started by root it would become the user `mosquitto`, who cannot read our folder.
     fs::write(&config, format!("user root\n{}", filled(folder, &text.replace("PORT", &port.to_string())))).unwrap();
@@ -27,17 +29,21 @@ fn starts(folder: &Path, text: &str) -> Result<(), String> {
     let mut process = mosquitto::serve(folder, "mosquitto", &config).unwrap();
     let began = Instant::now();
     loop {
-        // Checked in this order: another program's port would not make it run.
+        // Looked at in this order: another program's port would not make it run.
         let listens = TcpStream::connect(port::local(port)).is_ok();
         if process.check_running().is_err() {
             return Err(process.logged());
         }
         if listens {
-            return Ok(());
+            return Ok(process);
         }
         assert!(began.elapsed() < Duration::from_secs(60), "neither starts nor ends: {text}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+fn starts(folder: &Path, text: &str) -> Result<(), String> {
+    start(folder, text, port::free().unwrap()).map(drop)
 }
 
 fn filled(folder: &Path, text: &str) -> String {
@@ -175,7 +181,6 @@ const STRICTER: &[(&str, &str)] = &[
     ("psk_hint here\n", "unsupported"),
     ("mount_point here/\n", "unsupported"),
     ("max_qos 1\n", "unsupported"),
-    ("use_username_as_clientid true\n", "unsupported"),
     ("retain_available false\n", "unsupported"),
 ];
 
@@ -317,6 +322,48 @@ fn both_agree_on_generated_configurations() {
         .unwrap();
     let (good, bad) = (good.get(), bad.get());
     assert!(good > 20 && bad > 20, "{good} were started and {bad} refused: too few of one kind to say something");
+}
+
+#[test]
+fn both_let_in_the_same_clients() {
+    let folder = folder();
+    let mut passwords = PasswordFile::default();
+    passwords.set_with("known", "secret", 1).unwrap();
+    passwords.save(&folder.path().join("passwords")).unwrap();
+    fs::write(folder.path().join("included/b.conf"), "allow_anonymous true\n").unwrap();
+    let other = port::free().unwrap();
+    let (one, two) = ("listener PORT 127.0.0.1\n", format!("listener {other} 127.0.0.1\n"));
+    let (file, own) = ("password_file DIR/passwords\n", "per_listener_settings true\n");
+    for text in [
+        format!("{one}{two}"),
+        format!("{one}{two}allow_anonymous true\n"),
+        format!("allow_anonymous true\n{one}{two}allow_anonymous false\n"),
+        format!("{file}{one}{two}"),
+        format!("{one}{file}{two}allow_anonymous true\n"),
+        format!("{own}{one}{two}"),
+        format!("{own}{one}allow_anonymous true\n{two}"),
+        format!("{own}{one}{file}{two}allow_anonymous true\n"),
+        format!("{own}{one}allow_anonymous true\n{file}{two}{file}"),
+        format!("{one}{two}include_dir DIR/included\n"),
+        format!("{file}port PORT\nbind_address 127.0.0.1\n{two}"),
+    ] {
+        let port = port::free().unwrap();
+        let conf = accepts(folder.path(), &text.replace("PORT", &port.to_string())).unwrap();
+        let _mosquitto = start(folder.path(), &text, port).unwrap();
+        for listener in &conf.listeners {
+            let access = &listener.access;
+            let named = access.password_file.is_none() && access.allow_anonymous;
+            for (account, expected) in [
+                (None, access.allow_anonymous),
+                (Some(("known", "secret")), named || access.password_file.is_some()),
+                (Some(("known", "wrong")), named),
+                (Some(("unknown", "secret")), named),
+            ] {
+                let let_in = Client::connect(listener.port, "probe", account).is_ok();
+                assert_eq!(let_in, expected, "{account:?} on {}\n{text}", listener.port);
+            }
+        }
+    }
 }
 
 #[test]
