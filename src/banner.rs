@@ -106,6 +106,7 @@ pub fn rights(all: &[(String, Vec<String>)]) {
 pub fn exported(conf: &Path) {
     println!("written; start it with: mosquitto -c '{}'", conf.display());
     println!("Mosquitto started as root becomes another user: let the folder be that user's (chown -R mosquitto:).");
+    println!("There an account has one connection at a time, or its sessions could be taken over by others.");
     println!("After `bugbrother vehicle` and `bugbrother access`, export again and send Mosquitto a SIGHUP.");
 }
 
