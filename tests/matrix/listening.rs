@@ -2,14 +2,24 @@ use anyhow::Result;
 use bugbrother_kit::{broker::Broker, mqtt::VERSIONS, on_each_broker};
 
 use crate::{
-    field::{A, B, Field},
+    field::{A, B, Field, Proof},
     topics::{filters, foreign},
 };
 
-on_each_broker!(nothing_that_is_not_meant_for_a_vehicle_reaches_it);
+on_each_broker!(
+    nothing_that_is_not_meant_for_a_vehicle_with_a_password_reaches_it,
+    nothing_that_is_not_meant_for_a_vehicle_with_a_certificate_reaches_it,
+);
 
-async fn nothing_that_is_not_meant_for_a_vehicle_reaches_it(broker: Broker) -> Result<()> {
-    let field = Field::open(broker).await?;
+async fn nothing_that_is_not_meant_for_a_vehicle_with_a_password_reaches_it(broker: Broker) -> Result<()> {
+    listen(&Field::open(broker, Proof::Password).await?).await
+}
+
+async fn nothing_that_is_not_meant_for_a_vehicle_with_a_certificate_reaches_it(broker: Broker) -> Result<()> {
+    listen(&Field::open(broker, Proof::Certificate).await?).await
+}
+
+async fn listen(field: &Field) -> Result<()> {
     let mut writer = field.writer().await?;
     let down = format!("fleet/v1/{A}/down/");
     let (for_a, for_others): (Vec<_>, Vec<_>) = foreign().into_iter().partition(|topic| topic.starts_with(&down));
@@ -18,7 +28,7 @@ async fn nothing_that_is_not_meant_for_a_vehicle_reaches_it(broker: Broker) -> R
         writer.say(topic, "retained", true).await?;
     }
     for version in VERSIONS {
-        let mut a = field.connect(&field.a(version)).await?;
+        let mut a = field.a(version).await?;
         for filter in filters().into_iter().filter(|filter| !filter.starts_with(&down)) {
             let code = a.subscribe(&filter).await?;
             // Mosquitto grants what it is asked for and looks at each delivery.
@@ -27,7 +37,7 @@ async fn nothing_that_is_not_meant_for_a_vehicle_reaches_it(broker: Broker) -> R
         }
         assert_eq!(a.subscribe(&format!("{down}#")).await?, 1);
 
-        let mut b = field.connect(&field.b(version)).await?;
+        let mut b = field.b(version).await?;
         assert_eq!(b.subscribe(&format!("fleet/v1/{B}/down/#")).await?, 1);
         for branch in ["up/birth", "up/status", "up/telemetry", "up/event"] {
             let topic = format!("fleet/v1/{B}/{branch}");

@@ -8,26 +8,36 @@ use bugbrother_kit::{
 };
 
 use crate::{
-    field::Field,
+    field::{Field, Proof},
     topics::{SERVERS_OWN, foreign, own},
 };
 
-on_each_broker!(nothing_that_a_vehicle_says_for_others_is_heard_or_kept);
+on_each_broker!(
+    nothing_that_a_vehicle_with_a_password_says_for_others_is_heard_or_kept,
+    nothing_that_a_vehicle_with_a_certificate_says_for_others_is_heard_or_kept,
+);
+
+async fn nothing_that_a_vehicle_with_a_password_says_for_others_is_heard_or_kept(broker: Broker) -> Result<()> {
+    speak(&Field::open(broker, Proof::Password).await?).await
+}
+
+async fn nothing_that_a_vehicle_with_a_certificate_says_for_others_is_heard_or_kept(broker: Broker) -> Result<()> {
+    speak(&Field::open(broker, Proof::Certificate).await?).await
+}
 
 const BEFORE: &str = "was there before";
 const END: &str = "the end";
 const WAYS: [(u8, bool); 4] = [(0, false), (1, false), (0, true), (1, true)];
 
-async fn nothing_that_a_vehicle_says_for_others_is_heard_or_kept(broker: Broker) -> Result<()> {
-    let field = Field::open(broker).await?;
+async fn speak(field: &Field) -> Result<()> {
     let mut writer = field.writer().await?;
     for topic in foreign() {
         writer.say(&topic, BEFORE, true).await?;
     }
     let mut watcher = field.watcher().await?;
     for version in VERSIONS {
-        publish(&field, version).await?;
-        leave_wills(&field, version).await?;
+        publish(field, version).await?;
+        leave_wills(field, version).await?;
     }
 
     // What is retained is what was there before, and A's own.
@@ -79,7 +89,7 @@ fn said_of_its_own(version: u8) -> Vec<(String, String)> {
 }
 
 async fn publish(field: &Field, version: u8) -> Result<()> {
-    let mut a = field.connect(&field.a(version)).await?;
+    let mut a = field.a(version).await?;
     for (qos, retain) in WAYS {
         let words = words(version, qos, retain, "publish");
         for topic in own() {
@@ -102,7 +112,7 @@ async fn leave_wills(field: &Field, version: u8) -> Result<()> {
     for (qos, retain) in WAYS {
         let words = words(version, qos, retain, "will");
         for topic in own.iter().chain(&foreign).map(String::as_str).chain(SERVERS_OWN) {
-            match field.offer(&field.a(version).will(topic, &words, qos, retain)).await? {
+            match field.offer_a(|connect| connect.will(topic, &words, qos, retain), version).await? {
                 Ok(client) => last = Some(client),
                 Err(code) => {
                     assert!(!own.iter().any(|own| own == topic), "{topic}: refused with {code:#x}");
@@ -111,7 +121,7 @@ async fn leave_wills(field: &Field, version: u8) -> Result<()> {
             }
         }
     }
-    let successor = field.connect(&field.a(version)).await?;
+    let successor = field.a(version).await?;
     if let Some(mut last) = last {
         last.ends().await?;
     }

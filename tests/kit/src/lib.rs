@@ -6,6 +6,7 @@
 //! - [`mqtt`]: an MQTT client that hides nothing
 //! - [`process`]: a program of ours: started, killed, its log kept
 //! - [`system`]: the server's services on free ports with a data folder of their own
+//! - [`tls`]: TLS of a client
 //! - [`wait`]: a condition that must come true
 //! - [`port`]: free ports
 //!
@@ -19,4 +20,5 @@ pub mod mqtt;
 pub mod port;
 pub mod process;
 pub mod system;
+pub mod tls;
 pub mod wait;
