@@ -74,6 +74,7 @@ type Parts = JoinSet<Result<Part, Error>>;
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     config.check()?;
     let password = config.read_password()?;
+    let tls = config.tls()?;
     let sensors = shutdown.child_token();
     let _sensors_end_with_this = sensors.clone().drop_guard();
     let mut parts = Parts::new();
@@ -148,8 +149,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     } else {
         drop(fixes);
     }
-    let account =
-        Account { broker: config.broker, username: config.username.unwrap_or_else(|| vin.to_string()), password };
+    let account = Account {
+        broker: config.broker.address,
+        tls,
+        username: config.username.unwrap_or_else(|| vin.to_string()),
+        password,
+    };
     let wishes = Wishes { signals: signals_in, periods, private, revision };
     let leave = CancellationToken::new();
     let uplink_over = CancellationToken::new();

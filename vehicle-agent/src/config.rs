@@ -7,11 +7,12 @@ use std::{
     str::FromStr,
 };
 
+use bugbrother_client::Tls;
 use bugbrother_wire::Vin;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::link::{Address, Link, LinkError};
+use crate::link::{Broker, Link, LinkError};
 
 /// Settings of the agent. Each is a key of `agent.toml`; an unknown key is refused.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,9 +21,21 @@ pub struct Config {
     /// The vehicle; may be absent where OBD-II tells it.
     #[serde(default, deserialize_with = "vin")]
     pub vin: Option<Vin>,
-    /// The MQTT broker, `host:port`.
+    /// The MQTT broker, `mqtts://host:port`; without TLS, `host:port`, it must be on this machine or `insecure` be set.
     #[serde(deserialize_with = "text")]
-    pub broker: Address,
+    pub broker: Broker,
+    /// File with the certificates of those who may sign the broker's; those that this system trusts if absent.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// File with this vehicle's certificate, which stands for a password.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// File with the certificate's private key. Nobody but its owner may be able to read it.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// Whether a broker on another machine may be spoken to without TLS: anybody in between can read and change all of it.
+    #[serde(default)]
+    pub insecure: bool,
     /// MQTT user name; the VIN if absent, which is what the fleet's broker knows vehicles by.
     #[serde(default)]
     pub username: Option<String>,
@@ -89,21 +102,39 @@ pub enum ConfigError {
     /// Nothing ever ends.
     #[error("`exit_when_done` wants a recording, as in `gps = \"file:drive.nmea\"`")]
     NeverDone,
+    /// All could be read and changed on its way.
+    #[error("`broker` is on another machine and would be spoken to without TLS: use mqtts://, or set `insecure`")]
+    Insecure,
+    /// Without TLS it would not be used.
+    #[error("`{0}` is for TLS, and `broker` does not start with mqtts://")]
+    WithoutTls(&'static str),
+    /// A certificate is of no use without its key, and the other way round.
+    #[error("`{0}` is set without `{1}`")]
+    HalfIdentity(&'static str, &'static str),
     /// No password, or two.
-    #[error("set one of `password_file` and `password` (or the variable BUGBROTHER_PASSWORD)")]
+    #[error(
+        "set one of `password_file` and `password` (or the variable BUGBROTHER_PASSWORD), or `certificate` and `key`"
+    )]
     Password,
-    /// The password file cannot be read.
-    #[error("`password_file` {path} cannot be read")]
-    PasswordFile {
+    /// The password file or the key cannot be read.
+    #[error("`{setting}` {path} cannot be read")]
+    SecretFile {
+        /// Which of the two.
+        setting: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// Others can read the password file.
-    #[error("`password_file` {0} can be read by others: chmod 600 {0}")]
-    PasswordFileMode(PathBuf),
+    /// Others can read the password file or the key.
+    #[error("`{setting}` {path} can be read by others: chmod 600 {path}")]
+    SecretFileMode {
+        /// Which of the two.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// The password file holds none.
     #[error("`password_file` {0} has no password in its first line")]
     PasswordFileEmpty(PathBuf),
@@ -121,10 +152,14 @@ fn default_outbox_bytes() -> u64 {
 
 impl Config {
     /// Settings with neither sensor nor VIN, for programs that build them in code.
-    pub fn new(broker: Address, password: SecretString, outbox: PathBuf) -> Self {
+    pub fn new(broker: impl Into<Broker>, password: SecretString, outbox: PathBuf) -> Self {
         Config {
             vin: None,
-            broker,
+            broker: broker.into(),
+            ca: None,
+            certificate: None,
+            key: None,
+            insecure: false,
             username: None,
             password: Some(password),
             password_file: None,
@@ -154,28 +189,57 @@ impl Config {
         if self.exit_when_done && !ends {
             return Err(ConfigError::NeverDone);
         }
-        if self.password.is_some() == self.password_file.is_some() {
+        if !self.broker.secure && !self.broker.is_local() && !self.insecure {
+            return Err(ConfigError::Insecure);
+        }
+        let for_tls = [("ca", &self.ca), ("certificate", &self.certificate), ("key", &self.key)];
+        if let Some((name, _)) = for_tls.iter().find(|(_, path)| path.is_some() && !self.broker.secure) {
+            return Err(ConfigError::WithoutTls(name));
+        }
+        match (&self.certificate, &self.key) {
+            (Some(_), None) => return Err(ConfigError::HalfIdentity("certificate", "key")),
+            (None, Some(_)) => return Err(ConfigError::HalfIdentity("key", "certificate")),
+            _ => {}
+        }
+        let passwords = usize::from(self.password.is_some()) + usize::from(self.password_file.is_some());
+        if passwords > 1 || (passwords == 0 && self.certificate.is_none()) {
             return Err(ConfigError::Password);
         }
         Ok(())
     }
 
-    /// The MQTT password, from the settings or from the file that they name.
+    /// How the broker is to be spoken to by TLS, if at all. A key that others can read is refused.
+    pub fn tls(&self) -> Result<Option<Tls>, ConfigError> {
+        if let Some(key) = &self.key {
+            check_mode("key", key)?;
+        }
+        let identity = self.certificate.clone().zip(self.key.clone());
+        Ok(self.broker.secure.then(|| Tls { ca: self.ca.clone(), identity }))
+    }
+
+    /// The MQTT password, from the settings or from the file that they name; empty when a certificate stands for it.
     pub fn read_password(&self) -> Result<SecretString, ConfigError> {
         match (&self.password, &self.password_file) {
             (Some(password), None) => Ok(password.expose_secret().into()),
             (None, Some(path)) => read_password_file(path),
+            (None, None) if self.certificate.is_some() => Ok(SecretString::default()),
             _ => Err(ConfigError::Password),
         }
     }
 }
 
-fn read_password_file(path: &Path) -> Result<SecretString, ConfigError> {
-    let failed = |source| ConfigError::PasswordFile { path: path.to_owned(), source };
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(ConfigError::PasswordFileMode(path.to_owned()));
+fn check_mode(setting: &'static str, path: &Path) -> Result<(), ConfigError> {
+    let path = path.to_owned();
+    match fs::metadata(&path) {
+        Ok(file) if file.permissions().mode() & 0o077 == 0 => Ok(()),
+        Ok(_) => Err(ConfigError::SecretFileMode { setting, path }),
+        Err(source) => Err(ConfigError::SecretFile { setting, path, source }),
     }
+}
+
+fn read_password_file(path: &Path) -> Result<SecretString, ConfigError> {
+    check_mode("password_file", path)?;
+    let failed = |source| ConfigError::SecretFile { setting: "password_file", path: path.to_owned(), source };
     let text = fs::read_to_string(path).map_err(failed)?;
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.into()),
@@ -304,11 +368,39 @@ mod tests {
             ("password = \"s3cret\"", "", "`password_file`"),
             ("file:drive.nmea.gz@10\"", "tcp:h:1\"\nexit_when_done = true", "recording"),
             ("outbox =", "outbox_max_bytes = 10\noutbox =", "least"),
+            ("localhost", "fleet.example.org", "`insecure`"),
+            ("outbox =", "ca = \"ca.crt\"\noutbox =", "`ca` is for TLS"),
+            ("localhost:1883\"", "mqtts://localhost:8883\"\ncertificate = \"x\"", "`certificate` is set without `key`"),
+            ("localhost:1883\"", "mqtts://localhost:8883\"\nkey = \"x\"", "`key` is set without `certificate`"),
+            ("outbox =", "password_file = \"x\"\noutbox =", "one of `password_file` and `password`"),
         ] {
             let config: Config = toml::from_str(&GOOD.replace(from, to)).unwrap();
             let error = config.check().unwrap_err().to_string();
             assert!(error.contains(part), "{to}: {error}");
         }
+    }
+
+    #[test]
+    fn a_certificate_stands_for_the_password_and_its_key_must_be_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = dir.path().join("car.key");
+        let identity = format!("mqtts://fleet.example.org:8883\"\ncertificate = \"x\"\nkey = \"{}\"", key.display());
+        let text = GOOD.replace("password = \"s3cret\"", "").replace("localhost:1883\"", &identity);
+        let config: Config = toml::from_str(&text).unwrap();
+        config.check().unwrap();
+        assert_eq!(config.read_password().unwrap().expose_secret(), "");
+        let error = config.tls().unwrap_err().to_string();
+        assert!(error.contains("`key`") && error.contains("cannot be read"), "{error}");
+        fs::write(&key, "key\n").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = config.tls().unwrap_err().to_string();
+        assert!(error.contains("`key`") && error.contains("chmod 600"), "{error}");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(config.tls().unwrap(), Some(Tls { ca: None, identity: Some(("x".into(), key)) }));
+        let plain: Config =
+            toml::from_str(&GOOD.replace("localhost:1883\"", "10.0.0.1:1883\"\ninsecure = true")).unwrap();
+        plain.check().unwrap();
+        assert_eq!(plain.tls().unwrap(), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The way to a device: a serial port or a TCP socket.
+//! The way to a device, a serial port or a TCP socket, and to the broker.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
 /// The way to a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,42 @@ pub struct Address {
     pub port: u16,
 }
 
+/// Where the broker is and how it is spoken to: `mqtts://host:port`, or `host:port` without TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// Where.
+    pub address: Address,
+    /// Whether by TLS.
+    pub secure: bool,
+}
+
+impl Broker {
+    /// Whether what is said to it stays on this machine.
+    pub fn is_local(&self) -> bool {
+        let host = self.address.host.as_str();
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// Without TLS.
+impl From<Address> for Broker {
+    fn from(address: Address) -> Self {
+        Broker { address, secure: false }
+    }
+}
+
+impl FromStr for Broker {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        let (address, secure) = match text.strip_prefix("mqtts://") {
+            Some(address) => (address, true),
+            None => (text, false),
+        };
+        Ok(Broker { address: address.parse().map_err(|_| LinkError::Broker(text.to_owned()))?, secure })
+    }
+}
+
 /// Why a text is not the address of a device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
@@ -34,6 +70,9 @@ pub enum LinkError {
     /// No host and port.
     #[error("`{0}` is not `host:port` with a port from 1 to 65535")]
     Address(String),
+    /// No broker.
+    #[error("`{0}` is neither `mqtts://host:port` nor `host:port`, with a port from 1 to 65535")]
+    Broker(String),
     /// No speed that a serial port has.
     #[error("`{0}` is not a speed in bits per second from 300 to 4000000")]
     Baud(String),
@@ -113,6 +152,23 @@ mod tests {
             assert_eq!(Link::parse(text, 4800).unwrap().to_string(), text);
         }
         assert_eq!(Link::parse("serial:/dev/rfcomm0", 38_400).unwrap().to_string(), "serial:/dev/rfcomm0@38400");
+    }
+
+    #[test]
+    fn a_broker_is_secure_by_its_scheme_and_local_by_its_address() {
+        for (text, secure, local) in [
+            ("mqtts://fleet.example.org:8883", true, false),
+            ("mqtts://[::1]:8883", true, true),
+            ("localhost:1883", false, true),
+            ("127.0.0.2:1883", false, true),
+            ("10.0.0.1:1883", false, false),
+        ] {
+            let broker: Broker = text.parse().unwrap();
+            assert_eq!((broker.secure, broker.is_local()), (secure, local), "{text}");
+        }
+        for wrong in ["http://fleet:80", "mqtts://fleet", "fleet", ":1883", "mqtts://"] {
+            assert_eq!(wrong.parse::<Broker>(), Err(LinkError::Broker(wrong.to_owned())));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 /// The program in the car: sensors, outbox on disk, MQTT.
 ///
 /// Every setting can stand in the file of `--config`; flags and variables go before it. Without a file, `--broker`,
-/// `--outbox`, a password and `--gps` or `--obd` are enough. The password itself is no flag, since others can see
+/// `--outbox`, `--gps` or `--obd`, and a password or a certificate with its key are enough. The password itself is no flag, since others can see
 /// those: it comes from `--password-file` or the variable BUGBROTHER_PASSWORD.
 #[derive(Debug, Parser)]
 #[command(name = "bugbrother-agent", version)]
@@ -19,9 +19,21 @@ pub struct Flags {
     /// The vehicle; may be left out when OBD-II tells it.
     #[arg(long, env = "BUGBROTHER_VIN")]
     vin: Option<String>,
-    /// The MQTT broker, host:port.
+    /// The MQTT broker, mqtts://host:port; without TLS, host:port, it must be on this machine.
     #[arg(long, env = "BUGBROTHER_BROKER")]
     broker: Option<String>,
+    /// File with the certificates of those who may sign the broker's; those that this system trusts if left out.
+    #[arg(long, env = "BUGBROTHER_CA")]
+    ca: Option<String>,
+    /// File with this vehicle's certificate, which stands for a password.
+    #[arg(long, env = "BUGBROTHER_CERTIFICATE")]
+    certificate: Option<String>,
+    /// File with the certificate's private key; readable by its owner alone.
+    #[arg(long, env = "BUGBROTHER_KEY")]
+    key: Option<String>,
+    /// Speak to a broker on another machine without TLS, where anybody in between can read and change all of it.
+    #[arg(long, env = "BUGBROTHER_INSECURE")]
+    insecure: bool,
     /// MQTT user name; the VIN if left out.
     #[arg(long, env = "BUGBROTHER_USERNAME")]
     username: Option<String>,
@@ -70,6 +82,9 @@ impl Flags {
         let texts = [
             ("vin", self.vin),
             ("broker", self.broker),
+            ("ca", self.ca),
+            ("certificate", self.certificate),
+            ("key", self.key),
             ("username", self.username),
             ("password", password.filter(|_| self.password_file.is_none())),
             ("password_file", self.password_file),
@@ -85,8 +100,10 @@ impl Flags {
         if let Some(bytes) = self.outbox_max_bytes {
             table.insert("outbox_max_bytes".to_owned(), Value::Integer(bytes));
         }
-        if self.exit_when_done {
-            table.insert("exit_when_done".to_owned(), Value::Boolean(true));
+        for (key, set) in [("insecure", self.insecure), ("exit_when_done", self.exit_when_done)] {
+            if set {
+                table.insert(key.to_owned(), Value::Boolean(true));
+            }
         }
     }
 }

@@ -7,8 +7,11 @@ use std::{
 use rumqttc::{
     Outgoing,
     v5::{
-        self, AsyncClient, EventLoop, MqttOptions,
-        mqttbytes::v5::{Packet, Publish, SubAck, SubscribeReasonCode},
+        self, AsyncClient, ConnectionError, EventLoop, MqttOptions, StateError,
+        mqttbytes::{
+            self,
+            v5::{Packet, Publish, SubAck, SubscribeReasonCode},
+        },
     },
 };
 use tokio::{sync::mpsc, time::timeout};
@@ -69,6 +72,7 @@ impl<'a> Connection<'a> {
                 Ok(Ok(event)) => event,
                 Ok(Err(error)) => {
                     self.track_the_rest();
+                    self.blame(&error);
                     return End::Lost(reason::of_connection(&error));
                 }
                 Err(_) => return End::Lost("the broker does not read any more".to_owned()),
@@ -141,6 +145,19 @@ impl<'a> Connection<'a> {
     fn track_the_rest(&mut self) {
         for event in mem::take(&mut self.event_loop.state.events) {
             self.track(&event);
+        }
+    }
+
+    /// Mosquitto says in a PUBACK that a message is too large, which is no reason of a PUBACK (MQTT 5.0, 3.4.2.1): to
+    /// rumqttc that is the end. Acknowledgements come in order, so it is about the oldest message. Without its refusal
+    /// being known it would be sent again and again.
+    fn blame(&self, error: &ConnectionError) {
+        if let (
+            Some(link),
+            ConnectionError::MqttState(StateError::Deserialization(mqttbytes::Error::InvalidConnectReturnCode(0x95))),
+        ) = (&self.link, error)
+        {
+            link.refuse_the_oldest();
         }
     }
 

@@ -185,6 +185,24 @@ struct UnderWay {
     sent: VecDeque<Sent>,
 }
 
+impl UnderWay {
+    fn settle(&mut self, index: usize, outcome: Result<(), PublishError>) {
+        if let Err(error) = outcome
+            && !mem::replace(&mut self.told, true)
+        {
+            warn!(%error, "not everything that is published gets through");
+        }
+        let done = self.sent[index].done.take();
+        while self.sent.front().is_some_and(|sent| sent.done.is_none()) {
+            self.sent.pop_front();
+        }
+        // Last, so that who waits for it finds the place free. Nobody need be waiting.
+        if let Some(done) = done {
+            done.send(outcome).ok();
+        }
+    }
+}
+
 struct Waiting {
     done: oneshot::Sender<Result<(), PublishError>>,
     place: OwnedSemaphorePermit,
@@ -235,19 +253,16 @@ impl Link {
     /// The broker acknowledged a publish.
     pub fn on_acknowledged(&self, packet_id: u16, reason: PubAckReason) {
         let mut under_way = lock(&self.under_way);
-        let Some(sent) = under_way.sent.iter_mut().find(|sent| sent.packet_id == packet_id) else { return };
-        let done = sent.done.take();
-        while under_way.sent.front().is_some_and(|sent| sent.done.is_none()) {
-            under_way.sent.pop_front();
+        if let Some(index) = under_way.sent.iter().position(|sent| sent.packet_id == packet_id) {
+            under_way.settle(index, outcome(reason));
         }
-        let outcome = outcome(reason);
-        if let Err(error) = outcome
-            && !mem::replace(&mut under_way.told, true)
-        {
-            warn!(%error, "not everything that is published gets through");
-        }
-        if let Some(done) = done {
-            done.send(outcome).ok();
+    }
+
+    /// The broker refused the oldest publish on the wire, for a reason that MQTT does not know.
+    pub fn refuse_the_oldest(&self) {
+        let mut under_way = lock(&self.under_way);
+        if !under_way.sent.is_empty() {
+            under_way.settle(0, Err(PublishError::Refused("unknown reason code")));
         }
     }
 

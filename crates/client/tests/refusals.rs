@@ -115,6 +115,26 @@ async fn what_is_too_large_or_no_topic_is_refused_here_and_the_connection_stands
     Ok(())
 }
 
+#[tokio::test]
+async fn a_message_that_mosquitto_finds_too_large_costs_a_connection_and_is_known_to_be_refused() -> Result<()> {
+    let (broker, _acl) = mosquitto("message_size_limit 1000\n")?;
+    let stop = CancellationToken::new();
+    let (publisher, mut events) = connect(options(broker.port(), "reader", &[]), stop.clone());
+    until_up(&mut events).await?;
+    let mut receipts = Vec::new();
+    for bytes in [10, 2000, 10] {
+        receipts.push(publisher.publish("x", vec![0; bytes], Qos::AtLeastOnce, false).await?);
+    }
+    let mut outcomes = Vec::new();
+    for receipt in receipts {
+        outcomes.push(timeout(parts::LIMIT, receipt).await?);
+    }
+    assert_eq!(outcomes[..2], [Ok(()), Err(PublishError::Refused("unknown reason code"))]);
+    until_down(&mut events).await?;
+    stop.cancel();
+    Ok(())
+}
+
 /// A broker of the test's own, from CONNECT on.
 struct Trickster(TcpStream);
 

@@ -19,7 +19,7 @@ use std::{
     time::Instant,
 };
 
-use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Will, connect};
+use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
     message::{Birth, Presence, SignalDeclaration, Status},
@@ -57,6 +57,8 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Account {
     /// The broker.
     pub broker: Address,
+    /// How it is spoken to by TLS, if at all.
+    pub tls: Option<Tls>,
     /// MQTT user name.
     pub username: String,
     /// MQTT password.
@@ -115,6 +117,7 @@ pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: Cancell
         qos: Qos::AtLeastOnce,
         retain: true,
     });
+    options.tls = account.tls;
     options.subscriptions = vec![(Topic::down_filter(vin), Qos::AtLeastOnce)];
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
@@ -332,6 +335,7 @@ mod tests {
         let (wishes, mut private) = wishes();
         let account = Account {
             broker: Address { host: "127.0.0.1".to_owned(), port: broker.port() },
+            tls: None,
             username: "agent".to_owned(),
             password: SecretString::default(),
         };
