@@ -55,6 +55,24 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    pub(crate) fn new(limits: Limits, router: Router, shutdown: CancellationToken) -> Self {
+        Gate {
+            doorstep: Places::new(limits.handshakes, limits.handshakes_per_address),
+            connections: Places::new(limits.connections, limits.connections_per_address),
+            keeping: Mutex::default(),
+            refusals: Refusals::new(Instant::now()),
+            told_full: AtomicBool::new(false),
+            verifier: Verifier::new(&limits),
+            attempts: Attempts::new(&limits),
+            registry: Arc::new(Registry::new(&limits)),
+            retained: Retained::new(&limits),
+            router,
+            clock: Clock::start(),
+            shutdown,
+            limits,
+        }
+    }
+
     /// Keeps a message if it is to be retained, and sends it to all who want it.
     pub(crate) async fn publish(&self, owner: &Owner, message: Message) -> Result<(), RouterDied> {
         count::published(message.payload.len());
@@ -91,21 +109,7 @@ pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(
     let router = Router::start(&config.limits).map_err(Error::Start)?;
     // Of our own, so that the clients are told to go also when it is the router that ends the broker.
     let stop = CancellationToken::new();
-    let gate = Arc::new(Gate {
-        doorstep: Places::new(config.limits.handshakes, config.limits.handshakes_per_address),
-        connections: Places::new(config.limits.connections, config.limits.connections_per_address),
-        keeping: Mutex::default(),
-        refusals: Refusals::new(Instant::now()),
-        told_full: AtomicBool::new(false),
-        verifier: Verifier::new(&config.limits),
-        attempts: Attempts::new(&config.limits),
-        registry: Arc::new(Registry::new(&config.limits)),
-        retained: Retained::new(&config.limits),
-        router: router.clone(),
-        clock: Clock::start(),
-        shutdown: stop.clone(),
-        limits: config.limits,
-    });
+    let gate = Arc::new(Gate::new(config.limits, router.clone(), stop.clone()));
     let clients = TaskTracker::new();
     let accepting = join_all(doors.iter().map(|(socket, entrance)| accept(&gate, entrance, socket, &clients)));
     let result = tokio::select! {

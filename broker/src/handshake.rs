@@ -172,7 +172,7 @@ impl Cause {
     }
 }
 
-/// Goes through all that comes before MQTT, reads CONNECT and answers it.
+/// Goes through all that comes before MQTT and then greets.
 pub(crate) async fn run(
     gate: &Gate,
     entrance: &Entrance,
@@ -183,6 +183,17 @@ pub(crate) async fn run(
     let deadline = Instant::now() + gate.limits.connect_deadline;
     let opened = timeout_at(deadline, entrance.open(stream, &mut peer, doorstep)).await;
     let arrival = opened.unwrap_or(Err(Cause::Silent)).map_err(|cause| Refusal { cause, peer, user: None })?;
+    greet(gate, entrance, arrival, peer, deadline).await
+}
+
+/// Reads CONNECT and answers it.
+pub(crate) async fn greet(
+    gate: &Gate,
+    entrance: &Entrance,
+    arrival: Arrival,
+    peer: SocketAddr,
+    deadline: Instant,
+) -> Result<Client, Refusal> {
     let Arrival { mut stream, certificate } = arrival;
     let mut inbound = BytesMut::new();
     let read = timeout_at(deadline, read_connect(&mut stream, &mut inbound)).await;

@@ -35,8 +35,14 @@
 //!   key, so nobody can choose whom to disturb.
 //! - A link of the router is woken only as the answer to its pause, and leaves in steps, so that the router never acts
 //!   on an event of a link that is gone.
-//! - Who has not shown a password takes nothing from those who have: no place among the connections, no client
-//!   identifier, at most half of the cores, and of the sockets that wait to be known only the share of an address.
+//! - Who has shown neither a password nor a certificate takes nothing from those who have: no place among the
+//!   connections, no client identifier, at most half of the cores for password checks, and of the sockets that wait to be
+//!   known only the share of an address. Where a listener lets anybody in, what an unproven client takes belongs to its
+//!   address, whatever name it claims.
+//! - All that comes before the first packet (a proxy's header, TLS, WebSocket, CONNECT) is done in the connection's own
+//!   task under one deadline, so nobody waits for the handshake of somebody else.
+//! - What let a client in is asked again when the files change: the password's entry, the certificate, the right to its
+//!   subscriptions and to its will. A session that lost one of them ends. Files that cannot be used change nothing.
 //! - Every queue is bounded. A subscriber that does not read is paused, then loses what falls out of the router's log
 //!   (counted exactly for each routing name), and is closed when its socket takes nothing for
 //!   [`Limits::write_deadline`].
@@ -51,6 +57,9 @@
 //!   The fleet does not need them: delivery is acknowledged from end to end.
 //! - **`$share`, topic aliases, subscription identifiers, enhanced authentication**: announced as not available to 5.0
 //!   clients, refused with their codes.
+//! - **PROXY protocol v1, MQTT 3.1** (and its WebSocket subprotocol `mqttv3.1`): refused.
+//! - **Revocation lists' dates, and the end of a certificate's life within a session**: neither ends a session; the next
+//!   handshake looks at the certificate's dates again.
 //! - **Wills at shutdown**: that the broker stops does not mean that a vehicle is gone.
 //!
 //! rumqttd's router thread cannot be stopped; it ends with the process.
@@ -64,6 +73,9 @@ mod canary;
 mod count;
 mod door;
 mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod handshake;
 mod limits;

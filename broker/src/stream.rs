@@ -24,6 +24,9 @@ const READ_BYTES: usize = 4 * 1024;
 pub(crate) enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// For the fuzz target.
+    #[cfg(feature = "fuzzing")]
+    Memory(tokio::io::DuplexStream),
 }
 
 pub(crate) struct Stream {
@@ -160,6 +163,8 @@ impl AsyncRead for Socket {
         match self.get_mut() {
             Socket::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Socket::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            #[cfg(feature = "fuzzing")]
+            Socket::Memory(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
@@ -169,6 +174,8 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Socket::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            #[cfg(feature = "fuzzing")]
+            Socket::Memory(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -176,6 +183,8 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Socket::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "fuzzing")]
+            Socket::Memory(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -183,6 +192,8 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Socket::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Socket::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "fuzzing")]
+            Socket::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -156,7 +156,7 @@ async fn a_subscriber_that_does_not_read() {
         stuck.push(raw);
     }
     let mut publisher = watched.broker.client(4, "publisher", "free").await;
-    for n in 0..rounds(10_000) / 10 {
+    for n in 0..rounds(30_000) / 10 {
         publisher.publish("flood", &vec![n as u8; PAYLOAD], 1).await;
     }
     watched.ends_below(bound).await;
