@@ -22,6 +22,9 @@ use crate::{
     websocket::{NoUpgrade, WebSocket},
 };
 
+/// What TLS may hold back of what was sent: a record. So that it shows soon when a socket takes nothing any more.
+const UNSENT_BYTES: usize = 16 * 1024;
+
 /// What a listener wants of those who come, and whom it lets in.
 pub(crate) struct Entrance {
     pub(crate) access: watch::Receiver<Arc<Access>>,
@@ -95,11 +98,12 @@ impl Entrance {
     ) -> Result<(Socket, Option<Certificate>), Cause> {
         let trusted = Arc::clone(&tls.borrow_and_update());
         let config = if self.web { &trusted.web } else { &trusted.mqtt };
-        let stream = TlsAcceptor::from(Arc::clone(config))
+        let mut stream = TlsAcceptor::from(Arc::clone(config))
             .accept(stream)
             .await
             .map_err(|error| if tls::is_about_certificate(&error) { Cause::Certificate } else { Cause::Tls })?;
-        let connection = stream.get_ref().1;
+        let connection = stream.get_mut().1;
+        connection.set_buffer_limit(Some(UNSENT_BYTES));
         let chain =
             connection.peer_certificates().map(|chain| chain.iter().map(|one| one.clone().into_owned()).collect());
         let certificate = chain.map(|chain| Certificate { chain, trusted, tls });

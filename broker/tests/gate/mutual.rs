@@ -145,7 +145,7 @@ async fn who_is_revoked_is_put_out_at_once_and_others_stay() {
     assert_eq!(new.ends().await, Some((0xE0, vec![0x98])));
     assert_eq!(web.ends().await, Some((0xE0, vec![0x98])));
     assert_eq!(old.ends().await, None);
-    println!("revoked sessions were closed after {:?}", revoked.elapsed());
+    eprintln!("revoked sessions were closed after {:?}", revoked.elapsed());
     other.ping().await;
     assert_eq!(fleet.code(Some(&lost), car(5)).await, None);
     assert_eq!(fleet.code(Some(&stays), car(5)).await, Some(0));
