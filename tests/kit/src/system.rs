@@ -133,6 +133,13 @@ impl System {
         self.reload()
     }
 
+    /// Lets somebody read; the password of the new account.
+    pub fn grant(&self, user: &str, filter: &str) -> Result<String> {
+        let printed = self.manage(&["access", "grant", user, filter])?;
+        self.reload()?;
+        labelled(&printed, "password").map(str::to_owned).context("no password was printed")
+    }
+
     /// Runs a command of `bugbrother` that ends; what it prints.
     pub fn manage(&self, arguments: &[&str]) -> Result<String> {
         let run = Command::new(program("bugbrother")?).args(arguments).arg("--data").arg(self.data()).output()?;
