@@ -4,7 +4,10 @@ use bugbrother_broker::Limits;
 use bugbrother_mosquitto_compat::PasswordFile;
 use tokio::{task::JoinSet, time::timeout};
 
-use crate::kit::{Broker, CAR, Connect, Log, OTHER_CAR, PATIENCE, Raw, packet};
+use crate::{
+    kit::{Broker, CAR, Connect, OTHER_CAR, PATIENCE, Raw, packet},
+    log::Log,
+};
 
 async fn code(broker: &Broker, connect: Connect) -> u8 {
     let (first, body) = broker.socket().await.offer(connect).await.expect("a CONNACK");

@@ -10,6 +10,7 @@ mod files;
 mod hostile;
 mod kit;
 mod limits;
+mod log;
 mod metrics;
 mod mutual;
 mod proxy;
