@@ -11,7 +11,7 @@
 //! # Invariants
 //! - A QoS 1 message is acknowledged to the broker that it came from when the other one has acknowledged it, so what either
 //!   has acknowledged to its publisher is lost only with the broker or the bridge itself. It may arrive twice.
-//! - The order of each direction is kept. A message that cannot go over is counted and acknowledged, never waited for.
+//! - What the source sends in an order goes over in that order (brokers order topic by topic). A message that cannot go over is counted and acknowledged, never waited for.
 //! - Nothing that this bridge published is heard by it again: no loop, no double.
 //! - Bounded: 128 messages that the source sends unacknowledged, 256 that wait for the destination, in each direction.
 //!

@@ -1,0 +1,81 @@
+//! The agent with a certificate of its own, over TLS, at a Mosquitto that asks for one.
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
+mod parts;
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+
+use bugbrother_kit::{mosquitto::Mosquitto, port, process::Process};
+use bugbrother_simulator::Drive;
+use parts::database::Database;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+const AGENT: &str = env!("CARGO_BIN_EXE_bugbrother-agent");
+const VIN: &str = "WVWZZZ1JZ3W386752";
+const LIMIT: Duration = Duration::from_secs(120);
+const ACL: &str = "user database\ntopic read fleet/v1/+/up/#\ntopic write fleet/v1/+/down/#\n\
+                   pattern write fleet/v1/%u/up/#\npattern read fleet/v1/%u/down/#\n";
+
+/// `ca.crt`, and a certificate and a key for each of these names.
+fn write_certificates(dir: &Path, names: &[&str]) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    fs::write(dir.join("ca.crt"), ca.pem()).unwrap();
+    for name in names {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, *name);
+        let key = KeyPair::generate().unwrap();
+        fs::write(dir.join(format!("{name}.crt")), params.signed_by(&key, &ca).unwrap().pem()).unwrap();
+        let path = dir.join(format!("{name}.key"));
+        fs::write(&path, key.serialize_pem()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drive_arrives_whole_over_tls_with_a_certificate_in_place_of_a_password() {
+    let dir = tempfile::tempdir().unwrap();
+    write_certificates(dir.path(), &["server", VIN]);
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    fs::write(path("acl"), ACL).unwrap();
+    let services = port::free().unwrap();
+    let broker = Mosquitto::start(&format!(
+        "certfile {}\nkeyfile {}\ncafile {}\nrequire_certificate true\nuse_identity_as_username true\n\
+         acl_file {}\nallow_anonymous true\nlistener {services} 127.0.0.1\n",
+        path("server.crt"),
+        path("server.key"),
+        path("ca.crt"),
+        path("acl")
+    ))
+    .unwrap();
+    let database = Database::start(services);
+    let drive =
+        Drive { seed: 5, duration: Duration::from_secs(600), start: 1_790_000_000_000, rate_hz: 1, damaged: false };
+    let log = drive.log();
+    fs::write(path("drive.nmea"), &log.bytes).unwrap();
+    let (address, gps) = (format!("mqtts://127.0.0.1:{}", broker.port()), format!("file:{}@max", path("drive.nmea")));
+    let (ca, certificate, key) = (path("ca.crt"), path(&format!("{VIN}.crt")), path(&format!("{VIN}.key")));
+    let outbox = path("outbox.db");
+    let arguments = [
+        "--vin",
+        VIN,
+        "--broker",
+        &address,
+        "--ca",
+        &ca,
+        "--certificate",
+        &certificate,
+        "--key",
+        &key,
+        "--gps",
+        &gps,
+        "--outbox",
+        &outbox,
+        "--exit-when-done",
+    ];
+    let mut agent = Process::start(dir.path(), "agent", Path::new(AGENT), &arguments, &[]).unwrap();
+    let status = agent.ended(LIMIT).await.unwrap();
+    assert!(status.success(), "{}", agent.logged());
+    assert_eq!(database.state().positions().len(), log.valid_fixes);
+}
