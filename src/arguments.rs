@@ -123,7 +123,7 @@ pub enum MosquittoCommand {
         #[arg(long, default_value = "127.0.0.1:1883")]
         mqtt: SocketAddr,
         #[command(flatten)]
-        doors: Doors,
+        doors: Box<Doors>,
     },
     /// Says of each line of a mosquitto.conf what it does here
     Check { file: PathBuf },

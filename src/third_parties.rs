@@ -40,7 +40,7 @@ pub fn withdraw(data: &DataDir, name: &str, filter: Option<&str>) -> Result<()> 
 /// A new password for an account that is there.
 pub fn new_password(data: &DataDir, name: &str) -> Result<String> {
     refuse_reserved(name)?;
-    if !accounts::load(data)?.entry(name).is_some() {
+    if accounts::load(data)?.entry(name).is_none() {
         bail!("there is no account `{name}`");
     }
     accounts::set_password(data, name)
