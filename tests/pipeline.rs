@@ -31,7 +31,7 @@ async fn every_fix_of_a_generated_drive_is_stored_once_and_the_last_is_shown_liv
 
 async fn every_fix_of_the_recorded_drive_is_stored_once_and_the_last_is_shown_live(broker: Broker) -> Result<()> {
     let Some(path) = drive::recorded() else {
-        println!("no recorded drive in ../shared/data/nmea: the generated one alone is replayed");
+        eprintln!("no recorded drive in ../shared/data/nmea: the generated one alone is replayed");
         return Ok(());
     };
     let mut log = Vec::new();

@@ -54,6 +54,11 @@ impl System {
 
     /// Starts the broker, or `bugbrother SERVICE`, and waits until it is there.
     pub async fn start(&mut self, service: &str) -> Result<()> {
+        self.start_with(service, &[]).await
+    }
+
+    /// The same with more options; a Mosquitto is given none.
+    pub async fn start_with(&mut self, service: &str, more: &[&str]) -> Result<()> {
         let process = match (service, self.broker) {
             ("broker", Broker::Mosquitto) => mosquitto::serve(self.dir.path(), service, &self.export()?)?,
             _ => {
@@ -63,6 +68,7 @@ impl System {
                     arguments.extend(self.ports.doors());
                 }
                 arguments.extend(["--data".to_owned(), self.data().display().to_string()]);
+                arguments.extend(more.iter().map(|option| (*option).to_owned()));
                 Process::start(self.dir.path(), service, &program("bugbrother")?, &arguments, &[])?
             }
         };
