@@ -1,6 +1,7 @@
 //! The agent with a certificate of its own, over TLS, at a Mosquitto that asks for one.
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+#[expect(dead_code, reason = "another test needs the rest")]
 mod parts;
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
