@@ -51,8 +51,9 @@ pub struct Limits {
     /// Of those, what one user may have published.
     pub retained_bytes_per_user: usize,
     /// A log of the router for filters that start with three levels without a wildcard: what a subscriber may fall behind
-    /// before it loses messages, besides some 200 messages that wait in its link. It has four parts, each of which takes
-    /// one message at least, however large, and goes as a whole. As many logs come to be as different thousandths of the
+    /// before it loses messages, besides some 200 messages that wait in its link. A message counts with some 350 bytes
+    /// around its payload. The log has four parts, each of which takes one message at least, however large, and goes as
+    /// a whole. As many logs come to be as different thousandths of the
     /// topics are subscribed to, about 3,700 with 10,000 vehicles, and never more than 20,480.
     pub narrow_log_bytes: usize,
     /// A log for all other filters; there are never more than five.

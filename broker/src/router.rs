@@ -17,7 +17,12 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{Limits, link::Link, message::Message, routing::Routing};
+use crate::{
+    Limits,
+    link::Link,
+    message::Message,
+    routing::{MILESTONE, Routing},
+};
 
 /// Commands that wait for the router.
 const QUEUE: usize = 256;
@@ -63,19 +68,21 @@ impl Router {
             max_segment_count: count,
         };
         let wide = segment(limits.wide_log_bytes, WIDE_SEGMENTS);
+        let narrow = segment(limits.narrow_log_bytes, NARROW_SEGMENTS);
+        let turn_bytes = narrow.max_segment_size.min(wide.max_segment_size);
         let config = RouterConfig {
             // Twice: a link that is on its way out still counts.
             max_connections: limits.connections * 2 + 16,
             max_outgoing_packet_count: PORTION,
             max_segment_size: wide.max_segment_size,
             max_segment_count: wide.max_segment_count,
-            custom_segment: Some(routing.segments(&segment(limits.narrow_log_bytes, NARROW_SEGMENTS))),
+            custom_segment: Some(routing.segments(&narrow)),
             ..RouterConfig::default()
         };
         let (commands, queue) = mpsc::channel(QUEUE);
         let died = CancellationToken::new();
         let guard = died.clone().drop_guard();
-        thread::Builder::new().name("router-feed".into()).spawn(move || feed(config, queue, guard))?;
+        thread::Builder::new().name("router-feed".into()).spawn(move || feed(config, turn_bytes, queue, guard))?;
         Ok(Router { commands, routing, closing: TaskTracker::new(), died })
     }
 
@@ -140,14 +147,14 @@ impl Router {
 }
 
 /// Runs until all handles are gone, or the router is: then `_died` tells everybody, also when it unwinds.
-fn feed(config: RouterConfig, mut queue: mpsc::Receiver<Command>, _died: DropGuard) {
+fn feed(config: RouterConfig, turn_bytes: usize, mut queue: mpsc::Receiver<Command>, _died: DropGuard) {
     let end = config.max_connections;
     let events = rumqttd::Router::new(0, config).spawn();
     let open = |slot: Slot| {
         let built = LinkBuilder::new(&format!("link-{}", slot.0), events.clone()).build();
         built.ok().map(|(sender, receiver, _connack)| (sender, receiver))
     };
-    let Some(mut publisher) = open(Slot(0)).and_then(Publisher::new) else { return };
+    let Some(mut publisher) = open(Slot(0)).and_then(|link| Publisher::new(link, turn_bytes)) else { return };
     let mut places = Places { links: HashMap::new(), free: Vec::new(), next: 1, end };
     while let Some(command) = queue.blocking_recv() {
         let alive = match command {
@@ -188,20 +195,34 @@ fn send(link: &mut LinkTx, packet: Packet) -> bool {
 struct Publisher {
     sender: LinkTx,
     receiver: LinkRx,
+    /// What may be appended to the logs until all links have had their turn: a part of a log.
+    turn_bytes: usize,
+    appended_bytes: usize,
+    turns: u64,
 }
 
-/// A name with one message, which the router shows when it is asked to.
-const MILESTONE: &str = "milestone";
-
 impl Publisher {
-    fn new((mut sender, receiver): (LinkTx, LinkRx)) -> Option<Self> {
+    fn new((mut sender, receiver): (LinkTx, LinkRx), turn_bytes: usize) -> Option<Self> {
         sender.subscribe(MILESTONE).ok()?;
         sender.publish(MILESTONE, "").ok()?;
-        Some(Publisher { sender, receiver })
+        Some(Publisher { sender, receiver, turn_bytes, appended_bytes: 0, turns: 0 })
     }
 
     fn publish(&mut self, name: Bytes, message: &Message) -> bool {
-        self.sender.publish(name, message.encode()).is_ok()
+        let payload = message.encode();
+        self.appended_bytes += name.len() + payload.len();
+        self.sender.publish(name, payload).is_ok() && (self.appended_bytes < self.turn_bytes || self.end_turn())
+    }
+
+    /// Waits until all links have been served. The router appends 500 messages before it looks at any link, if there are
+    /// so many: more than a narrow log holds, and then who reads fast would lose some too. Links are served in the order
+    /// in which they got something to read, and this one gets it last.
+    fn end_turn(&mut self) -> bool {
+        self.appended_bytes = 0;
+        self.turns += 1;
+        let milestone = Bytes::copy_from_slice(&self.turns.to_be_bytes());
+        self.sender.publish(MILESTONE, milestone.clone()).is_ok()
+            && self.hear(|heard| matches!(heard, Notification::Forward(of) if of.publish.payload == milestone))
     }
 
     /// Waits until the router has worked on everything so far. An event makes it take *all* packets of a link, so a
@@ -213,9 +234,14 @@ impl Publisher {
                 return false;
             }
         }
+        self.hear(|heard| matches!(heard, Notification::Shadow(_)))
+    }
+
+    fn hear(&mut self, wanted: impl Fn(&Notification) -> bool) -> bool {
         loop {
             match self.receiver.recv() {
-                Ok(Some(Notification::Shadow(_))) => return true,
+                Ok(Some(heard)) if wanted(&heard) => return true,
+                Ok(Some(Notification::Unschedule)) if self.receiver.ready().is_err() => return false,
                 Ok(_) => {}
                 Err(_) => return false,
             }
@@ -255,6 +281,30 @@ mod tests {
 
     use super::*;
     use crate::link::Arrival;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_burst_that_fits_into_a_link_and_its_log_loses_nothing_however_busy_the_router_is() {
+        // What a link takes before it is paused, and half of what a log holds of such messages.
+        const BURST: u64 = 199 + 70;
+        let router = Router::start(&Limits::default()).unwrap();
+        let mut link = router.open().await.unwrap();
+        link.subscribe(&router.routing().filter("a/b/c/d")).await.unwrap();
+        let mut heard = 0;
+        for burst in 1..=50 {
+            for _ in 0..BURST {
+                router.publish(Message::new("a/b/c/d", Bytes::new())).await.unwrap();
+            }
+            while heard < burst * BURST {
+                match link.next().await.unwrap() {
+                    Arrival::Message { lost, .. } => {
+                        assert_eq!(lost, 0, "in burst {burst}");
+                        heard += 1;
+                    }
+                    Arrival::Paused => link.resume().await.unwrap(),
+                }
+            }
+        }
+    }
 
     /// Ticks of a core that this process has used, 100 in a second.
     fn ticks() -> u64 {

@@ -26,6 +26,8 @@ const WEIGHT: usize = 320;
 
 /// The canary's own name, which no client's topic can get.
 pub(crate) const CANARY: &str = "canary";
+/// A name with few messages of the feeder's own, the last of which the router shows when it is asked to.
+pub(crate) const MILESTONE: &str = "milestone";
 /// The name of all topics of the server's own.
 const SYS: &str = "sys";
 
@@ -81,7 +83,9 @@ impl Routing {
     /// topics: no `#` is covered by a `+`.
     pub(crate) fn segments(&self, narrow: &SegmentConfig) -> HashMap<String, SegmentConfig> {
         let first = &self.first;
-        [format!("{first}/+/+"), CANARY.to_owned(), SYS.to_owned()].map(|name| (name, narrow.clone())).into()
+        [format!("{first}/+/+"), CANARY.to_owned(), MILESTONE.to_owned(), SYS.to_owned()]
+            .map(|name| (name, narrow.clone()))
+            .into()
     }
 
     fn x(&self, start: &str) -> usize {

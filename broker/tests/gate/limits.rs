@@ -40,18 +40,3 @@ async fn a_payload_over_the_limit_goes_nowhere_and_the_client_stays() {
     }
     broker.sings().await;
 }
-
-#[tokio::test]
-async fn a_client_may_have_only_so_many_filters() {
-    let mut broker = Broker::with(Limits { subscriptions: 3, ..Limits::default() }).await;
-    for version in [4, 5] {
-        let mut client = broker.client(version, "x", "free").await;
-        for filter in ["a", "b", "c", "a"] {
-            assert_eq!(client.subscribe(filter, 1).await, 1);
-        }
-        assert_eq!(client.subscribe("d", 1).await, if version == 5 { 0x97 } else { 0x80 });
-        client.unsubscribe("b").await;
-        assert_eq!(client.subscribe("d", 1).await, 1);
-    }
-    broker.sings().await;
-}
