@@ -32,6 +32,7 @@ struct Count {
     open: AtomicUsize,
     closed: AtomicUsize,
     handshakes: AtomicUsize,
+    handshakes_tried: AtomicUsize,
 }
 
 /// Arguments: the authority's certificate, then the ports for passwords, for certificates and without TLS. Says each second
@@ -51,34 +52,41 @@ pub async fn run(arguments: &[String]) -> Result<()> {
     let knock = Arc::clone(&count);
     tokio::spawn(async move {
         let mut ticks = interval(Duration::from_secs(60) / HANDSHAKES_PER_MINUTE);
-        loop {
+        for n in 0.. {
             ticks.tick().await;
-            tokio::spawn(shake_hands(with_tls, Arc::clone(&config), Arc::clone(&knock)));
+            tokio::spawn(shake_hands(n, with_tls, Arc::clone(&config), Arc::clone(&knock)));
         }
     });
     let mut ticks = interval(Duration::from_secs(1));
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let [open, closed, handshakes] = [&count.open, &count.closed, &count.handshakes].map(|n| n.load(Relaxed));
-        println!("{open} sockets of strangers open, {closed} closed by the broker, {handshakes} TLS handshakes");
+        let all = [&count.open, &count.closed, &count.handshakes, &count.handshakes_tried];
+        let [open, closed, done, tried] = all.map(|n| n.load(Relaxed));
+        println!(
+            "strangers: {open} sockets open, {closed} closed by the broker, {done} of {tried} TLS handshakes done"
+        );
     }
 }
 
-/// Half of them are one address, half are many.
-async fn open(n: usize, door: SocketAddr) -> Result<TcpStream> {
+async fn open(from: Ipv4Addr, door: SocketAddr) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    if n.is_multiple_of(2) {
-        let [high, low] = (n as u16).to_be_bytes();
-        socket.bind((Ipv4Addr::new(127, 1, high, low), 0).into())?;
-    }
+    socket.bind((from, 0).into())?;
     Ok(socket.connect(door).await?)
+}
+
+/// One of 65,536 addresses in this part of the loopback network.
+fn address(part: u8, n: usize) -> Ipv4Addr {
+    let [high, low] = (n as u16).to_be_bytes();
+    Ipv4Addr::new(127, part, high, low)
 }
 
 /// Says nothing, or one byte a second of what a client would say.
 async fn linger(n: usize, door: SocketAddr, talks: bool, count: Arc<Count>) {
+    // Half of them are one address, half are many.
+    let from = if n.is_multiple_of(2) { address(1, n) } else { address(1, 1) };
     loop {
-        if let Ok(mut stream) = open(n, door).await {
+        if let Ok(mut stream) = open(from, door).await {
             count.open.fetch_add(1, Relaxed);
             let mut buffer = [0; 64];
             // A TLS record of which the rest is long in coming.
@@ -103,8 +111,10 @@ async fn linger(n: usize, door: SocketAddr, talks: bool, count: Arc<Count>) {
     }
 }
 
-async fn shake_hands(door: SocketAddr, config: Arc<ClientConfig>, count: Arc<Count>) {
-    if let Ok(Ok(mut stream)) = timeout(Duration::from_secs(10), tls::connect(door, config)).await {
+async fn shake_hands(n: usize, door: SocketAddr, config: Arc<ClientConfig>, count: Arc<Count>) {
+    count.handshakes_tried.fetch_add(1, Relaxed);
+    let shaking = async { tls::over(open(address(2, n), door).await?, config).await };
+    if let Ok(Ok(mut stream)) = timeout(Duration::from_secs(10), shaking).await {
         count.handshakes.fetch_add(1, Relaxed);
         // It has nothing to say after all.
         drop(stream.shutdown().await);

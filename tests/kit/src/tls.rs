@@ -33,7 +33,12 @@ pub fn client(signers: &str, identity: Option<Identity<'_>>) -> Result<Arc<Clien
 
 /// Connects to a server on this machine.
 pub async fn connect(address: SocketAddr, config: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(address).await?;
+    over(TcpStream::connect(address).await?, config).await
+}
+
+/// The handshake, over a connection that is there.
+pub async fn over(stream: TcpStream, config: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>> {
     stream.set_nodelay(true)?;
-    Ok(TlsConnector::from(config).connect(ServerName::from(address.ip()), stream).await?)
+    let name = ServerName::from(stream.peer_addr()?.ip());
+    Ok(TlsConnector::from(config).connect(name, stream).await?)
 }
