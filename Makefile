@@ -46,5 +46,9 @@ fuzz: ## throw bytes at the broker's gate for a minute (FUZZ_SECONDS=60)
 bench: ## measure the store's commit path
 	BUGBROTHER_SKIP_APP=1 cargo bench -p bugbrother-store
 
+bench-gate: ## measure what connected vehicles notice of a crowd of strangers at the broker
+	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release --bin bugbrother
+	BUGBROTHER_SKIP_APP=1 cargo bench --quiet -p bugbrother-tests --bench gate
+
 clean-data: ## forget the demo's data
 	rm -rf data
