@@ -3,6 +3,7 @@
 //! `BUGBROTHER_MEMORY_ROUNDS=1000000` runs the full number; without it they are fewer, so that it takes seconds. The
 //! bounds are the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "what was measured is of interest")]
 
 #[path = "../gate/kit.rs"]
 #[allow(dead_code, reason = "shared with the tests of the gate, which need more of it")]

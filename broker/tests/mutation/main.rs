@@ -3,6 +3,7 @@
 //!
 //! `BUGBROTHER_SESSIONS=100000` says how many, `BUGBROTHER_SEED` which ones: the same seed makes the same sessions.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "what was measured is of interest")]
 
 #[path = "../gate/kit.rs"]
 #[allow(dead_code, reason = "shared with the tests of the gate, which need more of it")]
