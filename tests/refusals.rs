@@ -134,9 +134,10 @@ async fn what_is_wrong_is_refused_and_counted_and_a_good_vehicle_goes_on() -> Re
     assert!(letters.iter().all(|letter| letter.topic.contains(BAD) && letter.reason == "malformed"), "{letters:?}");
     until_counted(&viewer, "bugbrother_ingest_refused_total", 5.0).await?;
 
-    // A vehicle that speaks for another: MQTT 3.1.1 cannot be told no, so the broker takes it and drops it.
+    // A vehicle that speaks for another
     let topic = Topic::new(good.vin, Kind::Telemetry).to_string();
-    bad.say(&topic, encode(&"not mine")).await?;
+    let refused = bad.say(&topic, encode(&"not mine")).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the broker refused the message: not authorized");
     until_counted(&viewer, "bugbrother_broker_denied_publishes_total", 1.0).await?;
 
     // All the while
