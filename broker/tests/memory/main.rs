@@ -66,7 +66,7 @@ async fn a_million_topics() {
     let limits = Limits::default();
     let bound = limits.wide_log_bytes + SLACK;
     let watched = Watched::start("topics", limits).await;
-    let mut reader = watched.broker.client(4, "reader", "free").await;
+    let mut reader = watched.broker.client_with(Connect::new(4, "reader", "free").keep_alive(0)).await;
     reader.subscribe("#", 0).await;
     let reading = tokio::spawn(async move { while reader.message().await.topic != "end" {} });
     let mut publisher = watched.broker.client(4, "publisher", "free").await;
@@ -152,7 +152,8 @@ async fn a_subscriber_that_does_not_read() {
     let watched = Watched::start("subscriber that does not read", limits).await;
     let mut stuck = Vec::new();
     for (version, filter) in [(4, "flood"), (5, "#")] {
-        let mut raw = watched.broker.client(version, ["flood", "all"][usize::from(filter == "#")], "free").await;
+        let connect = Connect::new(version, &format!("stuck-{version}"), "free").keep_alive(0);
+        let mut raw = watched.broker.client_with(connect).await;
         raw.subscribe(filter, 1).await;
         stuck.push(raw);
     }
