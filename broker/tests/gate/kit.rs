@@ -380,7 +380,7 @@ impl Raw {
     }
 
     pub async fn publish_with(&mut self, topic: &str, payload: &[u8], flags: u8, properties: &[u8]) -> u8 {
-        self.last_id += 1;
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         let id = self.last_id;
         let bytes = publish(self.version, topic.as_bytes(), payload, flags, id, properties);
         self.send(&bytes).await;
@@ -394,7 +394,7 @@ impl Raw {
 
     /// Subscribes; the code in SUBACK.
     pub async fn subscribe(&mut self, filter: &str, options: u8) -> u8 {
-        self.last_id += 1;
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         let id = self.last_id;
         let mut body = id.to_be_bytes().to_vec();
         if self.version == 5 {
@@ -409,7 +409,7 @@ impl Raw {
     }
 
     pub async fn unsubscribe(&mut self, filter: &str) -> u8 {
-        self.last_id += 1;
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         let mut body = self.last_id.to_be_bytes().to_vec();
         if self.version == 5 {
             body.push(0);
