@@ -277,7 +277,10 @@ mod tests {
         time::Duration,
     };
 
-    use tokio::{task::JoinSet, time::interval};
+    use tokio::{
+        task::JoinSet,
+        time::{interval, timeout},
+    };
 
     use super::*;
     use crate::link::Arrival;
@@ -295,7 +298,8 @@ mod tests {
                 router.publish(Message::new("a/b/c/d", Bytes::new())).await.unwrap();
             }
             while heard < burst * BURST {
-                match link.next().await.unwrap() {
+                let arrival = timeout(Duration::from_secs(20), link.next()).await.expect("what was published arrives");
+                match arrival.unwrap() {
                     Arrival::Message { lost, .. } => {
                         assert_eq!(lost, 0, "in burst {burst}");
                         heard += 1;
