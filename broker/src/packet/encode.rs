@@ -135,7 +135,8 @@ pub(crate) fn pingresp(out: &mut BytesMut) {
 /// DISCONNECT, which a server of 3.1.1 cannot send.
 pub(crate) fn disconnect(out: &mut BytesMut, version: Version, reason: Reason) {
     if version == Version::V5 {
-        out.put_slice(&[0xE0, 1, reason as u8]);
+        // The properties may be left out when there are none, but rumqttc does not understand that.
+        out.put_slice(&[0xE0, 2, reason as u8, 0]);
     }
 }
 

@@ -57,9 +57,15 @@ async fn filters_that_are_none_and_shared_ones_get_their_codes() {
     let mut old = broker.client(4, "old", "free").await;
     let mut new = broker.client(5, "new", "free").await;
     let long = "a".repeat(600);
-    for (filter, code) in
-        [("a/#/b", 0x8F), ("a#", 0x8F), ("", 0x8F), ("$SYS/#", 0x87), ("$other/x", 0x8F), (&long, 0x8F), ("$share/g/a", 0x9E)]
-    {
+    for (filter, code) in [
+        ("a/#/b", 0x8F),
+        ("a#", 0x8F),
+        ("", 0x8F),
+        ("$SYS/#", 0x87),
+        ("$other/x", 0x8F),
+        (&long, 0x8F),
+        ("$share/g/a", 0x9E),
+    ] {
         assert_eq!(old.subscribe(filter, 1).await, 0x80, "{filter}");
         assert_eq!(new.subscribe(filter, 1).await, code, "{filter}");
     }

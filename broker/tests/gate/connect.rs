@@ -257,7 +257,7 @@ async fn a_second_connect_ends_the_session() {
         let mut client = broker.client(version, "x", CAR).await;
         client.send(&Connect::new(version, "x", CAR).bytes()).await;
         let last = client.ends().await;
-        assert_eq!(last, (version == 5).then(|| (0xE0, vec![0x82])));
+        assert_eq!(last, (version == 5).then(|| (0xE0, vec![0x82, 0])));
     }
     broker.sings().await;
 }
@@ -269,7 +269,7 @@ async fn a_client_that_is_silent_for_one_and_a_half_keep_alives_is_gone() {
     let mut client = broker.client_with(Connect::new(5, "x", CAR).keep_alive(1)).await;
     // Half a packet is no sign of life.
     client.send(&[0x30, 9]).await;
-    assert_eq!(client.ends().await, Some((0xE0, vec![0x8D])));
+    assert_eq!(client.ends().await, Some((0xE0, vec![0x8D, 0])));
     assert!(started.elapsed() >= Duration::from_millis(1500));
     broker.sings().await;
 }

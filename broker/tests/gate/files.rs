@@ -29,7 +29,7 @@ async fn a_user_who_is_taken_out_of_the_file_is_thrown_out_and_others_stay() {
     file.set_with(OTHER_CAR, "another", 1).unwrap();
     file.set_with("new", "fresh", 1).unwrap();
     file.save(&broker.passwords).unwrap();
-    assert_eq!(gone.ends().await, Some((0xE0, vec![0x98])));
+    assert_eq!(gone.ends().await, Some((0xE0, vec![0x98, 0])));
     assert_eq!(changed.ends().await, None);
     until_code(&broker, "new", "fresh", 0).await;
     until_code(&broker, OTHER_CAR, "another", 0).await;

@@ -15,7 +15,7 @@ async fn a_topic_with_too_many_levels_is_none() {
         client.publish(&deep(32), b"x", 1).await;
         assert_eq!(client.message().await.topic, deep(32));
         client.send(&crate::kit::publish(version, deep(33).as_bytes(), b"x", 0b10, 9, &[])).await;
-        assert_eq!(client.ends().await, (version == 5).then(|| (0xE0, vec![0x90])));
+        assert_eq!(client.ends().await, (version == 5).then(|| (0xE0, vec![0x90, 0])));
         let will = Connect::new(version, "y", "free").will(&deep(33), b"x", 0);
         let (_, connack) = broker.socket().await.offer(will).await.unwrap();
         assert_eq!(connack[1], if version == 5 { 0x90 } else { 5 });

@@ -142,8 +142,8 @@ async fn who_is_revoked_is_put_out_at_once_and_others_stay() {
     let mut other = fleet.client(&stays, Connect::new(5, "other", "")).await;
     let revoked = Instant::now();
     replace(&fleet.crl, &fleet.authority.revoke(&[&lost]));
-    assert_eq!(new.ends().await, Some((0xE0, vec![0x98])));
-    assert_eq!(web.ends().await, Some((0xE0, vec![0x98])));
+    assert_eq!(new.ends().await, Some((0xE0, vec![0x98, 0])));
+    assert_eq!(web.ends().await, Some((0xE0, vec![0x98, 0])));
     assert_eq!(old.ends().await, None);
     eprintln!("revoked sessions were closed after {:?}", revoked.elapsed());
     other.ping().await;
@@ -214,7 +214,7 @@ async fn another_authority_ends_the_sessions_of_the_old_one() {
     old.ping().await;
     let mut young = fleet.client(&new, Connect::new(5, "young", "")).await;
     replace(&fleet.ca, &next.pem);
-    assert_eq!(old.ends().await, Some((0xE0, vec![0x98])));
+    assert_eq!(old.ends().await, Some((0xE0, vec![0x98, 0])));
     young.ping().await;
     fleet.broker.sings().await;
 }

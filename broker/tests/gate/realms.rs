@@ -133,7 +133,7 @@ async fn a_client_without_a_name_takes_over_its_own_session() {
     let mut first = at(&broker, 2).await.welcomed(nobody("a")).await;
     let mut other = at(&broker, 2).await.welcomed(nobody("b")).await;
     at(&broker, 1).await.welcomed(nobody("a")).await.ping().await;
-    assert_eq!(first.ends().await, Some((0xE0, vec![0x8E])));
+    assert_eq!(first.ends().await, Some((0xE0, vec![0x8E, 0])));
     other.ping().await;
     broker.sings().await;
 }

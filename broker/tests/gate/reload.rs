@@ -33,7 +33,7 @@ async fn who_may_not_have_its_subscription_or_will_any_more_is_put_out() {
     let rules = rules.replace("topic read fleet/v1/+/up/#", "topic read fleet/v1/+/up/telemetry");
     replace(&broker.acl, &rules.replace("pattern write fleet/v1/%u/up/#", "pattern write fleet/v1/%u/up/event"));
     for (version, mut client) in reading.into_iter().chain(willing) {
-        assert_eq!(client.ends().await, (version == 5).then(|| (0xE0, vec![0x87])));
+        assert_eq!(client.ends().await, (version == 5).then(|| (0xE0, vec![0x87, 0])));
     }
     for client in &mut staying {
         client.ping().await;

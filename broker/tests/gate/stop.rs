@@ -18,9 +18,9 @@ async fn at_shutdown_clients_are_told_no_will_is_sent_and_nobody_comes_in() {
     let mut silent = broker.socket().await;
     new.ping().await;
     broker.stop().await;
-    assert_eq!(new.ends().await, Some((0xE0, vec![0x8B])));
+    assert_eq!(new.ends().await, Some((0xE0, vec![0x8B, 0])));
     assert_eq!(old.ends().await, None);
-    assert_eq!(watcher.ends().await, Some((0xE0, vec![0x8B])));
+    assert_eq!(watcher.ends().await, Some((0xE0, vec![0x8B, 0])));
     assert_eq!(silent.ends().await, None);
     assert!(TcpStream::connect(address).await.is_err());
 }

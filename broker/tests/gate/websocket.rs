@@ -251,6 +251,6 @@ async fn a_goodbye_is_answered() {
     let mut told = welcomed(&broker, 5).await;
     broker.sings().await;
     broker.stop().await;
-    assert_eq!(bytes(&mut told).await[..], [0xE0, 1, 0x8B]);
+    assert_eq!(bytes(&mut told).await[..], [0xE0, 2, 0x8B, 0]);
     assert_eq!(close_code(&mut told).await, CloseCode::Status);
 }

@@ -18,6 +18,10 @@ pub fn render(conf: &Conf) -> String {
         None if conf.listeners.is_empty() => {}
         None => text.line("per_listener_settings", true),
     }
+    if !conf.listeners.is_empty() {
+        // Without it Mosquitto's answers wait for one another, 40 ms each.
+        text.line("set_tcp_nodelay", true);
+    }
     let defaults = Conf::default();
     if conf.sys_interval_s != defaults.sys_interval_s {
         text.line("sys_interval", conf.sys_interval_s);
