@@ -20,6 +20,7 @@ setup: ## install what building needs
 
 setup-test: ## install what the tests need besides
 	@scripts/setup build test
+	@scripts/python
 
 test: setup-test fmt lint tests docs fuzz ## set up, then every check and test
 

@@ -122,6 +122,9 @@ pub enum MosquittoCommand {
         /// Where the services find the broker without TLS, on this machine
         #[arg(long, default_value = "127.0.0.1:1883")]
         mqtt: SocketAddr,
+        /// The folder may be another user's, Mosquitto's mostly, and so are the files then, the server's key among them
+        #[arg(long)]
+        keep_owner: bool,
         #[command(flatten)]
         doors: Box<Doors>,
     },

@@ -1,7 +1,10 @@
 //! What a person is told, on standard output. The log goes to standard error.
-#![expect(clippy::print_stdout, reason = "this is what standard output is for")]
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    io::{self, Write as _, stdout},
+    net::SocketAddr,
+    path::Path,
+};
 
 use bugbrother_mosquitto_compat::conf::{Finding, Verdict};
 use bugbrother_store::Credential;
@@ -16,24 +19,30 @@ pub fn started(
     entrances: &[(&'static str, SocketAddr)],
     data: &Path,
     administrator: Option<&str>,
-) {
-    println!();
+) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out)?;
     if let Some(http) = http {
-        println!("  Dashboard  http://{http}");
-        println!("  User       admin");
+        writeln!(out, "  Dashboard  http://{http}")?;
+        writeln!(out, "  User       admin")?;
         match administrator {
-            Some(password) => println!("  Password   {password}   (shown this once)"),
+            Some(password) => writeln!(out, "  Password   {password}   (shown this once)"),
             None => {
-                println!("  Password   as shown at the first start; a new one: {} user password admin", again(data))
+                writeln!(
+                    out,
+                    "  Password   as shown at the first start; a new one: {} user password admin",
+                    again(data)
+                )
             }
-        }
+        }?;
     }
     for (kind, address) in entrances {
-        println!("  {kind:<10} {address}");
+        writeln!(out, "  {kind:<10} {address}")?;
     }
-    println!("  Data       {}", data.display());
-    println!("  Ctrl-C ends it.");
-    println!();
+    writeln!(out, "  Data       {}", data.display())?;
+    writeln!(out, "  Ctrl-C ends it.")?;
+    writeln!(out)?;
+    Ok(())
 }
 
 /// How this program was called, with its data folder.
@@ -43,27 +52,32 @@ fn again(data: &Path) -> String {
 }
 
 /// A vehicle has been given something to get in with.
-pub fn key(vin: Vin, key: &Key) {
-    println!("vehicle   {vin}");
+pub fn key(vin: Vin, key: &Key) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "vehicle   {vin}")?;
     match key {
         Key::Code(code, until) => {
-            println!("code      {code}   (shown this once; good for one certificate until {})", minute(*until));
+            writeln!(out, "code      {code}   (shown this once; good for one certificate until {})", minute(*until))?;
         }
         Key::Password(password) => {
-            println!("password  {password}   (shown this once; give it to the vehicle's agent)");
+            writeln!(out, "password  {password}   (shown this once; give it to the vehicle's agent)")?;
         }
     }
+    Ok(())
 }
 
 /// A vehicle can no longer sign in.
-pub fn revoked(vin: Vin, lost: &Revoked) {
-    println!("vehicle       {vin}");
-    println!("certificates  {} revoked", lost.certificates);
-    println!("password      {}", if lost.password { "removed" } else { "there was none" });
+pub fn revoked(vin: Vin, lost: &Revoked) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "vehicle       {vin}")?;
+    writeln!(out, "certificates  {} revoked", lost.certificates)?;
+    writeln!(out, "password      {}", if lost.password { "removed" } else { "there was none" })?;
+    Ok(())
 }
 
 /// Vehicles and what they can sign in with.
-pub fn vehicles(all: &[(Credential, bool)]) {
+pub fn vehicles(all: &[(Credential, bool)]) -> io::Result<()> {
+    let mut out = stdout().lock();
     for (vehicle, password) in all {
         let mut keys = Vec::new();
         if let Some(until) = vehicle.not_after {
@@ -79,39 +93,50 @@ pub fn vehicles(all: &[(Credential, bool)]) {
             keys.push("password".to_owned());
         }
         let keys = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
-        println!("{}  {:<24}  {keys}", vehicle.vin, vehicle.name);
+        writeln!(out, "{}  {:<24}  {keys}", vehicle.vin, vehicle.name)?;
     }
+    Ok(())
 }
 
 /// A third party has a right, and perhaps an account that it had not before.
-pub fn granted(name: &str, rule: &str, password: Option<&str>) {
-    println!("account   {name}");
-    println!("may       {rule}");
+pub fn granted(name: &str, rule: &str, password: Option<&str>) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "account   {name}")?;
+    writeln!(out, "may       {rule}")?;
     if let Some(password) = password {
-        println!("password  {password}   (shown this once)");
+        writeln!(out, "password  {password}   (shown this once)")?;
     }
+    Ok(())
 }
 
 /// Who may what.
-pub fn rights(all: &[(String, Vec<String>)]) {
+pub fn rights(all: &[(String, Vec<String>)]) -> io::Result<()> {
+    let mut out = stdout().lock();
     for (name, rules) in all {
-        println!("{name}");
+        writeln!(out, "{name}")?;
         for rule in rules {
-            println!("    {rule}");
+            writeln!(out, "    {rule}")?;
         }
     }
+    Ok(())
 }
 
 /// A folder for Mosquitto was written.
-pub fn exported(conf: &Path) {
-    println!("written; start it with: mosquitto -c '{}'", conf.display());
-    println!("Mosquitto started as root becomes another user: let the folder be that user's (chown -R mosquitto:).");
-    println!("There an account has one connection at a time, or its sessions could be taken over by others.");
-    println!("After `bugbrother vehicle` and `bugbrother access`, export again and send Mosquitto a SIGHUP.");
+pub fn exported(conf: &Path) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "written; start it with: mosquitto -c '{}'", conf.display())?;
+    writeln!(
+        out,
+        "Mosquitto started as root becomes another user: let the folder be that user's (chown -R mosquitto:)."
+    )?;
+    writeln!(out, "There an account has one connection at a time, or its sessions could be taken over by others.")?;
+    writeln!(out, "After `bugbrother vehicle` and `bugbrother access`, export again and send Mosquitto a SIGHUP.")?;
+    Ok(())
 }
 
 /// What a mosquitto.conf does here, line by line.
-pub fn findings(findings: &[Finding]) {
+pub fn findings(findings: &[Finding]) -> io::Result<()> {
+    let mut out = stdout().lock();
     for finding in findings {
         let verdict = match finding.verdict {
             Verdict::Supported => "works",
@@ -119,14 +144,17 @@ pub fn findings(findings: &[Finding]) {
             Verdict::Unsupported => "not here",
             Verdict::Invalid => "wrong",
         };
-        println!("{:>5}  {verdict:<9}  {}", finding.line, finding.text);
+        writeln!(out, "{:>5}  {verdict:<9}  {}", finding.line, finding.text)?;
     }
+    Ok(())
 }
 
 /// Somebody has a new password.
-pub fn password(name: &str, password: &str) {
-    println!("user      {name}");
-    println!("password  {password}   (shown this once)");
+pub fn password(name: &str, password: &str) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "user      {name}")?;
+    writeln!(out, "password  {password}   (shown this once)")?;
+    Ok(())
 }
 
 fn day(at: UnixMs) -> String {

@@ -152,7 +152,8 @@ fn check_accounts(plan: &Plan, listener: Option<&Listener>, bridges: bool) -> Re
         let secret = accounts::secret(&plan.data, name)?;
         if !passwords.verify(name, &secret) {
             bail!(
-                "`{name}` has no account, or another password, in `{0}`; run: mosquitto_passwd -b '{0}' {name} \"$(cat '{1}')\"",
+                "`{name}` has no account, or another password, in `{0}`; run `mosquitto_passwd '{0}' {name}` and give it \
+                 what stands in `{1}`",
                 path.display(),
                 plan.data.secret_path(name).display()
             );

@@ -65,6 +65,7 @@ fn listener(address: SocketAddr, folder: &AccessFolder) -> Listener {
         tls: None,
         max_connections: None,
         proxy_protocol: false,
+        username_as_client_id: true,
         access: Access {
             password_file: Some(folder.passwords()),
             acl_file: Some(folder.acl()),
@@ -95,8 +96,8 @@ fn refuse_open(conf: &Conf) -> Result<()> {
         let Some(tls) = &listener.tls else {
             bail!("{name}: without TLS only a loopback address is taken; let it have a certificate");
         };
-        let signs_in =
-            tls.require_certificate || (listener.access.password_file.is_some() && !listener.access.allow_anonymous);
+        let signs_in = tls.use_identity_as_username
+            || (listener.access.password_file.is_some() && !listener.access.allow_anonymous);
         if !signs_in {
             bail!("{name}: others could come in without a password or certificate");
         }
@@ -176,6 +177,13 @@ mod tests {
         assert!(check(|listener| listener.access.allow_anonymous = true).is_err());
         assert!(check(|listener| listener.access.password_file = None).is_err());
         assert!(check(|listener| listener.access.acl_file = None).is_err());
+        // A certificate that does not say who its owner is lets him choose.
+        let chooses = |listener: &mut Listener| {
+            listener.access.password_file = None;
+            listener.access.allow_anonymous = true;
+            listener.tls.as_mut().unwrap().require_certificate = true;
+        };
+        assert!(check(chooses).is_err());
         assert!(check(|listener| listener.bind = Some("0.0.0.0".into())).is_ok());
         assert!(
             check(|listener| {

@@ -75,19 +75,17 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Dashboard { net } => only(net, Service::Dashboard).await,
         Command::Vehicle(command) => keep_vehicles(&data()?, command).await,
         Command::Access(command) => keep_access(&data()?, command),
-        Command::Mosquitto(MosquittoCommand::Export { folder, mqtt, doors }) => {
-            banner::exported(&mosquitto::export(&data()?, &folder, mqtt, &doors).await?);
-            Ok(())
+        Command::Mosquitto(MosquittoCommand::Export { folder, mqtt, keep_owner, doors }) => {
+            Ok(banner::exported(&mosquitto::export(&data()?, &folder, mqtt, &doors, keep_owner).await?)?)
         }
         Command::Mosquitto(MosquittoCommand::Check { file }) => {
             let (findings, taken) = mosquitto::check(&file)?;
-            banner::findings(&findings);
+            banner::findings(&findings)?;
             if taken { Ok(()) } else { bail!("`{}` would be refused", file.display()) }
         }
         Command::User(UserCommand::Password { name }) => {
             let password = bugbrother_dashboard::reset_password(&data()?.store().await?, &name).await?;
-            banner::password(&name, password.expose());
-            Ok(())
+            Ok(banner::password(&name, password.expose())?)
         }
     }
 }
@@ -95,10 +93,10 @@ async fn run(arguments: Arguments) -> Result<()> {
 async fn keep_vehicles(data: &DataDir, command: VehicleCommand) -> Result<()> {
     match command {
         VehicleCommand::Add { vin, name, plate, password } => {
-            banner::key(vin, &vehicles::add(data, vin, name, plate.as_deref(), password).await?);
+            banner::key(vin, &vehicles::add(data, vin, name, plate.as_deref(), password).await?)?;
         }
-        VehicleCommand::Revoke { vin } => banner::revoked(vin, &vehicles::revoke(data, vin).await?),
-        VehicleCommand::List => banner::vehicles(&vehicles::list(data).await?),
+        VehicleCommand::Revoke { vin } => banner::revoked(vin, &vehicles::revoke(data, vin).await?)?,
+        VehicleCommand::List => banner::vehicles(&vehicles::list(data).await?)?,
     }
     Ok(())
 }
@@ -112,11 +110,11 @@ fn keep_access(data: &DataDir, command: AccessCommand) -> Result<()> {
                 _ => Access::Read,
             };
             let password = third_parties::grant(data, &name, access, &filter)?;
-            banner::granted(&name, &format!("{access} {filter}"), password.as_deref());
+            banner::granted(&name, &format!("{access} {filter}"), password.as_deref())?;
         }
         AccessCommand::Withdraw { name, filter } => third_parties::withdraw(data, &name, filter.as_deref())?,
-        AccessCommand::Password { name } => banner::password(&name, &third_parties::new_password(data, &name)?),
-        AccessCommand::List => banner::rights(&third_parties::list(data)?),
+        AccessCommand::Password { name } => banner::password(&name, &third_parties::new_password(data, &name)?)?,
+        AccessCommand::List => banner::rights(&third_parties::list(data)?)?,
     }
     Ok(())
 }

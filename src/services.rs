@@ -173,7 +173,7 @@ pub async fn run(plan: Plan) -> Result<()> {
         }
     }
     let password = administrator.as_ref().map(|password| password.expose());
-    banner::started(http_address, &entrances.all, plan.data.path(), password);
+    banner::started(http_address, &entrances.all, plan.data.path(), password)?;
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -230,8 +230,13 @@ async fn start_services(
             broker: plan.net.public_broker.clone(),
         });
         if let Some(url) = &plan.net.public_url {
+            if !url.starts_with("https://") {
+                bail!(
+                    "--public-url {url}: people and vehicles from outside come through TLS, so it begins with https://"
+                );
+            }
             config.origins = vec![url.trim_end_matches('/').to_owned()];
-            config.secure_cookies = url.starts_with("https://");
+            config.secure_cookies = true;
             config.behind_proxy = true;
         }
         services.start("dashboard", |stop| async move { Ok(bugbrother_dashboard::run(config, listener, stop).await?) });

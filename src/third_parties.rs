@@ -7,7 +7,11 @@ use bugbrother_mosquitto_compat::{
 };
 use bugbrother_wire::Vin;
 
-use crate::{accounts, data::DataDir, services::Service};
+use crate::{
+    accounts::{self, BRIDGE},
+    data::DataDir,
+    services::Service,
+};
 
 /// Lets `name` do this with the topics of `filter`. The password, if the account is new.
 pub fn grant(data: &DataDir, name: &str, access: Access, filter: &str) -> Result<Option<String>> {
@@ -25,7 +29,8 @@ pub fn grant(data: &DataDir, name: &str, access: Access, filter: &str) -> Result
 pub fn withdraw(data: &DataDir, name: &str, filter: Option<&str>) -> Result<()> {
     refuse_reserved(name)?;
     accounts::ensure(data)?;
-    let removed = filter.is_none() && accounts::remove(data, name)?;
+    // Our own bridges go on signing in, with what rights they have left.
+    let removed = filter.is_none() && name != BRIDGE && accounts::remove(data, name)?;
     let _lock = data.lock()?;
     let withdrawn = acl::withdraw(&data.access().acl(), name, filter)?;
     if withdrawn == 0 && !removed {
@@ -40,6 +45,9 @@ pub fn withdraw(data: &DataDir, name: &str, filter: Option<&str>) -> Result<()> 
 /// A new password for an account that is there.
 pub fn new_password(data: &DataDir, name: &str) -> Result<String> {
     refuse_reserved(name)?;
+    if name == BRIDGE {
+        bail!("`{name}` is the account of this program's bridges, whose password is made by itself");
+    }
     if accounts::load(data)?.entry(name).is_none() {
         bail!("there is no account `{name}`");
     }
@@ -56,6 +64,9 @@ pub fn list(data: &DataDir) -> Result<Vec<(String, Vec<String>)>> {
 
 /// A vehicle's rights come with its VIN, and the services' are fixed.
 fn refuse_reserved(name: &str) -> Result<()> {
+    if name.contains(['/', '+', '#', '%']) {
+        bail!("`{name}`: a name becomes a level of topics, so it has none of `/`, `+`, `#` and `%`");
+    }
     if name.parse::<Vin>().is_ok() {
         bail!("`{name}` is a VIN: the access file's patterns say what a vehicle may; use `bugbrother vehicle`");
     }
@@ -63,4 +74,44 @@ fn refuse_reserved(name: &str) -> Result<()> {
         bail!("`{name}` is a service of BugBrother");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data() -> (tempfile::TempDir, DataDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&dir.path().join("data")).unwrap();
+        (dir, data)
+    }
+
+    #[test]
+    fn a_third_party_is_made_once_and_loses_its_rights_one_by_one_or_all() {
+        let (_dir, data) = data();
+        let first = grant(&data, "weather", Access::Read, "fleet/v1/+/up/#").unwrap();
+        assert!(first.is_some_and(|password| accounts::load(&data).unwrap().verify("weather", &password)));
+        assert_eq!(grant(&data, "weather", Access::Read, "$SYS/#").unwrap(), None);
+        let rights =
+            || list(&data).unwrap().into_iter().find(|(name, _)| name == "weather").map(|(_, rules)| rules.len());
+        assert_eq!(rights(), Some(2));
+        withdraw(&data, "weather", Some("$SYS/#")).unwrap();
+        assert!(withdraw(&data, "weather", Some("$SYS/#")).is_err());
+        assert_eq!(rights(), Some(1));
+        withdraw(&data, "weather", None).unwrap();
+        assert!(accounts::load(&data).unwrap().entry("weather").is_none() && rights().is_none());
+        assert!(withdraw(&data, "weather", None).is_err());
+    }
+
+    #[test]
+    fn names_that_are_somebody_else_s_or_more_than_a_level_are_refused() {
+        let (_dir, data) = data();
+        for name in ["ingest", "broker", "WVWZZZ1JZ3W386752", "WVWZZZ1JZ3W386752/up/x", "+", "#", "%u", "a:b", ""] {
+            assert!(grant(&data, name, Access::Read, "a").is_err(), "{name:?}");
+        }
+        assert!(new_password(&data, BRIDGE).is_err());
+        grant(&data, BRIDGE, Access::ReadWrite, "a/#").unwrap();
+        withdraw(&data, BRIDGE, None).unwrap();
+        assert!(accounts::load(&data).unwrap().entry(BRIDGE).is_some());
+    }
 }

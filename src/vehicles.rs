@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use bugbrother_pki::Code;
 use bugbrother_store::{Credential, MAX_PAGE};
 use bugbrother_wire::{UnixMs, Vin};
@@ -50,11 +50,16 @@ pub async fn revoke(data: &DataDir, vin: Vin) -> Result<Revoked> {
     if store.vehicle(vin).await?.is_none() {
         bail!("there is no vehicle `{vin}`");
     }
-    let authority = authority::open(data, &store).await?;
+    // What works without the authority's key comes first.
     let certificates = store.revoke(vin, now_ms()).await?;
-    // Written also when there was nothing to revoke: an earlier try may have ended in between.
-    authority::publish_revoked(data, &authority, &store).await?;
-    Ok(Revoked { certificates, password: accounts::remove(data, vin.as_str())? })
+    let password = accounts::remove(data, vin.as_str())?;
+    let publish = async {
+        let authority = authority::open(data, &store).await?;
+        // Written also when there was nothing to revoke: an earlier try may have ended in between.
+        authority::publish_revoked(data, &authority, &store).await
+    };
+    publish.await.context("the certificates are revoked, but the broker cannot be told: mend this and revoke again")?;
+    Ok(Revoked { certificates, password })
 }
 
 /// All vehicles with what they can sign in with; whether there is a password besides.
