@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpStream,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -31,6 +30,13 @@ pub fn program(name: &str) -> Result<PathBuf> {
 /// Starts one with the configuration at `config`; what it logs goes to `NAME.log` in `dir`.
 pub fn serve(dir: &Path, name: &str, config: &Path) -> Result<Process> {
     Process::start(dir, name, &program("mosquitto")?, &[Path::new("-c"), config], &[])
+}
+
+/// Whether one that logs to its standard error has opened all its listeners and not stopped over one of them: an open
+/// port alone does not tell.
+pub fn is_running(process: &Process) -> bool {
+    let log = process.logged();
+    log.lines().any(|line| line.contains("mosquitto version ") && line.ends_with(" running"))
 }
 
 /// A running Mosquitto on 127.0.0.1; it ends with this value.
@@ -64,7 +70,7 @@ impl Mosquitto {
         fs::write(&config, format!("user root\nlistener {port} 127.0.0.1\n{options}"))?;
         let process = serve(dir.path(), "mosquitto", &config)?;
         let mut mosquitto = Mosquitto { process, port, dir };
-        mosquitto.wait_until_it_listens()?;
+        mosquitto.wait_until_it_runs()?;
         Ok(mosquitto)
     }
 
@@ -83,12 +89,12 @@ impl Mosquitto {
         self.process.signal("STOP")
     }
 
-    fn wait_until_it_listens(&mut self) -> Result<()> {
+    fn wait_until_it_runs(&mut self) -> Result<()> {
         let began = Instant::now();
-        while TcpStream::connect(port::local(self.port)).is_err() {
+        while !is_running(&self.process) {
             self.process.check_running()?;
             if began.elapsed() > START_LIMIT {
-                bail!("mosquitto does not listen on port {} after {START_LIMIT:?}", self.port);
+                bail!("mosquitto does not run on port {} after {START_LIMIT:?}", self.port);
             }
             std::thread::sleep(Duration::from_millis(10));
         }
