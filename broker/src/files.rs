@@ -26,6 +26,15 @@ pub(crate) trait OfFiles: Sized {
     fn paths(settings: &Self::Settings) -> Vec<PathBuf>;
 
     fn load(settings: &Self::Settings) -> Result<Self, Error>;
+
+    /// What becomes of it when files have changed, `None` for no change, and which of them cannot be used. Parts that
+    /// need nothing from each other do not wait for each other's files.
+    fn reload(&self, settings: &Self::Settings) -> (Option<Self>, Vec<Error>) {
+        match Self::load(settings) {
+            Ok(new) => (Some(new), Vec::new()),
+            Err(error) => (None, vec![error]),
+        }
+    }
 }
 
 /// All that the doors are made of; doors with equal settings share what is theirs.
@@ -102,15 +111,15 @@ impl<T: OfFiles> Source<T> {
             return;
         }
         self.stamps = stamps;
-        match T::load(&self.settings) {
-            Ok(new) => {
-                tracing::info!(?paths, "files were read again");
-                self.current.send_replace(Arc::new(new));
-            }
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(%error, cause, "changed files cannot be used: the last good ones stay in force");
-            }
+        let last = Arc::clone(&self.current.borrow());
+        let (new, errors) = last.reload(&self.settings);
+        for error in errors {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "changed files cannot be used: what the last good ones said stays in force");
+        }
+        if let Some(new) = new {
+            tracing::info!(?paths, "files were read again");
+            self.current.send_replace(Arc::new(new));
         }
     }
 }

@@ -42,7 +42,8 @@
 //! - All that comes before the first packet (a proxy's header, TLS, WebSocket, CONNECT) is done in the connection's own
 //!   task under one deadline, so nobody waits for the handshake of somebody else.
 //! - What let a client in is asked again when the files change: the password's entry, the certificate, the right to its
-//!   subscriptions and to its will. A session that lost one of them ends. Files that cannot be used change nothing.
+//!   subscriptions and to its will. A session that lost one of them ends. Files that cannot be used change nothing;
+//!   whom a listener trusts does not wait for its own certificate and key, nor these for those.
 //! - Every queue is bounded. A subscriber that does not read is paused, then loses what falls out of the router's log
 //!   (counted exactly for each routing name), and is closed when its socket takes nothing for
 //!   [`Limits::write_deadline`].

@@ -15,6 +15,7 @@ use rustls::{
         pem::{self, PemObject},
     },
     server::{VerifierBuilderError, WebPkiClientVerifier, danger::ClientCertVerifier},
+    sign::{CertifiedKey, SingleCertAndKey},
     version::{TLS12, TLS13},
 };
 use sha2::{Digest as _, Sha256};
@@ -31,10 +32,13 @@ pub(crate) struct Tls {
     pub(crate) mqtt: Arc<ServerConfig>,
     /// For WebSocket.
     pub(crate) web: Arc<ServerConfig>,
+    /// What the server shows.
+    own: Arc<CertifiedKey>,
     clients: Option<Trust>,
 }
 
 /// Which clients are trusted.
+#[derive(Clone)]
 struct Trust {
     verifier: Arc<dyn ClientCertVerifier>,
     /// Tells one state of the authorities and revocations from another.
@@ -83,6 +87,28 @@ pub enum TlsError {
 }
 
 impl Tls {
+    fn new(settings: &conf::Tls, own: Arc<CertifiedKey>, clients: Option<Trust>) -> Result<Self, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let versions = match settings.min_version {
+            TlsVersion::V1_2 => &[&TLS13, &TLS12][..],
+            TlsVersion::V1_3 => &[&TLS13][..],
+        };
+        let fault = |source| TlsError::Identity { certfile: settings.certfile.clone(), source };
+        let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).map_err(fault)?;
+        let builder = match &clients {
+            Some(trust) => builder.with_client_cert_verifier(Arc::clone(&trust.verifier)),
+            None => builder.with_no_client_auth(),
+        };
+        let mut mqtt = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&own))));
+        // A vehicle that comes back after a broken network costs neither of us a signature. The key of the tickets is
+        // new with each reading of the files, and who comes with a ticket is checked as who comes with a certificate.
+        mqtt.ticketer = ring::Ticketer::new().map_err(fault)?;
+        mqtt.alpn_protocols = vec![b"mqtt".to_vec()];
+        let mut web = mqtt.clone();
+        web.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Tls { mqtt: Arc::new(mqtt), web: Arc::new(web), own, clients })
+    }
+
     /// Whether a client with this certificate would be let in now.
     pub(crate) fn trusts(&self, chain: &[CertificateDer<'_>]) -> bool {
         let (Some(trust), Some((own, others))) = (&self.clients, chain.split_first()) else { return false };
@@ -105,37 +131,39 @@ impl OfFiles for Tls {
     }
 
     fn load(settings: &conf::Tls) -> Result<Self, Error> {
-        load(settings).map_err(Error::Tls)
+        let load = || Tls::new(settings, identity(settings)?, trust(settings)?);
+        load().map_err(Error::Tls)
+    }
+
+    /// Who is revoked must go although the server's own pair cannot be used, and the other way round.
+    fn reload(&self, settings: &conf::Tls) -> (Option<Self>, Vec<Error>) {
+        let mut errors = Vec::new();
+        let own = identity(settings).unwrap_or_else(|error| {
+            errors.push(error);
+            Arc::clone(&self.own)
+        });
+        let clients = trust(settings).unwrap_or_else(|error| {
+            errors.push(error);
+            self.clients.clone()
+        });
+        let mut new = None;
+        if errors.len() < 2 {
+            new = Tls::new(settings, own, clients).map_err(|error| errors.push(error)).ok();
+        }
+        (new, errors.into_iter().map(Error::Tls).collect())
     }
 }
 
-fn load(settings: &conf::Tls) -> Result<Tls, TlsError> {
-    let provider = Arc::new(ring::default_provider());
-    let versions = match settings.min_version {
-        TlsVersion::V1_2 => &[&TLS13, &TLS12][..],
-        TlsVersion::V1_3 => &[&TLS13][..],
-    };
-    let identity = |source| TlsError::Identity { certfile: settings.certfile.clone(), source };
-    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions).map_err(identity)?;
-    let clients = trust(settings)?;
-    let builder = match &clients {
-        Some(trust) => builder.with_client_cert_verifier(Arc::clone(&trust.verifier)),
-        None => builder.with_no_client_auth(),
-    };
+/// The certificate that the server shows, and its key.
+fn identity(settings: &conf::Tls) -> Result<Arc<CertifiedKey>, TlsError> {
     let chain: Chain = all(&settings.certfile)?;
     if chain.is_empty() {
         return Err(TlsError::NoCertificate { path: settings.certfile.clone() });
     }
     let key = PrivateKeyDer::from_pem_file(&settings.keyfile)
         .map_err(|source| TlsError::File { path: settings.keyfile.clone(), source })?;
-    let mut mqtt = builder.with_single_cert(chain, key).map_err(identity)?;
-    // A vehicle that comes back after a broken network costs neither of us a signature. The key of the tickets is new
-    // with each reading of the files, and who comes with a ticket is checked as who comes with a certificate.
-    mqtt.ticketer = ring::Ticketer::new().map_err(identity)?;
-    mqtt.alpn_protocols = vec![b"mqtt".to_vec()];
-    let mut web = mqtt.clone();
-    web.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Tls { mqtt: Arc::new(mqtt), web: Arc::new(web), clients })
+    let pair = CertifiedKey::from_der(chain, key, &ring::default_provider());
+    pair.map(Arc::new).map_err(|source| TlsError::Identity { certfile: settings.certfile.clone(), source })
 }
 
 /// As in Mosquitto a certificate is not even asked for where nothing depends on it.

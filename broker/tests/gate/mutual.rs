@@ -201,6 +201,48 @@ async fn files_that_are_broken_leave_the_last_good_ones_in_force() {
 }
 
 #[tokio::test]
+async fn a_revocation_does_not_wait_for_the_server_s_own_key() {
+    let mut fleet = Fleet::start().await;
+    let (lost, stays) = (fleet.authority.vehicle(CAR, 2), fleet.authority.vehicle(OTHER_CAR, 3));
+    let mut live = fleet.client(&lost, car(5)).await;
+    let mut other = fleet.client(&stays, Connect::new(5, "other", "")).await;
+    replace(&fleet.crl.with_file_name("server.key"), "nonsense");
+    fleet.broker.reload.notify_one();
+    fleet.broker.sings().await;
+    live.ping().await;
+    replace(&fleet.crl, &fleet.authority.revoke(&[&lost]));
+    assert_eq!(live.ends().await, Some((0xE0, vec![0x98, 0])));
+    assert_eq!(fleet.code(Some(&lost), car(5)).await, None);
+    other.ping().await;
+    assert_eq!(fleet.code(Some(&stays), Connect::new(5, "another", "")).await, Some(0));
+    fleet.broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_new_certificate_of_the_server_does_not_wait_for_the_revocations() {
+    let mut fleet = Fleet::start().await;
+    let (good, revoked) = (fleet.authority.vehicle(CAR, 2), fleet.authority.vehicle(OTHER_CAR, 3));
+    replace(&fleet.crl, &fleet.authority.revoke(&[&revoked]));
+    let seen = async { while fleet.code(Some(&revoked), car(4)).await.is_some() {} };
+    timeout(PATIENCE, seen).await.expect("the list is read");
+    replace(&fleet.crl, "-----BEGIN X509 CRL-----\n%");
+    let second = fleet.authority.server("second");
+    second.save(&fleet.crl.with_file_name("server.crt"), &fleet.crl.with_file_name("server.key"));
+    let shown = async {
+        loop {
+            let stream = secure(fleet.broker.doors[0], &trusting(&fleet.authority, Some(&good))).await.unwrap();
+            if stream.get_ref().1.peer_certificates().unwrap() == second.chain() {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, shown).await.expect("the new certificate is shown");
+    assert_eq!(fleet.code(Some(&revoked), car(4)).await, None);
+    assert_eq!(fleet.code(Some(&good), car(5)).await, Some(0));
+    fleet.broker.sings().await;
+}
+
+#[tokio::test]
 async fn another_authority_ends_the_sessions_of_the_old_one() {
     let mut fleet = Fleet::start().await;
     let own = fleet.authority.vehicle(CAR, 2);
