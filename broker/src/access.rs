@@ -23,6 +23,15 @@ pub(crate) struct Identity {
     pub(crate) user: Option<Arc<str>>,
     pub(crate) owner: Owner,
     pub(crate) client_id: String,
+    /// Whether `%c` in a rule is the user's name and not what the client calls itself.
+    pub(crate) username_as_client_id: bool,
+}
+
+impl Identity {
+    fn client_id_in_rules(&self) -> &str {
+        let user = self.user.as_deref().filter(|_| self.username_as_client_id);
+        user.unwrap_or(&self.client_id)
+    }
 }
 
 /// To whom belongs what clients take: places, client identifiers, tokens, retained messages.
@@ -40,15 +49,15 @@ pub(crate) enum Owner {
 impl Access {
     pub(crate) fn may_write(&self, who: &Identity, topic: &str) -> bool {
         // A topic of the server's own is for nobody to write.
-        !topic.starts_with('$') && self.asks(|acl| acl.may_write(who.user.as_deref(), &who.client_id, topic))
+        !topic.starts_with('$') && self.asks(|acl| acl.may_write(who.user.as_deref(), who.client_id_in_rules(), topic))
     }
 
     pub(crate) fn may_read(&self, who: &Identity, topic: &str) -> bool {
-        self.asks(|acl| acl.may_read(who.user.as_deref(), &who.client_id, topic))
+        self.asks(|acl| acl.may_read(who.user.as_deref(), who.client_id_in_rules(), topic))
     }
 
     pub(crate) fn may_subscribe(&self, who: &Identity, filter: &str) -> bool {
-        self.asks(|acl| acl.may_subscribe(who.user.as_deref(), &who.client_id, filter))
+        self.asks(|acl| acl.may_subscribe(who.user.as_deref(), who.client_id_in_rules(), filter))
     }
 
     fn asks(&self, rule: impl FnOnce(&AclFile) -> bool) -> bool {

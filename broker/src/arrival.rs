@@ -33,6 +33,8 @@ pub(crate) struct Entrance {
     /// The certificate says who it is.
     pub(crate) named_by_certificate: bool,
     pub(crate) behind_proxy: bool,
+    /// The rules know a client by its user name only.
+    pub(crate) username_as_client_id: bool,
     tls: Option<watch::Receiver<Arc<Tls>>>,
     web: bool,
 }
@@ -58,6 +60,7 @@ impl Entrance {
             places: settings.max_connections.map(|places| Arc::new(Semaphore::new(places as usize))),
             named_by_certificate: settings.tls.as_ref().is_some_and(|tls| tls.use_identity_as_username),
             behind_proxy: settings.proxy_protocol,
+            username_as_client_id: settings.username_as_client_id,
             tls: settings.tls.as_ref().map(|tls| files.tls(tls)).transpose()?,
             web: settings.protocol == Protocol::WebSockets,
         })

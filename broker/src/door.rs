@@ -93,6 +93,7 @@ mod tests {
             tls: None,
             max_connections: None,
             proxy_protocol: false,
+            username_as_client_id: false,
             access: Access::default(),
         };
         Door::open(settings).await?.sockets.iter().map(TcpListener::local_addr).collect()

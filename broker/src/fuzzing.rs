@@ -60,6 +60,7 @@ impl Bench {
             tls: None,
             max_connections: None,
             proxy_protocol: false,
+            username_as_client_id: false,
             access: Access { password_file: None, acl_file: None, allow_anonymous: true },
         };
         let mut files = Files::default();

@@ -274,6 +274,9 @@ async fn admit(
     } else {
         sign_in(gate, &access, peer, certificate.is_some(), connect).await?
     };
+    if entrance.username_as_client_id && user.is_none() {
+        return Err(Cause::Anonymous);
+    }
     let place = gate.connections.enter_from(peer).map_err(Cause::Connections)?;
     let of_listener = match &entrance.places {
         Some(places) => Some(Arc::clone(places).try_acquire_owned().map_err(|_| Cause::ListenerConnections)?),
@@ -293,7 +296,7 @@ async fn admit(
     if !is_safe(&client_id) {
         return Err(Cause::ClientId);
     }
-    let identity = Identity { user, owner, client_id };
+    let identity = Identity { user, owner, client_id, username_as_client_id: entrance.username_as_client_id };
     let registering = |not_registered| match not_registered {
         NotRegistered::TooMany => Cause::UserConnections,
         NotRegistered::Busy => Cause::ClientIdBusy,

@@ -167,7 +167,12 @@ mod tests {
     use super::*;
 
     fn identity(user: &str, client_id: &str) -> Identity {
-        Identity { user: Some(user.into()), owner: Owner::User(user.into()), client_id: client_id.into() }
+        Identity {
+            user: Some(user.into()),
+            owner: Owner::User(user.into()),
+            client_id: client_id.into(),
+            username_as_client_id: false,
+        }
     }
 
     fn registry(connections_per_user: usize) -> Arc<Registry> {

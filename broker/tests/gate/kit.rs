@@ -163,6 +163,7 @@ pub fn listener(access: conf::Access) -> conf::Listener {
         tls: None,
         max_connections: None,
         proxy_protocol: false,
+        username_as_client_id: false,
         access,
     }
 }

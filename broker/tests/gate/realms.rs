@@ -7,7 +7,7 @@ use bugbrother_mosquitto_compat::{PasswordFile, conf};
 
 use tokio::time::timeout;
 
-use crate::kit::{Broker, CAR, Connect, PATIENCE, Raw, listener, of};
+use crate::kit::{Broker, CAR, Connect, OTHER_CAR, PATIENCE, Raw, listener, of};
 
 /// Besides the usual door: one for a user of its own, one that is open with rules, one that is open to everything, and
 /// one that nobody is let in by.
@@ -135,5 +135,37 @@ async fn a_client_without_a_name_takes_over_its_own_session() {
     at(&broker, 1).await.welcomed(nobody("a")).await.ping().await;
     assert_eq!(first.ends().await, Some((0xE0, vec![0x8E, 0])));
     other.ping().await;
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn with_the_user_name_for_the_identifier_no_rule_takes_a_user_for_another() {
+    let mut broker = Broker::with_doors(Limits::default(), |folder, access| {
+        let acl = folder.join("by_identifier.acl");
+        fs::write(&acl, "pattern write fleet/v1/%c/up/#\npattern read fleet/v1/%c/down/#\n").unwrap();
+        let own = listener(conf::Access { acl_file: Some(acl.clone()), ..access });
+        let open = conf::Access { password_file: None, acl_file: Some(acl), allow_anonymous: true };
+        let named = conf::Listener { username_as_client_id: true, ..own.clone() };
+        vec![named, own, conf::Listener { username_as_client_id: true, ..listener(open) }]
+    })
+    .await;
+    for version in [4, 5] {
+        let refused = |code| if version == 5 { code } else { 0 };
+        let mut first = at(&broker, 0).await.welcomed(Connect::new(version, OTHER_CAR, CAR)).await;
+        let mut second = at(&broker, 0).await.welcomed(Connect::new(version, "another", CAR)).await;
+        for client in [&mut first, &mut second] {
+            assert_eq!(client.publish(&of(CAR, "up/status"), b"mine", 1).await, 0);
+            assert_eq!(client.publish(&of(OTHER_CAR, "up/status"), b"forged", 1).await, refused(0x87));
+            assert_eq!(client.subscribe(&of(CAR, "down/#"), 1).await, 1);
+            assert!(client.subscribe(&of(OTHER_CAR, "down/#"), 1).await >= 0x80);
+        }
+        let forged = Connect::new(version, OTHER_CAR, CAR).will(&of(OTHER_CAR, "up/status"), b"offline", 8);
+        assert_ne!(at(&broker, 0).await.code(forged).await, Some(0));
+        // Where it is not asked for, a rule believes what the client calls itself, as in Mosquitto.
+        let mut as_it_says = at(&broker, 1).await.welcomed(Connect::new(version, OTHER_CAR, CAR)).await;
+        assert_eq!(as_it_says.publish(&of(OTHER_CAR, "up/status"), b"as told", 1).await, 0);
+        let unwanted = if version == 5 { 0x87 } else { 5 };
+        assert_eq!(at(&broker, 2).await.code(Connect::new(version, "x", "").anonymous()).await, Some(unwanted));
+    }
     broker.sings().await;
 }

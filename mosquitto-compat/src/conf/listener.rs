@@ -39,6 +39,7 @@ pub(super) struct ListenerDraft {
     protocol: Protocol,
     max_connections: Option<u32>,
     proxy_protocol: bool,
+    username_as_client_id: bool,
     certfile: Option<Said<PathBuf>>,
     keyfile: Option<Said<PathBuf>>,
     cafile: Option<Said<PathBuf>>,
@@ -91,6 +92,7 @@ impl ListenerDraft {
                 };
                 once(&mut self.tls_version, Said { value, place: place.clone() })?;
             }
+            "use_username_as_clientid" => self.username_as_client_id = values::boolean(value)?,
             "max_connections" => self.max_connections = values::limit(value)?,
             "listener_allow_anonymous" => self.allow_anonymous = Some(values::boolean(value)?),
             "protocol" => {
@@ -138,6 +140,7 @@ impl ListenerDraft {
             tls: None,
             max_connections: self.max_connections,
             proxy_protocol: self.proxy_protocol,
+            username_as_client_id: self.username_as_client_id,
             access,
         };
         Ok(Listener { tls: self.tls()?, ..listener })

@@ -135,6 +135,8 @@ pub struct Listener {
     pub max_connections: Option<u32>,
     /// `enable_proxy_protocol 2` (Mosquitto 2.1): each connection begins with a PROXY protocol v2 header.
     pub proxy_protocol: bool,
+    /// `use_username_as_clientid`: `%c` in a rule stands for the user name, whatever identifier a client gives itself.
+    pub username_as_client_id: bool,
     /// Who is let in. The same for all listeners unless `per_listener_settings true`.
     pub access: Access,
 }

@@ -45,7 +45,6 @@ use Verdict::{Unsupported, WithoutEffect};
 
 const NO: &[&str] = &["false", "0"];
 const YES: &[&str] = &["true", "1"];
-const YES_AND_NO: &[&str] = &["true", "1", "false", "0"];
 const PLUGIN: &str = "plugins are not run";
 const LOG: &str = "the program logs in its own way, to the standard error";
 const SAVED: &str = "the broker keeps retained messages and sessions in memory only: a restart loses them";
@@ -251,8 +250,8 @@ pub const OPTIONS: &[Opt] = &[
     opt(
         "use_username_as_clientid",
         Listener,
-        Except(YES_AND_NO, Unsupported),
-        "what it is for is always so: nobody takes over the session of another user",
+        Read,
+        "`%c` in a rule is the user name; sessions are always the user's own",
     ),
     opt("user", General, Always(WithoutEffect), "the program runs as whoever starts it"),
     opt("username", Bridge, Read, "the older name of `remote_username`"),

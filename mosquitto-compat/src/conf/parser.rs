@@ -357,6 +357,7 @@ fn local_only(access: Access) -> Listener {
         tls: None,
         max_connections: None,
         proxy_protocol: false,
+        username_as_client_id: false,
         access,
     }
 }

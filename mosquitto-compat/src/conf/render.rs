@@ -86,8 +86,7 @@ impl Text {
         if listener.protocol == Protocol::WebSockets {
             self.line("protocol", "websockets");
         }
-        if !listener.access.allow_anonymous {
-            // Mosquitto would let any user take over the session of any other by its client identifier.
+        if listener.username_as_client_id {
             self.line("use_username_as_clientid", true);
         }
         self.maybe("max_connections", listener.max_connections);

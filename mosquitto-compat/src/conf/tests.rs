@@ -237,15 +237,16 @@ fn listener() -> impl Strategy<Value = Listener> {
         Just((Some("broker.example.org".to_owned()), Domain::V4)),
     ];
     let protocol = prop_oneof![Just(Protocol::Mqtt), Just(Protocol::WebSockets)];
-    (any::<u16>(), place, protocol, option::of(tls()), option::of(1..=i32::MAX as u32), any::<bool>(), access())
-        .prop_map(|(port, (bind, domain), protocol, tls, max_connections, proxy_protocol, access)| Listener {
+    (any::<u16>(), place, protocol, option::of(tls()), option::of(1..=i32::MAX as u32), any::<[bool; 2]>(), access())
+        .prop_map(|(port, (bind, domain), protocol, tls, max_connections, switches, access)| Listener {
             port: port.max(1),
             bind,
             domain,
             protocol,
             tls,
             max_connections,
-            proxy_protocol,
+            proxy_protocol: switches[0],
+            username_as_client_id: switches[1],
             access,
         })
 }

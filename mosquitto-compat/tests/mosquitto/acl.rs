@@ -81,6 +81,22 @@ fn both_grant_and_deny_the_same() {
 }
 
 #[test]
+fn with_the_user_name_for_the_identifier_nobody_is_taken_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("acl");
+    fs::write(&path, format!("pattern write by/%c\n{OBSERVER}")).unwrap();
+    let options = format!("allow_anonymous true\nuse_username_as_clientid true\nacl_file {}\n", path.display());
+    let (mosquitto, acl) = (Mosquitto::start(&options).unwrap(), AclFile::load(&path).unwrap());
+    assert!(Client::connect(mosquitto.port(), "nobody", None).is_err());
+    let mut observer = connect(&mosquitto, Some("observer"), "observer");
+    observer.subscribe("#");
+    let topics = ["by/a".to_owned(), "by/b".to_owned()];
+    connect(&mosquitto, Some("a"), "b").publish(&topics);
+    assert_eq!(observer.delivered(), topics[..1]);
+    assert_eq!(topics.each_ref().map(|topic| acl.may_write(Some("a"), "a", topic)), [true, false]);
+}
+
+#[test]
 fn what_the_server_says_of_itself_is_for_those_who_are_granted_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("acl");

@@ -34,6 +34,7 @@ impl Embedded {
             tls: None,
             max_connections: None,
             proxy_protocol: false,
+            username_as_client_id: false,
             access: conf::Access { password_file: Some(passwords), acl_file: Some(acl_file), allow_anonymous: false },
         })
         .await?;
