@@ -45,8 +45,8 @@ enum Wire {
 pub(crate) struct Moved {
     pub(crate) received: usize,
     pub(crate) sent: usize,
-    /// Frames without a byte of MQTT in them: pings, mostly. They cost us as much as a packet.
-    pub(crate) empty_frames: u32,
+    /// Frames of WebSocket, with or without a byte of MQTT in them. Each costs us as much as a packet.
+    pub(crate) frames: u32,
     /// The client has closed its direction.
     pub(crate) ended: bool,
 }

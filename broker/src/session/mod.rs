@@ -259,7 +259,7 @@ impl Session<'_> {
                         count::sent(moved.sent);
                         stalled_at = Instant::now() + self.gate.limits.write_deadline;
                     }
-                    self.pay(moved.empty_frames);
+                    self.pay(moved.frames);
                 }
                 arrival = next(&mut self.link), if delivering => self.deliver_all(arrival?).await?,
                 changed = &mut news => {

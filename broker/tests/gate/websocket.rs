@@ -239,6 +239,62 @@ async fn a_flood_of_pings_is_paid_for_like_packets() {
     broker.sings().await;
 }
 
+/// Frames without a byte in them, which belong to a message that has begun.
+fn empty_fragments(count: usize) -> Vec<u8> {
+    [0x00, 0x80, 1, 2, 3, 4].repeat(count)
+}
+
+#[tokio::test]
+async fn fragments_without_a_byte_are_paid_for_like_packets() {
+    const FRAGMENTS: usize = 400;
+    let mut broker = broker_with(Limits { tokens_per_second: 100, ..Limits::default() }).await;
+    let mut socket = welcomed(&broker, 4).await;
+    let started = tokio::time::Instant::now();
+    let begin = Frame::message(vec![0xC0], OpCode::Data(Data::Binary), false);
+    socket.send(Message::Frame(begin)).await.unwrap();
+    socket.get_mut().write_all(&empty_fragments(FRAGMENTS)).await.unwrap();
+    let end = Frame::message(vec![0], OpCode::Data(Data::Continue), true);
+    socket.send(Message::Frame(end)).await.unwrap();
+    send(&mut socket, packet(0xC0, &[])).await;
+    for _ in 0..2 {
+        assert_eq!(bytes(&mut socket).await[..], [0xD0, 0]);
+    }
+    // 100 of them are free.
+    assert!(started.elapsed().as_secs_f32() > 2.5, "after {:?}", started.elapsed());
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_fragments_stands_still_while_others_go_on() {
+    let mut broker = broker_with(Limits { tokens_per_second: 100, ..Limits::default() }).await;
+    let mut socket = welcomed(&broker, 5).await.into_inner();
+    socket.write_all(&[0x02, 0x80, 0, 0, 0, 0]).await.unwrap();
+    let flood = tokio::spawn(async move {
+        let portion = empty_fragments(10_000);
+        while socket.write_all(&portion).await.is_ok() {}
+    });
+    for _ in 0..20 {
+        broker.sings().await;
+    }
+    assert!(!flood.is_finished(), "it is read slowly");
+    flood.abort();
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn who_is_not_known_yet_is_put_out_after_some_frames() {
+    let mut broker = broker().await;
+    let pings = [0x89, 0x80, 1, 2, 3, 4].repeat(5_000);
+    for flood in [[vec![0x02, 0x80, 0, 0, 0, 0], empty_fragments(5_000)].concat(), pings] {
+        let mut socket = upgrade(tcp(&broker).await).await.unwrap().into_inner();
+        socket.write_all(&flood).await.unwrap();
+        let mut answer = Vec::new();
+        let ended = timeout(PATIENCE, socket.read_to_end(&mut answer)).await;
+        ended.expect("it is put out before its time is over").ok();
+    }
+    broker.sings().await;
+}
+
 #[tokio::test]
 async fn a_goodbye_is_answered() {
     let mut broker = broker().await;
