@@ -29,7 +29,7 @@ use crate::{
     places::{Crowded, Place, subscriber},
     registry::{NotRegistered, Registration},
     stream::Stream,
-    verifier::Busy,
+    verifier::{Busy, Proven},
 };
 
 /// CONNECT with its will. Enough for a birth message, too little to fill the memory from outside.
@@ -54,6 +54,8 @@ pub(crate) struct Client {
     pub(crate) rights: Rights,
     _connected: Connected,
     _places: (Place, Option<OwnedSemaphorePermit>),
+    /// Whoever is there needs no check to come again.
+    _proven: Option<Proven>,
 }
 
 /// What a client was let in for.
@@ -251,6 +253,7 @@ struct Admitted {
     registration: Registration,
     rights: Rights,
     places: (Place, Option<OwnedSemaphorePermit>),
+    proven: Option<Proven>,
 }
 
 /// Everything that has to be right before a client is let in; nothing of it is told apart before it has shown who it is.
@@ -266,7 +269,7 @@ async fn admit(
     }
     let mut news = entrance.access.clone();
     let access = Arc::clone(&news.borrow_and_update());
-    let (user, owner, entry) = if entrance.named_by_certificate {
+    let (user, owner, proof) = if entrance.named_by_certificate {
         // As in Mosquitto it does not matter what else CONNECT says.
         let name = certificate.as_ref().and_then(Certificate::common_name).filter(|name| is_name(name));
         let name: Arc<str> = name.ok_or(Cause::Certificate)?.into();
@@ -309,8 +312,9 @@ async fn admit(
     if let Some(will) = &mut will {
         will.publisher = registration.session;
     }
+    let (entry, proven) = proof.unzip();
     let rights = Rights { access: news, entry, certificate };
-    Ok(Admitted { identity, assigned, keep_alive_s, will, registration, rights, places: (place, of_listener) })
+    Ok(Admitted { identity, assigned, keep_alive_s, will, registration, rights, places: (place, of_listener), proven })
 }
 
 /// Who a client without a certificate's name is, by what it says and what its password proves.
@@ -320,24 +324,44 @@ async fn sign_in(
     peer: IpAddr,
     certified: bool,
     connect: &Connect,
-) -> Result<(Option<Arc<str>>, Owner, Option<Entry>), Cause> {
+) -> Result<(Option<Arc<str>>, Owner, Option<(Entry, Proven)>), Cause> {
     let user = connect.user.as_str();
     let claimed = (!user.is_empty()).then(|| Arc::from(user));
     let (Some(passwords), Some(name)) = (&access.passwords, &claimed) else {
         let unproven = Owner::Address(subscriber(peer));
         return if access.allow_anonymous { Ok((claimed, unproven, None)) } else { Err(Cause::Anonymous) };
     };
-    if !gate.verifier.remembers(access, user, &connect.password) {
-        if !certified && !gate.attempts.may_try(peer, Instant::now()) {
-            return Err(Cause::Attempts);
-        }
-        let verified = gate.verifier.verify(access, user, &connect.password).await;
-        if !verified.map_err(|Busy| Cause::PasswordChecks)? {
-            gate.attempts.failed(peer, Instant::now());
-            return Err(Cause::Password);
-        }
+    let proven = match gate.verifier.recall(access, user, &connect.password) {
+        Some(proven) => proven,
+        None => prove(gate, access, peer, certified, connect).await?,
+    };
+    let entry = passwords.entry(user).cloned().ok_or(Cause::Password)?;
+    Ok((claimed.clone(), Owner::User(Arc::clone(name)), Some((entry, proven))))
+}
+
+/// Has the password checked, if it may be.
+async fn prove(
+    gate: &Gate,
+    access: &Arc<Access>,
+    peer: IpAddr,
+    certified: bool,
+    connect: &Connect,
+) -> Result<Proven, Cause> {
+    let (user, password) = (connect.user.as_str(), connect.password.as_str());
+    let admission = gate.verifier.admit(peer).await.map_err(|Busy| Cause::PasswordChecks)?;
+    // Another client of the same user may have proven it meanwhile.
+    if let Some(proven) = gate.verifier.recall(access, user, password) {
+        return Ok(proven);
     }
-    Ok((claimed.clone(), Owner::User(Arc::clone(name)), passwords.entry(user).cloned()))
+    let attempt = gate.attempts.take(peer, user, Instant::now());
+    if attempt.is_none() && !certified {
+        return Err(Cause::Attempts);
+    }
+    let verified = gate.verifier.verify(admission, access, user, password).await;
+    if let (Ok(Some(_)) | Err(Busy), Some(attempt)) = (&verified, attempt) {
+        gate.attempts.forgive(attempt);
+    }
+    verified.map_err(|Busy| Cause::PasswordChecks)?.ok_or(Cause::Password)
 }
 
 /// A 5.0 client can be told another keep alive than it asked for.
@@ -395,7 +419,7 @@ fn check_will(
 }
 
 fn welcome(gate: &Gate, mut stream: Stream, inbound: BytesMut, connect: Connect, admitted: Admitted) -> Client {
-    let Admitted { identity, assigned, keep_alive_s, will, registration, rights, places } = admitted;
+    let Admitted { identity, assigned, keep_alive_s, will, registration, rights, places, proven } = admitted;
     let mut outbound = BytesMut::new();
     let terms = Terms {
         max_packet_bytes: u32::try_from(gate.limits.packet_bytes).unwrap_or(u32::MAX),
@@ -419,6 +443,7 @@ fn welcome(gate: &Gate, mut stream: Stream, inbound: BytesMut, connect: Connect,
         rights,
         _connected: Connected::new(),
         _places: places,
+        _proven: proven,
     }
 }
 

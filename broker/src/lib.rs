@@ -13,9 +13,10 @@
 //! - `stream`: what a session reads from and writes to, whatever it is made of
 //! - `handshake`: from a stream to a known client, or a CONNACK that says why not
 //! - `files`: what is made of files, and made anew when they change
-//! - `access`: who may come in and what they may say; `verifier`: password checks, few at a time
+//! - `access`: who may come in and what they may say; `verifier`: password checks, few at a time, and by
+//!   `turns` one of each network
 //! - `places`: how many sockets may be waiting or connected, in all and of one address; `attempts`: wrong passwords
-//! - `refusals`: how many lines the log gets about strangers
+//! - `refusals`: how many lines the log gets about strangers, and about what clients do wrong
 //! - `registry`: the connected clients of each user; take-over
 //! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions
 //! - `subscriptions`, `window`: a session's filters, its unacknowledged deliveries
@@ -36,8 +37,9 @@
 //! - A link of the router is woken only as the answer to its pause, and leaves in steps, so that the router never acts
 //!   on an event of a link that is gone.
 //! - Who has shown neither a password nor a certificate takes nothing from those who have: no place among the
-//!   connections, no client identifier, at most half of the cores for password checks, and of the sockets that wait to be
-//!   known only the share of an address. Where a listener lets anybody in, what an unproven client takes belongs to its
+//!   connections, no client identifier, at most half of the cores for password checks, each network one check at a time,
+//!   and of the sockets that wait to be known only the share of an address. Wrong passwords keep out only the name that
+//!   was guessed at, only at the address where that was done, and only until its password has been right once. Where a listener lets anybody in, what an unproven client takes belongs to its
 //!   address, whatever name it claims.
 //! - All that comes before the first packet (a proxy's header, TLS, WebSocket, CONNECT) is done in the connection's own
 //!   task under one deadline, so nobody waits for the handshake of somebody else.
@@ -95,6 +97,7 @@ mod stream;
 mod subscriptions;
 mod sys;
 mod tls;
+mod turns;
 mod verifier;
 mod websocket;
 mod window;

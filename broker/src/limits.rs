@@ -13,12 +13,16 @@ pub struct Limits {
     pub handshakes: usize,
     /// Of those, the ones from one address. A proxy is one address too, with all vehicles behind it.
     pub handshakes_per_address: usize,
-    /// Password checks that wait for a core; more are refused as "server busy".
+    /// Password checks that wait for a core, one of each address at a time (an IPv6 /48 counts as one); more are refused
+    /// as "server busy".
     pub password_checks_waiting: usize,
-    /// How long a password check may wait for a core before it is refused in the same way.
+    /// How long a password check may wait for its turn at its address and for a core before it is refused in the same way.
     pub password_check_deadline: Duration,
-    /// Wrong passwords from one address at once. Then those who still have to prove something by a password check wait.
+    /// Wrong passwords from one address at once. Then names wait that somebody failed with there, if they still have to
+    /// prove something by a password check.
     pub sign_in_failures_per_address: u32,
+    /// Wrong passwords for one name from one address at once. Then that name waits there in the same way.
+    pub sign_in_failures_per_user: u32,
     /// How long it takes until one of those is forgiven.
     pub sign_in_failure_forgiven_after: Duration,
     /// From the connection to the last byte of CONNECT.
@@ -36,7 +40,8 @@ pub struct Limits {
     /// Topic filters of one client.
     pub subscriptions: usize,
     /// What all clients of one user may send; faster ones are read more slowly. A packet costs one token, and one more
-    /// for each 4 KiB, a topic filter in SUBSCRIBE and UNSUBSCRIBE costs 20, and the acknowledgement of a delivery none.
+    /// for each 4 KiB, a topic filter in SUBSCRIBE and UNSUBSCRIBE costs 20, and the acknowledgement of a delivery none. A
+    /// frame of WebSocket costs one, whatever is in it.
     pub tokens_per_second: u32,
     /// Deliveries to one client that it has not acknowledged.
     pub inflight: u16,
@@ -75,6 +80,7 @@ impl Default for Limits {
             password_checks_waiting: 500,
             password_check_deadline: Duration::from_secs(5),
             sign_in_failures_per_address: 30,
+            sign_in_failures_per_user: 10,
             sign_in_failure_forgiven_after: Duration::from_secs(3),
             connect_deadline: Duration::from_secs(5),
             // The largest telemetry batch of the contract is 256 KiB, and its topic stands before it.

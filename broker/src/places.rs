@@ -8,6 +8,8 @@ use std::{
 
 /// Who has an IPv6 address has all that share these first bits.
 const IPV6_PREFIX: u128 = u128::MAX << 64;
+/// Whoever asks for it gets as much.
+const IPV6_SITE: u128 = u128::MAX << 80;
 
 pub(crate) struct Places {
     in_all: usize,
@@ -97,6 +99,14 @@ impl Drop for Place {
 pub(crate) fn subscriber(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_PREFIX).into(),
+        address => address,
+    }
+}
+
+/// What stands for all addresses that one network may have, however easily it gets more.
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_SITE).into(),
         address => address,
     }
 }

@@ -1,4 +1,4 @@
-use std::{thread::available_parallelism, time::Duration};
+use std::{net::Ipv4Addr, thread::available_parallelism, time::Duration};
 
 use bugbrother_broker::Limits;
 use bugbrother_mosquitto_compat::PasswordFile;
@@ -214,11 +214,12 @@ async fn more_password_checks_than_can_wait_are_told_that_the_server_is_busy() {
         .expect("the changed file is read");
     for (version, wrong, busy) in [(4, 4, 3), (5, 0x86, 0x89)] {
         let mut coming = JoinSet::new();
-        for n in 0..available_parallelism().unwrap().get() + 1 {
+        // Those of one address wait for each other.
+        for n in 1..=available_parallelism().unwrap().get() as u8 + 1 {
             let address = broker.address;
             coming.spawn(async move {
                 let connect = Connect::new(version, &n.to_string(), "slow").password("wrong");
-                Raw::open(address).await.offer(connect).await.expect("a CONNACK").1[1]
+                Raw::open_from(Ipv4Addr::new(127, 0, 0, n), address).await.offer(connect).await.expect("a CONNACK").1[1]
             });
         }
         let codes = timeout(PATIENCE, coming.join_all()).await.expect("all are answered");

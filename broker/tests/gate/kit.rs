@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -12,7 +12,7 @@ use bugbrother_broker::{Config, Door, Error, Limits};
 use bugbrother_mosquitto_compat::{PasswordFile, conf};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::Notify,
     task::JoinHandle,
     time::timeout,
@@ -272,6 +272,11 @@ impl Raw {
         Raw::over(stream)
     }
 
+    /// From another of this machine's own addresses.
+    pub async fn open_from(source: Ipv4Addr, address: SocketAddr) -> Self {
+        Raw::over(dial_from(source, address).await)
+    }
+
     pub fn over(stream: impl Wire + 'static) -> Self {
         Raw { stream: Box::new(stream), version: 4, last_id: 0, waiting: Vec::new(), acknowledges: true }
     }
@@ -432,6 +437,14 @@ impl Raw {
     pub async fn vanish(mut self) {
         self.stream.shutdown().await.ok();
     }
+}
+
+async fn dial_from(source: Ipv4Addr, address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    let stream = socket.connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 async fn read_packet(stream: &mut Box<dyn Wire>) -> Option<(u8, Vec<u8>)> {
