@@ -40,6 +40,17 @@ pub struct Enrolment {
     pub used: Option<CertificateRecord>,
 }
 
+/// What became of a code that was shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enrolled {
+    /// This is the vehicle's: the new one, or the one that the code was used up for with the same key before.
+    Issued(CertificateRecord),
+    /// The code is not open to it.
+    Refused,
+    /// The vehicle has [`MAX_CERTIFICATES`] already; the code is not used up.
+    Full,
+}
+
 /// What became of a renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Renewed {
@@ -112,16 +123,11 @@ impl Store {
         Ok(Some(Enrolment { vin: vin(&row, "holder")?, used: is_used.then(|| read(&row)).transpose()? }))
     }
 
-    /// Uses up a code for a certificate, both or nothing, and returns the certificate that is the vehicle's: this one,
-    /// or the one that the code was used up for with the same key before. `None` when the code is not open to it.
+    /// Uses up a code for a certificate, both or nothing.
     ///
-    /// A person has given the code, so it is never too much: of more than [`MAX_CERTIFICATES`] the oldest are revoked.
-    pub async fn enrol(
-        &self,
-        code_sha256: &str,
-        new: &CertificateRecord,
-        now: UnixMs,
-    ) -> Result<Option<CertificateRecord>, StoreError> {
+    /// A vehicle that has [`MAX_CERTIFICATES`] is refused: only [`Store::revoke`] takes certificates away, and whoever
+    /// calls it tells the broker.
+    pub async fn enrol(&self, code_sha256: &str, new: &CertificateRecord, now: UnixMs) -> Result<Enrolled, StoreError> {
         let mut tx = self.begin().await?;
         sweep(&mut tx, now).await?;
         let used = sqlx::query(
@@ -146,20 +152,17 @@ impl Store {
             .bind(now)
             .fetch_optional(&mut *tx)
             .await?;
-            return row.as_ref().map(read).transpose();
+            return Ok(match row {
+                Some(row) => Enrolled::Issued(read(&row)?),
+                None => Enrolled::Refused,
+            });
         }
-        sqlx::query(
-            "UPDATE certificate SET revoked_ts = $2 WHERE serial IN (SELECT serial FROM certificate WHERE vin = $1 \
-             AND revoked_ts IS NULL AND not_after > $2 ORDER BY issued_ts DESC, serial LIMIT 1000 OFFSET $3)",
-        )
-        .bind(new.vin.as_str())
-        .bind(now)
-        .bind(i64::from(MAX_CERTIFICATES) - 1)
-        .execute(&mut *tx)
-        .await?;
+        if is_full(&mut tx, new.vin, now).await? {
+            return Ok(Enrolled::Full);
+        }
         insert(&mut tx, new, now).await?;
         tx.commit().await?;
-        Ok(Some(new.clone()))
+        Ok(Enrolled::Issued(new.clone()))
     }
 
     /// Keeps the certificate that follows the one with serial number `old`, which stays good until its end.
@@ -193,14 +196,7 @@ impl Store {
         if let Some(row) = same {
             return Ok(Renewed::Issued(read(&row)?));
         }
-        let count: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM certificate WHERE vin = $1 AND revoked_ts IS NULL AND not_after > $2",
-        )
-        .bind(new.vin.as_str())
-        .bind(now)
-        .fetch_one(&mut *tx)
-        .await?;
-        if count >= i64::from(MAX_CERTIFICATES) {
+        if is_full(&mut tx, new.vin, now).await? {
             return Ok(Renewed::Full);
         }
         insert(&mut tx, new, now).await?;
@@ -276,6 +272,16 @@ async fn sweep(tx: &mut Transaction<'_, Any>, now: UnixMs) -> Result<(), StoreEr
     sqlx::query("DELETE FROM enrolment WHERE expires_ts <= $1").bind(now).execute(&mut **tx).await?;
     sqlx::query("DELETE FROM certificate WHERE not_after <= $1").bind(now - KEEP_EXPIRED_MS).execute(&mut **tx).await?;
     Ok(())
+}
+
+async fn is_full(tx: &mut Transaction<'_, Any>, vin: Vin, now: UnixMs) -> Result<bool, StoreError> {
+    let count: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM certificate WHERE vin = $1 AND revoked_ts IS NULL AND not_after > $2")
+            .bind(vin.as_str())
+            .bind(now)
+            .fetch_one(&mut **tx)
+            .await?;
+    Ok(count >= i64::from(MAX_CERTIFICATES))
 }
 
 async fn insert(tx: &mut Transaction<'_, Any>, new: &CertificateRecord, now: UnixMs) -> Result<(), StoreError> {

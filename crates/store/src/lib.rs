@@ -41,7 +41,7 @@ use sqlx::AnyPool;
 
 pub use account::User;
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
-pub use credential::{CertificateRecord, Credential, Enrolment, MAX_CERTIFICATES, Renewed};
+pub use credential::{CertificateRecord, Credential, Enrolled, Enrolment, MAX_CERTIFICATES, Renewed};
 pub use error::StoreError;
 pub use history::{Batch, Cursor, DeadLetter, Position};
 pub use latest::{Latest, Moved};

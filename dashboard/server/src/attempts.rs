@@ -17,26 +17,39 @@ use governor::{
 const MAX_REMEMBERED: usize = 10_000;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// Most visits at once of all addresses together, and how soon there may be one more: 20 a second are a thousandth of
+/// Most visits at once of all vehicles together, and how soon there may be one more: 20 a second are a thousandth of
 /// what the database can take, and a fleet of 10,000 is through in ten minutes.
 const ALL_VISITS: (u32, Duration) = (400, Duration::from_millis(50));
 
-/// Counts visits by address and all together.
+/// Counts visits of vehicles: by network, and all together those who have shown that they are vehicles. Strangers use up
+/// nothing but what is their own network's.
 pub(crate) struct Visits {
-    by_address: Limit<IpAddr>,
+    by_network: Limit<IpAddr>,
+    by_site: Limit<IpAddr>,
     all: Limit<()>,
 }
 
 impl Visits {
     pub fn new() -> Self {
         let (burst, period) = ALL_VISITS;
-        Visits { by_address: Limit::new(30, Duration::from_secs(2)), all: Limit::new(burst, period) }
+        Visits {
+            by_network: Limit::new(30, Duration::from_secs(2)),
+            by_site: Limit::new(120, Duration::from_millis(500)),
+            all: Limit::new(burst, period),
+        }
     }
 
-    /// Counts one visit; tells how long to wait if it is one too many.
+    /// Counts one visit of whoever it is; tells how long to wait if it is one too many.
     pub fn count(&self, address: IpAddr) -> Result<(), Duration> {
-        // The address first: what one stranger tries too often is no loss to the others.
-        self.by_address.count(&network(address))?;
+        // The wider one first: it keeps one site from filling the other.
+        if let Some(site) = site(address) {
+            self.by_site.count(&site)?;
+        }
+        self.by_network.count(&network(address))
+    }
+
+    /// Counts one visit of a vehicle that has a code or a certificate.
+    pub fn count_vehicle(&self) -> Result<(), Duration> {
         self.all.count(&())
     }
 }
@@ -113,13 +126,23 @@ impl<K: Clone + Hash + Eq> Limit<K> {
 /// Who has one IPv6 address has 2^64 of them: the network counts.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let mut segments = v6.segments();
-            segments[4..].fill(0);
-            Ipv6Addr::from(segments).into()
-        }
+        IpAddr::V6(v6) => beginning(v6, 4),
         v4 => v4,
     }
+}
+
+/// Many who have IPv6 have 2^16 networks: these count together too.
+fn site(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Some(beginning(v6, 3)),
+        IpAddr::V4(_) => None,
+    }
+}
+
+fn beginning(address: Ipv6Addr, kept: usize) -> IpAddr {
+    let mut segments = address.segments();
+    segments[kept..].fill(0);
+    Ipv6Addr::from(segments).into()
 }
 
 #[cfg(test)]
@@ -150,13 +173,22 @@ mod tests {
     }
 
     #[test]
-    fn many_addresses_together_are_limited_and_one_alone_takes_nothing_from_the_others() {
+    fn one_address_takes_nothing_from_the_others_and_strangers_nothing_from_vehicles() {
         let visits = Visits::new();
         let heard = (0..10_000).filter(|_| visits.count(address(1)).is_ok()).count();
         assert!((30..40).contains(&heard), "{heard}");
-        assert!(visits.count(address(2)).is_ok());
-        let heard = (0..2_000).filter(|n| visits.count(address(n + 3)).is_ok()).count();
-        assert!((300..=500).contains(&heard), "{heard}");
+        assert!((0..2_000).all(|n| visits.count(address(n + 2)).is_ok()));
+        let heard = (0..2_000).filter(|_| visits.count_vehicle().is_ok()).count();
+        assert!((400..=500).contains(&heard), "{heard}");
+    }
+
+    #[test]
+    fn the_networks_of_an_ipv6_site_are_limited_together_and_other_sites_are_not() {
+        let visits = Visits::new();
+        let of = |site: u16, network: u16| Ipv6Addr::new(0x2001, 0xdb8, site, network, 0, 0, 0, 1).into();
+        let heard = (0..1_000).filter(|n| visits.count(of(1, *n)).is_ok()).count();
+        assert!((120..200).contains(&heard), "{heard}");
+        assert!(visits.count(of(2, 1)).is_ok());
     }
 
     #[test]

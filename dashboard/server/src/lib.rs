@@ -5,7 +5,7 @@
 //! - [`SigningKey`], [`ensure_administrator`], [`reset_password`]: what has to be there before
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
 //! - `feed`: the fleet shared, its deltas at a steady tick; `subscription`: what arrives from the broker
-//! - `token`, `password`, `attempts`, `seats`: who may come in, how often and how many
+//! - `token`, `password`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -15,6 +15,7 @@
 //! - Nobody sees the fleet without a token that runs, from an origin that is ours; an open socket ends with its session.
 //! - No password, token, code, certificate or payload is ever logged.
 //! - A wrong, a used and an expired enrolment code are refused alike.
+//! - Strangers, from however many networks, use up no count that vehicles with a code or a certificate need.
 
 mod administrator;
 mod assets;
@@ -29,8 +30,9 @@ mod password;
 mod seats;
 mod subscription;
 mod token;
+mod turns;
 
-use std::sync::Arc;
+use std::{sync::Arc, thread::available_parallelism};
 
 use bugbrother_store::StoreError;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -50,6 +52,7 @@ use crate::{
     seats::Seats,
     subscription::Subscription,
     token::Tokens,
+    turns::Turns,
 };
 
 /// Why the dashboard does not run.
@@ -87,6 +90,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         attempts: Attempts::new(),
         enrolments: Visits::new(),
         renewals: Visits::new(),
+        desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
         feed: Arc::clone(&feed),
         sockets: sockets.clone(),

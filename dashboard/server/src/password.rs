@@ -1,48 +1,36 @@
 //! Passwords: argon2id, away from the threads that serve.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::task::spawn_blocking;
+
+use crate::turns::{Busy, Turns};
 
 /// Hashes at a time: each takes 19 MiB and a core for some 20 ms.
 const AT_A_TIME: usize = 2;
-/// Patience of somebody who signs in while others do.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Checks passwords, a few at a time.
 pub(crate) struct Passwords {
     /// What a name that nobody has is checked against: it must not answer any faster.
     nobody: Arc<str>,
-    permits: Arc<Semaphore>,
+    turns: Turns,
 }
-
-/// Too many are being checked.
-#[derive(Debug, thiserror::Error)]
-#[error("too many people sign in at once; try again in a moment")]
-pub(crate) struct Busy;
 
 impl Passwords {
     pub async fn new() -> Self {
-        Passwords { nobody: hash(&random()).await.into(), permits: Arc::new(Semaphore::new(AT_A_TIME)) }
+        Passwords { nobody: hash(&random()).await.into(), turns: Turns::new(AT_A_TIME) }
     }
 
     /// Whether the password is the one of `hash`. Without a hash it never is, after as long a time.
     pub async fn verify(&self, password: String, hash: Option<&str>) -> Result<bool, Busy> {
-        let permit = timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned())
-            .await
-            .map_err(|_| Busy)?
-            .expect("the semaphore is never closed");
         let known = hash.is_some();
         let hash: Arc<str> = hash.map_or_else(|| Arc::clone(&self.nobody), Arc::from);
-        let fits = spawn_blocking(move || {
-            // Here and not outside: a caller that hangs up must not make room while its hash is still being computed.
-            let _permit = permit;
+        let check = move || {
             PasswordHash::new(&hash)
                 .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
-        })
-        .await
-        .expect("checking a password does not panic");
+        };
+        let fits = self.turns.run(check).await?;
         Ok(fits && known)
     }
 }

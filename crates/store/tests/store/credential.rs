@@ -1,6 +1,6 @@
 //! Enrolment codes, certificates, revocation.
 
-use bugbrother_store::{CertificateRecord, MAX_CERTIFICATES, Renewed, Store};
+use bugbrother_store::{CertificateRecord, Enrolled, MAX_CERTIFICATES, Renewed, Store};
 use bugbrother_wire::{UnixMs, Vin};
 
 use crate::fleet::{NOW, fiesta, golf, store, url};
@@ -23,7 +23,10 @@ fn record(vin: Vin, n: u32, now: UnixMs) -> CertificateRecord {
 async fn enrolled(store: &Store, vin: Vin, n: u32, now: UnixMs) -> CertificateRecord {
     let code = format!("code {vin} {n}");
     store.add_enrolment(vin, &code, now, now + DAY).await.unwrap();
-    store.enrol(&code, &record(vin, n, now), now).await.unwrap().unwrap()
+    match store.enrol(&code, &record(vin, n, now), now).await.unwrap() {
+        Enrolled::Issued(record) => record,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -35,17 +38,25 @@ async fn a_code_is_good_for_one_key_until_it_expires() {
     assert_eq!(store.enrolment("other", NOW).await.unwrap(), None);
     assert_eq!(store.enrolment("hash", NOW + DAY).await.unwrap(), None);
     let first = record(golf(), 1, NOW);
-    assert_eq!(store.enrol("other", &first, NOW).await.unwrap(), None);
-    assert_eq!(store.enrol("hash", &record(fiesta(), 9, NOW), NOW).await.unwrap(), None, "it is another vehicle's");
-    assert_eq!(store.enrol("hash", &first, NOW + DAY).await.unwrap(), None);
+    assert_eq!(store.enrol("other", &first, NOW).await.unwrap(), Enrolled::Refused);
+    assert_eq!(
+        store.enrol("hash", &record(fiesta(), 9, NOW), NOW).await.unwrap(),
+        Enrolled::Refused,
+        "it is another vehicle's"
+    );
+    assert_eq!(store.enrol("hash", &first, NOW + DAY).await.unwrap(), Enrolled::Refused);
 
     store.add_enrolment(golf(), "hash", NOW, NOW + DAY).await.unwrap();
-    assert_eq!(store.enrol("hash", &first, NOW).await.unwrap(), Some(first.clone()));
+    assert_eq!(store.enrol("hash", &first, NOW).await.unwrap(), Enrolled::Issued(first.clone()));
     assert_eq!(store.enrolment("hash", NOW).await.unwrap().unwrap().used, Some(first.clone()));
     let again = CertificateRecord { serial: "4e".to_owned(), ..first.clone() };
-    assert_eq!(store.enrol("hash", &again, NOW + HOUR).await.unwrap(), Some(first.clone()), "the answer was lost");
-    assert_eq!(store.enrol("hash", &record(golf(), 2, NOW), NOW).await.unwrap(), None);
-    assert_eq!(store.enrol("hash", &first, NOW + DAY).await.unwrap(), None);
+    assert_eq!(
+        store.enrol("hash", &again, NOW + HOUR).await.unwrap(),
+        Enrolled::Issued(first.clone()),
+        "the answer was lost"
+    );
+    assert_eq!(store.enrol("hash", &record(golf(), 2, NOW), NOW).await.unwrap(), Enrolled::Refused);
+    assert_eq!(store.enrol("hash", &first, NOW + DAY).await.unwrap(), Enrolled::Refused);
     assert_eq!(store.certificate("4e").await.unwrap(), None);
     assert_eq!(store.certificate(&first.serial).await.unwrap(), Some(first));
 }
@@ -59,7 +70,7 @@ async fn of_many_who_use_a_code_at_once_one_gets_in() {
             let url = url(&folder);
             tokio::spawn(async move {
                 let store = Store::open(&url).await.unwrap();
-                store.enrol("hash", &record(golf(), n, NOW), NOW).await.unwrap().is_some()
+                store.enrol("hash", &record(golf(), n, NOW), NOW).await.unwrap() != Enrolled::Refused
             })
         })
         .collect();
@@ -126,14 +137,18 @@ async fn what_is_revoked_cannot_be_renewed_and_is_listed_until_it_expires() {
     assert_eq!(store.revoked(NOW + 90 * DAY).await.unwrap(), []);
     assert_eq!(store.renew(&second.serial, &record(golf(), 4, NOW), NOW + 8).await.unwrap(), Renewed::Refused);
     let code = format!("code {} 1", golf());
-    assert_eq!(store.enrol(&code, &first, NOW + 8).await.unwrap(), None, "the answer of before is no way back in");
+    assert_eq!(
+        store.enrol(&code, &first, NOW + 8).await.unwrap(),
+        Enrolled::Refused,
+        "the answer of before is no way back in"
+    );
     assert_eq!(store.certificate(&other.serial).await.unwrap().unwrap().revoked, None);
     let back = enrolled(&store, golf(), 5, NOW + 10).await;
     assert_eq!(store.certificate(&back.serial).await.unwrap().unwrap().revoked, None);
 }
 
 #[tokio::test]
-async fn a_vehicle_has_so_many_certificates_and_a_person_s_code_makes_room() {
+async fn a_vehicle_has_so_many_certificates_until_they_are_revoked_or_end() {
     let (store, _folder) = store().await;
     let first = enrolled(&store, golf(), 0, NOW).await;
     for n in 1..MAX_CERTIFICATES {
@@ -143,12 +158,25 @@ async fn a_vehicle_has_so_many_certificates_and_a_person_s_code_makes_room() {
     let now = NOW + HOUR;
     assert_eq!(store.renew(&first.serial, &record(golf(), 99, now), now).await.unwrap(), Renewed::Full);
     assert_eq!(store.revoked(now).await.unwrap(), []);
-    enrolled(&store, golf(), 100, now).await;
-    assert_eq!(store.revoked(now).await.unwrap(), [(first.serial, now)]);
+    store.add_enrolment(golf(), "one more", now, now + DAY).await.unwrap();
+    let more = record(golf(), 100, now);
+    assert_eq!(store.enrol("one more", &more, now).await.unwrap(), Enrolled::Full);
+    assert_eq!(store.revoked(now).await.unwrap(), [], "nothing is revoked without anybody being told");
+    assert_eq!(store.enrolment("one more", now).await.unwrap().unwrap().used, None, "the code is still good");
+    // Another vehicle is not concerned, nor this one once a person has revoked it.
+    enrolled(&store, fiesta(), 200, now).await;
+    assert_eq!(store.revoke(golf(), now).await.unwrap(), u64::from(MAX_CERTIFICATES));
+    let mut newest = enrolled(&store, golf(), 100, now).await;
+    for n in 101..100 + MAX_CERTIFICATES {
+        let renewed = store.renew(&newest.serial, &record(golf(), n, now + HOUR), now + HOUR).await.unwrap();
+        let Renewed::Issued(record) = renewed else { panic!("{renewed:?}") };
+        newest = record;
+    }
+    let refused = store.renew(&newest.serial, &record(golf(), 199, now + HOUR), now + HOUR).await.unwrap();
+    assert_eq!(refused, Renewed::Full);
     // In time the first ones end and there is room again.
-    let later = NOW + 90 * DAY + HOUR / 2;
-    let newest = record(golf(), 100, now).serial;
-    let renewed = store.renew(&newest, &record(golf(), 101, later), later).await.unwrap();
+    let later = now + 90 * DAY + HOUR / 2;
+    let renewed = store.renew(&newest.serial, &record(golf(), 300, later), later).await.unwrap();
     assert!(matches!(renewed, Renewed::Issued(_)));
 }
 

@@ -1,6 +1,9 @@
 //! `/api/embedded/enroll` and `/renew`: certificates for vehicles.
 
-use std::time::SystemTime;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Json,
@@ -8,13 +11,13 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use bugbrother_pki::{Code, Issued, PkiError, Request};
-use bugbrother_store::{CertificateRecord, Renewed};
+use bugbrother_store::{self as store, CertificateRecord, Renewed};
 use bugbrother_wire::{
     Vin,
     embedded::{Enroll, Enrolled, Renew},
     unix_ms,
 };
-use tracing::info;
+use tracing::{debug, info};
 
 use super::{App, address::Client, body::Body, failure::Failure};
 use crate::{attempts::Visits, config::Enrolment};
@@ -43,8 +46,7 @@ impl FromRequestParts<App> for Desk {
 
 impl Desk {
     fn count(&self, visits: &Visits) -> Result<(), Failure> {
-        let counted = visits.count(self.client.address);
-        counted.map_err(|wait| Failure::too_many("too_many_attempts", "too many attempts; wait a little", wait))
+        visits.count(self.client.address).map_err(too_many)
     }
 
     fn answer(&self, record: CertificateRecord) -> Json<Enrolled> {
@@ -66,30 +68,42 @@ pub(crate) async fn enroll(
     let refuse = counter("bugbrother_dashboard_enrolments_refused_total");
     desk.count(&app.enrolments).inspect_err(|_| refuse("limited"))?;
     // Before the code, so that what is said of the request tells nothing of the code.
-    let request = Request::from_pem(&csr).inspect_err(|_| refuse("request"))?;
+    let read = app.desk.run(move || Request::from_pem(&csr)).await.inspect_err(|_| refuse("busy"))?;
+    let request = read.inspect_err(|_| refuse("request"))?;
     match certify(&app, &desk, &code, &request).await? {
-        Some(record) => {
+        store::Enrolled::Issued(record) => {
             metrics::counter!("bugbrother_dashboard_enrolments_total").increment(1);
             info!(vin = %record.vin, serial = record.serial, "vehicle enrolled");
             Ok(desk.answer(record))
         }
-        None => {
+        store::Enrolled::Refused => {
             refuse("wrong_code");
-            info!(address = %desk.client.address, "refused to enrol a vehicle");
+            // Strangers are many: they are counted, and not a flood in the log.
+            debug!(address = %desk.client.address, "refused to enrol a vehicle");
             Err(Failure::forbidden("wrong_code", "the code is wrong, used or expired"))
+        }
+        store::Enrolled::Full => {
+            refuse("full");
+            Err(full("the vehicle has too many certificates: revoke it, then enrol it with a new code"))
         }
     }
 }
 
 /// The certificate for a code that is open to the request's key; the one of before if its answer was lost.
-async fn certify(app: &App, desk: &Desk, code: &str, request: &Request) -> Result<Option<CertificateRecord>, Failure> {
-    let Ok(code) = code.parse::<Code>() else { return Ok(None) };
+async fn certify(app: &App, desk: &Desk, code: &str, request: &Request) -> Result<store::Enrolled, Failure> {
+    let refuse = counter("bugbrother_dashboard_enrolments_refused_total");
+    let Ok(code) = code.parse::<Code>() else { return Ok(store::Enrolled::Refused) };
     let (code, now) = (code.sha256(), SystemTime::now());
     let store = &app.config.store;
-    let Some(enrolment) = store.enrolment(&code, unix_ms(now)).await? else { return Ok(None) };
+    let enrolment = {
+        let _turn = app.desk.take().await.inspect_err(|_| refuse("busy"))?;
+        store.enrolment(&code, unix_ms(now)).await?
+    };
+    let Some(enrolment) = enrolment else { return Ok(store::Enrolled::Refused) };
+    app.enrolments.count_vehicle().map_err(too_many).inspect_err(|_| refuse("limited"))?;
     if let Some(used) = enrolment.used {
         let is_same = used.key_sha256 == request.key_sha256() && used.revoked.is_none();
-        return Ok(is_same.then_some(used));
+        return Ok(if is_same { store::Enrolled::Issued(used) } else { store::Enrolled::Refused });
     }
     let issued = desk.enrolment.authority.sign(request, enrolment.vin, now)?;
     Ok(store.enrol(&code, &record(enrolment.vin, issued), unix_ms(now)).await?)
@@ -103,10 +117,12 @@ pub(crate) async fn renew(
     let refuse = counter("bugbrother_dashboard_renewals_refused_total");
     desk.count(&app.renewals).inspect_err(|_| refuse("limited"))?;
     let now = SystemTime::now();
-    let authority = &desk.enrolment.authority;
-    let renewal =
-        authority.verify_renewal(&certificate, &csr, &signature, now).inspect_err(|_| refuse("not_verified"))?;
-    let issued = authority.sign(&renewal.request, renewal.vin, now)?;
+    let authority = Arc::clone(&desk.enrolment.authority);
+    let verify = move || authority.verify_renewal(&certificate, &csr, &signature, now);
+    let verified = app.desk.run(verify).await.inspect_err(|_| refuse("busy"))?;
+    let renewal = verified.inspect_err(|_| refuse("not_verified"))?;
+    app.renewals.count_vehicle().map_err(too_many).inspect_err(|_| refuse("limited"))?;
+    let issued = desk.enrolment.authority.sign(&renewal.request, renewal.vin, now)?;
     let new = record(renewal.vin, issued);
     match app.config.store.renew(&renewal.serial, &new, unix_ms(now)).await? {
         Renewed::Issued(record) => {
@@ -121,11 +137,7 @@ pub(crate) async fn renew(
         }
         Renewed::Full => {
             refuse("full");
-            Err(Failure::new(
-                StatusCode::CONFLICT,
-                "too_many_certificates",
-                "the vehicle has too many certificates: wait until one ends, or revoke them and enrol it again",
-            ))
+            Err(full("the vehicle has too many certificates: wait until one ends, or revoke them and enrol it again"))
         }
     }
 }
@@ -140,6 +152,14 @@ fn record(vin: Vin, issued: Issued) -> CertificateRecord {
         revoked: None,
         pem: issued.pem,
     }
+}
+
+fn too_many(wait: Duration) -> Failure {
+    Failure::too_many("too_many_attempts", "too many attempts; wait a little", wait)
+}
+
+fn full(message: &str) -> Failure {
+    Failure::new(StatusCode::CONFLICT, "too_many_certificates", message)
 }
 
 fn counter(name: &'static str) -> impl Fn(&'static str) {

@@ -11,7 +11,7 @@ use bugbrother_store::StoreError;
 use bugbrother_wire::api::ApiError;
 use tracing::error;
 
-use crate::{password::Busy, token::TokenError};
+use crate::{token::TokenError, turns::Busy};
 
 /// An answer that is not a success; its body is an [`ApiError`].
 #[derive(Debug)]

@@ -35,6 +35,7 @@ use crate::{
     password::Passwords,
     seats::Seats,
     token::Tokens,
+    turns::Turns,
 };
 use failure::Failure;
 
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub attempts: Attempts,
     pub enrolments: Visits,
     pub renewals: Visits,
+    /// For what a vehicle's request costs before it has shown that it is one.
+    pub desk: Turns,
     pub viewers: Arc<Seats<String>>,
     /// Open sockets of the live feed; [`crate::run`] waits for them.
     pub sockets: TaskTracker,

@@ -8,9 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use bugbrother_dashboard::Enrolment;
+use bugbrother_dashboard::{Config, Enrolment};
 use bugbrother_kit::{port, wait};
 use bugbrother_pki::{Authority, Code, new_key_and_request, renewal_signature};
+use bugbrother_store::MAX_CERTIFICATES;
 use bugbrother_wire::{Vin, embedded::Enrolled};
 use futures_util::{StreamExt, stream};
 use reqwest::{Method, Response, StatusCode};
@@ -30,12 +31,20 @@ struct Office {
 
 impl Office {
     async fn open() -> Result<Self> {
+        Self::open_with(|_| {}).await
+    }
+
+    async fn open_with(change: impl FnOnce(&mut Config)) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         // Old enough to have signed what has expired.
         let founded = SystemTime::now() - Duration::from_secs(365 * 24 * 60 * 60);
         let authority = Arc::new(Authority::open_or_create(&dir.path().join("ca"), founded)?);
         let enrolment = Enrolment { authority: Arc::clone(&authority), broker: Some(BROKER.to_owned()) };
-        let rig = Rig::start_with(port::free()?, |config| config.enrolment = Some(enrolment)).await?;
+        let rig = Rig::start_with(port::free()?, |config| {
+            config.enrolment = Some(enrolment);
+            change(config);
+        })
+        .await?;
         Ok(Office { rig, authority, dir })
     }
 
@@ -245,6 +254,55 @@ async fn ten_thousand_wrong_codes_are_refused_cheaply_and_a_right_one_gets_in() 
         (answer.status() == StatusCode::OK).then_some(())
     })
     .await?;
+    office.rig.stop().await
+}
+
+#[tokio::test]
+async fn strangers_from_many_networks_keep_no_vehicle_from_enrolling_and_renewing() -> Result<()> {
+    let office = Office::open_with(|config| config.behind_proxy = true).await?;
+    let from = |path: &'static str, network: u16, body: serde_json::Value| {
+        let request = office.rig.request(Method::POST, &format!("/api/embedded/{path}"));
+        let from = format!("2001:db8:{network:x}::1");
+        async move { Ok::<_, anyhow::Error>(request.header("x-forwarded-for", from).json(&body).send().await?) }
+    };
+    let (key, csr) = new_key_and_request("x")?;
+    let code = office.code(vin(1), 0).await?;
+    // More than all vehicles together may come at once.
+    let guesses =
+        stream::iter(0..600).map(|n| from("enroll", n, json!({ "code": Code::new().to_string(), "csr": csr })));
+    let heard: Vec<_> = guesses.buffer_unordered(16).collect().await;
+    for answer in heard {
+        expect_refusal(answer?, StatusCode::FORBIDDEN, "wrong_code").await?;
+    }
+    let mine = enrolled(from("enroll", 1_000, json!({ "code": code, "csr": csr })).await?).await?;
+
+    let (_, next) = new_key_and_request("x")?;
+    let forged = json!({ "certificate": mine.certificate, "csr": next, "signature": "AAAA" });
+    let forgeries = stream::iter(0..600).map(|n| from("renew", n, forged.clone()));
+    let heard: Vec<_> = forgeries.buffer_unordered(16).collect().await;
+    for answer in heard {
+        expect_refusal(answer?, StatusCode::FORBIDDEN, "wrong_signature").await?;
+    }
+    let signature = renewal_signature(&key, &next)?;
+    let right = json!({ "certificate": mine.certificate, "csr": next, "signature": signature });
+    enrolled(from("renew", 1_000, right).await?).await?;
+    office.rig.stop().await
+}
+
+#[tokio::test]
+async fn a_vehicle_with_too_many_certificates_enrols_again_once_it_is_revoked() -> Result<()> {
+    let office = Office::open().await?;
+    for _ in 0..MAX_CERTIFICATES {
+        office.enrolled(vin(1)).await?;
+    }
+    let (_, csr) = new_key_and_request("x")?;
+    let code = office.code(vin(1), 0).await?;
+    let refused =
+        expect_refusal(office.enroll(&code, &csr).await?, StatusCode::CONFLICT, "too_many_certificates").await?;
+    assert!(refused.message.contains("revoke"), "{}", refused.message);
+    assert_eq!(office.rig.store.revoked(now()).await?, [], "nothing is revoked without the broker being told");
+    assert_eq!(office.rig.store.revoke(vin(1), now()).await?, u64::from(MAX_CERTIFICATES));
+    office.enrolled(vin(1)).await?;
     office.rig.stop().await
 }
 
