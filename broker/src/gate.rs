@@ -51,6 +51,8 @@ pub(crate) struct Gate {
     doorstep: Arc<Places>,
     keeping: Mutex<()>,
     refusals: Refusals,
+    /// What clients do wrong: they can come again and again to do it.
+    pub(crate) faults: Refusals,
     told_full: AtomicBool,
 }
 
@@ -61,6 +63,7 @@ impl Gate {
             connections: Places::new(limits.connections, limits.connections_per_address),
             keeping: Mutex::default(),
             refusals: Refusals::new(Instant::now()),
+            faults: Refusals::new(Instant::now()),
             told_full: AtomicBool::new(false),
             verifier: Verifier::new(&limits),
             attempts: Attempts::new(&limits),

@@ -1,4 +1,4 @@
-//! Lines of the log that strangers can cause: a few per second; of the rest their number.
+//! Lines of the log that strangers and clients can cause: a few per second; of the rest their number.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,6 +25,13 @@ impl Refusals {
         } else {
             self.unlogged.fetch_add(1, Ordering::Relaxed);
             None
+        }
+    }
+
+    /// Writes a line now, if one more may be written.
+    pub(crate) fn report(&self, write: impl FnOnce(u64)) {
+        if let Some(unlogged) = self.line(Instant::now()) {
+            write(unlogged);
         }
     }
 }

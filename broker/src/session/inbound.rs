@@ -92,7 +92,8 @@ impl Session<'_> {
 
     async fn publish(&mut self, publish: Publish) -> Result<(), End> {
         if publish.qos > 1 {
-            tracing::warn!(user = self.identity.user.as_deref(), topic = publish.topic, "client published at QoS 2");
+            let (user, topic) = (self.identity.user.as_deref(), &publish.topic);
+            self.gate.faults.report(|unlogged| tracing::warn!(user, topic, unlogged, "client published at QoS 2"));
             return Err(End::Refused(Reason::QosNotSupported));
         }
         if !topic::is_valid_name(&publish.topic) || !self.gate.limits.take_topic(&publish.topic) {
@@ -129,8 +130,10 @@ impl Session<'_> {
     fn deny_publish(&mut self, publish: &Publish) {
         count::publish_denied();
         if !std::mem::replace(&mut self.told.denied_publish, true) {
-            let (topic, bytes) = (&publish.topic, publish.payload.len());
-            tracing::warn!(user = self.identity.user.as_deref(), topic, bytes, "client published where it may not");
+            let (user, topic, bytes) = (self.identity.user.as_deref(), &publish.topic, publish.payload.len());
+            self.gate.faults.report(|unlogged| {
+                tracing::warn!(user, topic, bytes, unlogged, "client published where it may not");
+            });
         }
     }
 
@@ -165,11 +168,10 @@ impl Session<'_> {
         if !self.access.borrow().may_subscribe(&self.identity, path) {
             count::subscribe_denied();
             if !std::mem::replace(&mut self.told.denied_subscribe, true) {
-                tracing::warn!(
-                    user = self.identity.user.as_deref(),
-                    filter = path,
-                    "client subscribed where it may not"
-                );
+                let user = self.identity.user.as_deref();
+                self.gate.faults.report(|unlogged| {
+                    tracing::warn!(user, filter = path, unlogged, "client subscribed where it may not");
+                });
             }
             return Err(Reason::NotAuthorized);
         }

@@ -103,7 +103,8 @@ impl End {
     }
 
     fn publishes_will(self) -> bool {
-        !matches!(self, End::Disconnect { with_will: false } | End::Shutdown | End::Router)
+        // Whose account or certificate was taken back has nothing to say any more.
+        !matches!(self, End::Disconnect { with_will: false } | End::Expelled | End::Shutdown | End::Router)
     }
 }
 
@@ -195,7 +196,9 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
     };
     count::ended(end.label());
     match end {
-        End::Refused(reason) => tracing::info!(user, client_id, ?reason, "client disconnected: protocol broken"),
+        End::Refused(reason) => gate.faults.report(|unlogged| {
+            tracing::info!(user, client_id, ?reason, unlogged, "client disconnected: protocol broken");
+        }),
         End::Expelled | End::Denied => {
             tracing::info!(user, client_id, reason = end.label(), "client disconnected: it lost a right");
         }

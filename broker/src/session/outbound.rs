@@ -53,7 +53,9 @@ impl Session<'_> {
             count::dropped(Dropped::SlowSubscriber, lost);
             if !std::mem::replace(&mut self.told.lost, true) {
                 let (user, client_id) = (self.identity.user.as_deref(), &self.identity.client_id);
-                tracing::warn!(user, client_id, lost, "client reads too slowly and loses messages");
+                self.gate.faults.report(|unlogged| {
+                    tracing::warn!(user, client_id, lost, unlogged, "client reads too slowly and loses messages");
+                });
             }
         }
         if let Some(delivery) = self.subscriptions.delivery(route, message, self.number) {

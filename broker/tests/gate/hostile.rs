@@ -33,10 +33,13 @@
 //! | nothing stops gracefully | `stop` |
 
 use bugbrother_broker::Limits;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::kit::{Broker, CAR, Connect, PATIENCE, Raw, packet, publish, string};
+use crate::{
+    kit::{Broker, CAR, Connect, OTHER_CAR, PATIENCE, Raw, of, packet, publish, string},
+    log::Log,
+};
 
 #[tokio::test]
 async fn a_topic_that_does_not_start_with_ascii_is_a_topic_like_others() {
@@ -343,5 +346,37 @@ async fn a_session_may_end_after_any_byte() {
             client.vanish().await;
         }
     }
+    broker.sings().await;
+}
+
+#[tokio::test]
+async fn a_client_that_comes_again_and_again_to_do_wrong_is_no_flood_in_the_log() {
+    let log = Log::default();
+    // Of this thread, on which all of the test runs.
+    let logging = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_ansi(false);
+    let _logging = tracing::subscriber::set_default(logging.with_writer(log.clone()).finish());
+    let mut broker = Broker::start().await;
+    let started = tokio::time::Instant::now();
+    let wrong = async || {
+        let mut car = broker.client(5, "car", CAR).await;
+        assert_eq!(car.publish(&of(OTHER_CAR, "up/event"), b"forged", 1).await, 0x87);
+        assert_eq!(car.subscribe(&of(OTHER_CAR, "down/#"), 1).await, 0x87);
+        // QoS 2.
+        car.send(&publish(5, of(CAR, "up/event").as_bytes(), b"x", 0b100, 1, &[])).await;
+        car.ends().await;
+    };
+    for _ in 0..100 {
+        wrong().await;
+    }
+    let lines: Vec<_> = log.lines().into_iter().filter(|line| line.contains(CAR)).collect();
+    let allowed = 5 * (started.elapsed().as_secs() as usize + 2);
+    assert!((1..=allowed).contains(&lines.len()), "{} in {:?}", lines.len(), started.elapsed());
+    let told = |line: &String| line.contains("unlogged=") && !line.contains("unlogged=0");
+    let catching_up = async {
+        while !log.lines().iter().any(told) {
+            wrong().await
+        }
+    };
+    timeout(PATIENCE, catching_up).await.expect("a later line says how many were not written");
     broker.sings().await;
 }

@@ -1,4 +1,9 @@
-use crate::kit::{Broker, CAR, Connect, OTHER_CAR, Raw, of, packet};
+use std::time::Duration;
+
+use bugbrother_mosquitto_compat::PasswordFile;
+use tokio::time::timeout;
+
+use crate::kit::{Broker, CAR, Connect, OTHER_CAR, PATIENCE, Raw, of, packet};
 
 fn with_will(version: u8, payload: &str) -> Connect {
     // QoS 1, retained.
@@ -58,6 +63,36 @@ async fn a_broken_protocol_and_a_missed_keep_alive_leave_the_will() {
     assert_eq!(watcher.message().await.payload, b"broken");
     let _client = broker.client_with(with_will(4, "asleep").keep_alive(1)).await;
     assert_eq!(watcher.message().await.payload, b"asleep");
+}
+
+#[tokio::test]
+async fn whose_account_is_taken_back_has_no_will_any_more() {
+    let mut broker = Broker::start().await;
+    let mut watcher = watcher(&broker).await;
+    for version in [4, 5] {
+        let mut removed = broker.client_with(with_will(version, "forged")).await;
+        let mut file = PasswordFile::load(&broker.passwords).unwrap();
+        file.remove(CAR);
+        file.save(&broker.passwords).unwrap();
+        assert_eq!(removed.ends().await, (version == 5).then(|| (0xE0, vec![0x98, 0])));
+        file.set_with(CAR, "secret", 1).unwrap();
+        file.save(&broker.passwords).unwrap();
+        let mut other = broker.client(version, OTHER_CAR, OTHER_CAR).await;
+        other.publish(&of(OTHER_CAR, "up/event"), b"next", 1).await;
+        assert_eq!(watcher.message().await.payload, b"next");
+        until_welcome(&broker).await;
+    }
+    broker.sings().await;
+}
+
+/// Waits until the broker knows CAR.
+async fn until_welcome(broker: &Broker) {
+    let trying = async {
+        while broker.socket().await.code(Connect::new(4, "probe", CAR)).await != Some(0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, trying).await.expect("the password file is read");
 }
 
 #[tokio::test]
