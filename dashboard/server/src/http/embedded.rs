@@ -19,7 +19,12 @@ use bugbrother_wire::{
 };
 use tracing::{debug, info};
 
-use super::{App, address::Client, body::Body, failure::Failure};
+use super::{
+    App,
+    address::{Client, came_in_the_clear, is_for_this_machine},
+    body::Body,
+    failure::Failure,
+};
 use crate::{attempts::Visits, config::Enrolment};
 
 /// The authority, for somebody whom nobody in between can listen to.
@@ -36,8 +41,13 @@ impl FromRequestParts<App> for Desk {
             return Err(Failure::not_found("this server enrols no vehicles"));
         };
         let Ok(client) = Client::from_request_parts(parts, app).await;
-        // Past a proxy that is not known, or from another machine without one, the code may have gone in the clear.
-        if !app.config.behind_proxy && (client.is_forwarded || !client.address.is_loopback()) {
+        let is_secure = if app.config.behind_proxy {
+            !came_in_the_clear(&parts.headers)
+        } else {
+            // Past a proxy that is not known, or from another machine without one, the code may have gone in the clear.
+            client.address.is_loopback() && !client.is_forwarded && is_for_this_machine(&parts.headers)
+        };
+        if !is_secure {
             return Err(Failure::forbidden("insecure", "vehicles enrol through TLS, or from this machine"));
         }
         Ok(Desk { enrolment, client })

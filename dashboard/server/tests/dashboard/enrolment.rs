@@ -313,6 +313,10 @@ async fn vehicles_enrol_through_tls_or_from_this_machine_and_where_there_is_an_a
         let request = office.rig.request(Method::POST, &format!("/api/embedded/{path}"));
         let answer = request.header("x-forwarded-for", "203.0.113.9").json(&json!({})).send().await?;
         expect_refusal(answer, StatusCode::FORBIDDEN, "insecure").await?;
+        // A proxy that says nothing of itself passes on the name that the client asked for.
+        let request = office.rig.request(Method::POST, &format!("/api/embedded/{path}"));
+        let answer = request.header("host", "fleet.example.org").json(&json!({})).send().await?;
+        expect_refusal(answer, StatusCode::FORBIDDEN, "insecure").await?;
         let empty = office.ask(path, json!({})).await?;
         expect_refusal(empty, StatusCode::BAD_REQUEST, "invalid_body").await?;
     }
@@ -326,9 +330,13 @@ async fn vehicles_enrol_through_tls_or_from_this_machine_and_where_there_is_an_a
     })
     .await?;
     let (_, csr) = new_key_and_request("x")?;
-    let request = rig.request(Method::POST, "/api/embedded/enroll").header("x-forwarded-for", "203.0.113.9");
-    let answer = request.json(&json!({ "code": Code::new().to_string(), "csr": csr })).send().await?;
-    expect_refusal(answer, StatusCode::FORBIDDEN, "wrong_code").await?;
+    for (scheme, error) in [(None, "wrong_code"), (Some("https"), "wrong_code"), (Some("http"), "insecure")] {
+        let request = rig.request(Method::POST, "/api/embedded/enroll").header("host", "fleet.example.org");
+        let request = request.header("x-forwarded-for", "203.0.113.9");
+        let request = scheme.into_iter().fold(request, |request, scheme| request.header("x-forwarded-proto", scheme));
+        let answer = request.json(&json!({ "code": Code::new().to_string(), "csr": csr })).send().await?;
+        expect_refusal(answer, StatusCode::FORBIDDEN, error).await?;
+    }
     rig.stop().await?;
 
     let none = Rig::start().await?;
