@@ -13,9 +13,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     Error,
     access::Access,
+    doorstep::Waiting,
     files::Files,
     handshake::Cause,
-    places::Place,
     proxy::{self, NoHeader},
     stream::{Socket, Stream},
     tls::{self, Chain, Tls},
@@ -71,7 +71,7 @@ impl Entrance {
         &self,
         mut stream: TcpStream,
         peer: &mut SocketAddr,
-        doorstep: &mut Place,
+        doorstep: &mut Waiting,
     ) -> Result<Arrival, Cause> {
         stream.set_nodelay(true).map_err(|_| Cause::Closed)?;
         if self.behind_proxy {

@@ -22,6 +22,7 @@ use crate::{
     arrival::Entrance,
     attempts::Attempts,
     canary, count,
+    doorstep::Doorstep,
     files::Files,
     handshake::{self, Cause, Refusal},
     message::{Clock, Message},
@@ -48,7 +49,7 @@ pub(crate) struct Gate {
     pub(crate) clock: Clock,
     pub(crate) shutdown: CancellationToken,
     pub(crate) connections: Arc<Places>,
-    doorstep: Arc<Places>,
+    doorstep: Arc<Doorstep>,
     keeping: Mutex<()>,
     refusals: Refusals,
     /// What clients do wrong: they can come again and again to do it.
@@ -59,7 +60,7 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(limits: Limits, router: Router, shutdown: CancellationToken) -> Self {
         Gate {
-            doorstep: Places::new(limits.handshakes, limits.handshakes_per_address),
+            doorstep: Doorstep::new(limits.handshakes, limits.handshakes_per_address),
             connections: Places::new(limits.connections, limits.connections_per_address),
             keeping: Mutex::default(),
             refusals: Refusals::new(Instant::now()),
@@ -149,9 +150,8 @@ async fn accept(gate: &Arc<Gate>, entrance: &Arc<Entrance>, listener: &TcpListen
             }
         };
         count::accepted();
-        let waiting = if entrance.behind_proxy { gate.doorstep.enter() } else { gate.doorstep.enter_from(peer.ip()) };
-        let mut waiting = match waiting {
-            Ok(place) => place,
+        let mut waiting = match gate.doorstep.enter((!entrance.behind_proxy).then_some(peer.ip())) {
+            Ok(waiting) => waiting,
             Err(crowded) => {
                 count::refused(Cause::Doorstep(crowded).label());
                 continue;
@@ -159,8 +159,10 @@ async fn accept(gate: &Arc<Gate>, entrance: &Arc<Entrance>, listener: &TcpListen
         };
         let (gate, entrance) = (Arc::clone(gate), Arc::clone(entrance));
         clients.spawn(async move {
+            let put_out = waiting.put_out();
             let welcomed = tokio::select! {
                 welcomed = handshake::run(&gate, &entrance, stream, peer, &mut waiting) => welcomed,
+                () = put_out => return count::refused("handshakes_put_out"),
                 () = gate.shutdown.cancelled() => return,
             };
             drop(waiting);

@@ -18,6 +18,7 @@ use crate::{
     access::{Access, Identity, Owner},
     arrival::{Arrival, Certificate, Entrance},
     count::{self, Connected},
+    doorstep::Waiting,
     gate::Gate,
     message::Message,
     packet::{
@@ -180,7 +181,7 @@ pub(crate) async fn run(
     entrance: &Entrance,
     stream: TcpStream,
     mut peer: SocketAddr,
-    doorstep: &mut Place,
+    doorstep: &mut Waiting,
 ) -> Result<Client, Refusal> {
     let deadline = Instant::now() + gate.limits.connect_deadline;
     let opened = timeout_at(deadline, entrance.open(stream, &mut peer, doorstep)).await;
@@ -280,7 +281,7 @@ async fn admit(
     if entrance.username_as_client_id && user.is_none() {
         return Err(Cause::Anonymous);
     }
-    let place = gate.connections.enter_from(peer).map_err(Cause::Connections)?;
+    let place = gate.connections.enter(peer).map_err(Cause::Connections)?;
     let of_listener = match &entrance.places {
         Some(places) => Some(Arc::clone(places).try_acquire_owned().map_err(|_| Cause::ListenerConnections)?),
         None => None,

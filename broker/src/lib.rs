@@ -15,7 +15,8 @@
 //! - `files`: what is made of files, and made anew when they change
 //! - `access`: who may come in and what they may say; `verifier`: password checks, few at a time, and by
 //!   `turns` one of each network
-//! - `places`: how many sockets may be waiting or connected, in all and of one address; `attempts`: wrong passwords
+//! - `doorstep`: how many sockets may wait to be known, and who makes room; `places`: how many may be connected, in all
+//!   and of one address; `attempts`: wrong passwords
 //! - `refusals`: how many lines the log gets about strangers, and about what clients do wrong
 //! - `registry`: the connected clients of each user; take-over
 //! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions
@@ -38,7 +39,8 @@
 //!   on an event of a link that is gone.
 //! - Who has shown neither a password nor a certificate takes nothing from those who have: no place among the
 //!   connections, no client identifier, at most half of the cores for password checks, each network one check at a time,
-//!   and of the sockets that wait to be known only the share of an address. Wrong passwords keep out only the name that
+//!   and of the sockets that wait to be known only the share of a network, which makes room for who
+//!   has fewer. Wrong passwords keep out only the name that
 //!   was guessed at, only at the address where that was done, and only until its password has been right once. Where a listener lets anybody in, what an unproven client takes belongs to its
 //!   address, whatever name it claims.
 //! - All that comes before the first packet (a proxy's header, TLS, WebSocket, CONNECT) is done in the connection's own
@@ -75,6 +77,7 @@ mod bucket;
 mod canary;
 mod count;
 mod door;
+mod doorstep;
 mod files;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -9,9 +9,11 @@ pub struct Limits {
     pub connections_per_user: usize,
     /// Connected clients of one address; an IPv6 /64 counts as one. A proxy is one address too, and so is a carrier's NAT.
     pub connections_per_address: usize,
-    /// Sockets that have not been told yet whether they are welcome.
+    /// Sockets that have not been told yet whether they are welcome. Then the address that has most makes room for one
+    /// that has fewer.
     pub handshakes: usize,
-    /// Of those, the ones from one address. A proxy is one address too, with all vehicles behind it.
+    /// Of those, the ones from one address; an IPv6 /48 counts as one. A proxy that does not tell whom it stands for is
+    /// one address too, with all vehicles behind it.
     pub handshakes_per_address: usize,
     /// Password checks that wait for a core, one of each address at a time (an IPv6 /48 counts as one); more are refused
     /// as "server busy".

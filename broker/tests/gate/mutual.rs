@@ -1,6 +1,10 @@
 //! Vehicles known by their certificates.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    net::Ipv4Addr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use bugbrother_broker::Limits;
 use bugbrother_mosquitto_compat::conf::{self, Protocol};
@@ -270,4 +274,40 @@ async fn a_plain_client_at_a_door_with_tls_is_put_out() {
         assert!(raw.ends().await.is_none_or(|(first, _)| first == 0x15), "an alert of TLS at most");
     }
     fleet.broker.sings().await;
+}
+
+#[tokio::test]
+async fn silent_sockets_of_a_few_addresses_make_room_for_a_vehicle() {
+    let authority = Authority::new("ours");
+    let server = authority.server("server");
+    let limits = Limits {
+        handshakes: 200,
+        handshakes_per_address: 100,
+        // Nobody goes by itself.
+        connect_deadline: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    let mut broker = Broker::with_doors(limits, |folder, access| {
+        vec![conf::Listener { tls: Some(mutual(folder, &authority, &server)), ..listener(access) }]
+    })
+    .await;
+    let mut silent = Vec::new();
+    for n in 0..220 {
+        let source = Ipv4Addr::new(127, 0, 0, if n % 2 == 0 { 2 } else { 3 });
+        silent.push(Raw::open_from(source, broker.address).await);
+    }
+    for beyond_its_share in &mut silent[200..] {
+        assert_eq!(beyond_its_share.ends().await, None);
+    }
+    let own = trusting(&authority, Some(&authority.vehicle(CAR, 2)));
+    for version in [4, 5] {
+        let raw = Raw::over(secure(broker.doors[0], &own).await.unwrap());
+        raw.welcomed(car(version)).await.ping().await;
+    }
+    let [first, second, ..] = &mut silent[..] else { panic!("there are more") };
+    let gone = async {
+        tokio::select! { last = first.ends() => last, last = second.ends() => last }
+    };
+    assert_eq!(gone.await, None, "the oldest of one of them had to go");
+    broker.sings().await;
 }
