@@ -103,6 +103,8 @@ pub(crate) enum Cause {
     ClientId,
     ClientIdBusy,
     UserConnections,
+    /// The user's clients come and go too often.
+    ConnectRate,
     Connections(Crowded),
     ListenerConnections,
     WillDenied,
@@ -135,6 +137,7 @@ impl Cause {
             Cause::ClientId => "client_id",
             Cause::ClientIdBusy => "client_id_busy",
             Cause::UserConnections => "user_connections",
+            Cause::ConnectRate => "connect_rate",
             Cause::Connections(Crowded::All) => "connections",
             Cause::Connections(Crowded::Address) => "connections_of_address",
             Cause::ListenerConnections => "listener_connections",
@@ -167,7 +170,7 @@ impl Cause {
             | Cause::ClientIdBusy
             | Cause::Connections(_)
             | Cause::ListenerConnections => Reason::ServerBusy,
-            Cause::UserConnections => Reason::QuotaExceeded,
+            Cause::UserConnections | Cause::ConnectRate => Reason::QuotaExceeded,
             Cause::WillTopic => Reason::TopicNameInvalid,
             Cause::WillQos => Reason::QosNotSupported,
             Cause::WillSize => Reason::PacketTooLarge,
@@ -210,7 +213,7 @@ pub(crate) async fn greet(
     };
     let version = connect.version;
     let user = Some(connect.user.clone()).filter(|user| !user.is_empty());
-    match admit(gate, entrance, peer.ip(), certificate, &connect).await {
+    match admit(gate, entrance, peer.ip(), certificate, &connect, deadline).await {
         Ok(admitted) => Ok(welcome(gate, stream, inbound, connect, admitted)),
         Err(cause) => {
             say_no(gate, stream, version, cause).await;
@@ -264,6 +267,7 @@ async fn admit(
     peer: IpAddr,
     certificate: Option<Certificate>,
     connect: &Connect,
+    deadline: Instant,
 ) -> Result<Admitted, Cause> {
     if connect.wants_authentication_method {
         return Err(Cause::Authentication);
@@ -280,6 +284,15 @@ async fn admit(
     };
     if entrance.username_as_client_id && user.is_none() {
         return Err(Cause::Anonymous);
+    }
+    let registering = |not_registered| match not_registered {
+        NotRegistered::TooMany => Cause::UserConnections,
+        NotRegistered::Busy => Cause::ClientIdBusy,
+        NotRegistered::TooOften => Cause::ConnectRate,
+    };
+    // An address may be a whole fleet, so it does not pay.
+    if let Owner::User(_) = owner {
+        gate.registry.charge(&owner, deadline).await.map_err(registering)?;
     }
     let place = gate.connections.enter(peer).map_err(Cause::Connections)?;
     let of_listener = match &entrance.places {
@@ -301,10 +314,6 @@ async fn admit(
         return Err(Cause::ClientId);
     }
     let identity = Identity { user, owner, client_id, username_as_client_id: entrance.username_as_client_id };
-    let registering = |not_registered| match not_registered {
-        NotRegistered::TooMany => Cause::UserConnections,
-        NotRegistered::Busy => Cause::ClientIdBusy,
-    };
     let mut will = None;
     if let Some(wish) = &connect.will {
         will = Some(check_will(gate, &access, &identity, connect.version, wish)?);

@@ -43,7 +43,8 @@ pub struct Limits {
     pub subscriptions: usize,
     /// What all clients of one user may send; faster ones are read more slowly. A packet costs one token, and one more
     /// for each 4 KiB, a topic filter in SUBSCRIBE and UNSUBSCRIBE costs 20, and the acknowledgement of a delivery none. A
-    /// frame of WebSocket costs one, whatever is in it.
+    /// frame of WebSocket costs one, whatever is in it. To connect costs a user a hundredth of what it has in a second:
+    /// who is in debt waits for CONNACK, and is refused when that would take longer than `connect_deadline`.
     pub tokens_per_second: u32,
     /// Deliveries to one client that it has not acknowledged.
     pub inflight: u16,
@@ -51,11 +52,13 @@ pub struct Limits {
     pub write_deadline: Duration,
     /// Retained messages.
     pub retained_messages: usize,
-    /// Retained messages of one user.
+    /// Retained messages of one user who has a rule of its own, with a wildcard, to write what is not its own alone: a
+    /// service. So many are kept free for services. Anybody else may have a 256th of what is left besides.
     pub retained_messages_per_user: usize,
     /// Topics, properties and payloads of all retained messages.
     pub retained_bytes: usize,
-    /// Of those, what one user may have published.
+    /// Of those, what one service may have published; the same is kept free, and anybody else may have a 256th of what is
+    /// left besides.
     pub retained_bytes_per_user: usize,
     /// A log of the router for filters that start with three levels without a wildcard: what a subscriber may fall behind
     /// before it loses messages, besides some 200 messages that wait in its link. A message counts with some 350 bytes
@@ -98,7 +101,7 @@ impl Default for Limits {
             retained_messages: 400_000,
             retained_messages_per_user: 100_000,
             retained_bytes: 256 * 1024 * 1024,
-            retained_bytes_per_user: 16 * 1024 * 1024,
+            retained_bytes_per_user: 64 * 1024 * 1024,
             // 10,000 vehicles: 230 MiB. All logs full: 1.3 GiB narrow, 160 MiB wide. An account that may read and write
             // all topics could fill each part with a message of the largest size: 24 GiB. A vehicle has one name only.
             narrow_log_bytes: 64 * 1024,

@@ -9,18 +9,21 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Limits,
     access::{Identity, Owner},
     bucket::Bucket,
+    count,
 };
 
 /// How long a session that is taken over may need to publish its will and be gone.
 const TAKE_OVER_DEADLINE: Duration = Duration::from_secs(5);
 const MIN_SWEEP: usize = 64;
+/// So often a second a user may connect. A session is made and ended by all parts of the broker.
+const CONNECTS_PER_SECOND: u32 = 100;
 
 pub(crate) struct Registry {
     connections_per_user: usize,
@@ -67,6 +70,8 @@ pub(crate) enum NotRegistered {
     TooMany,
     /// The session that holds it does not end.
     Busy,
+    /// The user's clients come and go too often.
+    TooOften,
 }
 
 /// What a try to register came to.
@@ -87,6 +92,21 @@ impl Registry {
         }
     }
 
+    /// Has the user pay for one more session. Whoever is in debt waits, but not past the deadline.
+    pub(crate) async fn charge(&self, owner: &Owner, deadline: Instant) -> Result<(), NotRegistered> {
+        let now = Instant::now();
+        let bucket = Arc::clone(&self.state().user(owner, self.tokens_per_second, now).bucket);
+        let cost = self.tokens_per_second.div_ceil(CONNECTS_PER_SECOND);
+        // Those who would wait too long pay nothing, so that there is an end to the debt.
+        let too_late = bucket.in_debt_until(now).is_some_and(|paid| paid >= deadline);
+        let paid = if too_late { Some(deadline) } else { bucket.take(cost, now) };
+        if let Some(paid) = paid {
+            count::throttled();
+            sleep_until(paid.min(deadline)).await;
+        }
+        if too_late { Err(NotRegistered::TooOften) } else { Ok(()) }
+    }
+
     /// Takes the client identifier for the user. A session of the same user that holds it is ended first.
     pub(crate) async fn register(self: &Arc<Self>, identity: &Identity) -> Result<Registration, NotRegistered> {
         let registering = async {
@@ -105,11 +125,7 @@ impl Registry {
 
     fn try_register(self: &Arc<Self>, identity: &Identity, now: Instant) -> Result<Try, NotRegistered> {
         let mut state = self.state();
-        state.sweep(now);
-        let user = state.users.entry(identity.owner.clone()).or_insert_with(|| User {
-            clients: HashMap::new(),
-            bucket: Arc::new(Bucket::new(self.tokens_per_second, now)),
-        });
+        let user = state.user(&identity.owner, self.tokens_per_second, now);
         if let Some(held) = user.clients.get(&identity.client_id) {
             return Ok(Try::Taken(held.clone()));
         }
@@ -137,6 +153,13 @@ impl Registry {
 }
 
 impl State {
+    fn user(&mut self, owner: &Owner, tokens_per_second: u32, now: Instant) -> &mut User {
+        self.sweep(now);
+        self.users
+            .entry(owner.clone())
+            .or_insert_with(|| User { clients: HashMap::new(), bucket: Arc::new(Bucket::new(tokens_per_second, now)) })
+    }
+
     fn sweep(&mut self, now: Instant) {
         if self.users.len() >= self.sweep_at {
             self.users.retain(|_, user| !user.clients.is_empty() || !user.bucket.is_full(now));
@@ -164,6 +187,8 @@ impl Drop for Registration {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
+
     use super::*;
 
     fn identity(user: &str, client_id: &str) -> Identity {
@@ -233,6 +258,33 @@ mod tests {
         drop((first, second));
         let again = registry.register(&identity("a", "1")).await.unwrap();
         assert_eq!(again.bucket.in_debt_until(Instant::now()), debt);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_and_goes_too_often_waits_and_in_the_end_does_not_come_in() {
+        let limits = Limits { tokens_per_second: 1_000, ..Limits::default() };
+        let registry = Arc::new(Registry::new(&limits));
+        let (churner, other) = (Owner::User("churner".into()), Owner::User("other".into()));
+        let started = Instant::now();
+        let deadline = || Instant::now() + Duration::from_secs(5);
+        for _ in 0..300 {
+            registry.charge(&churner, deadline()).await.unwrap();
+        }
+        assert_eq!(started.elapsed(), Duration::from_secs(2), "a second's worth at once");
+        let many = join_all((0..2_000).map(|_| registry.charge(&churner, deadline()))).await;
+        let let_in = many.iter().filter(|answer| answer.is_ok()).count();
+        assert!((500..=501).contains(&let_in), "{let_in}");
+        assert!(many.contains(&Err(NotRegistered::TooOften)));
+        assert_eq!(started.elapsed(), Duration::from_secs(7), "nobody waited longer than the deadline");
+        // A fleet has a bucket for each vehicle.
+        let fleet = (0..10_000).map(|n| Owner::User(n.to_string().into())).chain([other]);
+        for vehicle in fleet {
+            registry.charge(&vehicle, deadline()).await.unwrap();
+        }
+        assert_eq!(started.elapsed(), Duration::from_secs(7));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        registry.charge(&churner, deadline()).await.unwrap();
+        assert_eq!(started.elapsed(), Duration::from_secs(8), "the debt has an end");
     }
 
     #[tokio::test(start_paused = true)]

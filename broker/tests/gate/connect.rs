@@ -252,6 +252,25 @@ async fn a_user_may_have_only_so_many_connections() {
 }
 
 #[tokio::test]
+async fn a_user_whose_clients_come_too_often_waits_and_others_do_not() {
+    // Ten a second.
+    let limits = Limits { tokens_per_second: 10, connect_deadline: Duration::from_secs(2), ..Limits::default() };
+    let mut broker = Broker::with(Limits { connections_per_user: 1_000, ..limits }).await;
+    for version in [4, 5] {
+        let mut coming = JoinSet::new();
+        for n in 0..100 {
+            let (address, connect) = (broker.address, Connect::new(version, &n.to_string(), CAR));
+            coming.spawn(async move { Raw::open(address).await.code(connect).await });
+        }
+        assert_eq!(code(&broker, Connect::new(version, "x", OTHER_CAR)).await, 0);
+        let codes = timeout(PATIENCE, coming.join_all()).await.expect("all are answered");
+        let refused = Some(if version == 5 { 0x97 } else { 3 });
+        assert!(codes.contains(&Some(0)) && codes.contains(&refused), "{codes:?}");
+        broker.sings().await;
+    }
+}
+
+#[tokio::test]
 async fn a_second_connect_ends_the_session() {
     let mut broker = Broker::start().await;
     for version in [4, 5] {
