@@ -13,7 +13,7 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-/// Most names and addresses that are remembered. Past it strangers are refused until the oldest are forgotten.
+/// Most names and addresses that are remembered. Past it who signs in is refused until the oldest are forgotten.
 const MAX_REMEMBERED: usize = 10_000;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -43,9 +43,9 @@ impl Visits {
     pub fn count(&self, address: IpAddr) -> Result<(), Duration> {
         // The wider one first: it keeps one site from filling the other.
         if let Some(site) = site(address) {
-            self.by_site.count(&site)?;
+            self.by_site.count_if_room(&site)?;
         }
-        self.by_network.count(&network(address))
+        self.by_network.count_if_room(&network(address))
     }
 
     /// Counts one visit of a vehicle that has a code or a certificate.
@@ -100,13 +100,24 @@ impl<K: Clone + Hash + Eq> Limit<K> {
     }
 
     fn count(&self, key: &K) -> Result<(), Duration> {
+        if self.has_room() { self.check(key) } else { Err(self.period) }
+    }
+
+    /// The same, but too many to remember are not counted rather than refused: where what they try costs little and is
+    /// bounded elsewhere, they must not keep out everybody else.
+    fn count_if_room(&self, key: &K) -> Result<(), Duration> {
+        if self.has_room() { self.check(key) } else { Ok(()) }
+    }
+
+    fn check(&self, key: &K) -> Result<(), Duration> {
+        self.limiter.check_key(key).map_err(|refusal| refusal.wait_time_from(DefaultClock::default().now()))
+    }
+
+    fn has_room(&self) -> bool {
         if self.is_full() {
             self.sweep();
-            if self.is_full() {
-                return Err(self.period);
-            }
         }
-        self.limiter.check_key(key).map_err(|refusal| refusal.wait_time_from(DefaultClock::default().now()))
+        !self.is_full()
     }
 
     fn is_full(&self) -> bool {
@@ -189,6 +200,14 @@ mod tests {
         let heard = (0..1_000).filter(|n| visits.count(of(1, *n)).is_ok()).count();
         assert!((120..200).contains(&heard), "{heard}");
         assert!(visits.count(of(2, 1)).is_ok());
+    }
+
+    #[test]
+    fn networks_without_number_are_not_remembered_and_keep_nobody_out() {
+        let visits = Visits::new();
+        let site = |n: u32| IpAddr::from(Ipv6Addr::from_bits(u128::from(n) << 80));
+        assert!((0..20_000).all(|n| visits.count(site(n)).is_ok()));
+        assert!(visits.by_site.limiter.len() <= MAX_REMEMBERED && visits.by_network.limiter.len() <= MAX_REMEMBERED);
     }
 
     #[test]
