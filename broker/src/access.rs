@@ -2,9 +2,9 @@
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
-use bugbrother_mosquitto_compat::{AclFile, PasswordFile, conf};
+use bugbrother_mosquitto_compat::{AclFile, PasswordFile, acl, conf};
 
-use crate::{Error, files::OfFiles};
+use crate::{Error, files::OfFiles, retained::Share};
 
 /// What Mosquitto's two files say of the clients of a listener.
 pub(crate) struct Access {
@@ -60,6 +60,18 @@ impl Access {
         self.asks(|acl| acl.may_subscribe(who.user.as_deref(), who.client_id_in_rules(), filter))
     }
 
+    /// How much may be retained for this client's owner: much for a service, which has a rule of its own that lets it
+    /// write what belongs to many.
+    pub(crate) fn share(&self, who: &Identity) -> Share {
+        let Owner::User(user) = &who.owner else { return Share::OfOne };
+        let is_of_many = |(access, filter): (acl::Access, &str)| {
+            matches!(access, acl::Access::Write | acl::Access::ReadWrite)
+                && filter.contains(['+', '#'])
+                && filter.split('/').all(|level| level != &**user)
+        };
+        if self.asks(|acl| acl.rules_of(user).any(is_of_many)) { Share::OfMany } else { Share::OfOne }
+    }
+
     fn asks(&self, rule: impl FnOnce(&AclFile) -> bool) -> bool {
         self.acl.as_ref().is_none_or(rule)
     }
@@ -80,5 +92,32 @@ impl OfFiles for Access {
             acl: acl.map_err(Error::Acl)?,
             allow_anonymous: settings.allow_anonymous,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn only_who_may_write_what_belongs_to_many_has_the_share_of_many() {
+        let rules = "user notifier\ntopic write fleet/v1/+/down/alert/#\nuser reader\ntopic read #\n\
+            user car\ntopic write fleet/v1/car/up/#\nuser one\ntopic write a/topic\npattern write fleet/v1/%u/up/#";
+        let acl = AclFile::parse(rules, Path::new("acl")).unwrap();
+        let access = Access { passwords: None, acl: Some(acl), allow_anonymous: true };
+        let who = |owner| Identity {
+            user: Some("notifier".into()),
+            owner,
+            client_id: String::new(),
+            username_as_client_id: false,
+        };
+        assert_eq!(access.share(&who(Owner::User("notifier".into()))), Share::OfMany);
+        for user in ["reader", "car", "one", "unheard of"] {
+            assert_eq!(access.share(&who(Owner::User(user.into()))), Share::OfOne, "{user}");
+        }
+        // A name that is not proven.
+        assert_eq!(access.share(&who(Owner::Address(IpAddr::from([127, 0, 0, 1])))), Share::OfOne);
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     places::Places,
     refusals::Refusals,
     registry::Registry,
-    retained::{Full, Retained},
+    retained::{Full, Retained, Share},
     router::{Router, RouterDied},
     session, sys,
     verifier::Verifier,
@@ -78,16 +78,16 @@ impl Gate {
     }
 
     /// Keeps a message if it is to be retained, and sends it to all who want it.
-    pub(crate) async fn publish(&self, owner: &Owner, message: Message) -> Result<(), RouterDied> {
+    pub(crate) async fn publish(&self, owner: &Owner, share: Share, message: Message) -> Result<(), RouterDied> {
         count::published(message.payload.len());
-        self.pass_on(owner, message).await
+        self.pass_on(owner, share, message).await
     }
 
     /// The same for what the broker itself has to say.
-    pub(crate) async fn pass_on(&self, owner: &Owner, message: Message) -> Result<(), RouterDied> {
+    pub(crate) async fn pass_on(&self, owner: &Owner, share: Share, message: Message) -> Result<(), RouterDied> {
         // One after the other, so that what is kept is what was delivered last.
         let _keeping = if message.retain { Some(self.keeping.lock().await) } else { None };
-        if message.retain && self.retained.keep(owner, &message) == Err(Full) {
+        if message.retain && self.retained.keep(owner, share, &message) == Err(Full) {
             count::dropped(count::Dropped::RetainedFull, 1);
             if !self.told_full.swap(true, Ordering::Relaxed) {
                 let (topic, bytes) = (message.topic(), message.bytes());

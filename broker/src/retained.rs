@@ -13,6 +13,9 @@ use bugbrother_mosquitto_compat::topic;
 
 use crate::{Limits, access::Owner, count, message::Message};
 
+/// Into so many parts is divided what is left for those who speak for themselves; one of them may be one user's. So it
+/// takes hundreds of users to leave the others little, and never is there nothing left.
+const PARTS: usize = 256;
 /// Topics looked at under one lock.
 const SCAN: usize = 2_000;
 
@@ -24,15 +27,23 @@ pub(crate) struct Retained {
 #[derive(Default)]
 struct State {
     messages: BTreeMap<String, Kept>,
-    of_owner: HashMap<Owner, Share>,
+    of_owner: HashMap<Owner, Amount>,
     bytes: usize,
 }
 
-/// What is kept for one owner.
-#[derive(Default)]
-struct Share {
+#[derive(Debug, Default, Clone, Copy)]
+struct Amount {
     messages: usize,
     bytes: usize,
+}
+
+/// How much may be kept for an owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// A part of what is left besides the share of one who speaks for many.
+    OfOne,
+    /// What the limits say of a user.
+    OfMany,
 }
 
 struct Kept {
@@ -68,17 +79,21 @@ impl Retained {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a message that `owner` published with the retain flag; one without payload clears its topic.
-    pub(crate) fn keep(&self, owner: &Owner, message: &Message) -> Result<(), Full> {
+    /// Keeps a message that `owner` published with the retain flag; one without payload clears its topic. What is there
+    /// already stays when there is no room for what is to replace it.
+    pub(crate) fn keep(&self, owner: &Owner, share: Share, message: &Message) -> Result<(), Full> {
         let mut state = self.state();
-        state.remove(message.topic());
+        let old = state.take(message.topic());
         let result = if message.payload.is_empty() {
             Ok(())
-        } else if !state.has_room(owner, message.bytes(), &self.limits) {
-            Err(Full)
-        } else {
-            state.insert(owner, message);
+        } else if state.has_room(owner, share, message.bytes(), old.as_ref().map(|(_, old)| old), &self.limits) {
+            state.put(message.topic().to_owned(), Kept { owner: owner.clone(), message: message.detached() });
             Ok(())
+        } else {
+            if let Some((topic, old)) = old {
+                state.put(topic, old);
+            }
+            Err(Full)
         };
         count::retained(state.messages.len(), state.bytes);
         result
@@ -113,31 +128,47 @@ impl Retained {
         }
         cursor.after = last.or(cursor.after.take());
         for topic in expired {
-            state.remove(&topic);
+            state.take(&topic);
         }
         (found, more)
     }
 }
 
 impl State {
-    fn has_room(&self, owner: &Owner, bytes: usize, limits: &Limits) -> bool {
-        let (own_messages, own_bytes) = self.of_owner.get(owner).map_or((0, 0), |own| (own.messages, own.bytes));
-        self.messages.len() < limits.retained_messages
-            && self.bytes + bytes <= limits.retained_bytes
-            && own_messages < limits.retained_messages_per_user
-            && own_bytes + bytes <= limits.retained_bytes_per_user
+    /// Whether a message of so many bytes may be put in; `old` is what it replaces, taken out already.
+    fn has_room(&self, owner: &Owner, share: Share, bytes: usize, old: Option<&Kept>, limits: &Limits) -> bool {
+        let messages_left = limits.retained_messages.saturating_sub(self.messages.len());
+        let bytes_left = limits.retained_bytes.saturating_sub(self.bytes);
+        let share = match share {
+            Share::OfOne => Amount {
+                messages: messages_left.saturating_sub(limits.retained_messages_per_user) / PARTS,
+                bytes: bytes_left.saturating_sub(limits.retained_bytes_per_user) / PARTS,
+            },
+            Share::OfMany => {
+                Amount { messages: limits.retained_messages_per_user, bytes: limits.retained_bytes_per_user }
+            }
+        };
+        let own = self.of_owner.get(owner).copied().unwrap_or_default();
+        // What it has it may go on having, whatever others have taken since.
+        let (had_messages, had_bytes) =
+            old.filter(|old| old.owner == *owner).map_or((0, 0), |old| (1, old.message.bytes()));
+        messages_left > 0
+            && bytes <= bytes_left
+            && own.messages < share.messages.max(own.messages + had_messages)
+            && own.bytes + bytes <= share.bytes.max(own.bytes + had_bytes)
     }
 
-    fn insert(&mut self, owner: &Owner, message: &Message) {
-        self.bytes += message.bytes();
-        let own = self.of_owner.entry(owner.clone()).or_default();
+    fn put(&mut self, topic: String, kept: Kept) {
+        let bytes = kept.message.bytes();
+        self.bytes += bytes;
+        let own = self.of_owner.entry(kept.owner.clone()).or_default();
         own.messages += 1;
-        own.bytes += message.bytes();
-        self.messages.insert(message.topic().to_owned(), Kept { owner: owner.clone(), message: message.detached() });
+        own.bytes += bytes;
+        self.messages.insert(topic, kept);
     }
 
-    fn remove(&mut self, topic: &str) {
-        let Some(old) = self.messages.remove(topic) else { return };
+    fn take(&mut self, topic: &str) -> Option<(String, Kept)> {
+        let (topic, old) = self.messages.remove_entry(topic)?;
         self.bytes -= old.message.bytes();
         if let Some(own) = self.of_owner.get_mut(&old.owner) {
             own.messages -= 1;
@@ -146,6 +177,7 @@ impl State {
                 self.of_owner.remove(&old.owner);
             }
         }
+        Some((topic, old))
     }
 }
 
@@ -187,7 +219,7 @@ mod tests {
     fn a_filter_finds_all_that_match_in_small_portions() {
         let retained = Retained::new(&Limits::default());
         for topic in ["a", "a/b", "a/b/c", "a/c", "ab", "b/b", "$x/b"] {
-            retained.keep(&user("u"), &message(topic, "1")).unwrap();
+            retained.keep(&user("u"), Share::OfMany, &message(topic, "1")).unwrap();
         }
         assert_eq!(topics(&retained, "a/#"), ["a", "a/b", "a/b/c", "a/c"]);
         assert_eq!(topics(&retained, "a/+"), ["a/b", "a/c"]);
@@ -200,7 +232,7 @@ mod tests {
     fn more_topics_than_one_look_covers_are_all_found() {
         let retained = Retained::new(&Limits::default());
         for n in 0..2 * SCAN + 1 {
-            retained.keep(&user("u"), &message(&format!("n/{n:05}/{}", n % 2), "1")).unwrap();
+            retained.keep(&user("u"), Share::OfMany, &message(&format!("n/{n:05}/{}", n % 2), "1")).unwrap();
         }
         assert_eq!(topics(&retained, "n/+/1").len(), SCAN);
     }
@@ -208,38 +240,85 @@ mod tests {
     #[test]
     fn an_empty_payload_clears_and_a_new_one_replaces() {
         let retained = Retained::new(&Limits::default());
-        retained.keep(&user("u"), &message("a", "1")).unwrap();
-        retained.keep(&user("u"), &message("a", "22")).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &message("a", "1")).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &message("a", "22")).unwrap();
         assert_eq!(retained.state().bytes, 3);
-        retained.keep(&user("u"), &message("a", "")).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &message("a", "")).unwrap();
         assert!(topics(&retained, "#").is_empty());
         let state = retained.state();
         assert_eq!((state.bytes, state.of_owner.len()), (0, 0));
     }
 
     #[test]
-    fn a_full_store_refuses_and_keeps_nothing_stale() {
+    fn a_full_store_refuses_what_is_new() {
         let limits = Limits { retained_messages_per_user: 2, retained_messages: 3, ..Limits::default() };
         let retained = Retained::new(&limits);
-        retained.keep(&user("u"), &message("a", "1")).unwrap();
-        retained.keep(&user("u"), &message("b", "1")).unwrap();
-        assert_eq!(retained.keep(&user("u"), &message("c", "1")), Err(Full));
-        retained.keep(&user("u"), &message("b", "2")).unwrap();
-        retained.keep(&user("v"), &message("c", "1")).unwrap();
-        assert_eq!(retained.keep(&user("w"), &message("d", "1")), Err(Full));
+        retained.keep(&user("u"), Share::OfMany, &message("a", "1")).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &message("b", "1")).unwrap();
+        assert_eq!(retained.keep(&user("u"), Share::OfMany, &message("c", "1")), Err(Full));
+        retained.keep(&user("u"), Share::OfMany, &message("b", "2")).unwrap();
+        retained.keep(&user("v"), Share::OfMany, &message("c", "1")).unwrap();
+        assert_eq!(retained.keep(&user("w"), Share::OfMany, &message("d", "1")), Err(Full));
+    }
+
+    #[test]
+    fn what_is_kept_stays_when_there_is_no_room_for_more() {
+        let limits = Limits { retained_bytes: 10, ..Limits::default() };
+        let retained = Retained::new(&limits);
+        retained.keep(&user("u"), Share::OfMany, &message("a", "1234")).unwrap();
+        retained.keep(&user("v"), Share::OfMany, &message("b", "1234")).unwrap();
+        assert_eq!(retained.keep(&user("u"), Share::OfMany, &message("a", "12345")), Err(Full));
+        assert_eq!(topics(&retained, "#"), ["a", "b"]);
+        let state = retained.state();
+        assert_eq!((&state.messages["a"].message.payload[..], state.bytes), (&b"1234"[..], 10));
+    }
+
+    #[test]
+    fn hundreds_of_users_leave_room_for_others_and_for_those_who_speak_for_many() {
+        let limits = Limits {
+            retained_messages: 40_000,
+            retained_messages_per_user: 10_000,
+            retained_bytes: 4_000_000,
+            retained_bytes_per_user: 1_000_000,
+            ..Limits::default()
+        };
+        let retained = Retained::new(&limits);
+        for payload in [
+            "x",
+            "a payload that is so long that the bytes are used up before the messages are, all hundred of them ...",
+        ] {
+            for n in 0..150 {
+                let name = format!("{}/{n}", payload.len());
+                let mut topics = (0..).map(|topic| format!("{name}/{topic}"));
+                while retained.keep(&user(&name), Share::OfOne, &message(&topics.next().unwrap(), payload)).is_ok() {}
+            }
+        }
+        for n in 0..10 {
+            let newcomer = user(&format!("newcomer {n}"));
+            for topic in 0..10 {
+                retained.keep(&newcomer, Share::OfOne, &message(&format!("new/{n}/{topic}"), "online")).unwrap();
+            }
+        }
+        for n in 0..10_000 {
+            retained.keep(&user("service"), Share::OfMany, &message(&format!("alert/{n}"), "x")).unwrap();
+        }
+        assert_eq!(retained.keep(&user("service"), Share::OfMany, &message("alert", "x")), Err(Full));
+        // Whose share has become smaller than what it has.
+        assert_eq!(retained.keep(&user("1/0"), Share::OfOne, &message("more", "x")), Err(Full));
+        retained.keep(&user("1/0"), Share::OfOne, &message("1/0/0", "y")).unwrap();
     }
 
     #[test]
     fn one_user_cannot_take_the_bytes_of_all() {
         let limits = Limits { retained_bytes_per_user: 10, retained_bytes: 100, ..Limits::default() };
         let retained = Retained::new(&limits);
-        retained.keep(&user("u"), &message("a", "123456789")).unwrap();
-        assert_eq!(retained.keep(&user("u"), &message("b", "1")), Err(Full));
-        retained.keep(&user("v"), &message("b", "123456789")).unwrap();
-        retained.keep(&user("u"), &message("a", "1")).unwrap();
-        retained.keep(&user("u"), &message("c", "1234567")).unwrap();
-        retained.keep(&user("u"), &message("c", "")).unwrap();
-        retained.keep(&user("u"), &message("d", "1234567")).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &message("a", "123456789")).unwrap();
+        assert_eq!(retained.keep(&user("u"), Share::OfMany, &message("b", "1")), Err(Full));
+        retained.keep(&user("v"), Share::OfMany, &message("b", "123456789")).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &message("a", "1")).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &message("c", "1234567")).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &message("c", "")).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &message("d", "1234567")).unwrap();
     }
 
     #[test]
@@ -248,7 +327,7 @@ mod tests {
         let buffer = Bytes::from(vec![b'x'; 256 * 1024]);
         let parts =
             Message { payload: buffer.slice(..1), properties: buffer.slice(1..3), ..Message::new("a", Bytes::new()) };
-        retained.keep(&user("u"), &parts).unwrap();
+        retained.keep(&user("u"), Share::OfMany, &parts).unwrap();
         drop(parts);
         assert!(buffer.is_unique());
         assert_eq!(retained.state().bytes, 4);
@@ -257,7 +336,9 @@ mod tests {
     #[test]
     fn an_expired_message_is_gone() {
         let retained = Retained::new(&Limits::default());
-        retained.keep(&user("u"), &Message { expires: Some(Duration::from_secs(5)), ..message("a", "1") }).unwrap();
+        retained
+            .keep(&user("u"), Share::OfMany, &Message { expires: Some(Duration::from_secs(5)), ..message("a", "1") })
+            .unwrap();
         assert_eq!(retained.next(&mut Cursor::new("#"), 9, Duration::from_secs(4)).0.len(), 1);
         assert_eq!(retained.next(&mut Cursor::new("#"), 9, Duration::from_secs(5)).0.len(), 0);
         assert_eq!(retained.state().bytes, 0);

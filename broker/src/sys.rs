@@ -8,7 +8,7 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{access::Owner, count, gate::Gate, message::Message, router::RouterDied};
+use crate::{access::Owner, count, gate::Gate, message::Message, retained::Share, router::RouterDied};
 
 /// Over how many minutes a load is smoothed.
 const SPANS: [(f64, &str); 3] = [(1.0, "1min"), (5.0, "5min"), (15.0, "15min")];
@@ -170,7 +170,7 @@ pub(crate) async fn run(gate: &Gate, every: Option<Duration>) -> RouterDied {
                 retain: true,
                 ..Message::new(&format!("$SYS/broker/{topic}"), Bytes::from(text.into_bytes()))
             };
-            if gate.pass_on(&Owner::Broker, message).await.is_err() {
+            if gate.pass_on(&Owner::Broker, Share::OfMany, message).await.is_err() {
                 return RouterDied;
             }
         }

@@ -116,7 +116,7 @@ impl Session<'_> {
                 expires,
                 ..Message::new(&publish.topic, publish.payload)
             };
-            self.gate.publish(&self.identity.owner, message).await?;
+            self.pass_on(message).await?;
             Reason::Success
         };
         if qos == 1 {

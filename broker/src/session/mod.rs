@@ -25,6 +25,7 @@ use crate::{
     message::Message,
     packet::{Reason, Version, encode},
     registry::Registration,
+    retained::Share,
     router::RouterDied,
     stream::Stream,
     subscriptions::Subscriptions,
@@ -328,12 +329,17 @@ impl Session<'_> {
         self.link.is_some() && self.outbound.len() < MAX_DELIVERIES && self.window.has_room()
     }
 
+    async fn pass_on(&self, message: Message) -> Result<(), RouterDied> {
+        let share = if message.retain { self.access.borrow().share(&self.identity) } else { Share::OfOne };
+        self.gate.publish(&self.identity.owner, share, message).await
+    }
+
     async fn publish_will(&self, mut will: Message) {
         // The right may have been taken away since CONNECT.
         if self.access.borrow().may_write(&self.identity, will.topic()) {
             will.expires = will.expires.map(|interval| self.gate.clock.now() + interval);
             // When the router is dead everybody will know soon.
-            self.gate.publish(&self.identity.owner, will).await.ok();
+            self.pass_on(will).await.ok();
         } else {
             count::publish_denied();
         }
