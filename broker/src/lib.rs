@@ -51,6 +51,12 @@
 //! - Every queue is bounded. A subscriber that does not read is paused, then loses what falls out of the router's log
 //!   (counted exactly for each routing name), and is closed when its socket takes nothing for
 //!   [`Limits::write_deadline`].
+//! - Of the places for retained messages so many are kept free for services as one of them may have. Who may write only
+//!   for itself has a 256th of the rest that is left, so hundreds of hostile vehicles leave some to others. A message that
+//!   finds no place leaves the older one of its topic where it is.
+//! - A frame of WebSocket costs its sender as much as a packet, whatever is in it; who is not known yet may send 1,000.
+//! - A line of the log that a client can cause is one of a few per second; the rest is counted.
+//! - Whose account or certificate was taken back has no will any more.
 //! - Each user has client identifiers of its own: what another user calls its clients is no matter. So only the same
 //!   user takes a session over. The old session has ended and its will is out before the new one begins.
 //!

@@ -125,3 +125,29 @@ async fn a_full_store_keeps_what_it_has_and_goes_on_delivering() {
     assert_eq!(late.message().await.topic, "live/2");
     broker.sings().await;
 }
+
+#[tokio::test]
+async fn vehicles_fill_no_more_than_their_part_and_a_service_keeps_its_own() {
+    // 512 besides the share of a service. A 256th of what is left is one as soon as there is one.
+    let limits = Limits { retained_messages: 612, retained_messages_per_user: 100, ..Limits::default() };
+    let mut broker = Broker::with(limits).await;
+    let mut car = broker.client(5, "car", CAR).await;
+    let mut free = broker.client(5, "free", "free").await;
+    for n in 0..50 {
+        car.retain(&of(CAR, &format!("up/{n}")), b"x").await;
+        free.retain(&format!("alert/{n}"), b"x").await;
+    }
+    car.retain(&of(CAR, "up/0"), b"a longer one").await;
+    let mut late = broker.client(5, "late", "free").await;
+    late.subscribe("#", 1).await;
+    let mut kept = Vec::new();
+    while kept.len() < 51 {
+        kept.push(late.message().await);
+    }
+    late.publish("end", b"x", 1).await;
+    assert_eq!(late.message().await.topic, "end");
+    let of_car: Vec<_> = kept.iter().filter(|message| !message.topic.starts_with("alert/")).collect();
+    assert_eq!(of_car.len(), 1);
+    assert_eq!((&of_car[0].topic, &of_car[0].payload[..]), (&of(CAR, "up/0"), &b"a longer one"[..]));
+    broker.sings().await;
+}
