@@ -36,7 +36,7 @@ lint:
 # The binaries come first: the end-to-end tests start them.
 tests:
 	cargo build --quiet --workspace --bins
-	@scripts/cargo-test --workspace
+	@BUGBROTHER_SESSIONS=100000 scripts/cargo-test --workspace
 
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --workspace --exclude bugbrother-app
