@@ -111,16 +111,11 @@ mod tests {
     use bugbrother_mosquitto_compat::AclFile;
 
     use super::*;
-
-    fn data() -> (tempfile::TempDir, DataDir) {
-        let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::open(&dir.path().join("data")).unwrap();
-        (dir, data)
-    }
+    use crate::data::temporary;
 
     #[test]
     fn a_second_start_keeps_every_account_and_password() {
-        let (_dir, data) = data();
+        let (_dir, data) = temporary();
         ensure(&data).unwrap();
         let first = (fs::read(data.access().passwords()).unwrap(), data.secret("ingest").unwrap());
         ensure(&data).unwrap();
@@ -131,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_account_that_lost_its_hash_gets_it_again() {
-        let (_dir, data) = data();
+        let (_dir, data) = temporary();
         ensure(&data).unwrap();
         fs::remove_file(data.access().passwords()).unwrap();
         ensure(&data).unwrap();
@@ -141,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_account_is_made_given_a_new_password_and_removed() {
-        let (_dir, data) = data();
+        let (_dir, data) = temporary();
         let old = set_password(&data, "reader").unwrap();
         let new = set_password(&data, "reader").unwrap();
         let passwords = load(&data).unwrap();

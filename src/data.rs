@@ -167,6 +167,14 @@ impl DataDir {
     }
 }
 
+/// A new data folder for a test, which goes with the first of both.
+#[cfg(test)]
+pub fn temporary() -> (tempfile::TempDir, DataDir) {
+    let dir = tempfile::tempdir().expect("a test has a place for files");
+    let data = DataDir::open(&dir.path().join("data")).expect("the place is new");
+    (dir, data)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,16 +79,11 @@ fn refuse_reserved(name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn data() -> (tempfile::TempDir, DataDir) {
-        let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::open(&dir.path().join("data")).unwrap();
-        (dir, data)
-    }
+    use crate::data::temporary;
 
     #[test]
     fn a_third_party_is_made_once_and_loses_its_rights_one_by_one_or_all() {
-        let (_dir, data) = data();
+        let (_dir, data) = temporary();
         let first = grant(&data, "weather", Access::Read, "fleet/v1/+/up/#").unwrap();
         assert!(first.is_some_and(|password| accounts::load(&data).unwrap().verify("weather", &password)));
         assert_eq!(grant(&data, "weather", Access::Read, "$SYS/#").unwrap(), None);
@@ -105,7 +100,7 @@ mod tests {
 
     #[test]
     fn names_that_are_somebody_else_s_or_more_than_a_level_are_refused() {
-        let (_dir, data) = data();
+        let (_dir, data) = temporary();
         for name in ["ingest", "broker", "WVWZZZ1JZ3W386752", "WVWZZZ1JZ3W386752/up/x", "+", "#", "%u", "a:b", ""] {
             assert!(grant(&data, name, Access::Read, "a").is_err(), "{name:?}");
         }

@@ -91,13 +91,16 @@ async fn mutated_sessions_stop_nothing_and_disturb_nobody() {
     broker.stop().await;
 }
 
+/// `BUGBROTHER_WRITE_GOLDEN=1` writes them anew.
 #[test]
-#[ignore = "writes files: the seeds of the fuzz target in fuzz/"]
-fn valid_sessions_are_written_for_the_fuzz_target() {
+fn the_fuzz_target_starts_from_valid_sessions() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds");
-    std::fs::create_dir_all(folder).unwrap();
     for n in 0..40 {
-        std::fs::write(format!("{folder}/{n:02}"), session::unchanged(n)).unwrap();
+        let (path, session) = (format!("{folder}/{n:02}"), session::unchanged(n));
+        if std::env::var_os("BUGBROTHER_WRITE_GOLDEN").is_some() {
+            std::fs::write(&path, &session).unwrap();
+        }
+        assert!(std::fs::read(&path).unwrap() == session, "`{path}` is no such session any more");
     }
 }
 
