@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use bugbrother_mosquitto_compat::conf::{Access, Conf, Domain, Listener, Protocol, Tls, TlsVersion};
+use bugbrother_mosquitto_compat::conf::{Access, Conf, Listener, Protocol, Tls, TlsVersion};
 
 use crate::{arguments::Doors, data::AccessFolder};
 
@@ -57,21 +57,9 @@ pub fn for_services(conf: &Conf) -> Option<&Listener> {
 }
 
 fn listener(address: SocketAddr, folder: &AccessFolder) -> Listener {
-    Listener {
-        port: address.port(),
-        bind: Some(address.ip().to_string()),
-        domain: Domain::Both,
-        protocol: Protocol::Mqtt,
-        tls: None,
-        max_connections: None,
-        proxy_protocol: false,
-        username_as_client_id: true,
-        access: Access {
-            password_file: Some(folder.passwords()),
-            acl_file: Some(folder.acl()),
-            allow_anonymous: false,
-        },
-    }
+    let access =
+        Access { password_file: Some(folder.passwords()), acl_file: Some(folder.acl()), allow_anonymous: false };
+    Listener { username_as_client_id: true, ..Listener::at(address, access) }
 }
 
 fn tls(folder: &AccessFolder) -> Tls {

@@ -80,22 +80,13 @@ fn is_missing_family(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bugbrother_mosquitto_compat::conf::{Access, Protocol};
+    use bugbrother_mosquitto_compat::conf::Access;
 
     use super::*;
 
     async fn ports(bind: Option<&str>, domain: Domain) -> io::Result<Vec<SocketAddr>> {
-        let settings = conf::Listener {
-            port: 0,
-            bind: bind.map(str::to_owned),
-            domain,
-            protocol: Protocol::Mqtt,
-            tls: None,
-            max_connections: None,
-            proxy_protocol: false,
-            username_as_client_id: false,
-            access: Access::default(),
-        };
+        let any = conf::Listener::at((Ipv4Addr::LOCALHOST, 0).into(), Access::default());
+        let settings = conf::Listener { bind: bind.map(str::to_owned), domain, ..any };
         Door::open(settings).await?.sockets.iter().map(TcpListener::local_addr).collect()
     }
 

@@ -155,17 +155,7 @@ impl Broker {
 
 /// MQTT over TCP on a free port.
 pub fn listener(access: conf::Access) -> conf::Listener {
-    conf::Listener {
-        port: 0,
-        bind: Some("127.0.0.1".into()),
-        domain: conf::Domain::Both,
-        protocol: conf::Protocol::Mqtt,
-        tls: None,
-        max_connections: None,
-        proxy_protocol: false,
-        username_as_client_id: false,
-        access,
-    }
+    conf::Listener::at((Ipv4Addr::LOCALHOST, 0).into(), access)
 }
 
 /// What goes into a CONNECT.

@@ -18,6 +18,7 @@ mod values;
 
 use std::{
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -139,6 +140,23 @@ pub struct Listener {
     pub username_as_client_id: bool,
     /// Who is let in. The same for all listeners unless `per_listener_settings true`.
     pub access: Access,
+}
+
+impl Listener {
+    /// MQTT over TCP at `address`, without TLS.
+    pub fn at(address: SocketAddr, access: Access) -> Self {
+        Listener {
+            port: address.port(),
+            bind: Some(address.ip().to_string()),
+            domain: Domain::Both,
+            protocol: Protocol::Mqtt,
+            tls: None,
+            max_connections: None,
+            proxy_protocol: false,
+            username_as_client_id: false,
+            access,
+        }
+    }
 }
 
 /// Which addresses a name stands for.

@@ -1,6 +1,6 @@
 //! The embedded broker on a free port.
 
-use std::{fs, sync::Arc};
+use std::{fs, net::Ipv4Addr, sync::Arc};
 
 use anyhow::Result;
 use bugbrother_broker::{Config, Door, Limits};
@@ -26,18 +26,8 @@ impl Embedded {
         }
         file.save(&passwords)?;
         fs::write(&acl_file, acl)?;
-        let door = Door::open(conf::Listener {
-            port: 0,
-            bind: Some("127.0.0.1".into()),
-            domain: conf::Domain::Both,
-            protocol: conf::Protocol::Mqtt,
-            tls: None,
-            max_connections: None,
-            proxy_protocol: false,
-            username_as_client_id: false,
-            access: conf::Access { password_file: Some(passwords), acl_file: Some(acl_file), allow_anonymous: false },
-        })
-        .await?;
+        let access = conf::Access { password_file: Some(passwords), acl_file: Some(acl_file), allow_anonymous: false };
+        let door = Door::open(conf::Listener::at((Ipv4Addr::LOCALHOST, 0).into(), access)).await?;
         let port = door.sockets[0].local_addr()?.port();
         let config = Config {
             doors: vec![door],
