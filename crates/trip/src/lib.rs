@@ -1,0 +1,1 @@
+//! Trips and stops, made from samples.
