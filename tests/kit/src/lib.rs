@@ -3,22 +3,33 @@
 //! # Layout
 //! - [`broker`]: which broker a test runs on
 //! - [`mosquitto`]: Debian's Mosquitto, the broker that we did not write
+//! - [`postgres`], [`influx`]: the databases, as Debian has them
+//! - [`volume`]: a small disk, to fill
 //! - [`mqtt`]: an MQTT client that hides nothing
 //! - [`process`]: a program of ours: started, killed, its log kept
 //! - [`system`]: the server's services on free ports with a data folder of their own
 //! - [`tls`]: TLS of a client
 //! - [`wait`]: a condition that must come true
 //! - [`port`]: free ports
+//! - `command`: a program that ends
+//! - `crew`: all processes of a server
+//! - `janitor`: who clears up also behind a test that is killed
 //!
 //! # Invariants
 //! - A part that is missing on the machine fails the test and says what to install. Nothing is skipped.
 //! - What is started here ends with the value that stands for it.
 
 pub mod broker;
+mod command;
+mod crew;
+pub mod influx;
+mod janitor;
 pub mod mosquitto;
 pub mod mqtt;
 pub mod port;
+pub mod postgres;
 pub mod process;
 pub mod system;
 pub mod tls;
+pub mod volume;
 pub mod wait;
