@@ -111,8 +111,8 @@ impl Postgres {
         Ok(server)
     }
 
-    /// Starts it again where it was, after [`Postgres::kill`] or when it has ended by itself, which it may do when the disk
-    /// is full.
+    /// Starts it again where it was, after [`Postgres::kill`] or when it has ended by itself, which it may do when the
+    /// disk is full.
     pub async fn start_again(&mut self) -> Result<()> {
         if self.process.as_mut().is_some_and(|process| process.check_running().is_ok()) {
             bail!("postgres runs already");
