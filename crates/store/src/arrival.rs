@@ -19,7 +19,7 @@ pub struct Arrival {
     pub content: Result<Message, Refusal>,
 }
 
-/// Why something cannot be taken: it is kept among the dead letters.
+/// Why something cannot be taken: it is kept among the dead letters, or in quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     /// One of few words.
@@ -27,6 +27,14 @@ pub struct Refusal {
     /// The record that it claims to be, where that can be read: it counts as done, so that the vehicle does not send it
     /// for ever.
     pub place: Option<Place>,
+}
+
+impl Refusal {
+    /// Whether the record's time is what is wrong with it: which clock is to blame a person must find out, so the whole of
+    /// it is kept.
+    pub fn is_about_time(&self) -> bool {
+        matches!(self.reason, "future" | "time")
+    }
 }
 
 /// The place of a record in the outboxes of the fleet.
@@ -80,6 +88,12 @@ pub struct Committed {
     pub dead_letters: u64,
     /// Older dead letters that had to make room.
     pub dead_letters_dropped: u64,
+    /// Records of an impossible time, which are kept apart.
+    pub quarantined: u64,
+    /// Older ones that had to make room.
+    pub quarantine_dropped: u64,
+    /// Vehicles with new batches in the tail, and how many rows these have.
+    pub waiting: Vec<(Vin, u64)>,
 }
 
 impl Committed {
@@ -91,6 +105,9 @@ impl Committed {
         self.scattered += later.scattered;
         self.dead_letters += later.dead_letters;
         self.dead_letters_dropped += later.dead_letters_dropped;
+        self.quarantined += later.quarantined;
+        self.quarantine_dropped += later.quarantine_dropped;
+        self.waiting.extend(later.waiting);
     }
 }
 
@@ -100,3 +117,5 @@ pub const MAX_DEAD_BYTES: usize = 4096;
 pub const MAX_DEAD_TOPIC: usize = 256;
 /// So many dead letters are kept.
 pub const MAX_DEAD_LETTERS: u32 = 10_000;
+/// So many records are kept in quarantine.
+pub const MAX_QUARANTINE: u32 = 1_000_000;

@@ -1,63 +1,102 @@
-use std::collections::{BTreeMap, btree_map::Entry};
+//! The writer's door: one transaction for many messages.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    time::Duration,
+};
 
 use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin,
     message::{Ack, Telemetry},
 };
 use sqlx::{Any, Row, Transaction};
+use tokio::time::timeout;
 
 use crate::{
     Arrival, Committed, Lane, Place, Refusal, Store, StoreError,
-    arrival::{MAX_DEAD_BYTES, MAX_DEAD_LETTERS, MAX_DEAD_TOPIC},
+    arrival::{MAX_DEAD_BYTES, MAX_DEAD_LETTERS, MAX_DEAD_TOPIC, MAX_QUARANTINE},
+    bulk::Bulk,
     latest::Latest,
+    memory::{Changed, Held, Memory},
     progress::{Mark, Progress},
     tail::{self, TailRow},
     vehicle, word,
 };
+
+/// Longest time for a transaction. A server that hangs is as good as gone.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// So often others may have changed the same rows.
+const CONFLICTS: usize = 10;
 
 impl Store {
     /// Commits what arrived, all of it or nothing. When this returns, it survives a power cut.
     ///
     /// The same arrivals may be given again, in any order and by several processes: a record is stored once.
     pub async fn commit(&self, batch: &[Arrival]) -> Result<Committed, StoreError> {
-        let mut writer = Writer {
-            tx: self.begin().await?,
-            outboxes: BTreeMap::new(),
-            vehicles: BTreeMap::new(),
-            tail: Vec::new(),
-            done: Committed::default(),
-        };
+        let batches: Vec<&Telemetry> =
+            batch.iter().filter_map(|arrival| telemetry(arrival.content.as_ref().ok()?)).collect();
+        self.series.write(&batches).await?;
+        let mut memory = self.memory.lock().await;
+        for _ in 0..CONFLICTS {
+            memory.begin();
+            match timeout(PATIENCE, self.try_commit(&mut memory, batch)).await {
+                Ok(Err(StoreError::Conflict)) => {}
+                Ok(done) => return done,
+                Err(_) => return Err(StoreError::Silent),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    async fn try_commit(&self, memory: &mut Memory, batch: &[Arrival]) -> Result<Committed, StoreError> {
+        let mut writer = self.writer(memory).await?;
         for arrival in batch {
             match &arrival.content {
                 Ok(message) => writer.take(message, &arrival.payload, arrival.received_ts).await?,
-                Err(refusal) => writer.bury(arrival, refusal).await?,
+                Err(refusal) => writer.refuse(arrival, refusal).await?,
             }
         }
         writer.finish(self.identity()).await
     }
+
+    /// Begins a transaction that keeps messages.
+    pub(crate) async fn writer<'a>(&self, memory: &'a mut Memory) -> Result<Writer<'a>, StoreError> {
+        Ok(Writer {
+            tx: self.begin().await?,
+            memory,
+            named: BTreeSet::new(),
+            changed: Changed::default(),
+            tail: Vec::new(),
+            keeps_bodies: self.series.is_in_tail(),
+            done: Committed::default(),
+        })
+    }
 }
 
-/// A row that is read once in a transaction and written back once if it changed.
-pub(crate) struct Held<T> {
-    row: T,
-    changed: bool,
+/// The batch of a message that is one.
+pub(crate) fn telemetry(message: &Message) -> Option<&Telemetry> {
+    match message {
+        Message::Telemetry(batch) | Message::Backfill(batch) => Some(batch),
+        _ => None,
+    }
 }
 
+/// A transaction that keeps messages.
 pub(crate) struct Writer<'a> {
     pub(crate) tx: Transaction<'static, Any>,
-    outboxes: BTreeMap<(Vin, Epoch), Held<Progress>>,
-    vehicles: BTreeMap<Vin, Held<Latest>>,
+    memory: &'a mut Memory,
+    /// Outboxes that were named, whether or not anything was new.
+    named: BTreeSet<(Vin, Epoch)>,
+    changed: Changed,
     tail: Vec<TailRow<'a>>,
+    keeps_bodies: bool,
     done: Committed,
 }
 
 impl<'a> Writer<'a> {
     async fn take(&mut self, message: &'a Message, body: &'a [u8], now: UnixMs) -> Result<(), StoreError> {
         if let Some(record) = message.as_record() {
-            let gap = match message {
-                Message::Telemetry(batch) | Message::Backfill(batch) => batch.gap.as_ref(),
-                _ => None,
-            };
+            let gap = telemetry(message).and_then(|batch| batch.gap.as_ref());
             let place = Place::of(record);
             match self.mark(place, gap.map(|gap| (gap.from, gap.to))).await? {
                 Mark::New => self.done.stored += 1,
@@ -71,12 +110,18 @@ impl<'a> Writer<'a> {
                 }
             }
         }
+        self.keep(message, body, now).await
+    }
+
+    /// Keeps a message that is new.
+    pub(crate) async fn keep(&mut self, message: &'a Message, body: &'a [u8], now: UnixMs) -> Result<(), StoreError> {
         match message {
             Message::Telemetry(batch) => self.append(batch, Lane::Live, body, now).await,
             Message::Backfill(batch) => self.append(batch, Lane::Backfill, body, now).await,
             Message::Status(status) => {
-                let vehicle = self.vehicle(status.vin, now).await?;
-                vehicle.changed |= vehicle.row.hear(status);
+                if self.vehicle(status.vin, now).await?.hear(status) {
+                    self.changed.vehicles.insert(status.vin);
+                }
                 Ok(())
             }
             Message::Birth(birth) => self.birth(birth, now).await,
@@ -94,32 +139,33 @@ impl<'a> Writer<'a> {
     }
 
     async fn mark(&mut self, place: Place, gap: Option<(Seq, Seq)>) -> Result<Mark, StoreError> {
-        let outbox = match self.outboxes.entry((place.vin, place.epoch)) {
+        let key = (place.vin, place.epoch);
+        let outbox = match self.memory.outboxes.entry(key) {
             Entry::Occupied(held) => held.into_mut(),
-            Entry::Vacant(free) => {
-                let row = progress(&mut self.tx, place.vin, place.epoch).await?;
-                free.insert(Held { row, changed: false })
-            }
+            Entry::Vacant(free) => free.insert(progress(&mut self.tx, place.vin, place.epoch).await?),
         };
         let mark = outbox.row.take(place.seq, gap);
+        self.named.insert(key);
         // Of a record that is refused the gap may have been noted.
-        outbox.changed |= mark != Mark::Duplicate;
+        if mark != Mark::Duplicate {
+            self.changed.outboxes.insert(key);
+        }
         Ok(mark)
     }
 
     /// The vehicle's last state; one that is heard of for the first time is made.
-    pub(crate) async fn vehicle(&mut self, vin: Vin, now: UnixMs) -> Result<&mut Held<Latest>, StoreError> {
-        Ok(match self.vehicles.entry(vin) {
-            Entry::Occupied(held) => held.into_mut(),
+    pub(crate) async fn vehicle(&mut self, vin: Vin, now: UnixMs) -> Result<&mut Latest, StoreError> {
+        Ok(match self.memory.vehicles.entry(vin) {
+            Entry::Occupied(held) => &mut held.into_mut().row,
             Entry::Vacant(free) => {
-                let row = match vehicle::latest(&mut self.tx, vin).await? {
-                    Some(row) => row,
+                let held = match vehicle::latest(&mut self.tx, vin).await? {
+                    Some(held) => held,
                     None => {
                         vehicle::make(&mut self.tx, vin, now).await?;
-                        Latest::default()
+                        vehicle::latest(&mut self.tx, vin).await?.unwrap_or(Held { row: Latest::default(), version: 0 })
                     }
                 };
-                free.insert(Held { row, changed: false })
+                &mut free.insert(held).row
             }
         })
     }
@@ -131,8 +177,9 @@ impl<'a> Writer<'a> {
         body: &'a [u8],
         now: UnixMs,
     ) -> Result<(), StoreError> {
-        let vehicle = self.vehicle(batch.vin, now).await?;
-        vehicle.changed |= !vehicle.row.merge(batch, now).keys.is_empty();
+        if !self.vehicle(batch.vin, now).await?.merge(batch, now).keys.is_empty() {
+            self.changed.vehicles.insert(batch.vin);
+        }
         if let Some(gap) = &batch.gap {
             sqlx::query(
                 "INSERT INTO gap (vin, epoch, from_seq, to_seq, reason, received_ts) VALUES ($1, $2, $3, $4, $5, $6) \
@@ -149,12 +196,13 @@ impl<'a> Writer<'a> {
         }
         // A record may hold nothing but its gap.
         if !batch.rows.is_empty() {
+            let body = if self.keeps_bodies { body } else { &[] };
             self.tail.push(TailRow { batch, lane, received_ts: now, body });
         }
         Ok(())
     }
 
-    async fn bury(&mut self, arrival: &Arrival, refusal: &Refusal) -> Result<(), StoreError> {
+    async fn refuse(&mut self, arrival: &Arrival, refusal: &Refusal) -> Result<(), StoreError> {
         if let Some(place) = refusal.place {
             match self.mark(place, None).await? {
                 Mark::New => {}
@@ -168,10 +216,19 @@ impl<'a> Writer<'a> {
                 }
             }
         }
+        match refusal.place {
+            Some(place) if refusal.is_about_time() => self.quarantine(arrival, refusal, place.vin).await,
+            _ => self.bury(arrival, refusal).await,
+        }
+    }
+
+    async fn bury(&mut self, arrival: &Arrival, refusal: &Refusal) -> Result<(), StoreError> {
+        let number = self.next("dead_letter").await?;
         sqlx::query(
             "INSERT INTO dead_letter (number, topic, reason, size, payload, received_ts) \
-             SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5 FROM dead_letter",
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
+        .bind(number)
         .bind(arrival.topic.chars().take(MAX_DEAD_TOPIC).collect::<String>())
         .bind(refusal.reason)
         .bind(i64::try_from(arrival.payload.len()).expect("a packet is smaller than 2^63 bytes"))
@@ -179,69 +236,107 @@ impl<'a> Writer<'a> {
         .bind(arrival.received_ts)
         .execute(&mut *self.tx)
         .await?;
+        let dropped = sqlx::query("DELETE FROM dead_letter WHERE number <= $1")
+            .bind(number - i64::from(MAX_DEAD_LETTERS))
+            .execute(&mut *self.tx)
+            .await?;
         self.done.dead_letters += 1;
+        self.done.dead_letters_dropped += dropped.rows_affected();
         Ok(())
     }
 
-    async fn finish(mut self, identity: &str) -> Result<Committed, StoreError> {
+    async fn quarantine(&mut self, arrival: &Arrival, refusal: &Refusal, vin: Vin) -> Result<(), StoreError> {
+        let number = self.next("quarantine").await?;
+        sqlx::query(
+            "INSERT INTO quarantine (number, vin, topic, reason, received_ts, payload) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(number)
+        .bind(vin.as_str())
+        .bind(&arrival.topic)
+        .bind(refusal.reason)
+        .bind(arrival.received_ts)
+        .bind(arrival.payload.as_ref())
+        .execute(&mut *self.tx)
+        .await?;
+        let dropped = sqlx::query("DELETE FROM quarantine WHERE number <= $1")
+            .bind(number - i64::from(MAX_QUARANTINE))
+            .execute(&mut *self.tx)
+            .await?;
+        self.done.quarantined += 1;
+        self.done.quarantine_dropped += dropped.rows_affected();
+        Ok(())
+    }
+
+    /// The next number of a kind. Writers take turns from here to their end.
+    async fn next(&mut self, name: &'static str) -> Result<i64, StoreError> {
+        let next = sqlx::query_scalar("UPDATE counter SET value = value + 1 WHERE name = $1 RETURNING value");
+        Ok(next.bind(name).fetch_one(&mut *self.tx).await?)
+    }
+
+    pub(crate) async fn finish(mut self, identity: &str) -> Result<Committed, StoreError> {
+        // First of all: if another process has changed one of these rows, everything else would be in vain.
+        self.save().await?;
         tail::append(&mut self.tx, &self.tail).await?;
-        for ((vin, epoch), outbox) in &self.outboxes {
-            if outbox.changed {
-                save_progress(&mut self.tx, *vin, *epoch, &outbox.row).await?;
+        let mut waiting: BTreeMap<Vin, u64> = BTreeMap::new();
+        for row in &self.tail {
+            *waiting.entry(row.batch.vin).or_default() += row.batch.rows.len() as u64;
+        }
+        self.done.waiting = waiting.into_iter().collect();
+        for (vin, epoch) in &self.named {
+            let key = (*vin, *epoch);
+            if !self.changed.outboxes.contains(&key) {
+                // Another process may have got on with it, and an acknowledgement must not go back.
+                self.memory.outboxes.insert(key, progress(&mut self.tx, *vin, *epoch).await?);
             }
+            let Held { row, .. } = &self.memory.outboxes[&key];
             self.done.acks.push(Ack {
                 v: SCHEMA_VERSION,
                 vin: *vin,
                 epoch: *epoch,
-                seq: outbox.row.high_water(),
-                ranges: outbox.row.ranges().collect(),
+                seq: row.high_water(),
+                ranges: row.ranges().collect(),
                 store: identity.to_owned(),
             });
         }
-        for (vin, vehicle) in &self.vehicles {
-            if vehicle.changed {
-                vehicle::save_latest(&mut self.tx, *vin, &vehicle.row).await?;
-            }
-        }
-        if self.done.dead_letters > 0 {
-            let gone =
-                sqlx::query("DELETE FROM dead_letter WHERE number <= (SELECT MAX(number) FROM dead_letter) - $1")
-                    .bind(i64::from(MAX_DEAD_LETTERS))
-                    .execute(&mut *self.tx)
-                    .await?;
-            self.done.dead_letters_dropped = gone.rows_affected();
-        }
         self.tx.commit().await?;
+        self.memory.committed(&self.changed);
         Ok(self.done)
+    }
+
+    async fn save(&mut self) -> Result<(), StoreError> {
+        let outboxes: Vec<_> = self.changed.outboxes.iter().map(|key| (key, &self.memory.outboxes[key])).collect();
+        let saved = PROGRESS
+            .run(&mut self.tx, &outboxes, |query, ((vin, epoch), held)| {
+                query
+                    .bind(vin.as_str())
+                    .bind(epoch.0.cast_signed())
+                    .bind(held.row.high_water().0.cast_signed())
+                    .bind(word::json(&held.row.ranges().collect::<Vec<_>>()))
+                    .bind(held.version + 1)
+            })
+            .await?;
+        let vehicles: Vec<_> = self.changed.vehicles.iter().map(|vin| (*vin, &self.memory.vehicles[vin])).collect();
+        let moved = vehicle::save_latest(&mut self.tx, &vehicles).await?;
+        let as_expected = saved == outboxes.len() as u64 && moved == vehicles.len() as u64;
+        if as_expected { Ok(()) } else { Err(StoreError::Conflict) }
     }
 }
 
-async fn progress(tx: &mut Transaction<'_, Any>, vin: Vin, epoch: Epoch) -> Result<Progress, StoreError> {
-    let row = sqlx::query("SELECT seq, ranges FROM progress WHERE vin = $1 AND epoch = $2")
+static PROGRESS: Bulk = Bulk::new(
+    "INSERT INTO progress (vin, epoch, seq, ranges, version) VALUES ",
+    5,
+    " ON CONFLICT (vin, epoch) DO UPDATE SET seq = excluded.seq, ranges = excluded.ranges, version = excluded.version \
+     WHERE progress.version = excluded.version - 1",
+);
+
+async fn progress(tx: &mut Transaction<'_, Any>, vin: Vin, epoch: Epoch) -> Result<Held<Progress>, StoreError> {
+    let row = sqlx::query("SELECT seq, ranges, version FROM progress WHERE vin = $1 AND epoch = $2")
         .bind(vin.as_str())
         .bind(epoch.0.cast_signed())
         .fetch_optional(&mut **tx)
         .await?;
-    let Some(row) = row else { return Ok(Progress::default()) };
+    let Some(row) = row else { return Ok(Held { row: Progress::default(), version: 0 }) };
     let ranges: Vec<(Seq, Seq)> = word::from_json("progress", row.try_get(1)?)?;
-    Ok(Progress::new(Seq(row.try_get::<i64, _>(0)?.cast_unsigned()), ranges))
-}
-
-async fn save_progress(
-    tx: &mut Transaction<'_, Any>,
-    vin: Vin,
-    epoch: Epoch,
-    progress: &Progress,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO progress (vin, epoch, seq, ranges) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (vin, epoch) DO UPDATE SET seq = excluded.seq, ranges = excluded.ranges",
-    )
-    .bind(vin.as_str())
-    .bind(epoch.0.cast_signed())
-    .bind(progress.high_water().0.cast_signed())
-    .bind(word::json(&progress.ranges().collect::<Vec<_>>()))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    let progress = Progress::new(Seq(row.try_get::<i64, _>(0)?.cast_unsigned()), ranges);
+    Ok(Held { row: progress, version: row.try_get(2)? })
 }

@@ -2,7 +2,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The address names a database that this version cannot use.
-    #[error("the store's url must start with `sqlite://`")]
+    #[error("the store's url must start with `sqlite://` or `postgres://`")]
     Url,
     /// The database refused a statement, is gone or is busy for longer than the time-out.
     #[error("the fleet database failed")]
@@ -10,6 +10,18 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the fleet database's schema could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database has not answered in time.
+    #[error("the fleet database does not answer")]
+    Silent,
+    /// Others have changed the same rows again and again.
+    #[error("other processes keep changing the same rows of the fleet database")]
+    Conflict,
+    /// The program is ending.
+    #[error("the fleet database is being closed")]
+    Closed,
+    /// The samples' own store refused, is gone or is full.
+    #[error("the samples' store failed: {0}")]
+    Samples(String),
     /// A row holds what this version cannot have written.
     #[error("table `{table}` holds a row that cannot be read: {problem}")]
     Corrupt {
@@ -29,6 +41,27 @@ impl StoreError {
                 matches!(error.kind(), CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation)
             }
             _ => false,
+        }
+    }
+
+    /// What a person can do something about, in a few words for a health page.
+    pub fn word(&self) -> &'static str {
+        match self {
+            StoreError::Database(sqlx::Error::Database(error)) => match error.code().as_deref() {
+                // SQLITE_FULL; PostgreSQL's disk_full.
+                Some("13" | "53100") => "disk full",
+                // SQLITE_IOERR and its kind; PostgreSQL's io_error.
+                Some("10" | "778" | "1034" | "4874" | "58030") => "disk fails",
+                // SQLITE_BUSY, SQLITE_LOCKED; PostgreSQL's lock_not_available.
+                Some("5" | "6" | "261" | "517" | "55P03") => "locked by another process",
+                _ => "refused a statement",
+            },
+            StoreError::Database(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)) | StoreError::Silent => {
+                "does not answer"
+            }
+            StoreError::Samples(_) => "the samples' store failed",
+            StoreError::Corrupt { .. } => "holds a row that cannot be read",
+            _ => "failed",
         }
     }
 

@@ -1,43 +1,16 @@
-//! What vehicles sent, batch by batch, and what could not be taken.
+//! What vehicles measured, and what could not be taken.
 
-use bugbrother_wire::{Epoch, Message, Seq, Topic, UnixMs, Vin, codec, message::Telemetry, topic::Kind};
+use bugbrother_wire::{UnixMs, Vin};
 use sqlx::{Row, any::AnyRow};
 
-use crate::{Lane, Store, StoreError, page};
+use crate::{Page, Question, Samples, Series, Store, StoreError, page, telemetry::bucket};
 
 /// Most positions that one call returns.
 pub const MAX_POSITIONS: usize = 100_000;
-/// Batches are up to 256 KiB large and read by so many.
-const BATCHES_PER_PAGE: u32 = 64;
-
-/// A stored batch of samples.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
-    /// The batch.
-    pub telemetry: Telemetry,
-    /// How it was sent.
-    pub lane: Lane,
-    /// When it was received.
-    pub received_ts: UnixMs,
-}
-
-impl Batch {
-    /// Where it stands in its vehicle's history.
-    pub fn cursor(&self) -> Cursor {
-        Cursor { t0: self.telemetry.t0, epoch: self.telemetry.epoch, seq: self.telemetry.seq }
-    }
-}
-
-/// A place in the history of a vehicle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cursor {
-    /// Beginning of the batch.
-    pub t0: UnixMs,
-    /// Its outbox.
-    pub epoch: Epoch,
-    /// Its number there.
-    pub seq: Seq,
-}
+/// Most rows that one call returns, but for those of the same time as the last one.
+pub const MAX_ROWS: usize = 20_000;
+/// Most buckets that one call returns.
+pub const MAX_BUCKETS: u32 = 10_000;
 
 /// Where a vehicle was.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,34 +44,50 @@ pub struct DeadLetter {
     pub received_ts: UnixMs,
 }
 
+/// A record of an impossible time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Rises by one with each.
+    pub number: i64,
+    /// Who sent it.
+    pub vin: Vin,
+    /// Where it was published.
+    pub topic: String,
+    /// Why it is kept apart.
+    pub reason: String,
+    /// When it was received.
+    pub received_ts: UnixMs,
+    /// The whole of it.
+    pub payload: Vec<u8>,
+}
+
 impl Store {
-    /// Batches of a vehicle with a sample between `from` and `to` (inclusive), in the order of their beginnings, those
-    /// after `after`.
-    pub async fn samples(
+    /// What a vehicle measured, about `limit` rows (at most [`MAX_ROWS`]) from the beginning of what is asked for.
+    pub async fn samples(&self, question: Question<'_>, limit: usize) -> Result<Page, StoreError> {
+        self.series.samples(question, limit.clamp(1, MAX_ROWS)).await
+    }
+
+    /// A signal of a vehicle between `from` and `to` (inclusive) in at most `buckets` (and [`MAX_BUCKETS`]) buckets.
+    pub async fn series(
         &self,
         vin: Vin,
+        signal: &str,
         from: UnixMs,
         to: UnixMs,
-        after: Option<Cursor>,
-        limit: u32,
-    ) -> Result<Vec<Batch>, StoreError> {
-        let after = after.unwrap_or(Cursor { t0: UnixMs::MIN, epoch: Epoch(0), seq: Seq(0) });
-        // No batch spans more than `MAX_SPAN_MS`, so the index on t0 bounds the search at both ends.
-        let rows = sqlx::query(
-            "SELECT lane, received_ts, body FROM tail WHERE vin = $1 AND t0 >= $2 AND t0 <= $3 AND t1 >= $4 \
-             AND (t0, epoch, seq) > ($5, $6, $7) ORDER BY t0, epoch, seq LIMIT $8",
-        )
-        .bind(vin.as_str())
-        .bind(from.saturating_sub(i64::from(codec::MAX_SPAN_MS)).max(after.t0))
-        .bind(to)
-        .bind(from)
-        .bind(after.t0)
-        .bind(after.epoch.0.cast_signed())
-        .bind(after.seq.0.cast_signed())
-        .bind(page(limit))
-        .fetch_all(&self.read)
-        .await?;
-        rows.iter().map(|row| read_batch(vin, row)).collect()
+        buckets: u32,
+    ) -> Result<Series, StoreError> {
+        let (bucket_ms, begin, end) = bucket::grid(from, to, buckets.min(MAX_BUCKETS));
+        Ok(Series { bucket_ms, buckets: self.series.series(vin, signal, begin, end, bucket_ms).await? })
+    }
+
+    /// Signals that a vehicle has between `from` and `to` (inclusive), in the order of their names.
+    pub async fn signals(&self, vin: Vin, from: UnixMs, to: UnixMs) -> Result<Vec<String>, StoreError> {
+        self.series.signals(vin, from, to).await
+    }
+
+    /// Removes what a vehicle measured before `before`, as whole hours, up to about `limit` of them. Tells how many.
+    pub async fn forget_samples(&self, vin: Vin, before: UnixMs, limit: u32) -> Result<u64, StoreError> {
+        self.series.forget(vin, before, limit).await
     }
 
     /// Where a vehicle was between `from` and `to` (inclusive): the first `limit` positions in the order of time, at most
@@ -112,21 +101,14 @@ impl Store {
     ) -> Result<Vec<Position>, StoreError> {
         let limit = limit.min(MAX_POSITIONS);
         let mut found: Vec<Position> = Vec::new();
-        let mut after = None;
-        loop {
-            let batches = self.samples(vin, from, to, after, BATCHES_PER_PAGE).await?;
-            let Some(last) = batches.last() else { break };
-            after = Some(last.cursor());
-            found.extend(
-                batches.iter().flat_map(|batch| track(&batch.telemetry)).filter(|p| (from..=to).contains(&p.ts)),
-            );
-            found.sort_by_key(|position| position.ts);
-            found.truncate(limit);
-            // Batches overlap, so a later one may hold an earlier position until it begins after the last one wanted.
-            if found.len() == limit && found.last().is_none_or(|position| position.ts < last.telemetry.t0) {
-                break;
-            }
+        let mut from = Some(from);
+        while let Some(begin) = from.filter(|_| found.len() < limit) {
+            let question = Question { vin, from: begin, to, signals: Some(&TRACK) };
+            let page = self.samples(question, MAX_ROWS.min(limit - found.len())).await?;
+            found.extend(track(&page.samples));
+            from = page.next;
         }
+        found.truncate(limit);
         Ok(found)
     }
 
@@ -150,30 +132,42 @@ impl Store {
         };
         rows.iter().map(read).collect()
     }
-}
 
-fn read_batch(vin: Vin, row: &AnyRow) -> Result<Batch, StoreError> {
-    let (lane, kind) = match row.try_get::<&str, _>(0)? {
-        "live" => (Lane::Live, Kind::Telemetry),
-        "backfill" => (Lane::Backfill, Kind::Backfill),
-        other => return Err(StoreError::corrupt("tail", format!("`{other}` is no lane"))),
-    };
-    match codec::decode(&Topic::new(vin, kind), row.try_get(2)?) {
-        Ok(Message::Telemetry(telemetry) | Message::Backfill(telemetry)) => {
-            Ok(Batch { telemetry, lane, received_ts: row.try_get(1)? })
-        }
-        Ok(_) => unreachable!("these two topics hold telemetry"),
-        Err(error) => Err(StoreError::corrupt("tail", error)),
+    /// Records of an impossible time, oldest first, those after `after`.
+    pub async fn quarantine(&self, after: i64, limit: u32) -> Result<Vec<Quarantined>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT number, vin, topic, reason, received_ts, payload FROM quarantine WHERE number > $1 \
+             ORDER BY number LIMIT $2",
+        )
+        .bind(after)
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(read_quarantined).collect()
     }
 }
 
-/// The rows of a batch that tell both coordinates.
-fn track(batch: &Telemetry) -> impl Iterator<Item = Position> {
-    let [lat, lon, speed, heading] = ["lat", "lon", "gspd", "hdg"].map(|key| batch.column(key));
-    batch.rows.iter().filter_map(move |row| {
-        let value = |column: Option<usize>| row.values.get(column?).copied().flatten();
+fn read_quarantined(row: &AnyRow) -> Result<Quarantined, StoreError> {
+    let vin = row.try_get::<&str, _>(1)?.parse().map_err(|error| StoreError::corrupt("quarantine", error))?;
+    Ok(Quarantined {
+        number: row.try_get(0)?,
+        vin,
+        topic: row.try_get(2)?,
+        reason: row.try_get(3)?,
+        received_ts: row.try_get(4)?,
+        payload: row.try_get(5)?,
+    })
+}
+
+const TRACK: [&str; 4] = ["lat", "lon", "gspd", "hdg"];
+
+/// The rows that tell both coordinates.
+fn track(samples: &Samples) -> impl Iterator<Item = Position> {
+    let [lat, lon, speed, heading] = TRACK.map(|key| samples.column(key));
+    samples.rows.iter().filter_map(move |row| {
+        let value = |column: Option<usize>| row.values[column?];
         Some(Position {
-            ts: batch.t0 + i64::from(row.dt_ms),
+            ts: row.ts,
             lat: value(lat)?,
             lon: value(lon)?,
             speed_kmh: value(speed),

@@ -22,30 +22,41 @@
 pub mod account;
 pub mod alert;
 pub mod arrival;
+mod bulk;
 mod commit;
 pub mod credential;
+mod engine;
 mod error;
 pub mod history;
+mod keep;
 pub mod latest;
+mod memory;
 mod open;
 pub mod progress;
 mod records;
 pub mod rule;
 mod tail;
+pub mod telemetry;
 pub mod vehicle;
 mod word;
 
 use std::sync::Arc;
 
 use sqlx::AnyPool;
+use tokio::sync::Mutex;
+
+use crate::{memory::Memory, telemetry::TimeSeries};
 
 pub use account::User;
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use credential::{CertificateRecord, Credential, Enrolled, Enrolment, MAX_CERTIFICATES, Renewed};
+pub use engine::Engine;
 pub use error::StoreError;
-pub use history::{Batch, Cursor, DeadLetter, Position};
+pub use history::{DeadLetter, Position, Quarantined};
+pub use keep::Kept;
 pub use latest::{Latest, Moved};
 pub use rule::{Condition, Rule};
+pub use telemetry::{Bucket, Page, Question, Sample, Samples, Series};
 pub use vehicle::VehicleState;
 
 /// Most rows that one call returns.
@@ -56,7 +67,11 @@ pub const MAX_PAGE: u32 = 10_000;
 pub struct Store {
     read: AnyPool,
     write: AnyPool,
+    engine: Engine,
     identity: Arc<str>,
+    series: Arc<dyn TimeSeries>,
+    /// What the committer knows of outboxes and vehicles without asking.
+    memory: Arc<Mutex<Memory>>,
 }
 
 impl Store {
@@ -77,9 +92,14 @@ impl Store {
         self.write.close().await;
     }
 
-    /// A transaction that holds the writer's lock from its start: one that took it later could be refused in the middle.
+    /// The kind of database.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// A transaction that writes.
     async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(self.write.begin_with(self.engine.begin()).await?)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     AnyPool, Executor,
@@ -6,54 +6,48 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::{Store, StoreError, rule};
+use crate::{Engine, Store, StoreError, rule, telemetry::embedded::Embedded};
 
 const READERS: u32 = 4;
 const OPEN_TRIES: u32 = 20;
-
-/// In this order: whoever meets the change to WAL by another process has to wait for it.
-/// `synchronous=FULL` makes a commit survive a power cut, which is what an acknowledgement to a vehicle promises.
-const READER_PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                              PRAGMA foreign_keys = ON";
-/// A large cache and rare checkpoints spare the random writes into the index of `tail`.
-const WRITER_PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                              PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000";
+/// How long a server may take to give a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Store {
-    /// Opens the database at `url` (`sqlite:///var/lib/bugbrother/fleet.db`), makes it where there is none and brings
-    /// its schema up to date. Several processes may have the same file open.
+    /// Opens the database at `url` (`sqlite:///var/lib/bugbrother/fleet.db`, `postgres://user:password@host/fleet`) and
+    /// brings its schema up to date; a file is made where there is none. Several processes may have the same one open.
+    ///
+    /// Samples are kept there, too.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
-        if !url.starts_with("sqlite://") {
-            return Err(StoreError::Url);
-        }
+        let engine = Engine::of(url)?;
         sqlx::any::install_default_drivers();
-        let mode = if url.contains("mode=") {
-            ""
-        } else if url.contains('?') {
-            "&mode=rwc"
-        } else {
-            "?mode=rwc"
+        let mode = match engine {
+            Engine::Sqlite if url.contains("mode=") => "",
+            Engine::Sqlite if url.contains('?') => "&mode=rwc",
+            Engine::Sqlite => "?mode=rwc",
+            Engine::Postgres => "",
         };
         let options = AnyConnectOptions::from_str(&format!("{url}{mode}"))?;
 
         // Two processes that make the same file at once trip over each other's schema; the second try finds it made.
         let mut tries = 1;
         let write = loop {
-            match connect(&options, 1, WRITER_PRAGMAS).await {
+            match connect(&options, engine).await {
                 Ok(pool) => break pool,
                 Err(error) if tries == OPEN_TRIES => return Err(error),
                 Err(_) => tries += 1,
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        let identity = identify(&write).await?;
-        let read = pool(READERS, READER_PRAGMAS).connect_with(options).await?;
-        Ok(Store { read, write, identity: identity.into() })
+        let identity = identify(&write, engine).await?;
+        let read = pool(engine, false).connect_with(options).await?;
+        let series = Arc::new(Embedded { read: read.clone(), write: write.clone(), engine });
+        Ok(Store { read, write, engine, identity: identity.into(), series, memory: Arc::default() })
     }
 }
 
-async fn connect(options: &AnyConnectOptions, size: u32, pragmas: &'static str) -> Result<AnyPool, StoreError> {
-    let pool = pool(size, pragmas).connect_with(options.clone()).await?;
+async fn connect(options: &AnyConnectOptions, engine: Engine) -> Result<AnyPool, StoreError> {
+    let pool = pool(engine, true).connect_with(options.clone()).await?;
     if let Err(error) = sqlx::migrate!().run(&pool).await {
         pool.close().await;
         return Err(error.into());
@@ -61,20 +55,29 @@ async fn connect(options: &AnyConnectOptions, size: u32, pragmas: &'static str) 
     Ok(pool)
 }
 
-/// Connections live as long as the pool: what they have cached is worth keeping, and a file does not hang up.
-fn pool(size: u32, pragmas: &'static str) -> AnyPoolOptions {
+/// Connections to a file live as long as the pool: what they have cached is worth keeping, and a file does not hang up.
+/// A server may: its connections are tried before they are used.
+fn pool(engine: Engine, writes: bool) -> AnyPoolOptions {
+    let size = match (engine, writes) {
+        (Engine::Sqlite, true) => 1,
+        _ => READERS,
+    };
     let options = AnyPoolOptions::new().max_connections(size).idle_timeout(None).max_lifetime(None);
-    options.test_before_acquire(false).after_connect(move |connection, _| {
+    let options = match engine {
+        Engine::Sqlite => options.test_before_acquire(false),
+        Engine::Postgres => options.test_before_acquire(true).acquire_timeout(CONNECT_TIMEOUT),
+    };
+    options.after_connect(move |connection, _| {
         Box::pin(async move {
-            connection.execute(sqlx::raw_sql(pragmas)).await?;
+            connection.execute(sqlx::raw_sql(engine.settings(writes))).await?;
             Ok(())
         })
     })
 }
 
 /// The identity; with it a new database gets the rules that every fleet starts with.
-async fn identify(write: &AnyPool) -> Result<String, StoreError> {
-    let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
+async fn identify(write: &AnyPool, engine: Engine) -> Result<String, StoreError> {
+    let mut tx = write.begin_with(engine.begin()).await?;
     let made = sqlx::query("INSERT INTO meta (key, value) VALUES ('identity', $1) ON CONFLICT (key) DO NOTHING")
         .bind(Uuid::new_v4().to_string())
         .execute(&mut *tx)

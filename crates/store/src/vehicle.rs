@@ -3,7 +3,7 @@
 use bugbrother_wire::{Epoch, UnixMs, Vin, wmi};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use crate::{Store, StoreError, latest::Latest, page, word};
+use crate::{Store, StoreError, bulk::Bulk, latest::Latest, memory::Held, page, word};
 
 /// A vehicle as it was last known.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +76,7 @@ fn read_latest(row: &AnyRow) -> Result<Latest, StoreError> {
 }
 
 /// Makes a vehicle, called by its maker, unless it is there.
-pub(crate) async fn make(tx: &mut Transaction<'_, Any>, vin: Vin, now: UnixMs) -> Result<(), StoreError> {
+pub(crate) async fn make(tx: &mut Transaction<'static, Any>, vin: Vin, now: UnixMs) -> Result<(), StoreError> {
     let made =
         sqlx::query("INSERT INTO vehicle (vin, name, created_ts) VALUES ($1, $2, $3) ON CONFLICT (vin) DO NOTHING")
             .bind(vin.as_str())
@@ -85,38 +85,48 @@ pub(crate) async fn make(tx: &mut Transaction<'_, Any>, vin: Vin, now: UnixMs) -
             .execute(&mut **tx)
             .await?;
     if made.rows_affected() == 1 {
-        save_latest(tx, vin, &Latest::default()).await?;
+        save_latest(tx, &[(vin, &Held { row: Latest::default(), version: 0 })]).await?;
     }
     Ok(())
 }
 
 /// The last state of a vehicle that exists.
-pub(crate) async fn latest(tx: &mut Transaction<'_, Any>, vin: Vin) -> Result<Option<Latest>, StoreError> {
+pub(crate) async fn latest(tx: &mut Transaction<'_, Any>, vin: Vin) -> Result<Option<Held<Latest>>, StoreError> {
     let row = sqlx::query(
-        "SELECT presence, presence_epoch, presence_since, source_ts, received_ts, signals FROM last_state \
+        "SELECT presence, presence_epoch, presence_since, source_ts, received_ts, signals, version FROM last_state \
          WHERE vin = $1",
     )
     .bind(vin.as_str())
     .fetch_optional(&mut **tx)
     .await?;
-    row.as_ref().map(read_latest).transpose()
+    row.as_ref().map(|row| Ok(Held { row: read_latest(row)?, version: row.try_get("version")? })).transpose()
 }
 
-pub(crate) async fn save_latest(tx: &mut Transaction<'_, Any>, vin: Vin, latest: &Latest) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO last_state (vin, presence, presence_epoch, presence_since, source_ts, received_ts, signals) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (vin) DO UPDATE SET presence = excluded.presence, \
-         presence_epoch = excluded.presence_epoch, presence_since = excluded.presence_since, \
-         source_ts = excluded.source_ts, received_ts = excluded.received_ts, signals = excluded.signals",
-    )
-    .bind(vin.as_str())
-    .bind(word::of(&latest.presence))
-    .bind(latest.presence_epoch.0.cast_signed())
-    .bind(latest.presence_since)
-    .bind(latest.source_ts)
-    .bind(latest.received_ts)
-    .bind(word::json(&latest.signals))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+static LAST_STATES: Bulk = Bulk::new(
+    "INSERT INTO last_state (vin, presence, presence_epoch, presence_since, source_ts, received_ts, signals, version) VALUES ",
+    8,
+    " ON CONFLICT (vin) DO UPDATE SET presence = excluded.presence, presence_epoch = excluded.presence_epoch, \
+     presence_since = excluded.presence_since, source_ts = excluded.source_ts, received_ts = excluded.received_ts, \
+     signals = excluded.signals, version = excluded.version WHERE last_state.version = excluded.version - 1",
+);
+
+/// Saves last states that follow the ones with these versions. Tells how many did.
+pub(crate) async fn save_latest(
+    tx: &mut Transaction<'static, Any>,
+    states: &[(Vin, &Held<Latest>)],
+) -> Result<u64, StoreError> {
+    LAST_STATES
+        .run(tx, states, |query, (vin, held)| {
+            let latest = &held.row;
+            query
+                .bind(vin.as_str())
+                .bind(word::of(&latest.presence))
+                .bind(latest.presence_epoch.0.cast_signed())
+                .bind(latest.presence_since)
+                .bind(latest.source_ts)
+                .bind(latest.received_ts)
+                .bind(word::json(&latest.signals))
+                .bind(held.version + 1)
+        })
+        .await
 }

@@ -64,6 +64,9 @@ pub enum DecodeError {
         /// In the payload.
         payload: Vin,
     },
+    /// A time that no vehicle lived in.
+    #[error("`{0}` is outside 2000 to 2099")]
+    Time(&'static str),
     /// A field outside its range.
     #[error("`{field}` {problem}")]
     Field {
@@ -83,6 +86,7 @@ impl DecodeError {
             DecodeError::TrailingBytes(_) => "trailing_bytes",
             DecodeError::Version(_) => "version",
             DecodeError::OtherVin { .. } => "other_vin",
+            DecodeError::Time(_) => "time",
             DecodeError::Field { .. } => "field",
         }
     }
@@ -167,7 +171,7 @@ fn require(holds: bool, field: &'static str, problem: &'static str) -> Result<()
 }
 
 fn time(field: &'static str, ts: UnixMs) -> Result<(), DecodeError> {
-    require((EARLIEST..LATEST).contains(&ts), field, "is outside 2000 to 2099")
+    if (EARLIEST..LATEST).contains(&ts) { Ok(()) } else { Err(DecodeError::Time(field)) }
 }
 
 fn text<'a>(field: &'static str, text: impl Into<Option<&'a str>>) -> Result<(), DecodeError> {

@@ -147,6 +147,6 @@ async fn the_identity_stays_and_differs_between_databases() {
 async fn an_address_of_an_unknown_kind_is_refused_in_words() {
     let error = Store::open("mysql://fleet").await.unwrap_err();
     assert!(matches!(error, StoreError::Url));
-    assert_eq!(error.to_string(), "the store's url must start with `sqlite://`");
+    assert_eq!(error.to_string(), "the store's url must start with `sqlite://` or `postgres://`");
     assert!(Store::open("sqlite:///no/such/folder/fleet.db").await.is_err());
 }

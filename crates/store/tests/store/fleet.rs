@@ -1,6 +1,6 @@
 //! Stores on temporary files, and what vehicles would send.
 
-use bugbrother_store::{Arrival, Store};
+use bugbrother_store::{Arrival, Question, Samples, Store};
 use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, encode,
     message::{Clock, Row, Telemetry},
@@ -66,4 +66,12 @@ pub fn late(batch: Telemetry) -> Arrival {
         payload,
         content: Ok(Message::Backfill(batch)),
     }
+}
+
+/// All that is kept of what a vehicle measured.
+pub async fn everything(store: &Store, vin: Vin) -> Samples {
+    let question = Question { vin, from: 0, to: i64::MAX, signals: None };
+    let page = store.samples(question, 20_000).await.unwrap();
+    assert_eq!(page.next, None, "these are few enough for one page");
+    page.samples
 }

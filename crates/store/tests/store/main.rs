@@ -7,3 +7,4 @@ mod credential;
 mod face;
 mod fleet;
 mod killed;
+mod telemetry;

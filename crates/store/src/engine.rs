@@ -1,0 +1,65 @@
+//! What SQLite and PostgreSQL need to be told differently. Everything else is one text for both.
+
+use crate::StoreError;
+
+/// The kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+impl Engine {
+    /// By the beginning of its URL.
+    pub fn of(url: &str) -> Result<Self, StoreError> {
+        match url.split_once("://") {
+            Some(("sqlite", _)) => Ok(Engine::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Ok(Engine::Postgres),
+            _ => Err(StoreError::Url),
+        }
+    }
+
+    /// Begins a transaction that writes. On SQLite it holds the writer's lock from its start: one that took it later could
+    /// be refused in the middle.
+    pub(crate) fn begin(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
+        }
+    }
+
+    /// Begins a transaction all of whose queries see the same state.
+    pub(crate) fn snapshot(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "BEGIN",
+            Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
+    /// What each connection is told first.
+    pub(crate) fn settings(self, writes: bool) -> &'static str {
+        match (self, writes) {
+            // In this order: whoever meets the change to WAL by another process has to wait for it. `synchronous=FULL`
+            // makes a commit survive a power cut, which is what an acknowledgement to a vehicle promises. auto_vacuum
+            // counts for a new file only, before anything else is in it.
+            (Engine::Sqlite, false) => {
+                "PRAGMA busy_timeout = 10000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; \
+                 PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
+            }
+            // A large cache and rare checkpoints spare the random writes into the index of `tail`.
+            (Engine::Sqlite, true) => {
+                "PRAGMA busy_timeout = 10000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; \
+                 PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536; \
+                 PRAGMA wal_autocheckpoint = 8000"
+            }
+            // A server that is set to acknowledge before its disk has it would make us promise what it does not keep. Who
+            // was cut off in the middle of a transaction must not hold its locks for ever.
+            (Engine::Postgres, _) => {
+                "SET synchronous_commit = on; SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
+                 SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning"
+            }
+        }
+    }
+}

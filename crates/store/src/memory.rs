@@ -1,0 +1,62 @@
+//! Rows that a committer keeps in memory from one transaction to the next, so that it need not read what it wrote itself.
+//!
+//! Each has the version with which it was read or written. It is written on the condition that the database still has that
+//! one: whoever else has written it, this process finds out before anything is committed, and reads again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bugbrother_wire::{Epoch, Vin};
+
+use crate::{latest::Latest, progress::Progress};
+
+/// Rows of a kind that are kept; where there are more, all are forgotten and those that are needed are read again.
+const MOST: usize = 65_536;
+
+/// A row, and its version in the database: 0 for one that is not there yet.
+#[derive(Debug)]
+pub(crate) struct Held<T> {
+    pub row: T,
+    pub version: i64,
+}
+
+/// What is known of outboxes and vehicles.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub outboxes: BTreeMap<(Vin, Epoch), Held<Progress>>,
+    pub vehicles: BTreeMap<Vin, Held<Latest>>,
+    /// A transaction is under way that has changed some of it, or was when its future was dropped.
+    is_uncertain: bool,
+}
+
+/// Which rows a transaction has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    pub outboxes: BTreeSet<(Vin, Epoch)>,
+    pub vehicles: BTreeSet<Vin>,
+}
+
+impl Memory {
+    /// Before a transaction that may change some of it.
+    pub fn begin(&mut self) {
+        if self.is_uncertain || self.outboxes.len() > MOST || self.vehicles.len() > MOST {
+            self.outboxes.clear();
+            self.vehicles.clear();
+        }
+        self.is_uncertain = true;
+    }
+
+    /// After its commit: the database has what is known here.
+    pub fn committed(&mut self, changed: &Changed) {
+        for outbox in &changed.outboxes {
+            if let Some(held) = self.outboxes.get_mut(outbox) {
+                held.version += 1;
+            }
+        }
+        for vin in &changed.vehicles {
+            if let Some(held) = self.vehicles.get_mut(vin) {
+                held.version += 1;
+            }
+        }
+        self.is_uncertain = false;
+    }
+}
