@@ -6,6 +6,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::Health;
+
 /// Between two tries of a database that fails.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -13,12 +15,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Commits batches and counts what became of them.
 pub struct Ledger {
     store: Store,
+    health: Health,
 }
 
 impl Ledger {
-    pub fn new(store: Store) -> Self {
+    pub fn new(store: Store, health: Health) -> Self {
         gauge!("bugbrother_ingest_healthy").set(1.0);
-        Ledger { store }
+        Ledger { store, health }
     }
 
     /// Commits a batch. A database that fails is asked again for as long as it takes, and nothing is received meanwhile;
@@ -33,6 +36,7 @@ impl Ledger {
                     if failures > 0 {
                         info!(failures, "the fleet database takes records again");
                         gauge!("bugbrother_ingest_healthy").set(1.0);
+                        self.health.is_well();
                     }
                     count(arrivals, &committed, began.elapsed());
                     return Some(committed);
@@ -40,6 +44,7 @@ impl Ledger {
                 Err(failure) => {
                     counter!("bugbrother_ingest_commit_failures_total").increment(1);
                     gauge!("bugbrother_ingest_healthy").set(0.0);
+                    self.health.is_ill(failure.word(), arrivals.len());
                     if failures == 0 {
                         let failure: &dyn std::error::Error = &failure;
                         error!(failure, messages = arrivals.len(), "the fleet database takes no records; trying again");
@@ -89,6 +94,8 @@ fn count(arrivals: &[Arrival], committed: &Committed, took: Duration) {
     counter!("bugbrother_ingest_records_duplicate_total").increment(committed.duplicates);
     counter!("bugbrother_ingest_records_scattered_total").increment(committed.scattered);
     counter!("bugbrother_ingest_dead_letters_dropped_total").increment(committed.dead_letters_dropped);
+    counter!("bugbrother_ingest_records_quarantined_total").increment(committed.quarantined);
+    counter!("bugbrother_ingest_quarantine_dropped_total").increment(committed.quarantine_dropped);
     histogram!("bugbrother_ingest_commit_duration_seconds").record(took);
     histogram!("bugbrother_ingest_commit_size_messages").record(arrivals.len() as f64);
 
@@ -104,7 +111,7 @@ fn count(arrivals: &[Arrival], committed: &Committed, took: Duration) {
             reason = refusal.reason,
             record_done = refusal.place.is_some(),
             others = refused.count(),
-            "refused a message; it is among the dead letters"
+            "refused a message; it is among the dead letters, or in quarantine where its time is impossible"
         );
     }
 }

@@ -4,18 +4,22 @@
 //! - [`run`]: the service
 //! - [`verdict`]: whether a payload can be taken (pure)
 //! - `intake`: gathering what arrives into batches
-//! - `ledger`: committing a batch, however long the database takes to be well again
+//! - `ledger`: committing a batch, however long the database takes to be well again; [`Health`]: whether it is
 //! - `acks`: saying `down/ack`
+//! - `keeper`: folding what was stored into its lasting form
 //!
 //! # Invariants
 //! - The order is commit, PUBACK, `down/ack`. Nothing is acknowledged that would not survive a power cut.
 //! - Nothing that a vehicle sends stops anybody: what cannot be taken becomes a dead letter and its record counts as done.
-//! - The loop that receives never waits for a publish: the broker may be waiting for it to receive.
+//! - The loop that receives never waits for a publish: the broker may be waiting for it to receive. While a batch is
+//!   committed the next one is received and judged, and no more than that: a database that is slow slows the broker down.
 //! - Everything is bounded: a batch in messages, bytes and time; `down/ack`s that wait by outbox, the newest replacing
 //!   the one before.
 
 mod acks;
+mod health;
 mod intake;
+mod keeper;
 mod ledger;
 pub mod verdict;
 
@@ -24,10 +28,14 @@ use std::{sync::Arc, time::SystemTime};
 use bugbrother_client::{Delivery, Options, Qos, connect};
 use bugbrother_store::{Arrival, Store};
 use bugbrother_wire::{UnixMs, topic, unix_ms};
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
+use uuid::Uuid;
 
-use crate::{acks::Acks, intake::gather, ledger::Ledger};
+pub use health::Health;
+
+use crate::{acks::Acks, intake::gather, keeper::Keeper, ledger::Ledger};
 
 /// What ingest works with.
 #[derive(Debug, Clone)]
@@ -37,6 +45,10 @@ pub struct Config {
     pub mqtt: Options,
     /// The fleet database.
     pub store: Store,
+    /// Shares the fleet's messages with other workers of that group (`$share/{group}/…`), on a broker that can do so.
+    pub shared_group: Option<String>,
+    /// Is kept up to date.
+    pub health: Health,
 }
 
 /// Why ingest ended without having been told to.
@@ -45,34 +57,52 @@ pub enum Error {
     /// The MQTT session is gone, which only a panic inside it can bring about.
     #[error("the MQTT session ended by itself")]
     Session,
+    /// A group that no broker would take.
+    #[error("shared group `{0}` is not of the form of a topic level: no `/`, `+`, `#`, and not empty")]
+    Group(String),
 }
+
+/// A batch on its way from the broker into the database.
+type Batch = (Vec<Delivery>, Vec<Arrival>);
 
 /// Takes in what arrives until `shutdown`; then commits and acknowledges what it holds and leaves.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    let options = Options {
-        client_id: "ingest".into(),
-        subscriptions: vec![(topic::ALL_UP.to_owned(), Qos::AtLeastOnce)],
-        ..config.mqtt
+    let (client_id, filter) = match &config.shared_group {
+        None => ("ingest".to_owned(), topic::ALL_UP.to_owned()),
+        Some(group) if group.is_empty() || group.contains(['/', '+', '#', '\0']) => {
+            return Err(Error::Group(group.clone()));
+        }
+        Some(group) => (format!("ingest-{}", Uuid::new_v4().simple()), format!("$share/{group}/{}", topic::ALL_UP)),
     };
+    let options = Options { client_id, subscriptions: vec![(filter, Qos::AtLeastOnce)], ..config.mqtt };
     // The session outlives the shutdown by the last acknowledgements.
     let session = CancellationToken::new();
     let (publisher, mut events) = connect(options, session.clone());
     let acks = Arc::new(Acks::default());
+    let keeper = Arc::new(Keeper::new(config.store.clone()));
     let tasks = TaskTracker::new();
     let last_acks = CancellationToken::new();
     tasks.spawn(acks.clone().publish(publisher, last_acks.clone()));
-    tasks.close();
+    let house = shutdown.child_token();
+    tasks.spawn(keeper.clone().run(house.clone()));
 
-    let ledger = Ledger::new(config.store);
+    let (batches, taken) = mpsc::channel(1);
+    let ledger = Ledger::new(config.store, config.health);
+    let committer = tokio::spawn(commit(ledger, taken, Arc::clone(&acks), keeper, shutdown.clone()));
     while let Some(deliveries) = gather(&mut events, &acks, &shutdown).await {
         let now = now();
         let arrivals: Vec<Arrival> = deliveries.iter().map(|delivery| arrival(delivery, now)).collect();
-        let Some(committed) = ledger.commit(&arrivals, &shutdown).await else { break };
-        deliveries.iter().for_each(Delivery::ack);
-        acks.offer(committed.acks);
+        if batches.send((deliveries, arrivals)).await.is_err() {
+            break;
+        }
     }
+    drop(batches);
+    // A panic there has been told.
+    committer.await.ok();
 
     last_acks.cancel();
+    house.cancel();
+    tasks.close();
     tasks.wait().await;
     session.cancel();
     while events.recv().await.is_some() {}
@@ -83,12 +113,28 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     Ok(())
 }
 
+/// Commits batches one after the other and acknowledges them.
+async fn commit(
+    ledger: Ledger,
+    mut batches: mpsc::Receiver<Batch>,
+    acks: Arc<Acks>,
+    keeper: Arc<Keeper>,
+    shutdown: CancellationToken,
+) {
+    while let Some((deliveries, arrivals)) = batches.recv().await {
+        let Some(committed) = ledger.commit(&arrivals, &shutdown).await else { break };
+        deliveries.iter().for_each(Delivery::ack);
+        acks.offer(committed.acks);
+        keeper.take(&committed.waiting);
+    }
+}
+
 fn arrival(delivery: &Delivery, received_ts: UnixMs) -> Arrival {
     Arrival {
         received_ts,
         topic: delivery.topic.clone(),
         payload: delivery.payload.clone(),
-        content: verdict::judge(&delivery.topic, &delivery.payload),
+        content: verdict::judge(&delivery.topic, &delivery.payload, received_ts),
     }
 }
 

@@ -1,15 +1,15 @@
 //! Whether a payload can be taken, and if not, which record is done all the same. Pure.
 //!
-//! A record of a time to come is taken: which clock is wrong cannot be told here, and a server whose clock is slow must not
-//! throw away what its vehicles delete on its word. "Latest" guards itself.
+//! A record of an impossible time, before 2000 or more than a day ahead of our clock, is kept whole, and apart: which clock
+//! is wrong cannot be told here, and a server whose clock is slow must not throw away what its vehicles delete on its word.
 
 use bugbrother_store::{Place, Refusal};
-use bugbrother_wire::{Epoch, Message, Seq, Topic, topic::Kind};
+use bugbrother_wire::{Epoch, Message, Seq, Topic, UnixMs, topic::Kind};
 use serde::Deserialize;
 
-/// The message, or why it cannot be taken, with the place of the record where that can be read.
-pub fn judge(topic: &str, payload: &[u8]) -> Result<Message, Refusal> {
-    bugbrother_wire::judge(topic, payload).map(|(_, message)| message).map_err(|refused| Refusal {
+/// The message that arrived at `now`, or why it cannot be taken, with the place of the record where that can be read.
+pub fn judge(topic: &str, payload: &[u8], now: UnixMs) -> Result<Message, Refusal> {
+    bugbrother_wire::judge_present(topic, payload, now).map(|(_, message)| message).map_err(|refused| Refusal {
         reason: refused.reason(),
         place: topic.parse().ok().and_then(|topic| claimed_place(&topic, payload)),
     })
@@ -66,7 +66,7 @@ mod tests {
     }
 
     fn refusal(topic: &str, payload: Vec<u8>) -> Option<(&'static str, Option<Place>)> {
-        judge(topic, &payload).err().map(|refusal| (refusal.reason, refusal.place))
+        judge(topic, &payload, NOW).err().map(|refusal| (refusal.reason, refusal.place))
     }
 
     fn its_place() -> Option<Place> {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_good_batch_is_taken() {
-        assert_eq!(judge(TOPIC, &encode(&batch())), Ok(Message::Telemetry(batch())));
+        assert_eq!(judge(TOPIC, &encode(&batch()), NOW), Ok(Message::Telemetry(batch())));
     }
 
     #[test]
@@ -104,20 +104,25 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_a_time_to_come_is_kept() {
+    fn a_record_of_an_impossible_time_is_refused_for_its_time_and_with_its_place() {
         let ahead = Telemetry { t0: NOW + 400 * 24 * 60 * 60 * 1000, ..batch() };
-        assert_eq!(judge(TOPIC, &encode(&ahead)), Ok(Message::Telemetry(ahead)));
+        assert_eq!(refusal(TOPIC, encode(&ahead)), Some(("future", its_place())));
+        assert!(judge(TOPIC, &encode(&ahead), NOW).unwrap_err().is_about_time());
+        let before = Telemetry { t0: 5_000, ..batch() };
+        assert_eq!(refusal(TOPIC, encode(&before)), Some(("time", its_place())));
+        assert!(judge(TOPIC, &encode(&before), NOW).unwrap_err().is_about_time());
+        assert!(judge(TOPIC, &encode(&ahead), 5_000).is_ok(), "who has no clock judges none");
     }
 
     proptest! {
         #[test]
         fn no_bytes_bring_it_down(mut payload in proptest::collection::vec(any::<u8>(), 0..200), cut in 0..200usize) {
-            judge(TOPIC, &payload).ok();
+            judge(TOPIC, &payload, NOW).ok();
             let mut bent = encode(&batch());
             payload.truncate(8);
             let at = cut.min(bent.len());
             bent.splice(at..(at + payload.len()).min(bent.len()), payload);
-            judge(TOPIC, &bent).ok();
+            judge(TOPIC, &bent, NOW).ok();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
-use bugbrother_ingest::{Config, run};
+use bugbrother_ingest::{Config, Health, run};
 use bugbrother_kit::{mosquitto::Mosquitto, port, wait};
 use bugbrother_store::Store;
 use bugbrother_wire::{
@@ -47,6 +47,7 @@ struct Bench {
     car: Publisher,
     heard: Events,
     metrics: PrometheusHandle,
+    health: Health,
     ingest: JoinHandle<Result<(), bugbrother_ingest::Error>>,
     shutdown: CancellationToken,
 }
@@ -58,12 +59,14 @@ impl Bench {
         let store = Store::open(&url(&folder)).await?;
         let shutdown = CancellationToken::new();
         let mqtt = Options::new("127.0.0.1", broker.port(), "", "ingest", "");
-        let ingest = tokio::spawn(run(Config { mqtt, store: store.clone() }, shutdown.clone()));
+        let health = Health::default();
+        let config = Config { mqtt, store: store.clone(), shared_group: None, health: health.clone() };
+        let ingest = tokio::spawn(run(config, shutdown.clone()));
         let mut options = Options::new("127.0.0.1", broker.port(), "car", "car", "");
         options.subscriptions = vec![(Topic::down_filter(golf()), Qos::AtLeastOnce)];
         let (car, mut heard) = connect(options, shutdown.clone());
         until_up(&mut heard).await?;
-        let bench = Bench { store, folder, car, heard, metrics, ingest, shutdown };
+        let bench = Bench { store, folder, car, heard, metrics, health, ingest, shutdown };
         bench.until_listening().await?;
         Ok(bench)
     }
@@ -185,7 +188,10 @@ async fn poison_is_buried_and_everything_else_goes_on() -> Result<()> {
     reasons.sort();
     let reasons: Vec<_> = reasons.iter().map(|(_, reason)| reason.as_str()).collect();
     assert_eq!(reasons, ["malformed", "malformed", "field", "topic"]);
-    assert_eq!(bench.positions().await?, 30, "what claims to be of 2099 is a record, too");
+    assert_eq!(bench.positions().await?, 20);
+    let apart = bench.store.quarantine(0, 10).await?;
+    assert_eq!(apart.iter().map(|record| record.reason.as_str()).collect::<Vec<_>>(), ["future"]);
+    assert_eq!(apart[0].payload, encode(&in_2099), "what claims to be of 2099 is kept whole, and apart");
     let latest = bench.store.vehicle(golf()).await?.unwrap().latest;
     assert!(latest.source_ts < unix_ms(SystemTime::now()) + 120_000, "2099 has not become the latest");
     bench.until_counted(r#"bugbrother_ingest_refused_total{reason="malformed"} 2"#).await?;
@@ -202,11 +208,14 @@ async fn nothing_is_acknowledged_while_the_database_fails_and_nothing_is_lost() 
     bench.send([2, 3]).await?;
     bench.until_counted("bugbrother_ingest_commit_failures_total 3").await?;
     bench.until_counted("bugbrother_ingest_healthy 0").await?;
+    let trouble = bench.health.trouble().expect("ingest says that it is not well");
+    assert!(trouble.contains("messages wait here"), "{trouble}");
     assert_eq!(bench.positions().await?, 10);
     bench.meddle("DROP TRIGGER full").await?;
     assert_eq!(bench.until_acknowledged(2).await?.seq, Seq(3), "the first thing that is said is said after the commit");
     assert_eq!(bench.positions().await?, 30);
     bench.until_counted("bugbrother_ingest_healthy 1").await?;
+    assert_eq!(bench.health.trouble(), None);
     bench.stop().await
 }
 
@@ -250,4 +259,65 @@ async fn ingest_goes_on_when_the_broker_comes_back() -> Result<()> {
     timeout(LIMIT, answer).await??;
     assert_eq!(bench.positions().await?, 90);
     bench.stop().await
+}
+
+#[tokio::test]
+async fn workers_of_a_group_share_the_fleet_and_one_that_leaves_leaves_nothing_behind() -> Result<()> {
+    let broker = Mosquitto::open_to_all()?;
+    let folder = tempfile::tempdir()?;
+    let stop = CancellationToken::new();
+    let worker = |name: &'static str, stop: CancellationToken| {
+        let url = url(&folder);
+        let mqtt = Options::new("127.0.0.1", broker.port(), "", name, "");
+        async move {
+            let store = Store::open(&url).await?;
+            let config = Config { mqtt, store, shared_group: Some("ingest".to_owned()), health: Health::default() };
+            anyhow::Ok(run(config, stop).await?)
+        }
+    };
+    let (first_stops, second_stops) = (stop.child_token(), stop.child_token());
+    let first = tokio::spawn(worker("one", first_stops.clone()));
+    let second = tokio::spawn(worker("two", second_stops.clone()));
+    let store = Store::open(&url(&folder)).await?;
+    let mut options = Options::new("127.0.0.1", broker.port(), "car", "car", "");
+    options.subscriptions = vec![(Topic::down_filter(golf()), Qos::AtLeastOnce)];
+    let (car, mut heard) = connect(options, stop.clone());
+    until_up(&mut heard).await?;
+    let topic = Topic::new(golf(), Kind::Telemetry).to_string();
+    let send = async |seqs: std::ops::RangeInclusive<u64>| -> Result<()> {
+        for seq in seqs {
+            car.publish(topic.clone(), encode(&batch(seq)), Qos::AtLeastOnce, false).await?.await?;
+        }
+        Ok(())
+    };
+    // What nobody hears yet is lost to this test: the car here has no outbox.
+    let all_stored = async |last: u64| {
+        wait::until("everything is stored", LIMIT, || async {
+            send(1..=last).await.ok()?;
+            let stored = store.positions(golf(), 0, i64::MAX, 100_000).await.ok()?;
+            (stored.len() as u64 == last * 10).then_some(())
+        })
+        .await
+    };
+    all_stored(40).await?;
+    second_stops.cancel();
+    timeout(LIMIT, second).await???;
+    all_stored(80).await?;
+    first_stops.cancel();
+    timeout(LIMIT, first).await???;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_group_that_is_no_topic_level_is_refused_in_words() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let config = Config {
+        mqtt: Options::new("127.0.0.1", 1, "", "ingest", ""),
+        store: Store::open(&url(&folder)).await?,
+        shared_group: Some("a/b".into()),
+        health: Health::default(),
+    };
+    let error = run(config, CancellationToken::new()).await.unwrap_err();
+    assert!(error.to_string().starts_with("shared group `a/b` is not"), "{error}");
+    Ok(())
 }

@@ -1,0 +1,165 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bugbrother_store::{Store, StoreError};
+use bugbrother_wire::Vin;
+use metrics::{counter, gauge};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+/// So many rows of a vehicle are worth folding at once.
+const MANY_ROWS: u64 = 1_200;
+/// No row stays in the tail for longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// A vehicle that has fallen silent has parked, and its trip is wanted.
+const QUIET: Duration = Duration::from_secs(60);
+/// Vehicles whose tails are folded in one transaction.
+const TOGETHER: usize = 16;
+/// Vehicles that are asked for at once.
+const PAGE: u32 = 1_000;
+const LOOK: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Folds the tails of vehicles, each when it is worth while.
+pub struct Keeper {
+    store: Store,
+    waiting: Mutex<HashMap<Vin, Waiting>>,
+    wake: Notify,
+}
+
+struct Waiting {
+    rows: u64,
+    since: Instant,
+    last: Instant,
+}
+
+impl Keeper {
+    pub fn new(store: Store) -> Self {
+        Keeper { store, waiting: Mutex::default(), wake: Notify::new() }
+    }
+
+    /// These vehicles have so many more rows in their tails.
+    pub fn take(&self, vehicles: &[(Vin, u64)]) {
+        let now = Instant::now();
+        let mut waiting = self.lock();
+        let mut is_due = false;
+        for (vin, rows) in vehicles {
+            let entry = waiting.entry(*vin).or_insert(Waiting { rows: 0, since: now, last: now });
+            entry.rows += rows;
+            entry.last = now;
+            is_due |= entry.rows >= MANY_ROWS;
+        }
+        drop(waiting);
+        if is_due {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Keeps house until `shutdown`.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        shutdown.run_until_cancelled(self.keep()).await;
+    }
+
+    async fn keep(&self) {
+        let mut pause = LOOK;
+        let mut is_known = false;
+        loop {
+            match self.turn(&mut is_known).await {
+                Ok(true) => pause = LOOK,
+                Ok(false) => {
+                    pause = LOOK;
+                    tokio::select! {
+                        () = self.wake.notified() => {}
+                        () = sleep(LOOK) => {}
+                    }
+                }
+                // Another worker was at the same vehicle.
+                Err(StoreError::Conflict) => sleep(LOOK).await,
+                Err(failure) => {
+                    counter!("bugbrother_ingest_keep_failures_total").increment(1);
+                    if pause == LOOK {
+                        let failure: &dyn std::error::Error = &failure;
+                        error!(failure, "the tails of vehicles cannot be folded; trying again");
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Folds some tails that are due. Tells whether there were some.
+    async fn turn(&self, is_known: &mut bool) -> Result<bool, StoreError> {
+        if !*is_known {
+            self.find().await?;
+            *is_known = true;
+        }
+        let due = self.due();
+        if due.is_empty() {
+            return Ok(false);
+        }
+        let kept = match self.store.keep(&due).await {
+            Err(StoreError::Conflict) if due.len() > 1 => {
+                let mut kept = Vec::with_capacity(due.len());
+                for vin in &due {
+                    kept.extend(self.store.keep(std::slice::from_ref(vin)).await?);
+                }
+                kept
+            }
+            other => other?,
+        };
+        let mut waiting = self.lock();
+        for (vin, kept) in due.iter().zip(&kept) {
+            counter!("bugbrother_ingest_batches_folded_total").increment(kept.batches);
+            let Some(entry) = waiting.get_mut(vin) else { continue };
+            // What came meanwhile may be in it or not; what is left over is found again by its age.
+            entry.rows = entry.rows.saturating_sub(kept.rows);
+            if kept.more {
+                entry.rows = entry.rows.max(MANY_ROWS);
+            } else if entry.rows == 0 {
+                waiting.remove(vin);
+            } else {
+                entry.since = Instant::now();
+            }
+        }
+        gauge!("bugbrother_ingest_vehicles_waiting").set(waiting.len() as f64);
+        Ok(true)
+    }
+
+    /// After a start: what was left in the tails.
+    async fn find(&self) -> Result<(), StoreError> {
+        let mut after = None;
+        let mut found = 0;
+        loop {
+            let page = self.store.waiting(after, PAGE).await?;
+            found += page.len();
+            self.take(&page.iter().map(|vin| (*vin, MANY_ROWS)).collect::<Vec<_>>());
+            after = page.last().copied();
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        info!(vehicles = found, "found batches to be folded");
+        Ok(())
+    }
+
+    fn due(&self) -> Vec<Vin> {
+        let waiting = self.lock();
+        let due = waiting.iter().filter(|(_, entry)| {
+            entry.rows >= MANY_ROWS || entry.since.elapsed() >= LONGEST_WAIT || entry.last.elapsed() >= QUIET
+        });
+        due.map(|(vin, _)| *vin).take(TOGETHER).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Vin, Waiting>> {
+        // The map is whole between any two statements.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
