@@ -12,6 +12,12 @@ pub struct Arguments {
     /// Folder of the database, the access files and the secrets; made at the first start
     #[arg(long, global = true, env = "BUGBROTHER_DATA", default_value = "data")]
     pub data: PathBuf,
+    /// The fleet's database, such as postgres://user:password@host/fleet [default: SQLite, fleet.db in the data folder]
+    #[arg(long, global = true, env = "BUGBROTHER_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub database: Option<String>,
+    /// Where samples are kept, such as influxdb://user:password@host:8086/fleet [default: in the fleet's database]
+    #[arg(long, global = true, env = "BUGBROTHER_TELEMETRY_URL", value_name = "URL", hide_env_values = true)]
+    pub telemetry_url: Option<String>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -46,6 +52,9 @@ pub enum Command {
     Ingest {
         #[command(flatten)]
         net: Net,
+        /// Share the work with other workers of this group, on a broker that has shared subscriptions
+        #[arg(long, env = "BUGBROTHER_SHARED_GROUP", value_name = "GROUP")]
+        shared_group: Option<String>,
     },
     /// Alone: what raises alerts
     Notifier {

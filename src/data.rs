@@ -22,9 +22,21 @@ use bugbrother_store::Store;
 use bugbrother_wire::Vin;
 use tempfile::NamedTempFile;
 
-/// An existing data folder.
+/// An existing data folder, and where the databases are that may be elsewhere.
 #[derive(Clone)]
-pub struct DataDir(PathBuf);
+pub struct DataDir {
+    path: PathBuf,
+    databases: Databases,
+}
+
+/// Addresses of databases. They may hold passwords and are never shown.
+#[derive(Clone, Default)]
+pub struct Databases {
+    /// The fleet's database; a file in the data folder for `None`.
+    pub fleet: Option<String>,
+    /// The samples' store; the fleet's database for `None`.
+    pub telemetry: Option<String>,
+}
 
 /// A folder with all files that a mosquitto.conf of this fleet names.
 #[derive(Clone)]
@@ -86,32 +98,37 @@ impl DataDir {
         if mode & 0o077 != 0 {
             bail!("others may look into the data folder `{0}`: chmod 700 {0}", path.display());
         }
-        Ok(DataDir(path))
+        Ok(DataDir { path, databases: Databases::default() })
+    }
+
+    /// With databases elsewhere.
+    pub fn with(self, databases: Databases) -> Self {
+        DataDir { databases, ..self }
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// What the broker reads.
     pub fn access(&self) -> AccessFolder {
-        AccessFolder(self.0.join("access"))
+        AccessFolder(self.path.join("access"))
     }
 
     /// The certificate authority's folder.
     pub fn authority(&self) -> PathBuf {
-        self.0.join("secrets/ca")
+        self.path.join("secrets/ca")
     }
 
     /// Key that sessions of the dashboard are signed with.
     pub fn session_key(&self) -> PathBuf {
-        self.0.join("secrets/session.key")
+        self.path.join("secrets/session.key")
     }
 
     /// Folder of a simulated car's agent.
     pub fn demo_agent(&self, vin: Vin) -> Result<PathBuf> {
-        let path = self.0.join("demo").join(vin.as_str());
+        let path = self.path.join("demo").join(vin.as_str());
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -122,9 +139,26 @@ impl DataDir {
 
     /// The database.
     pub async fn store(&self) -> Result<Store> {
-        let path = self.0.join("fleet.db");
-        let path = path.to_str().with_context(|| format!("`{}` is not UTF-8", self.0.display()))?;
-        Store::open(&format!("sqlite://{path}")).await.with_context(|| format!("cannot open the database `{path}`"))
+        let Databases { fleet, telemetry } = &self.databases;
+        let telemetry = telemetry.as_deref();
+        match fleet {
+            Some(url) => {
+                let kind = url.split("://").next().unwrap_or_default();
+                let opened = Store::open_with(url, telemetry).await;
+                opened.with_context(|| format!("cannot open the database that --database names ({kind}://…)"))
+            }
+            None => {
+                let path = self.fleet_file();
+                let path = path.to_str().with_context(|| format!("`{}` is not UTF-8", self.path.display()))?;
+                let opened = Store::open_with(&format!("sqlite://{path}"), telemetry).await;
+                opened.with_context(|| format!("cannot open the database `{path}`"))
+            }
+        }
+    }
+
+    /// The database's file, where it is one.
+    pub fn fleet_file(&self) -> PathBuf {
+        self.path.join("fleet.db")
     }
 
     /// A service's secret, if there is one yet.
@@ -143,7 +177,7 @@ impl DataDir {
         let path = self.secret_path(name);
         let write = || -> io::Result<()> {
             // Made with mode 0600.
-            let mut file = NamedTempFile::new_in(self.0.join("secrets"))?;
+            let mut file = NamedTempFile::new_in(self.path.join("secrets"))?;
             writeln!(file, "{secret}")?;
             file.as_file().sync_all()?;
             file.persist(&path)?;
@@ -154,7 +188,7 @@ impl DataDir {
 
     /// Keeps other processes from changing the access files as long as the returned file is open.
     pub fn lock(&self) -> Result<File> {
-        let path = self.0.join("access/.lock");
+        let path = self.path.join("access/.lock");
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = file.with_context(|| format!("cannot open `{}`", path.display()))?;
         file.lock().with_context(|| format!("cannot lock `{}`", path.display()))?;
@@ -163,7 +197,7 @@ impl DataDir {
 
     /// The file of a service's secret.
     pub fn secret_path(&self, name: &str) -> PathBuf {
-        self.0.join("secrets").join(name)
+        self.path.join("secrets").join(name)
     }
 }
 

@@ -45,7 +45,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     arguments::{AccessCommand, Arguments, Command, Doors, MosquittoCommand, UserCommand, VehicleCommand},
-    data::DataDir,
+    data::{DataDir, Databases},
     services::{Plan, Service},
 };
 
@@ -64,13 +64,17 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(arguments: Arguments) -> Result<()> {
-    let data = || DataDir::open(&arguments.data);
+    let databases = Databases { fleet: arguments.database, telemetry: arguments.telemetry_url };
+    let data = || Ok::<_, anyhow::Error>(DataDir::open(&arguments.data)?.with(databases.clone()));
     let only = async |net, service| services::run(Plan::only(data()?, net, Doors::default(), &[service])).await;
     match arguments.command {
         Command::Demo { net, doors, speed } => services::run(Plan::demo(data()?, net, doors, speed)).await,
         Command::Up { net, doors } => services::run(Plan::only(data()?, net, doors, &Service::ALL)).await,
         Command::Broker { net, doors } => services::run(Plan::only(data()?, net, doors, &[Service::Broker])).await,
-        Command::Ingest { net } => only(net, Service::Ingest).await,
+        Command::Ingest { net, shared_group } => {
+            let plan = Plan::only(data()?, net, Doors::default(), &[Service::Ingest]);
+            services::run(Plan { shared_group, ..plan }).await
+        }
         Command::Notifier { net } => only(net, Service::Notifier).await,
         Command::Dashboard { net } => only(net, Service::Dashboard).await,
         Command::Vehicle(command) => keep_vehicles(&data()?, command).await,

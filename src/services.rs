@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use bugbrother_client::Options;
+use bugbrother_dashboard::Trouble;
+use bugbrother_ingest::Health;
 use bugbrother_store::Store;
 use bugbrother_wire::UnixMs;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -68,6 +70,8 @@ pub struct Plan {
     pub net: Net,
     pub doors: Doors,
     pub services: Vec<Service>,
+    /// Other workers of ingest that the fleet is shared with.
+    pub shared_group: Option<String>,
     /// How fast simulated cars live, where there are to be some.
     pub demo_speed: Option<f64>,
 }
@@ -75,7 +79,7 @@ pub struct Plan {
 impl Plan {
     /// These services on this machine.
     pub fn only(data: DataDir, net: Net, doors: Doors, services: &[Service]) -> Self {
-        Plan { data, net, doors, services: services.to_vec(), demo_speed: None }
+        Plan { data, net, doors, services: services.to_vec(), shared_group: None, demo_speed: None }
     }
 
     /// All services, and simulated cars.
@@ -141,9 +145,21 @@ pub async fn run(plan: Plan) -> Result<()> {
     let metrics = PrometheusBuilder::new().install_recorder().context("cannot keep counters")?;
     let (mut broker, mut services, mut cars) = (Stage::default(), Stage::default(), Stage::default());
     services.start("metrics", |stop| keep_up(metrics.clone(), stop));
+    let ingest = Health::default();
+    let parts: Vec<(&'static str, Trouble)> = match plan.has(Service::Ingest) {
+        true => vec![(
+            "ingest",
+            Arc::new({
+                let ingest = ingest.clone();
+                move || ingest.trouble()
+            }),
+        )],
+        false => Vec::new(),
+    };
     if let Some(address) = plan.net.metrics {
         let listener = bind(address, "--metrics").await?;
-        services.start("metrics page", |stop| metrics_page::run(listener, metrics.clone(), stop));
+        let parts = parts.clone();
+        services.start("metrics page", |stop| metrics_page::run(listener, metrics.clone(), parts, stop));
     }
 
     let reload = Arc::new(Notify::new());
@@ -167,7 +183,8 @@ pub async fn run(plan: Plan) -> Result<()> {
         let mqtt = entrances.services.context(
             "no listener for our own services: the mosquitto.conf needs one without TLS on a loopback address",
         )?;
-        start_services(&plan, &mut services, &store, mqtt, http, metrics).await?;
+        let watched = Watched { metrics, ingest, parts };
+        start_services(&plan, &mut services, &store, mqtt, http, watched).await?;
         if let Some(speed) = plan.demo_speed {
             demo::start(&plan.data, &store, mqtt, fleet, speed, &mut cars).await?;
         }
@@ -200,21 +217,34 @@ pub async fn run(plan: Plan) -> Result<()> {
     outcome
 }
 
+/// What tells how the services do.
+struct Watched {
+    metrics: PrometheusHandle,
+    ingest: Health,
+    parts: Vec<(&'static str, Trouble)>,
+}
+
 async fn start_services(
     plan: &Plan,
     services: &mut Stage,
     store: &Store,
     mqtt: SocketAddr,
     http: Option<TcpListener>,
-    metrics: PrometheusHandle,
+    watched: Watched,
 ) -> Result<()> {
+    let Watched { metrics, ingest, parts } = watched;
     let options = |service: Service| -> Result<Options> {
         let name = service.name();
         let password = accounts::secret(&plan.data, name)?;
         Ok(Options::new(mqtt.ip().to_string(), mqtt.port(), name, name, password))
     };
     if plan.has(Service::Ingest) {
-        let config = bugbrother_ingest::Config { mqtt: options(Service::Ingest)?, store: store.clone() };
+        let config = bugbrother_ingest::Config {
+            mqtt: options(Service::Ingest)?,
+            store: store.clone(),
+            shared_group: plan.shared_group.clone(),
+            health: ingest,
+        };
         services.start("ingest", |stop| async move { Ok(bugbrother_ingest::run(config, stop).await?) });
     }
     if plan.has(Service::Notifier) {
@@ -225,6 +255,7 @@ async fn start_services(
         let key = bugbrother_dashboard::SigningKey::load_or_create(&plan.data.session_key())?;
         let mut config = bugbrother_dashboard::Config::new(store.clone(), options(Service::Dashboard)?, key);
         config.metrics = Some(metrics);
+        config.parts = parts;
         config.enrolment = Some(bugbrother_dashboard::Enrolment {
             authority: Arc::new(authority::open(&plan.data, store).await?),
             broker: plan.net.public_broker.clone(),

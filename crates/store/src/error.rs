@@ -4,6 +4,11 @@ pub enum StoreError {
     /// The address names a database that this version cannot use.
     #[error("the store's url must start with `sqlite://` or `postgres://`")]
     Url,
+    /// The address names no store of samples.
+    #[error(
+        "telemetry_url must start with sqlite://, postgres:// or influxdb://, and be the database's own unless it is an InfluxDB's"
+    )]
+    TelemetryUrl,
     /// The database refused a statement, is gone or is busy for longer than the time-out.
     #[error("the fleet database failed")]
     Database(#[from] sqlx::Error),

@@ -19,6 +19,14 @@ impl Store {
     ///
     /// Samples are kept there, too.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
+        Self::open_with(url, None).await
+    }
+
+    /// The same, with the samples at `telemetry_url`; beside everything else where that is `None` or the same address.
+    pub async fn open_with(url: &str, telemetry_url: Option<&str>) -> Result<Store, StoreError> {
+        if telemetry_url.is_some_and(|telemetry_url| telemetry_url != url) {
+            return Err(StoreError::TelemetryUrl);
+        }
         let engine = Engine::of(url)?;
         sqlx::any::install_default_drivers();
         let mode = match engine {

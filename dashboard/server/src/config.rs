@@ -9,6 +9,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::{Error, key::SigningKey};
 
+/// What is wrong with a part of the system, in words; `None` when nothing is.
+pub type Trouble = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// What the dashboard is told at its start.
 pub struct Config {
     /// The fleet database.
@@ -21,6 +24,8 @@ pub struct Config {
     pub metrics: Option<PrometheusHandle>,
     /// Bearer token with which `/metrics` may be read from elsewhere than this machine.
     pub metrics_token: Option<String>,
+    /// Other parts of the system in this process, by name, that `/healthz` tells of.
+    pub parts: Vec<(&'static str, Trouble)>,
     /// How long one stays signed in.
     pub session_ttl: Duration,
     /// Origins that browsers may come from, such as `https://fleet.example.org`, beside the one that the request's
@@ -87,6 +92,7 @@ impl Config {
             key,
             metrics: None,
             metrics_token: None,
+            parts: Vec::new(),
             session_ttl: Duration::from_secs(12 * 60 * 60),
             origins: Vec::new(),
             secure_cookies: false,

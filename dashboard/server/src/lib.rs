@@ -40,7 +40,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, ensure_administrator, reset_password};
-pub use config::{Config, Enrolment, Limits};
+pub use config::{Config, Enrolment, Limits, Trouble};
 pub use key::{KeyError, SigningKey};
 
 use crate::{

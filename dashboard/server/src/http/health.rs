@@ -1,6 +1,6 @@
 //! `/healthz`: whether the dashboard does its work, for a supervisor or a load balancer.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
 use bugbrother_wire::api::Health;
@@ -19,10 +19,11 @@ pub(crate) async fn show(State(app): State<App>) -> (StatusCode, Json<Health>) {
     };
     let mqtt = if app.feed.mqtt_is_up() { "ok" } else { "not connected to the broker" };
     let live = if app.feed.is_ticking() { "ok" } else { "the live feed stands still" };
-    let parts = [("store", store), ("mqtt", mqtt), ("live", live)];
-    let ok = parts.iter().all(|(_, state)| *state == "ok");
+    let own = [("store", store), ("mqtt", mqtt), ("live", live)].map(|(part, state)| (part, state.to_owned()));
+    let others = app.config.parts.iter().map(|(part, trouble)| (*part, trouble().unwrap_or_else(|| "ok".to_owned())));
+    let parts: BTreeMap<_, _> = own.into_iter().chain(others).map(|(part, state)| (part.to_owned(), state)).collect();
+    let ok = parts.values().all(|state| state == "ok");
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let parts = parts.map(|(part, state)| (part.to_owned(), state.to_owned()));
-    let health = Health { ok, parts: parts.into() };
+    let health = Health { ok, parts };
     (status, Json(health))
 }
