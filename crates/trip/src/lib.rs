@@ -7,6 +7,7 @@
 //! - [`Car`], [`Limits`]: what it must know of the vehicle
 //! - `parked`: when a standing vehicle has left; `driving`: when a driving one has arrived
 //! - `latest`: values carried forward; `tally`: sums of a trip; `fuel`, `style`: what is made of them
+//! - `gazetteer`: names of places, with the feature of that name
 //! - [`simplify()`]: fewer points for the same line; [`track`]: a line as text; [`geo`]: points on the earth
 //!
 //! # Invariants
@@ -20,6 +21,8 @@
 mod car;
 mod driving;
 mod fuel;
+#[cfg(feature = "gazetteer")]
+pub mod gazetteer;
 pub mod geo;
 mod latest;
 mod leg;
