@@ -156,14 +156,21 @@ proptest! {
     #[test]
     fn late_samples_give_what_they_would_have_given_in_time(
         samples in life(), late in prop::collection::vec(any::<prop::sample::Index>(), 1..60), run in 0usize..400,
+        at_start in any::<bool>(),
     ) {
         let car = Car::default();
         let wanted = all(&mut Machine::default(), &samples, &car);
         // A run of samples and some single ones come late.
         let first = late[0].index(samples.len());
         let mut is_late = vec![false; samples.len()];
-        is_late.iter_mut().skip(first).take(run).for_each(|late| *late = true);
-        late.iter().for_each(|late| is_late[late.index(samples.len())] = true);
+        is_late.iter_mut().skip(first).take(if at_start { 0 } else { run }).for_each(|late| *late = true);
+        if at_start && !wanted.is_empty() {
+            // The first sample of a leg, and of what is told in that moment only a part.
+            let start = wanted[late[0].index(wanted.len())].start();
+            is_late.iter_mut().zip(&samples).find(|(_, sample)| sample.ts >= start).into_iter().for_each(|(late, _)| *late = true);
+        } else {
+            late.iter().for_each(|late| is_late[late.index(samples.len())] = true);
+        }
         let in_time: Vec<_> = samples.iter().zip(&is_late).filter(|(_, late)| !**late).map(|(sample, _)| *sample).collect();
         let mut stored = Stored::default();
         stored.save(all(&mut Machine::default(), &in_time, &car));
