@@ -5,7 +5,7 @@ use std::{
 };
 
 use bugbrother_store::{Store, StoreError};
-use bugbrother_wire::Vin;
+use bugbrother_wire::{UnixMs, Vin};
 use metrics::{counter, gauge};
 use tokio::{
     sync::Notify,
@@ -25,6 +25,10 @@ const TOGETHER: usize = 16;
 /// Vehicles that are asked for at once.
 const PAGE: u32 = 1_000;
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks at what has to be done now and then.
+const ROUND: Duration = Duration::from_secs(60);
+/// A trip of which nothing is heard for so long may have ended; the machine knows.
+const SILENT_MS: i64 = 15 * 60_000;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Folds the tails of vehicles, each when it is worth while.
@@ -70,8 +74,9 @@ impl Keeper {
     async fn keep(&self) {
         let mut pause = LOOK;
         let mut is_known = false;
+        let mut round = Instant::now();
         loop {
-            match self.turn(&mut is_known).await {
+            match self.turn(&mut is_known, &mut round).await {
                 Ok(true) => pause = LOOK,
                 Ok(false) => {
                     pause = LOOK;
@@ -96,10 +101,14 @@ impl Keeper {
     }
 
     /// Folds some tails that are due. Tells whether there were some.
-    async fn turn(&self, is_known: &mut bool) -> Result<bool, StoreError> {
+    async fn turn(&self, is_known: &mut bool, round: &mut Instant) -> Result<bool, StoreError> {
         if !*is_known {
             self.find().await?;
             *is_known = true;
+        }
+        if round.elapsed() >= ROUND {
+            *round = Instant::now();
+            self.go_round(crate::now()).await?;
         }
         let due = self.due();
         if due.is_empty() {
@@ -131,6 +140,18 @@ impl Keeper {
         }
         gauge!("bugbrother_ingest_vehicles_waiting").set(waiting.len() as f64);
         Ok(true)
+    }
+
+    /// What has to be done now and then.
+    async fn go_round(&self, now: UnixMs) -> Result<(), StoreError> {
+        for vin in self.store.silent_trips(now - SILENT_MS, PAGE).await? {
+            match self.store.end_silent_trip(vin, now).await {
+                // Something has been heard of it after all.
+                Ok(()) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// After a start: what was left in the tails.

@@ -37,40 +37,44 @@ CREATE TABLE chunk (
 -- A year of a signal is drawn from this index alone.
 CREATE INDEX chunk_summary ON chunk (vin, signal, hour, n, low, high, total);
 
--- Where the making of trips stands: everything up to upto_ts is in trips and stops. state: the machine, as JSON.
+-- Where the making of trips stands: everything up to upto_ts is in trips and stops, but what came late and begins at
+-- late_ts. state: the machine, as JSON.
 CREATE TABLE trip_state (
     vin     TEXT NOT NULL PRIMARY KEY,
-    upto_ts BIGINT NOT NULL,
     version BIGINT NOT NULL,
+    upto_ts BIGINT,
+    late_ts BIGINT,
     state   TEXT NOT NULL
 );
+-- body: the whole of it as JSON; the columns are for lists and sums.
 CREATE TABLE trip (
     vin         TEXT NOT NULL,
     start_ts    BIGINT NOT NULL,
     end_ts      BIGINT NOT NULL,
     open        BIGINT NOT NULL,
-    distance_km DOUBLE PRECISION NOT NULL,
+    distance_m  DOUBLE PRECISION NOT NULL,
     moving_ms   BIGINT NOT NULL,
-    idling_ms   BIGINT NOT NULL,
+    idle_ms     BIGINT NOT NULL,
     fuel_l      DOUBLE PRECISION,
+    energy_kwh  DOUBLE PRECISION,
     cost        DOUBLE PRECISION,
     co2_kg      DOUBLE PRECISION,
-    score       DOUBLE PRECISION,
+    score       BIGINT NOT NULL,
     start_place TEXT,
     end_place   TEXT,
     body        TEXT NOT NULL,
     PRIMARY KEY (vin, start_ts)
 );
 CREATE INDEX trip_time ON trip (start_ts, vin);
-CREATE INDEX trip_end ON trip (vin, end_ts);
+CREATE INDEX trip_open ON trip (end_ts) WHERE open = 1;
+-- end_ts is null while it lasts.
 CREATE TABLE stop (
-    vin       TEXT NOT NULL,
-    start_ts  BIGINT NOT NULL,
-    end_ts    BIGINT NOT NULL,
-    open      BIGINT NOT NULL,
-    idling_ms BIGINT NOT NULL,
-    place     TEXT,
-    body      TEXT NOT NULL,
+    vin      TEXT NOT NULL,
+    start_ts BIGINT NOT NULL,
+    end_ts   BIGINT,
+    idle_ms  BIGINT NOT NULL,
+    place    TEXT,
+    body     TEXT NOT NULL,
     PRIMARY KEY (vin, start_ts)
 );
 CREATE INDEX stop_time ON stop (start_ts, vin);

@@ -1,4 +1,4 @@
-//! Housekeeping: the tail of a vehicle is folded into hours.
+//! Housekeeping: the tail of a vehicle is folded into hours, and its trips go on.
 
 use bugbrother_wire::{UnixMs, Vin};
 use sqlx::{Any, Row, Transaction};
@@ -9,6 +9,7 @@ use crate::{
         Folded, TailBatch,
         embedded::{put, read_body},
     },
+    trip::Journey,
 };
 
 /// Batches of the tail that are folded at once.
@@ -30,6 +31,7 @@ struct Work {
     vin: Vin,
     tail: Span,
     folded: Folded,
+    journey: Journey,
 }
 
 /// Batches of a tail that follow one another.
@@ -53,7 +55,10 @@ impl Store {
         }
         let mut tx = self.begin().await?;
         for work in works.iter().flatten() {
-            if !put(&mut tx, work.vin, &work.folded).await? || !take_off(&mut tx, work.vin, &work.tail).await? {
+            let as_expected = put(&mut tx, work.vin, &work.folded).await?
+                && take_off(&mut tx, work.vin, &work.tail).await?
+                && work.journey.save(&mut tx).await?;
+            if !as_expected {
                 return Err(StoreError::Conflict);
             }
         }
@@ -107,7 +112,8 @@ impl Store {
         let (Some(first), Some(last)) = (tail.first(), tail.last()) else { return Ok(None) };
         let place = |batch: &TailBatch| (batch.t0, batch.epoch, batch.seq);
         let span = Span { first: place(first), last: place(last), batches: tail.len() as u64, rows: row_count };
-        Ok(Some(Work { vin, tail: span, folded: self.series.fold(vin, tail).await? }))
+        let journey = self.journey(vin, &tail, tail.len() < BATCHES as usize).await?;
+        Ok(Some(Work { vin, tail: span, folded: self.series.fold(vin, tail).await?, journey }))
     }
 }
 

@@ -37,6 +37,7 @@ mod records;
 pub mod rule;
 mod tail;
 pub mod telemetry;
+pub mod trip;
 pub mod vehicle;
 mod word;
 
@@ -57,6 +58,7 @@ pub use keep::Kept;
 pub use latest::{Latest, Moved};
 pub use rule::{Condition, Rule};
 pub use telemetry::{Bucket, Page, Question, Sample, Samples, Series};
+pub use trip::{StopRecord, TripRecord, TripTotals};
 pub use vehicle::VehicleState;
 
 /// Most rows that one call returns.

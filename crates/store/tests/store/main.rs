@@ -8,3 +8,4 @@ mod face;
 mod fleet;
 mod killed;
 mod telemetry;
+mod trip;
