@@ -11,29 +11,44 @@ const KNOWN_SHARE: f64 = 0.8;
 /// A fall that is less, in percent, is within a gauge's error.
 const GAUGE_PERCENT: f64 = 1.0;
 
+/// What a fuel is, by the litre (CNG: by the kilogram).
+struct Matter {
+    /// Kilograms. Petrol: the middle of EN 228 (720 to 775 g/l); diesel: EN 590 (820 to 845 g/l); LPG: propane and
+    /// butane, half and half.
+    kg: f64,
+    /// Stoichiometric ratio of air to fuel, by mass.
+    air: f64,
+    /// Net calorific value, MJ/kg: IPCC 2006, volume 2, table 1.2.
+    mj_per_kg: f64,
+    /// Kilograms of CO₂ per MJ: IPCC 2006, volume 2, table 3.2.1.
+    co2_kg_per_mj: f64,
+}
+
+const PETROL: Matter = Matter { kg: 0.745, air: 14.7, mj_per_kg: 44.3, co2_kg_per_mj: 0.0693 };
+const DIESEL: Matter = Matter { kg: 0.832, air: 14.5, mj_per_kg: 43.0, co2_kg_per_mj: 0.0741 };
+const LPG: Matter = Matter { kg: 0.540, air: 15.6, mj_per_kg: 47.3, co2_kg_per_mj: 0.0631 };
+const METHANE: Matter = Matter { kg: 1.0, air: 17.2, mj_per_kg: 48.0, co2_kg_per_mj: 0.0561 };
+
 impl Fuel {
-    /// Grams of air that burn a litre (CNG: kg): the stoichiometric ratio by mass times the density. Petrol 14.7 and
-    /// 745 g/l (EN 228: 720 to 775), diesel 14.5 and 832 g/l (EN 590: 820 to 845), LPG 15.6 and 540 g/l (EN 589),
-    /// methane 17.2.
-    fn air_g(self) -> f64 {
+    fn matter(self) -> &'static Matter {
         match self {
-            Fuel::Petrol | Fuel::Hybrid | Fuel::Unknown | Fuel::Electric => 14.7 * 745.0,
-            Fuel::Diesel => 14.5 * 832.0,
-            Fuel::Lpg => 15.6 * 540.0,
-            Fuel::Cng => 17.2 * 1000.0,
+            Fuel::Petrol | Fuel::Hybrid | Fuel::Unknown | Fuel::Electric => &PETROL,
+            Fuel::Diesel => &DIESEL,
+            Fuel::Lpg => &LPG,
+            Fuel::Cng => &METHANE,
         }
     }
 
-    /// Kilograms of CO₂ that a litre (CNG: kg) becomes when it is burnt; `docs/trips.md` has the sources.
+    /// Grams of air that burn a litre (CNG: kg).
+    fn air_g(self) -> f64 {
+        let Matter { kg, air, .. } = self.matter();
+        kg * 1000.0 * air
+    }
+
+    /// Kilograms of CO₂ that a litre (CNG: kg) becomes: petrol 2.29, diesel 2.65, LPG 1.61, CNG 2.69.
     fn co2_kg(self) -> Option<f64> {
-        match self {
-            Fuel::Petrol | Fuel::Hybrid => Some(2.31),
-            Fuel::Diesel => Some(2.68),
-            Fuel::Lpg => Some(1.51),
-            Fuel::Cng => Some(2.75),
-            Fuel::Electric => Some(0.0),
-            Fuel::Unknown => None,
-        }
+        let Matter { kg, mj_per_kg, co2_kg_per_mj, .. } = self.matter();
+        (self != Fuel::Unknown).then_some(kg * mj_per_kg * co2_kg_per_mj)
     }
 }
 
@@ -67,5 +82,25 @@ impl Used {
             kind => fuel.zip(kind.co2_kg()).map(|((litres, _), kg)| litres * kg),
         };
         Used { fuel, energy_kwh, cost, co2_kg }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_litre_becomes_as_much_co2_as_others_say() {
+        // Others: petrol 2.31, diesel 2.68, LPG 1.51 to 1.61 kg/l, methane 44/16 kg/kg.
+        for (fuel, kg) in [(Fuel::Petrol, 2.31), (Fuel::Diesel, 2.68), (Fuel::Lpg, 1.61), (Fuel::Cng, 2.75)] {
+            assert!((fuel.co2_kg().unwrap() / kg - 1.0).abs() < 0.03, "{fuel:?}");
+        }
+        assert_eq!(Fuel::Unknown.co2_kg(), None);
+    }
+
+    #[test]
+    fn a_gram_of_air_a_second_burns_a_third_of_a_litre_of_petrol_an_hour() {
+        assert!((3600.0 / Fuel::Petrol.air_g() - 0.3287).abs() < 0.0001);
+        assert!((3600.0 / Fuel::Diesel.air_g() - 0.2984).abs() < 0.0001);
     }
 }

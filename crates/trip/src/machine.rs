@@ -66,12 +66,13 @@ impl Machine {
 
     /// Takes a sample, and gives the legs that have ended with it, in order.
     pub fn feed(&mut self, sample: &Sample, car: &Car) -> Result<Vec<Leg>, StepBack> {
+        let sample = sample.sound();
         let mut legs = Vec::new();
         match &mut self.pending {
             Some(pending) if sample.ts < pending.ts => return Err(StepBack { upto: pending.ts, ts: sample.ts }),
-            Some(pending) if sample.ts == pending.ts => pending.merge(sample),
+            Some(pending) if sample.ts == pending.ts => pending.merge(&sample),
             pending => {
-                if let Some(whole) = pending.replace(*sample) {
+                if let Some(whole) = pending.replace(sample) {
                     self.take(&whole, car, &mut legs);
                 }
             }
@@ -91,7 +92,7 @@ impl Machine {
         let mut machine = self.clone();
         let Some(newest) = machine.pending.take() else { return legs };
         machine.take(&newest, car, &mut legs);
-        let now = now.unwrap_or(newest.ts).max(newest.ts);
+        let now = Sample::at(now.unwrap_or(newest.ts).max(newest.ts)).sound().ts;
         match machine.state {
             None => {}
             Some(State::Parked(parked)) => legs.push(Leg::Stop(parked.stop(None))),

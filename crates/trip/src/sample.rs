@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::geo::Point;
 
+/// The last moment of ECMAScript's calendar.
+const LAST_MS: UnixMs = 8_640_000_000_000_000;
+
 /// Values of one moment. Units are those of the catalogue of signals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -82,10 +85,19 @@ impl Sample {
         }
     }
 
+    /// Without what cannot be: numbers that are none, and times beyond those of a calendar (275,760 years: a difference
+    /// of two fits everywhere).
+    pub(crate) fn sound(&self) -> Self {
+        let mut sample = Sample::at(self.ts.clamp(-LAST_MS, LAST_MS));
+        sample.merge(self);
+        sample
+    }
+
     /// Where it is. (0, 0) is what receivers say that do not know.
     pub(crate) fn position(&self) -> Option<Point> {
         let point = Point { lat: self.lat?, lon: self.lon? };
-        (point != Point { lat: 0.0, lon: 0.0 }).then_some(point)
+        let on_earth = (-90.0..=90.0).contains(&point.lat) && (-180.0..=180.0).contains(&point.lon);
+        (on_earth && point != Point { lat: 0.0, lon: 0.0 }).then_some(point)
     }
 
     /// Adds what another row of the same moment tells; of two values the later row's counts.
@@ -104,7 +116,7 @@ impl Sample {
             (&mut self.maf, row.maf),
             (&mut self.soc, row.soc),
         ] {
-            *mine = its.or(*mine);
+            *mine = its.filter(|value| value.is_finite()).or(*mine);
         }
     }
 }
