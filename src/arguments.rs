@@ -78,6 +78,10 @@ pub enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
+    /// Writes database, access files and secrets to one file while everything runs
+    Backup { file: PathBuf },
+    /// Unpacks a backup into the data folder, which has no database yet
+    Restore { file: PathBuf },
 }
 
 #[derive(Subcommand)]

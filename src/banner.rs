@@ -11,6 +11,7 @@ use bugbrother_store::Credential;
 use bugbrother_wire::{UnixMs, Vin};
 use time::OffsetDateTime;
 
+use crate::backup::Manifest;
 use crate::vehicles::{Key, Revoked};
 
 /// The system has started.
@@ -146,6 +147,26 @@ pub fn findings(findings: &[Finding]) -> io::Result<()> {
         };
         writeln!(out, "{:>5}  {verdict:<9}  {}", finding.line, finding.text)?;
     }
+    Ok(())
+}
+
+/// What a backup holds and how to use it.
+pub fn backed_up(file: &Path, manifest: &Manifest) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "backup    {} ({} files, version {})", file.display(), manifest.count(), manifest.version)?;
+    writeln!(
+        out,
+        "It holds the fleet's keys: keep it as safe as the server. To use it: bugbrother restore {}",
+        file.display()
+    )?;
+    Ok(())
+}
+
+/// Where a backup was unpacked, and what follows from that.
+pub fn restored(data: &Path, manifest: &Manifest) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "restored  {} files into {}", manifest.count(), data.display())?;
+    writeln!(out, "Vehicles see that it is another database and send again what they still have.")?;
     Ok(())
 }
 

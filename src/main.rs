@@ -6,6 +6,7 @@
 //! - [`accounts`]: MQTT accounts and their passwords, in Mosquitto's password file
 //! - [`authority`]: the fleet's certificate authority, and what the broker reads of it
 //! - [`vehicles`], [`third_parties`], [`mosquitto`]: the commands that keep the books
+//! - [`backup`]: the data folder as one file, and back
 //! - [`listeners`]: where the broker listens, in the terms of a mosquitto.conf; [`broker`]: the broker and its bridges
 //! - [`services`]: services started, watched and stopped; [`stage`]: tasks that are stopped together
 //! - [`metrics_page`]: what a process counts
@@ -21,6 +22,7 @@
 mod accounts;
 mod arguments;
 mod authority;
+mod backup;
 mod banner;
 mod broker;
 mod data;
@@ -86,6 +88,10 @@ async fn run(arguments: Arguments) -> Result<()> {
             let (findings, taken) = mosquitto::check(&file)?;
             banner::findings(&findings)?;
             if taken { Ok(()) } else { bail!("`{}` would be refused", file.display()) }
+        }
+        Command::Backup { file } => Ok(banner::backed_up(&file, &backup::backup(&data()?, &file).await?)?),
+        Command::Restore { file } => {
+            Ok(banner::restored(&arguments.data, &backup::restore(&file, &arguments.data).await?)?)
         }
         Command::User(UserCommand::Password { name }) => {
             let password = bugbrother_dashboard::reset_password(&data()?.store().await?, &name).await?;

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the fleet database's schema could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// It is no file.
+    #[error("only a database that is a file can be copied; PostgreSQL has pg_dump")]
+    NoFile,
     /// The database has not answered in time.
     #[error("the fleet database does not answer")]
     Silent,

@@ -22,6 +22,7 @@
 pub mod account;
 pub mod alert;
 pub mod arrival;
+mod backup;
 mod bulk;
 mod commit;
 pub mod credential;

@@ -16,9 +16,6 @@ use crate::{
     word,
 };
 
-/// What the machine wants to know.
-const SIGNALS: [&str; 12] = ["lat", "lon", "hdg", "gspd", "spd", "rpm", "ign", "odo", "fuel", "frate", "maf", "soc"];
-
 /// A trip and where it began and ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TripRecord {
@@ -177,7 +174,7 @@ impl Store {
         let car = self.car(vin).await?;
         let mut next = Some(begin);
         while let Some(from) = next.filter(|from| *from <= until) {
-            let question = Question { vin, from, to: until, signals: Some(&SIGNALS) };
+            let question = Question { vin, from, to: until, signals: Some(&Sample::KEYS) };
             let page = self.samples(question, MAX_ROWS).await?;
             journey.feed(&page.samples, &car)?;
             next = page.next;
