@@ -9,3 +9,4 @@ mod fleet;
 mod killed;
 mod telemetry;
 mod trip;
+mod upgrade;
