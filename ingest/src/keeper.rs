@@ -151,6 +151,14 @@ impl Keeper {
                 Err(error) => return Err(error),
             }
         }
+        loop {
+            let released = self.store.release(now).await?;
+            if released.records == 0 {
+                break;
+            }
+            counter!("bugbrother_ingest_quarantine_released_total").increment(released.records);
+            self.take(&released.waiting);
+        }
         Ok(())
     }
 

@@ -79,15 +79,17 @@ CREATE TABLE stop (
 );
 CREATE INDEX stop_time ON stop (start_ts, vin);
 
--- Records of an impossible time, whole: which clock is wrong is found out by a person, who then releases them.
+-- Records of an impossible time, whole. at_ts: what time that is, where it can be told; once it is possible they are released.
 CREATE TABLE quarantine (
     number      BIGINT NOT NULL PRIMARY KEY,
     vin         TEXT NOT NULL,
     topic       TEXT NOT NULL,
     reason      TEXT NOT NULL,
+    at_ts       BIGINT,
     received_ts BIGINT NOT NULL,
     payload     BYTEA NOT NULL
 );
+CREATE INDEX quarantine_time ON quarantine (at_ts) WHERE at_ts IS NOT NULL;
 CREATE INDEX quarantine_vehicle ON quarantine (vin, number);
 
 -- The last number that was given, where numbers rise.

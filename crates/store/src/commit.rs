@@ -8,6 +8,7 @@ use std::{
 use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin,
     message::{Ack, Telemetry},
+    verdict::newest,
 };
 use sqlx::{Any, Row, Transaction};
 use tokio::time::timeout;
@@ -248,12 +249,14 @@ impl<'a> Writer<'a> {
     async fn quarantine(&mut self, arrival: &Arrival, refusal: &Refusal, vin: Vin) -> Result<(), StoreError> {
         let number = self.next("quarantine").await?;
         sqlx::query(
-            "INSERT INTO quarantine (number, vin, topic, reason, received_ts, payload) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO quarantine (number, vin, topic, reason, at_ts, received_ts, payload) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(number)
         .bind(vin.as_str())
         .bind(&arrival.topic)
         .bind(refusal.reason)
+        .bind(bugbrother_wire::judge(&arrival.topic, &arrival.payload).ok().and_then(|(_, message)| newest(&message)))
         .bind(arrival.received_ts)
         .bind(arrival.payload.as_ref())
         .execute(&mut *self.tx)

@@ -155,7 +155,8 @@ async fn every_statement_of_a_day_finds_its_rows_by_an_index_and_has_an_end() {
         let plan =
             sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&pool).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|row| row.get::<String, _>(3)).collect();
-        let whole = plan.iter().find(|step| step.starts_with("SCAN") && !step.contains("INDEX") && !step.contains("VALUES"));
+        let whole =
+            plan.iter().find(|step| step.starts_with("SCAN") && !step.contains("INDEX") && !step.contains("VALUES"));
         assert_eq!(whole, None, "reads a whole table: {sql}");
         let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
         assert!(!sorts, "sorts what an index would have in order: {sql}\n{plan:?}");

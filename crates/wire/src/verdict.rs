@@ -5,6 +5,9 @@ use crate::{DecodeError, Message, Topic, UnixMs, decode, topic::TopicError};
 /// 2026-01-01T00:00:00Z. Who believes to live earlier has no clock to judge others by.
 pub const CLOCK_IS_SET: UnixMs = 1_767_225_600_000;
 
+/// A vehicle's clock that is ahead of ours by more is wrong, or ours is: a day.
+pub const MAX_AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// Why something that arrived is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -46,18 +49,23 @@ pub fn judge_present(topic: &str, payload: &[u8], now: UnixMs) -> Result<(Topic,
     Ok((topic, message))
 }
 
-/// Whether a record is of a time more than a day ahead of `now`: taken it would be "the latest" until that time comes.
+/// Whether a record is of a time more than [`MAX_AHEAD_MS`] ahead of `now`: taken it would be "the latest" until that time
+/// comes.
 fn is_ahead(message: &Message, now: UnixMs) -> bool {
-    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-    let newest = match message {
+    let is_later = |newest| newest > now.saturating_add(MAX_AHEAD_MS);
+    now >= CLOCK_IS_SET && newest(message).is_some_and(is_later)
+}
+
+/// The newest time that a record speaks of, by the vehicle's clock; `None` for what is no record.
+pub fn newest(message: &Message) -> Option<UnixMs> {
+    Some(match message {
         Message::Telemetry(batch) | Message::Backfill(batch) => batch.last_ts().unwrap_or(batch.t0),
         Message::Diagnostics(diagnostics) => diagnostics.at,
         Message::Event(event) => event.at,
         Message::Media(media) => media.at.max(media.to),
         Message::Reply(reply) => reply.at,
-        _ => return false,
-    };
-    now >= CLOCK_IS_SET && newest > now.saturating_add(DAY_MS)
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

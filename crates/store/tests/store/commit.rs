@@ -321,3 +321,32 @@ fn the_bodies_of_the_tests_are_what_a_vehicle_would_send() {
     let topic = "fleet/v1/WVWZZZ1JZ3W386752/up/telemetry".parse().unwrap();
     assert!(matches!(bugbrother_wire::decode(&topic, &encode(&sent)), Ok(Message::Telemetry(read)) if read == sent));
 }
+
+#[tokio::test]
+async fn a_record_of_an_impossible_time_waits_until_that_time_is_possible() {
+    const DAY: i64 = 24 * 3_600_000;
+    let (store, _folder) = store().await;
+    let sent = live(batch(golf(), 1, 1));
+    let place = Some(Place { vin: golf(), epoch: Epoch(1), seq: Seq(1) });
+    let ahead = Arrival { content: Err(Refusal { reason: "future", place }), ..sent.clone() };
+    let before_2000 = Telemetry { t0: 5_000, ..batch(golf(), 1, 2) };
+    let place = Some(Place { vin: golf(), epoch: Epoch(1), seq: Seq(2) });
+    let before_2000 = Arrival {
+        topic: sent.topic.clone(),
+        payload: encode(&before_2000).into(),
+        content: Err(Refusal { reason: "time", place }),
+        ..sent
+    };
+    let done = store.commit(&[ahead.clone(), before_2000]).await.unwrap();
+    assert_eq!((done.quarantined, done.dead_letters, done.acks[0].seq), (2, 0, Seq(2)));
+    assert_eq!(store.commit(&[ahead]).await.unwrap().duplicates, 1);
+    assert!(positions(&store).await.is_empty());
+
+    assert_eq!(store.release(NOW - 2 * DAY).await.unwrap(), Default::default());
+    let released = store.release(NOW - DAY / 2).await.unwrap();
+    assert_eq!((released.records, released.waiting), (1, vec![(golf(), 10)]));
+    assert_eq!(positions(&store).await.len(), 10);
+    assert_eq!(store.release(i64::MAX).await.unwrap().records, 0);
+    let left = store.quarantine(0, 10).await.unwrap();
+    assert_eq!(left.iter().map(|record| record.reason.as_str()).collect::<Vec<_>>(), ["time"]);
+}
