@@ -54,10 +54,12 @@ impl Store {
             return Ok(vec![Kept::default(); vins.len()]);
         }
         let mut tx = self.begin().await?;
+        let folded: Vec<_> = works.iter().flatten().map(|work| (work.vin, &work.folded)).collect();
+        if !put(&mut tx, &folded).await? {
+            return Err(StoreError::Conflict);
+        }
         for work in works.iter().flatten() {
-            let as_expected = put(&mut tx, work.vin, &work.folded).await?
-                && take_off(&mut tx, work.vin, &work.tail).await?
-                && work.journey.save(&mut tx).await?;
+            let as_expected = take_off(&mut tx, work.vin, &work.tail).await? && work.journey.save(&mut tx).await?;
             if !as_expected {
                 return Err(StoreError::Conflict);
             }

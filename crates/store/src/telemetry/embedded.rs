@@ -422,33 +422,31 @@ static CHUNKS: Bulk = Bulk::new(
      total = excluded.total, data = excluded.data",
 );
 
-/// Puts folded hours in their place. `false` when one of them has changed since they were made.
-pub(crate) async fn put(tx: &mut Tx, vin: Vin, folded: &Folded) -> Result<bool, StoreError> {
+/// Puts folded hours of some vehicles in their place. `false` when one of them has changed since they were made.
+pub(crate) async fn put(tx: &mut Tx, folded: &[(Vin, &Folded)]) -> Result<bool, StoreError> {
+    let hours: Vec<_> =
+        folded.iter().flat_map(|(vin, folded)| folded.hours.iter().map(move |hour| (*vin, hour))).collect();
     let put = BLOCKS
-        .run(tx, &folded.hours, |query, (hour, version, packed)| {
+        .run(tx, &hours, |query, (vin, (hour, version, packed))| {
             let Packed { from, to, row_count, times, .. } = packed;
-            query
-                .bind(vin.as_str())
-                .bind(*hour)
-                .bind(version + 1)
-                .bind(*from)
-                .bind(*to)
-                .bind(*row_count)
-                .bind(times.as_slice())
+            let query = query.bind(vin.as_str()).bind(*hour).bind(version + 1);
+            query.bind(*from).bind(*to).bind(*row_count).bind(times.as_slice())
         })
         .await?;
-    if put != folded.hours.len() as u64 {
+    if put != hours.len() as u64 {
         return Ok(false);
     }
-    for (hour, _, packed) in &folded.hours {
-        CHUNKS
-            .run(tx, &packed.chunks, |query, chunk| {
-                let Summary { n, low, high, total } = chunk.summary;
-                let query = query.bind(vin.as_str()).bind(*hour).bind(chunk.signal.as_str());
-                query.bind(n).bind(low).bind(high).bind(total).bind(chunk.data.as_slice())
-            })
-            .await?;
-    }
+    let chunks: Vec<_> = hours
+        .iter()
+        .flat_map(|(vin, (hour, _, packed))| packed.chunks.iter().map(move |chunk| (*vin, *hour, chunk)))
+        .collect();
+    CHUNKS
+        .run(tx, &chunks, |query, (vin, hour, chunk)| {
+            let Summary { n, low, high, total } = chunk.summary;
+            let query = query.bind(vin.as_str()).bind(*hour).bind(chunk.signal.as_str());
+            query.bind(n).bind(low).bind(high).bind(total).bind(chunk.data.as_slice())
+        })
+        .await?;
     Ok(true)
 }
 
