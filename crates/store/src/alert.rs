@@ -82,7 +82,7 @@ async fn upsert(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, S
     Ok(Alert { state, acknowledged_by: row.try_get(1)?, ..alert.clone() })
 }
 
-fn read(row: &AnyRow) -> Result<Alert, StoreError> {
+pub(crate) fn read(row: &AnyRow) -> Result<Alert, StoreError> {
     let id: AlertId = row.try_get::<&str, _>(0)?.parse().map_err(|error| StoreError::corrupt("alert", error))?;
     let vin: Vin = row.try_get::<&str, _>(1)?.parse().map_err(|error| StoreError::corrupt("alert", error))?;
     Ok(Alert {

@@ -1,6 +1,7 @@
 //! Housekeeping: the tail of a vehicle is folded into hours, and its trips go on.
 
 use bugbrother_wire::{UnixMs, Vin};
+use futures_util::TryStreamExt;
 use sqlx::{Any, Row, Transaction};
 
 use crate::{
@@ -14,6 +15,8 @@ use crate::{
 
 /// Batches of the tail that are folded at once.
 const BATCHES: i64 = 512;
+/// So many bytes are enough at once, with one batch more.
+const MAX_BYTES: usize = 4 << 20;
 
 /// What became of a vehicle's tail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +33,7 @@ pub struct Kept {
 struct Work {
     vin: Vin,
     tail: Span,
+    is_all: bool,
     folded: Folded,
     journey: Journey,
 }
@@ -68,7 +72,7 @@ impl Store {
         let kept = works.into_iter().map(|work| {
             work.map(|work| {
                 let Span { batches, rows, .. } = work.tail;
-                Kept { batches, rows, more: batches == BATCHES as u64 }
+                Kept { batches, rows, more: !work.is_all }
             })
         });
         Ok(kept.map(Option::unwrap_or_default).collect())
@@ -92,30 +96,33 @@ impl Store {
     }
 
     async fn prepare(&self, vin: Vin) -> Result<Option<Work>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT t0, epoch, seq, t1, row_count, body FROM tail WHERE vin = $1 ORDER BY t0, epoch, seq LIMIT $2",
-        )
-        .bind(vin.as_str())
-        .bind(BATCHES)
-        .fetch_all(&self.read)
-        .await?;
-        let mut tail = Vec::with_capacity(rows.len());
-        let mut row_count = 0;
-        for row in &rows {
+        );
+        let mut rows = query.bind(vin.as_str()).bind(BATCHES).fetch(&self.read);
+        let mut tail = Vec::new();
+        let (mut row_count, mut bytes) = (0, 0);
+        while bytes < MAX_BYTES
+            && let Some(row) = rows.try_next().await?
+        {
             row_count += row.try_get::<i64, _>(4)?.cast_unsigned();
+            let body: &[u8] = row.try_get(5)?;
+            bytes += body.len();
             tail.push(TailBatch {
                 t0: row.try_get(0)?,
                 epoch: row.try_get(1)?,
                 seq: row.try_get(2)?,
                 t1: row.try_get(3)?,
-                telemetry: read_body(vin, row.try_get(5)?)?,
+                telemetry: read_body(vin, body)?,
             });
         }
+        drop(rows);
+        let is_all = bytes < MAX_BYTES && tail.len() < BATCHES as usize;
         let (Some(first), Some(last)) = (tail.first(), tail.last()) else { return Ok(None) };
         let place = |batch: &TailBatch| (batch.t0, batch.epoch, batch.seq);
         let span = Span { first: place(first), last: place(last), batches: tail.len() as u64, rows: row_count };
-        let journey = self.journey(vin, &tail, tail.len() < BATCHES as usize).await?;
-        Ok(Some(Work { vin, tail: span, folded: self.series.fold(vin, tail).await?, journey }))
+        let journey = self.journey(vin, &tail, is_all).await?;
+        Ok(Some(Work { vin, tail: span, is_all, folded: self.series.fold(vin, tail).await?, journey }))
     }
 }
 

@@ -6,7 +6,8 @@
 //!   `tail`: the rows that it writes
 //! - [`progress`]: which records of an outbox are committed (pure)
 //! - [`latest`]: the last known state of a vehicle (pure)
-//! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table
+//! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table; [`table`]: whole tables, for
+//!   exports
 //! - [`credential`]: enrolment codes and certificates of vehicles, and what is revoked
 //! - `migrations/`: the schema
 //!
@@ -60,6 +61,7 @@ pub use keep::Kept;
 pub use latest::{Latest, Moved};
 pub use release::Released;
 pub use rule::{Condition, Rule};
+pub use table::DtcRecord;
 pub use telemetry::{Bucket, Page, Question, Sample, Samples, Series};
 pub use trip::{StopRecord, TripRecord, TripTotals};
 pub use vehicle::VehicleState;

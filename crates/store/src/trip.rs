@@ -346,7 +346,7 @@ fn name(point: Option<Point>) -> Option<String> {
     gazetteer::place(lat, lon).map(|place| format!("{}, {}", place.name, place.country))
 }
 
-fn read_trip(row: &AnyRow) -> Result<TripRecord, StoreError> {
+pub(crate) fn read_trip(row: &AnyRow) -> Result<TripRecord, StoreError> {
     Ok(TripRecord {
         vin: row.try_get::<&str, _>(0)?.parse().map_err(|error| StoreError::corrupt("trip", error))?,
         start_place: row.try_get(1)?,
