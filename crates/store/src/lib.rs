@@ -38,6 +38,7 @@ pub mod progress;
 mod records;
 mod release;
 pub mod rule;
+pub mod table;
 mod tail;
 pub mod telemetry;
 pub mod trip;
