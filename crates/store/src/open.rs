@@ -6,7 +6,10 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::{Engine, Store, StoreError, rule, telemetry::embedded::Embedded};
+use crate::{
+    Engine, Store, StoreError, rule,
+    telemetry::{TimeSeries, embedded::Embedded, influx::Influx},
+};
 
 const READERS: u32 = 4;
 const OPEN_TRIES: u32 = 20;
@@ -23,8 +26,12 @@ impl Store {
     }
 
     /// The same, with the samples at `telemetry_url`; beside everything else where that is `None` or the same address.
+    ///
+    /// Elsewhere is an InfluxDB: `influxdb://user:password@host:8086/database`, made if an InfluxDB 1 has none of that name
+    /// and kept by `?retention_days=400` for so long, or `influxdb://token@host:8086/bucket?v=2`; `influxdbs` over TLS.
     pub async fn open_with(url: &str, telemetry_url: Option<&str>) -> Result<Store, StoreError> {
-        if telemetry_url.is_some_and(|telemetry_url| telemetry_url != url) {
+        let elsewhere = telemetry_url.filter(|telemetry_url| *telemetry_url != url);
+        if elsewhere.is_some_and(|telemetry_url| !Influx::is_at(telemetry_url)) {
             return Err(StoreError::TelemetryUrl);
         }
         let engine = Engine::of(url)?;
@@ -49,7 +56,10 @@ impl Store {
         };
         let identity = identify(&write, engine).await?;
         let read = pool(engine, false).connect_with(options).await?;
-        let series = Arc::new(Embedded { read: read.clone(), write: write.clone(), engine });
+        let series: Arc<dyn TimeSeries> = match elsewhere {
+            Some(telemetry_url) => Arc::new(Influx::open(telemetry_url, read.clone()).await?),
+            None => Arc::new(Embedded { read: read.clone(), write: write.clone(), engine }),
+        };
         Ok(Store { read, write, engine, identity: identity.into(), series, memory: Arc::default() })
     }
 }

@@ -451,7 +451,7 @@ pub(crate) async fn put(tx: &mut Tx, folded: &[(Vin, &Folded)]) -> Result<bool, 
 }
 
 /// Arithmetic that would hold up a thread of the runtime.
-async fn compute<T: Send + 'static>(
+pub(crate) async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     match spawn_blocking(work).await {

@@ -6,6 +6,7 @@
 pub(crate) mod bucket;
 pub(crate) mod embedded;
 pub(crate) mod hour;
+pub(crate) mod influx;
 
 use std::collections::HashMap;
 
