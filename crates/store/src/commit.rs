@@ -8,18 +8,17 @@ use std::{
 use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin,
     message::{Ack, Telemetry},
-    verdict::newest,
 };
 use sqlx::{Any, Row, Transaction};
 use tokio::time::timeout;
 
 use crate::{
     Arrival, Committed, Lane, Place, Refusal, Store, StoreError,
-    arrival::{MAX_DEAD_BYTES, MAX_DEAD_LETTERS, MAX_DEAD_TOPIC, MAX_QUARANTINE},
     bulk::Bulk,
     latest::Latest,
     memory::{Changed, Held, Memory},
     progress::{Mark, Progress},
+    refused::Refused,
     tail::{self, TailRow},
     vehicle, word,
 };
@@ -68,6 +67,7 @@ impl Store {
             named: BTreeSet::new(),
             changed: Changed::default(),
             tail: Vec::new(),
+            refused: Refused::default(),
             keeps_bodies: self.series.is_in_tail(),
             done: Committed::default(),
         })
@@ -90,6 +90,7 @@ pub(crate) struct Writer<'a> {
     named: BTreeSet<(Vin, Epoch)>,
     changed: Changed,
     tail: Vec<TailRow<'a>>,
+    refused: Refused<'a>,
     keeps_bodies: bool,
     done: Committed,
 }
@@ -203,7 +204,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    async fn refuse(&mut self, arrival: &Arrival, refusal: &Refusal) -> Result<(), StoreError> {
+    async fn refuse(&mut self, arrival: &'a Arrival, refusal: &Refusal) -> Result<(), StoreError> {
         if let Some(place) = refusal.place {
             match self.mark(place, None).await? {
                 Mark::New => {}
@@ -217,69 +218,15 @@ impl<'a> Writer<'a> {
                 }
             }
         }
-        match refusal.place {
-            Some(place) if refusal.is_about_time() => self.quarantine(arrival, refusal, place.vin).await,
-            _ => self.bury(arrival, refusal).await,
-        }
-    }
-
-    async fn bury(&mut self, arrival: &Arrival, refusal: &Refusal) -> Result<(), StoreError> {
-        let number = self.next("dead_letter").await?;
-        sqlx::query(
-            "INSERT INTO dead_letter (number, topic, reason, size, payload, received_ts) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(number)
-        .bind(arrival.topic.chars().take(MAX_DEAD_TOPIC).collect::<String>())
-        .bind(refusal.reason)
-        .bind(i64::try_from(arrival.payload.len()).expect("a packet is smaller than 2^63 bytes"))
-        .bind(&arrival.payload[..arrival.payload.len().min(MAX_DEAD_BYTES)])
-        .bind(arrival.received_ts)
-        .execute(&mut *self.tx)
-        .await?;
-        let dropped = sqlx::query("DELETE FROM dead_letter WHERE number <= $1")
-            .bind(number - i64::from(MAX_DEAD_LETTERS))
-            .execute(&mut *self.tx)
-            .await?;
-        self.done.dead_letters += 1;
-        self.done.dead_letters_dropped += dropped.rows_affected();
+        self.refused.take(arrival, refusal);
         Ok(())
-    }
-
-    async fn quarantine(&mut self, arrival: &Arrival, refusal: &Refusal, vin: Vin) -> Result<(), StoreError> {
-        let number = self.next("quarantine").await?;
-        sqlx::query(
-            "INSERT INTO quarantine (number, vin, topic, reason, at_ts, received_ts, payload) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(number)
-        .bind(vin.as_str())
-        .bind(&arrival.topic)
-        .bind(refusal.reason)
-        .bind(bugbrother_wire::judge(&arrival.topic, &arrival.payload).ok().and_then(|(_, message)| newest(&message)))
-        .bind(arrival.received_ts)
-        .bind(arrival.payload.as_ref())
-        .execute(&mut *self.tx)
-        .await?;
-        let dropped = sqlx::query("DELETE FROM quarantine WHERE number <= $1")
-            .bind(number - i64::from(MAX_QUARANTINE))
-            .execute(&mut *self.tx)
-            .await?;
-        self.done.quarantined += 1;
-        self.done.quarantine_dropped += dropped.rows_affected();
-        Ok(())
-    }
-
-    /// The next number of a kind. Writers take turns from here to their end.
-    async fn next(&mut self, name: &'static str) -> Result<i64, StoreError> {
-        let next = sqlx::query_scalar("UPDATE counter SET value = value + 1 WHERE name = $1 RETURNING value");
-        Ok(next.bind(name).fetch_one(&mut *self.tx).await?)
     }
 
     pub(crate) async fn finish(mut self, identity: &str) -> Result<Committed, StoreError> {
         // First of all: if another process has changed one of these rows, everything else would be in vain.
         self.save().await?;
         tail::append(&mut self.tx, &self.tail).await?;
+        self.refused.write(&mut self.tx, &mut self.done).await?;
         let mut waiting: BTreeMap<Vin, u64> = BTreeMap::new();
         for row in &self.tail {
             *waiting.entry(row.batch.vin).or_default() += row.batch.rows.len() as u64;

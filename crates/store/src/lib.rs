@@ -2,8 +2,8 @@
 //!
 //! # Layout
 //! - [`Store`]: opening, schema, identity
-//! - [`arrival`]: what ingest hands over; `commit`: the writer's door, one transaction for many messages; `records` and
-//!   `tail`: the rows that it writes
+//! - [`arrival`]: what ingest hands over; `commit`: the writer's door, one transaction for many messages; `records`,
+//!   `refused` and `tail`: the rows that it writes
 //! - [`progress`]: which records of an outbox are committed (pure)
 //! - [`latest`]: the last known state of a vehicle (pure)
 //! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table; [`table`]: whole tables, for
@@ -36,6 +36,7 @@ mod memory;
 mod open;
 pub mod progress;
 mod records;
+mod refused;
 mod release;
 pub mod rule;
 pub mod table;
