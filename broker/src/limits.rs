@@ -96,7 +96,7 @@ impl Default for Limits {
             topic_levels: 32,
             subscriptions: 100,
             tokens_per_second: 5_000,
-            inflight: 100,
+            inflight: 1_000,
             write_deadline: Duration::from_secs(15),
             retained_messages: 400_000,
             retained_messages_per_user: 100_000,
