@@ -92,6 +92,7 @@ impl Store {
         let mut tx = self.begin().await?;
         sweep(&mut tx, now).await?;
         vehicle::make(&mut tx, vin, now).await?;
+        hold(&mut tx, vin).await?;
         sqlx::query(
             "INSERT INTO enrolment (vin, code_sha256, created_ts, expires_ts) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (vin) DO UPDATE SET code_sha256 = excluded.code_sha256, created_ts = excluded.created_ts, \
@@ -130,6 +131,7 @@ impl Store {
     pub async fn enrol(&self, code_sha256: &str, new: &CertificateRecord, now: UnixMs) -> Result<Enrolled, StoreError> {
         let mut tx = self.begin().await?;
         sweep(&mut tx, now).await?;
+        hold(&mut tx, new.vin).await?;
         let used = sqlx::query(
             "UPDATE enrolment SET serial = $3 WHERE code_sha256 = $1 AND vin = $2 AND expires_ts > $4 \
              AND serial IS NULL",
@@ -142,7 +144,8 @@ impl Store {
         .await?;
         if used.rows_affected() == 0 {
             let row = sqlx::query(
-                "SELECT certificate.* FROM enrolment JOIN certificate ON certificate.serial = enrolment.serial \
+                "SELECT certificate.serial, certificate.vin, key_sha256, not_before, not_after, revoked_ts, pem \
+                 FROM enrolment JOIN certificate ON certificate.serial = enrolment.serial \
                  WHERE code_sha256 = $1 AND enrolment.vin = $2 AND expires_ts > $4 AND key_sha256 = $3 \
                  AND revoked_ts IS NULL",
             )
@@ -172,6 +175,7 @@ impl Store {
     pub async fn renew(&self, old: &str, new: &CertificateRecord, now: UnixMs) -> Result<Renewed, StoreError> {
         let mut tx = self.begin().await?;
         sweep(&mut tx, now).await?;
+        hold(&mut tx, new.vin).await?;
         let known = sqlx::query(
             "SELECT serial FROM certificate WHERE serial = $1 AND vin = $2 AND revoked_ts IS NULL AND not_after > $3",
         )
@@ -184,8 +188,9 @@ impl Store {
             return Ok(Renewed::Refused);
         }
         let same = sqlx::query(
-            "SELECT * FROM certificate WHERE vin = $1 AND key_sha256 = $2 AND revoked_ts IS NULL AND issued_ts > $3 \
-             AND serial <> $4 ORDER BY issued_ts DESC, serial LIMIT 1",
+            "SELECT serial, vin, key_sha256, not_before, not_after, revoked_ts, pem FROM certificate \
+             WHERE vin = $1 AND key_sha256 = $2 AND revoked_ts IS NULL AND issued_ts > $3 \
+             AND serial <> $4 ORDER BY issued_ts DESC, serial DESC LIMIT 1",
         )
         .bind(new.vin.as_str())
         .bind(&new.key_sha256)
@@ -206,14 +211,19 @@ impl Store {
 
     /// The certificate with that serial number.
     pub async fn certificate(&self, serial: &str) -> Result<Option<CertificateRecord>, StoreError> {
-        let row =
-            sqlx::query("SELECT * FROM certificate WHERE serial = $1").bind(serial).fetch_optional(&self.read).await?;
+        let row = sqlx::query(
+            "SELECT serial, vin, key_sha256, not_before, not_after, revoked_ts, pem FROM certificate WHERE serial = $1",
+        )
+        .bind(serial)
+        .fetch_optional(&self.read)
+        .await?;
         row.as_ref().map(read).transpose()
     }
 
     /// Revokes every certificate of a vehicle that has not expired, and takes its code away. Tells how many it revoked.
     pub async fn revoke(&self, vin: Vin, now: UnixMs) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
+        hold(&mut tx, vin).await?;
         sqlx::query("DELETE FROM enrolment WHERE vin = $1").bind(vin.as_str()).execute(&mut *tx).await?;
         let done = sqlx::query(
             "UPDATE certificate SET revoked_ts = $2 WHERE vin = $1 AND revoked_ts IS NULL AND not_after > $2",
@@ -245,7 +255,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT vehicle.vin, vehicle.name, certificate.serial, not_after, revoked_ts, expires_ts FROM vehicle \
              LEFT JOIN certificate ON certificate.serial = (SELECT newest.serial FROM certificate AS newest \
-             WHERE newest.vin = vehicle.vin ORDER BY newest.issued_ts DESC, newest.serial LIMIT 1) \
+             WHERE newest.vin = vehicle.vin ORDER BY newest.issued_ts DESC, newest.serial DESC LIMIT 1) \
              LEFT JOIN enrolment ON enrolment.vin = vehicle.vin AND enrolment.serial IS NULL \
              WHERE vehicle.vin > $1 ORDER BY vehicle.vin LIMIT $2",
         )
@@ -271,6 +281,13 @@ impl Store {
 async fn sweep(tx: &mut Transaction<'_, Any>, now: UnixMs) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM enrolment WHERE expires_ts <= $1").bind(now).execute(&mut **tx).await?;
     sqlx::query("DELETE FROM certificate WHERE not_after <= $1").bind(now - KEEP_EXPIRED_MS).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// From here on nobody else changes the certificates of this vehicle before the transaction ends: one that was issued while
+/// another process revokes would not be revoked, and two at once could be one too many.
+async fn hold(tx: &mut Transaction<'_, Any>, vin: Vin) -> Result<(), StoreError> {
+    sqlx::query("UPDATE vehicle SET vin = vin WHERE vin = $1").bind(vin.as_str()).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -302,7 +319,7 @@ async fn insert(tx: &mut Transaction<'_, Any>, new: &CertificateRecord, now: Uni
     Ok(())
 }
 
-fn read(row: &AnyRow) -> Result<CertificateRecord, StoreError> {
+pub(crate) fn read(row: &AnyRow) -> Result<CertificateRecord, StoreError> {
     Ok(CertificateRecord {
         serial: row.try_get("serial")?,
         vin: vin(row, "vin")?,

@@ -197,3 +197,40 @@ async fn credentials_are_listed_by_vehicle_with_the_newest_certificate() {
     let page = store.credentials(Some(fiesta()), 1).await.unwrap();
     assert_eq!((page.len(), page[0].revoked), (1, Some(NOW + 2)));
 }
+
+#[tokio::test]
+async fn of_renewals_at_once_as_many_succeed_as_there_is_room_for() {
+    let (store, folder) = store().await;
+    let other = Store::open(&url(&folder)).await.unwrap();
+    let first = enrolled(&store, golf(), 0, NOW).await;
+    let mut renewals = tokio::task::JoinSet::new();
+    for n in 1..MAX_CERTIFICATES + 8 {
+        let store = if n % 2 == 0 { store.clone() } else { other.clone() };
+        let old = first.serial.clone();
+        renewals.spawn(async move { store.renew(&old, &record(golf(), n, NOW), NOW + 1).await.unwrap() });
+    }
+    let answers = renewals.join_all().await;
+    let issued = answers.iter().filter(|answer| matches!(answer, Renewed::Issued(_))).count();
+    let full = answers.iter().filter(|answer| **answer == Renewed::Full).count();
+    assert_eq!((issued, full), (MAX_CERTIFICATES as usize - 1, 8));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_renewed_while_it_is_revoked_is_no_way_back_in() {
+    let (store, folder) = store().await;
+    let other = Store::open(&url(&folder)).await.unwrap();
+    for n in 0..20 {
+        let now = NOW + i64::from(n);
+        let first = enrolled(&store, golf(), 2 * n, now).await;
+        let second = record(golf(), 2 * n + 1, now);
+        let (renewed, revoked) = tokio::join!(store.renew(&first.serial, &second, now), other.revoke(golf(), now));
+        match (renewed.unwrap(), revoked.unwrap()) {
+            (Renewed::Issued(_), 2) => {
+                let stored = store.certificate(&second.serial).await.unwrap().unwrap();
+                assert_eq!(stored.revoked, Some(now));
+            }
+            (Renewed::Refused, 1) => assert_eq!(store.certificate(&second.serial).await.unwrap(), None),
+            both => panic!("{both:?}"),
+        }
+    }
+}
