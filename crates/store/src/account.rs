@@ -1,9 +1,10 @@
 //! People who may sign in.
 
 use bugbrother_wire::{UnixMs, api::Role};
-use sqlx::Row;
+use serde::{Deserialize, Serialize};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use crate::{Store, StoreError, word};
+use crate::{Store, StoreError, id, id::ClientId, page, word};
 
 /// Somebody who may sign in.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,10 +23,55 @@ impl std::fmt::Debug for User {
     }
 }
 
+/// What is known of a user, who may sign in or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// User name.
+    pub name: String,
+    /// What the user may do.
+    pub role: Role,
+    /// What people call the user.
+    pub display_name: Option<String>,
+    /// Where to write.
+    pub email: Option<String>,
+    /// In which language.
+    pub language: Language,
+    /// Whose vehicles the user sees if the role is [`Role::Client`]; without one, none.
+    pub client: Option<ClientId>,
+    /// When the user was added.
+    pub created: UnixMs,
+    /// Since when the user may not sign in.
+    pub disabled: Option<UnixMs>,
+    /// Tokens that were issued before are void.
+    pub sessions_after: UnixMs,
+}
+
+/// A language that the programs speak.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// French.
+    Fr,
+}
+
+/// What became of a change to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountChange {
+    /// It is made.
+    Done,
+    /// There is nobody of that name.
+    NoSuchUser,
+    /// It is not made: nobody would be left who may do everything.
+    LastAdministrator,
+}
+
 impl Store {
-    /// The user with that name.
+    /// The user with that name, if it may sign in.
     pub async fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
-        let row = sqlx::query("SELECT name, password_hash, role FROM account WHERE name = $1")
+        let row = sqlx::query("SELECT name, password_hash, role FROM account WHERE name = $1 AND disabled_ts IS NULL")
             .bind(name)
             .fetch_optional(&self.read)
             .await?;
@@ -64,9 +110,163 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Whether anybody may sign in.
+    /// Whether there is any user.
     pub async fn has_users(&self) -> Result<bool, StoreError> {
         let one = sqlx::query("SELECT name FROM account LIMIT 1").fetch_optional(&self.read).await?;
         Ok(one.is_some())
     }
+
+    /// What is known of a user.
+    pub async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        let row = sqlx::query(
+            "SELECT name, role, display_name, email, language, client, created_ts, disabled_ts, sessions_after_ts \
+             FROM account WHERE name = $1",
+        )
+        .bind(name)
+        .fetch_optional(&self.read)
+        .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// All users by name, those after `after`.
+    pub async fn accounts(&self, after: Option<&str>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT name, role, display_name, email, language, client, created_ts, disabled_ts, sessions_after_ts \
+             FROM account WHERE name > $1 ORDER BY name LIMIT $2",
+        )
+        .bind(after.unwrap_or_default())
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The users of a client by name, those after `after`.
+    pub async fn client_accounts(
+        &self,
+        client: ClientId,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Account>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT name, role, display_name, email, language, client, created_ts, disabled_ts, sessions_after_ts \
+             FROM account WHERE client = $1 AND name > $2 ORDER BY name LIMIT $3",
+        )
+        .bind(client.to_string())
+        .bind(after.unwrap_or_default())
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Changes role, names, language and client of a user. Another role or client makes the tokens void that were issued
+    /// until now, since they tell of the old one.
+    pub async fn update_account(&self, account: &Account, now: UnixMs) -> Result<AccountChange, StoreError> {
+        let mut tx = self.begin().await?;
+        let keeps = account.role == Role::Administrator;
+        if let Some(refused) = check(&mut tx, &account.name, keeps).await? {
+            return Ok(refused);
+        }
+        sqlx::query(
+            "UPDATE account SET display_name = $2, email = $3, language = $4, sessions_after_ts = CASE \
+             WHEN role <> $5 OR COALESCE(client, '') <> COALESCE($6, '') THEN $7 ELSE sessions_after_ts END, \
+             role = $5, client = $6 WHERE name = $1",
+        )
+        .bind(&account.name)
+        .bind(account.display_name.as_deref())
+        .bind(account.email.as_deref())
+        .bind(word::of(&account.language))
+        .bind(word::of(&account.role))
+        .bind(account.client.map(|client| client.to_string()))
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(AccountChange::Done)
+    }
+
+    /// Lets a user sign in no more, and makes its tokens void.
+    pub async fn disable_account(&self, name: &str, now: UnixMs) -> Result<AccountChange, StoreError> {
+        let mut tx = self.begin().await?;
+        if let Some(refused) = check(&mut tx, name, false).await? {
+            return Ok(refused);
+        }
+        sqlx::query(
+            "UPDATE account SET disabled_ts = COALESCE(disabled_ts, $2), sessions_after_ts = $2 WHERE name = $1",
+        )
+        .bind(name)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(AccountChange::Done)
+    }
+
+    /// Lets a user sign in again; `false` when there is no such user.
+    pub async fn enable_account(&self, name: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE account SET disabled_ts = NULL WHERE name = $1")
+            .bind(name)
+            .execute(&self.write)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Makes every token of a user void that was issued before `now`; `false` when there is no such user.
+    pub async fn end_sessions(&self, name: &str, now: UnixMs) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE account SET sessions_after_ts = $2 WHERE name = $1")
+            .bind(name)
+            .bind(now)
+            .execute(&self.write)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Deletes a user. What the user did stays in the audit log.
+    pub async fn delete_account(&self, name: &str) -> Result<AccountChange, StoreError> {
+        let mut tx = self.begin().await?;
+        if let Some(refused) = check(&mut tx, name, false).await? {
+            return Ok(refused);
+        }
+        sqlx::query("DELETE FROM account WHERE name = $1").bind(name).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(AccountChange::Done)
+    }
+}
+
+/// Why a user must not be changed, if so. `keeps`: whoever is an administrator stays one.
+async fn check(tx: &mut Transaction<'_, Any>, name: &str, keeps: bool) -> Result<Option<AccountChange>, StoreError> {
+    // Two changes at once, each of which leaves the other's administrator: the second one waits here.
+    sqlx::query("UPDATE role SET builtin = builtin WHERE name = 'administrator'").execute(&mut **tx).await?;
+    let row = sqlx::query("SELECT role, disabled_ts FROM account WHERE name = $1")
+        .bind(name)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(row) = row else { return Ok(Some(AccountChange::NoSuchUser)) };
+    let role: Role = word::read("account", row.try_get(0)?)?;
+    let is_disabled = row.try_get::<Option<UnixMs>, _>(1)?.is_some();
+    if keeps || role != Role::Administrator || is_disabled {
+        return Ok(None);
+    }
+    let other = sqlx::query(
+        "SELECT name FROM account WHERE role = 'administrator' AND disabled_ts IS NULL AND name <> $1 LIMIT 1",
+    )
+    .bind(name)
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(other.is_none().then_some(AccountChange::LastAdministrator))
+}
+
+fn read(row: &AnyRow) -> Result<Account, StoreError> {
+    Ok(Account {
+        name: row.try_get(0)?,
+        role: word::read("account", row.try_get(1)?)?,
+        display_name: row.try_get(2)?,
+        email: row.try_get(3)?,
+        language: word::read("account", row.try_get(4)?)?,
+        client: id::parse_some("account", row.try_get(5)?)?,
+        created: row.try_get(6)?,
+        disabled: row.try_get(7)?,
+        sessions_after: row.try_get(8)?,
+    })
 }

@@ -1,9 +1,12 @@
 //! Alerts, as they stand and as they were.
 
-use bugbrother_wire::{AlertId, SCHEMA_VERSION, UnixMs, Vin, message::Alert};
+use bugbrother_wire::{
+    AlertId, SCHEMA_VERSION, UnixMs, Vin,
+    message::{Alert, AlertState},
+};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use crate::{Store, StoreError, page, word};
+use crate::{Store, StoreError, alert_event, alert_event::AlertEventKind, number, number::Real, page, word};
 
 impl Store {
     /// Alerts that are not resolved, oldest first.
@@ -31,38 +34,53 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// Alerts of a vehicle, newest first, those before `before`: opening and identity of the last one of the page before.
+    pub async fn vehicle_alerts(
+        &self,
+        vin: Vin,
+        before: Option<(UnixMs, AlertId)>,
+        limit: u32,
+    ) -> Result<Vec<Alert>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by \
+             FROM alert WHERE vin = $1 AND (opened, id) < ($2, $3) ORDER BY opened DESC, id DESC LIMIT $4",
+        )
+        .bind(vin.as_str())
+        .bind(before.map_or(UnixMs::MAX, |(opened, _)| opened))
+        .bind(before.map_or(String::new(), |(_, id)| id.to_string()))
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
     /// Stores an alert as it stands now, see [`Store::save_alerts`].
     pub async fn save_alert(&self, alert: &Alert) -> Result<Alert, StoreError> {
         let mut tx = self.begin().await?;
-        let stored = upsert(&mut tx, alert).await?;
+        let stored = save(&mut tx, alert).await?;
         tx.commit().await?;
         Ok(stored)
     }
 
     /// Stores alerts as they stand now, all of them or none, and returns each as it is stored: whoever saves an alert
     /// need not have heard that a person acknowledged it, so until it is resolved it stays acknowledged, and who did so
-    /// stays known.
+    /// stays known. Each change of an alert's state is written into its [history](Store::alert_events).
     pub async fn save_alerts(&self, alerts: &[Alert]) -> Result<Vec<Alert>, StoreError> {
         let mut tx = self.begin().await?;
         let mut stored = Vec::new();
         for alert in alerts {
-            stored.push(upsert(&mut tx, alert).await?);
+            stored.push(save(&mut tx, alert).await?);
         }
         tx.commit().await?;
         Ok(stored)
     }
 }
 
-async fn upsert(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
-    let row = sqlx::query(
+/// Stores an alert, and what has happened to it since it was stored last.
+async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
+    let made = sqlx::query(
         "INSERT INTO alert (id, vin, rule, title, severity, state, opened, updated, resolved, count, value, \
-         acknowledged_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-         ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, updated = excluded.updated, \
-         resolved = excluded.resolved, count = excluded.count, value = excluded.value, \
-         state = CASE WHEN alert.state = 'acknowledged' AND excluded.state = 'open' THEN alert.state \
-         ELSE excluded.state END, \
-         acknowledged_by = COALESCE(alert.acknowledged_by, excluded.acknowledged_by) \
-         RETURNING state, acknowledged_by",
+         acknowledged_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING",
     )
     .bind(alert.id.to_string())
     .bind(alert.vin.as_str())
@@ -74,7 +92,42 @@ async fn upsert(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, S
     .bind(alert.updated)
     .bind(alert.resolved)
     .bind(i64::from(alert.count))
-    .bind(alert.value)
+    .bind(Real(alert.value))
+    .bind(alert.acknowledged_by.as_deref())
+    .execute(&mut **tx)
+    .await?;
+    let (before, stored) = if made.rows_affected() == 1 {
+        alert_event::append(tx, alert.id, alert.updated, AlertEventKind::Opened, None, None).await?;
+        (AlertState::Open, alert.clone())
+    } else {
+        let before = alert_event::hold(tx, alert.id).await?.unwrap_or(alert.state);
+        (before, update(tx, alert).await?)
+    };
+    if stored.state != before {
+        let kind = match stored.state {
+            AlertState::Open => AlertEventKind::Opened,
+            AlertState::Acknowledged => AlertEventKind::Acknowledged,
+            AlertState::Resolved => AlertEventKind::Resolved,
+        };
+        let by = stored.acknowledged_by.as_deref().filter(|_| kind == AlertEventKind::Acknowledged);
+        alert_event::append(tx, stored.id, stored.updated, kind, by, None).await?;
+    }
+    Ok(stored)
+}
+
+async fn update(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
+    let row = sqlx::query(
+        "UPDATE alert SET severity = $2, updated = $3, resolved = $4, count = $5, value = $6, \
+         state = CASE WHEN state = 'acknowledged' AND $7 = 'open' THEN state ELSE $7 END, \
+         acknowledged_by = COALESCE(acknowledged_by, $8) WHERE id = $1 RETURNING state, acknowledged_by",
+    )
+    .bind(alert.id.to_string())
+    .bind(word::of(&alert.severity))
+    .bind(alert.updated)
+    .bind(alert.resolved)
+    .bind(i64::from(alert.count))
+    .bind(Real(alert.value))
+    .bind(word::of(&alert.state))
     .bind(alert.acknowledged_by.as_deref())
     .fetch_one(&mut **tx)
     .await?;
@@ -96,7 +149,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Alert, StoreError> {
         opened: row.try_get(6)?,
         updated: row.try_get(7)?,
         resolved: row.try_get(8)?,
-        count: u32::try_from(row.try_get::<i64, _>(9)?).map_err(|error| StoreError::corrupt("alert", error))?,
+        count: number::count("alert", row.try_get(9)?)?,
         value: row.try_get(10)?,
         acknowledged_by: row.try_get(11)?,
     })

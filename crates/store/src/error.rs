@@ -38,16 +38,30 @@ pub enum StoreError {
         /// What is wrong with it.
         problem: String,
     },
+    /// What was to be stored could not be read back.
+    #[error("table `{table}` does not take this: {problem}")]
+    Refused {
+        /// Where.
+        table: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 impl StoreError {
-    /// Whether the data broke a constraint of the schema: trying again cannot help, while any other failure may pass.
+    /// Whether the data broke a constraint of the schema, or is such as the database does not take (PostgreSQL has no text
+    /// with a NUL in it): trying again cannot help, while any other failure may pass.
     pub fn is_about_content(&self) -> bool {
         use sqlx::error::ErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
         match self {
             StoreError::Database(sqlx::Error::Database(error)) => {
-                matches!(error.kind(), CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation)
+                let is_constraint =
+                    matches!(error.kind(), CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation);
+                // SQLSTATE class 22: data exception.
+                let is_data = error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22"));
+                is_constraint || is_data
             }
+            StoreError::Refused { .. } => true,
             _ => false,
         }
     }
@@ -71,6 +85,10 @@ impl StoreError {
             StoreError::Corrupt { .. } => "holds a row that cannot be read",
             _ => "failed",
         }
+    }
+
+    pub(crate) fn refused(table: &'static str, problem: impl ToString) -> Self {
+        StoreError::Refused { table, problem: problem.to_string() }
     }
 
     pub(crate) fn corrupt(table: &'static str, problem: impl ToString) -> Self {

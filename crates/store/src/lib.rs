@@ -8,7 +8,12 @@
 //! - [`latest`]: the last known state of a vehicle (pure)
 //! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table; [`table`]: whole tables, for
 //!   exports
-//! - [`credential`]: enrolment codes and certificates of vehicles, and what is revoked
+//! - [`credential`]: enrolment codes and certificates of vehicles, and what is revoked; [`device`]: the boxes that hold them
+//! - [`client`], [`contract`], [`contract_vehicle`], [`document`]: whom the fleet serves, and who sees which vehicle
+//! - [`facts`], [`geofence`], [`command`]: what people say of vehicles and to them
+//! - [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
+//! - [`role`], [`setting`] with [`retention`] and [`prices`]: how the fleet is run
+//! - [`id`]: identities; `number`, `word`, `fold`: how columns hold numbers, words and names
 //! - `migrations/`: the schema
 //!
 //! # Invariants
@@ -22,23 +27,41 @@
 
 pub mod account;
 pub mod alert;
+pub mod alert_event;
 pub mod arrival;
+pub mod audit;
 mod backup;
 mod bulk;
+pub mod client;
+pub mod command;
 mod commit;
+pub mod contract;
+pub mod contract_vehicle;
 pub mod credential;
+pub mod device;
+pub mod document;
 mod engine;
 mod error;
+pub mod facts;
+mod fold;
+pub mod geofence;
 pub mod history;
+pub mod id;
 mod keep;
 pub mod latest;
 mod memory;
+mod number;
 mod open;
+pub mod prices;
 pub mod progress;
+pub mod receipt;
 mod records;
 mod refused;
 mod release;
+pub mod retention;
+pub mod role;
 pub mod rule;
+pub mod setting;
 pub mod table;
 mod tail;
 pub mod telemetry;
@@ -53,16 +76,32 @@ use tokio::sync::Mutex;
 
 use crate::{memory::Memory, telemetry::TimeSeries};
 
-pub use account::User;
+pub use account::{Account, AccountChange, Language, User};
+pub use alert_event::{AlertEvent, AlertEventKind, Handling};
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
+pub use audit::{AuditEntry, AuditFilter, AuditObject};
+pub use client::Client;
+pub use command::{CommandRecord, CommandState};
+pub use contract::Contract;
+pub use contract_vehicle::{Assignment, ContractRetention};
 pub use credential::{CertificateRecord, Credential, Enrolled, Enrolment, MAX_CERTIFICATES, Renewed};
+pub use device::{Device, Sighting};
+pub use document::Document;
 pub use engine::Engine;
 pub use error::StoreError;
+pub use facts::{FuelKind, VehicleFacts};
+pub use geofence::GeofenceRecord;
 pub use history::{DeadLetter, Position, Quarantined};
+pub use id::{AuditId, ClientId, ContractId, DeviceId, DocumentId, GeofenceId, ReceiptId};
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
+pub use prices::Prices;
+pub use receipt::{Receipt, SubjectKind};
 pub use release::Released;
+pub use retention::Retention;
+pub use role::RoleDescription;
 pub use rule::{Condition, Rule};
+pub use setting::{Setting, SettingChange};
 pub use table::DtcRecord;
 pub use telemetry::{Bucket, Page, Question, Sample, Samples, Series};
 pub use trip::{StopRecord, TripRecord, TripTotals};

@@ -28,3 +28,15 @@ pub(crate) fn json<T: Serialize>(value: &T) -> String {
 pub(crate) fn from_json<T: DeserializeOwned>(table: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::corrupt(table, error))
 }
+
+/// A value as JSON text, if it can be read back: a number that is not finite has no form there.
+pub(crate) fn checked_json<T: Serialize + DeserializeOwned>(
+    table: &'static str,
+    value: &T,
+) -> Result<String, StoreError> {
+    let text = serde_json::to_string(value).map_err(|error| StoreError::refused(table, error))?;
+    match serde_json::from_str::<T>(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(StoreError::refused(table, error)),
+    }
+}

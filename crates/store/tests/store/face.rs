@@ -1,7 +1,7 @@
 //! The readers' doors: people, vehicles, rules, alerts.
 
 use crate::fleet::{NOW, batch, fiesta, golf, live, store, url};
-use bugbrother_store::{Condition, Rule, Store, StoreError, User};
+use bugbrother_store::{Condition, Engine, Rule, Store, StoreError, User};
 use bugbrother_wire::{
     AlertId, SCHEMA_VERSION,
     api::Role,
@@ -9,7 +9,7 @@ use bugbrother_wire::{
 };
 use uuid::Uuid;
 
-fn alert(n: u128, opened: i64) -> Alert {
+pub fn alert(n: u128, opened: i64) -> Alert {
     Alert {
         v: SCHEMA_VERSION,
         vin: golf(),
@@ -111,12 +111,20 @@ async fn alerts_that_are_saved_together_are_stored_together_or_not_at_all() {
     let (store, folder) = store().await;
     let alerts: Vec<_> = (1..=64).map(|n| alert(n, NOW + n as i64)).collect();
     let pool = sqlx::AnyPool::connect(&url(&folder)).await.unwrap();
-    let sql =
-        "CREATE TRIGGER full BEFORE INSERT ON alert WHEN NEW.opened % 64 = 0 BEGIN SELECT RAISE(ABORT, 'full'); END";
-    sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+    let (fill, drain) = match store.engine() {
+        Engine::Sqlite => (
+            "CREATE TRIGGER full BEFORE INSERT ON alert WHEN NEW.opened % 64 = 0 BEGIN SELECT RAISE(ABORT, 'full'); END",
+            "DROP TRIGGER full",
+        ),
+        Engine::Postgres => (
+            "ALTER TABLE alert ADD CONSTRAINT has_room CHECK (opened % 64 <> 0)",
+            "ALTER TABLE alert DROP CONSTRAINT has_room",
+        ),
+    };
+    sqlx::raw_sql(fill).execute(&pool).await.unwrap();
     store.save_alerts(&alerts).await.unwrap_err();
     assert_eq!(store.active_alerts(100).await.unwrap(), []);
-    sqlx::raw_sql("DROP TRIGGER full").execute(&pool).await.unwrap();
+    sqlx::raw_sql(drain).execute(&pool).await.unwrap();
     assert_eq!(store.save_alerts(&alerts).await.unwrap(), alerts);
     assert_eq!(store.active_alerts(100).await.unwrap(), alerts);
 }

@@ -2,11 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
 
+mod account;
+mod alert_event;
+mod audit;
+mod client;
+mod command;
 mod commit;
+mod contract;
 mod credential;
+mod device;
 mod face;
+mod facts;
 mod fleet;
+mod geofence;
 mod killed;
+mod office;
+mod receipt;
+mod setting;
 mod telemetry;
 mod trip;
 mod upgrade;
