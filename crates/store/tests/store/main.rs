@@ -18,6 +18,7 @@ mod geofence;
 mod killed;
 mod office;
 mod receipt;
+mod schema;
 mod setting;
 mod telemetry;
 mod trip;
