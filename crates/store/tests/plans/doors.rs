@@ -1,0 +1,215 @@
+//! Every relational door.
+
+use bugbrother_store::{
+    Account, AccountChange, AlertEventKind, Assignment, AuditEntry, AuditFilter, AuditId, AuditObject,
+    CertificateRecord, DeviceId, Document, DocumentId, Enrolled, GeofenceId, GeofenceRecord, Prices, Receipt,
+    ReceiptId, Retention, Sighting, Store, SubjectKind, User, VehicleFacts,
+};
+use bugbrother_wire::{
+    AlertId, CommandId, Epoch, SCHEMA_VERSION, Seq,
+    api::Role,
+    message::{Alert, AlertState, Command, Reply, ReplyState, Severity, Shape},
+};
+use uuid::Uuid;
+
+use crate::{
+    fleet::{NOW, fiesta, golf},
+    office::{client, contract},
+};
+
+/// Goes through every door once, so far that each of its statements is sent.
+pub async fn ask(store: &Store) {
+    let id = Uuid::from_u128;
+    let (taxi, terms) = (client(1, "Taxi"), contract(1, client(1, "Taxi").id));
+    store.add_client(&taxi).await.unwrap();
+    store.update_client(&taxi).await.unwrap();
+    store.client(taxi.id).await.unwrap();
+    for archived in [false, true] {
+        store.clients("ta", archived, Some(("Taxi", taxi.id)), 10).await.unwrap();
+    }
+    store.add_contract(&terms).await.unwrap();
+    store.update_contract(&terms).await.unwrap();
+    store.contract(terms.id).await.unwrap();
+    store.contracts(taxi.id, None, 10).await.unwrap();
+    let assignment = Assignment { contract: terms.id, vin: golf(), from: NOW, to: None };
+    store.assign_vehicle(&assignment, NOW).await.unwrap();
+    store.contract_vehicles(terms.id, None, 10).await.unwrap();
+    store.vehicle_contracts(golf(), None, 10).await.unwrap();
+    store.client_vehicles(taxi.id, NOW, None, 10).await.unwrap();
+    store.client_sees(taxi.id, golf(), NOW).await.unwrap();
+    store.contract_retention(golf(), NOW).await.unwrap();
+    store.release_vehicle(terms.id, golf(), NOW + 1).await.unwrap();
+    let document = Document {
+        id: DocumentId(id(1)),
+        contract: terms.id,
+        name: "signed.pdf".into(),
+        media_type: "application/pdf".into(),
+        size: 1,
+        sha256: String::new(),
+        object_key: String::new(),
+        created: NOW,
+    };
+    store.add_document(&document).await.unwrap();
+    store.document(document.id).await.unwrap();
+    store.documents(terms.id, None, 10).await.unwrap();
+    store.delete_document(document.id).await.unwrap();
+
+    for name in ["ada", "bob"] {
+        let user = User { name: name.into(), password_hash: "hash".into(), role: Role::Administrator };
+        store.add_user(&user, NOW).await.unwrap();
+    }
+    store.has_users().await.unwrap();
+    store.user("ada").await.unwrap();
+    store.set_password_hash("ada", "other").await.unwrap();
+    let ada = store.account("ada").await.unwrap().unwrap();
+    store.accounts(None, 10).await.unwrap();
+    store.client_accounts(taxi.id, None, 10).await.unwrap();
+    let demoted = Account { role: Role::Operator, ..ada };
+    assert_eq!(store.update_account(&demoted, NOW).await.unwrap(), AccountChange::Done);
+    store.disable_account("ada", NOW).await.unwrap();
+    store.enable_account("ada").await.unwrap();
+    store.end_sessions("ada", NOW).await.unwrap();
+    store.delete_account("ada").await.unwrap();
+    store.roles(10).await.unwrap();
+    store.save_setting(&Retention::default(), None, NOW).await.unwrap();
+    store.setting::<Prices>().await.unwrap();
+    store.setting_change::<Prices>().await.unwrap();
+
+    let certificate = CertificateRecord {
+        serial: "4a".into(),
+        vin: golf(),
+        key_sha256: "key".into(),
+        not_before: NOW,
+        not_after: NOW + 1_000_000,
+        revoked: None,
+        pem: String::new(),
+    };
+    store.add_enrolment(golf(), "code", NOW, NOW + 1_000).await.unwrap();
+    store.enrolment("code", NOW).await.unwrap();
+    for _ in 0..2 {
+        let done = store.enrol("code", &certificate, NOW).await.unwrap();
+        assert_eq!(done, Enrolled::Issued(certificate.clone()));
+    }
+    let next = CertificateRecord { serial: "4b".into(), key_sha256: "next".into(), ..certificate.clone() };
+    store.renew("4a", &next, NOW).await.unwrap();
+    store.certificate("4a").await.unwrap();
+    store.credentials(None, 10).await.unwrap();
+    let device: DeviceId = "box-1".parse().unwrap();
+    let sighting = Sighting { id: device.clone(), vin: Some(fiesta()), model: None, agent: None, at: NOW };
+    store.see_device(&sighting).await.unwrap();
+    store.device(&device).await.unwrap();
+    store.devices(None, 10).await.unwrap();
+    store.vehicle_devices(fiesta(), 10).await.unwrap();
+    store.note_device(&device, Some("note")).await.unwrap();
+    store.set_certificate_device("4a", &device).await.unwrap();
+    store.device_certificates(&device, 10).await.unwrap();
+    store.delete_device(&device).await.unwrap();
+    store.revoke(golf(), NOW + 1).await.unwrap();
+    store.revoked(NOW + 1).await.unwrap();
+
+    store.name_vehicle(golf(), "Golf", None, NOW).await.unwrap();
+    store.vehicle(golf()).await.unwrap();
+    store.vehicles(None, 10).await.unwrap();
+    store.set_vehicle_facts(golf(), &VehicleFacts::default(), NOW).await.unwrap();
+    store.vehicle_facts(golf()).await.unwrap();
+    let fence = GeofenceRecord {
+        id: GeofenceId(id(1)),
+        name: "Depot".into(),
+        shape: Shape::Circle { centre: (47.0, 8.0), radius_m: 100.0 },
+        client: Some(taxi.id),
+        colour: None,
+        created: NOW,
+        updated: NOW,
+    };
+    store.save_geofence(&fence).await.unwrap();
+    store.geofence(fence.id).await.unwrap();
+    store.geofences(None, 10).await.unwrap();
+    store.client_geofences(taxi.id, None, 10).await.unwrap();
+    store.delete_geofence(fence.id).await.unwrap();
+    let command = Command {
+        v: SCHEMA_VERSION,
+        vin: golf(),
+        id: CommandId(id(1)),
+        name: "take_photo".into(),
+        arguments: [].into(),
+        issued: NOW,
+        expires: NOW,
+        by: "ada".into(),
+    };
+    store.add_command(&command).await.unwrap();
+    let reply = Reply {
+        v: SCHEMA_VERSION,
+        vin: golf(),
+        epoch: Epoch(1),
+        seq: Seq(1),
+        command: command.id,
+        state: ReplyState::Running,
+        at: NOW,
+        detail: None,
+    };
+    assert!(store.advance_command(&reply).await.unwrap());
+    store.command(command.id).await.unwrap();
+    store.commands(golf(), None, 10).await.unwrap();
+    store.open_commands(golf(), None, 10).await.unwrap();
+
+    let alert = Alert {
+        v: SCHEMA_VERSION,
+        vin: golf(),
+        id: AlertId(id(1)),
+        rule: "fast".into(),
+        title: "Fast".into(),
+        severity: Severity::Info,
+        state: AlertState::Open,
+        opened: NOW,
+        updated: NOW,
+        resolved: None,
+        count: 1,
+        value: None,
+        acknowledged_by: None,
+    };
+    for _ in 0..2 {
+        store.save_alert(&alert).await.unwrap();
+    }
+    store.active_alerts(10).await.unwrap();
+    store.alerts(None, 10).await.unwrap();
+    store.vehicle_alerts(golf(), None, 10).await.unwrap();
+    store.append_alert_event(alert.id, NOW, AlertEventKind::Commented, Some("ada"), None).await.unwrap();
+    store.assign_alert(alert.id, Some("ada"), "ada", NOW).await.unwrap();
+    store.snooze_alert(alert.id, Some(NOW), "ada", NOW).await.unwrap();
+    store.alert_handling(alert.id).await.unwrap();
+    store.alert_events(alert.id, 0, 10).await.unwrap();
+    let rules = store.rules().await.unwrap();
+    store.save_rule(&rules[0]).await.unwrap();
+
+    let object = AuditObject { kind: "vehicle".into(), id: golf().to_string() };
+    let entry = AuditEntry {
+        id: AuditId(id(1)),
+        at: NOW,
+        who: "ada".into(),
+        what: "vehicle_renamed".into(),
+        object: Some(object.clone()),
+        detail: serde_json::Map::new(),
+        address: None,
+    };
+    store.append_audit(&entry).await.unwrap();
+    for who in [None, Some("ada")] {
+        for object in [None, Some(&object)] {
+            store.audit(AuditFilter { who, object }, None, 10).await.unwrap();
+        }
+    }
+    let receipt = Receipt {
+        id: ReceiptId(id(1)),
+        at: NOW,
+        by: "ada".into(),
+        subject_kind: SubjectKind::Vehicle,
+        subject_sha256: String::new(),
+        erased: [].into(),
+        sha256: String::new(),
+    };
+    store.add_receipt(&receipt).await.unwrap();
+    store.receipt(receipt.id).await.unwrap();
+    store.receipts(None, 10).await.unwrap();
+    store.subject_receipts("", 10).await.unwrap();
+    store.delete_contract(terms.id).await.unwrap();
+    store.delete_client(taxi.id).await.unwrap();
+}
