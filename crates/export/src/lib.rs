@@ -7,6 +7,7 @@
 //! - [`table`]: typed rows (trips, alerts, trouble codes) into CSV or JSON
 //! - [`mod@format`]: names, file extensions and media types
 //! - [`mod@column`]: the exported signals and what they are called in a file
+//! - [`merger`]: what was measured between two positions, for the formats of places (pure)
 //! - [`error`]: why a file could not be written
 //! - `csv`, `json`, `geojson`, `gpx`: one text format each; `parquet`: the binary one
 //! - `row`, `moment`, `position`: a sample, its time and its place, as the formats see them
@@ -23,6 +24,7 @@ pub mod column;
 pub mod error;
 pub mod exporter;
 pub mod format;
+pub mod merger;
 pub mod table;
 
 mod csv;
@@ -38,4 +40,5 @@ pub use column::Column;
 pub use error::ExportError;
 pub use exporter::{Exporter, Vehicle};
 pub use format::{Format, TableFormat};
+pub use merger::Merger;
 pub use table::{Cell, Field, Kind, Table};
