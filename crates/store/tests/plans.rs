@@ -7,6 +7,9 @@
 mod doors;
 #[path = "store/fleet.rs"]
 mod fleet;
+#[path = "store/home/sqlite.rs"]
+#[expect(dead_code, reason = "the other tests use more of it")]
+mod home;
 #[path = "plans/judge.rs"]
 mod judge;
 #[path = "store/office.rs"]

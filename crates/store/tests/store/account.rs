@@ -1,7 +1,7 @@
 //! Users and roles.
 
 use crate::{
-    fleet::{NOW, store, url},
+    fleet::{NOW, open, store},
     office::client,
 };
 use bugbrother_store::{Account, AccountChange, Language, Store, User};
@@ -18,7 +18,7 @@ async fn added(store: &Store, name: &str, role: Role) -> Account {
 
 #[tokio::test]
 async fn a_new_user_speaks_english_and_everything_about_it_can_be_changed() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     added(&store, "root", Role::Administrator).await;
     let new = added(&store, "ada", Role::Operator).await;
     let expected = Account {
@@ -52,7 +52,7 @@ async fn a_new_user_speaks_english_and_everything_about_it_can_be_changed() {
 
 #[tokio::test]
 async fn another_role_or_client_ends_the_sessions_and_another_name_does_not() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.add_client(&client(1, "Taxi")).await.unwrap();
     let ada = added(&store, "ada", Role::Client).await;
     let mut at = NOW;
@@ -72,7 +72,7 @@ async fn another_role_or_client_ends_the_sessions_and_another_name_does_not() {
 
 #[tokio::test]
 async fn a_disabled_user_cannot_sign_in_until_enabled_again() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     added(&store, "root", Role::Administrator).await;
     let ada = added(&store, "ada", Role::Operator).await;
     assert_eq!(store.disable_account("ada", NOW + 1).await.unwrap(), AccountChange::Done);
@@ -93,7 +93,7 @@ async fn a_disabled_user_cannot_sign_in_until_enabled_again() {
 
 #[tokio::test]
 async fn the_last_administrator_who_may_sign_in_stays_one() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let ada = added(&store, "ada", Role::Administrator).await;
     added(&store, "bob", Role::Operator).await;
     added(&store, "cyd", Role::Administrator).await;
@@ -114,8 +114,8 @@ async fn the_last_administrator_who_may_sign_in_stays_one() {
 
 #[tokio::test]
 async fn of_administrators_who_disable_each_other_at_once_one_is_left() {
-    let (store, folder) = store().await;
-    let other = Store::open(&url(&folder)).await.unwrap();
+    let (store, home) = store().await;
+    let other = open(&home).await;
     let mut left = "admin-0".to_owned();
     added(&store, &left, Role::Administrator).await;
     for round in 1..=10 {
@@ -133,7 +133,7 @@ async fn of_administrators_who_disable_each_other_at_once_one_is_left() {
 
 #[tokio::test]
 async fn users_are_listed_by_name_and_by_client() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let taxi = client(1, "Taxi");
     store.add_client(&taxi).await.unwrap();
     for name in ["dora", "ada", "cyd", "bob"] {
@@ -151,7 +151,7 @@ async fn users_are_listed_by_name_and_by_client() {
 
 #[tokio::test]
 async fn the_roles_of_a_new_database_are_those_that_the_programs_know() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let roles = store.roles(10).await.unwrap();
     assert_eq!(
         roles.iter().map(|role| role.name.as_str()).collect::<Vec<_>>(),

@@ -2,9 +2,9 @@
 
 use crate::{
     face::alert,
-    fleet::{NOW, fiesta, golf, store, url},
+    fleet::{NOW, fiesta, golf, open, store},
 };
-use bugbrother_store::{AlertEvent, AlertEventKind, Handling, Store};
+use bugbrother_store::{AlertEvent, AlertEventKind, Handling};
 use bugbrother_wire::message::{Alert, AlertState};
 
 use AlertEventKind::{Acknowledged, Assigned, Commented, Escalated, Opened, Resolved, Snoozed};
@@ -15,7 +15,7 @@ fn event(number: u32, at: i64, kind: AlertEventKind, by: Option<&str>, text: Opt
 
 #[tokio::test]
 async fn each_change_of_an_alerts_state_is_in_its_history_once() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let open = alert(1, NOW);
     store.save_alert(&open).await.unwrap();
     // It is worse now; that is no change of its state.
@@ -43,7 +43,7 @@ async fn each_change_of_an_alerts_state_is_in_its_history_once() {
 
 #[tokio::test]
 async fn an_alert_that_is_heard_of_when_it_is_over_has_both_in_its_history() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let late = Alert { state: AlertState::Resolved, resolved: Some(NOW + 4), updated: NOW + 5, ..alert(1, NOW) };
     let none = Alert { value: None, ..alert(2, NOW) };
     store.save_alerts(&[none.clone(), late.clone()]).await.unwrap();
@@ -58,7 +58,7 @@ async fn an_alert_that_is_heard_of_when_it_is_over_has_both_in_its_history() {
 
 #[tokio::test]
 async fn people_comment_assign_and_let_rest_and_their_doings_are_numbered() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let one = alert(1, NOW);
     store.save_alert(&one).await.unwrap();
     assert_eq!(store.alert_handling(one.id).await.unwrap(), Some(Handling::default()));
@@ -92,7 +92,7 @@ async fn people_comment_assign_and_let_rest_and_their_doings_are_numbered() {
 
 #[tokio::test]
 async fn an_alert_that_is_not_there_has_no_history() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let none = alert(1, NOW).id;
     assert_eq!(store.append_alert_event(none, NOW, Commented, Some("ada"), None).await.unwrap(), None);
     assert!(!store.assign_alert(none, Some("bob"), "ada", NOW).await.unwrap());
@@ -103,8 +103,8 @@ async fn an_alert_that_is_not_there_has_no_history() {
 
 #[tokio::test]
 async fn what_several_say_at_once_is_numbered_without_a_hole() {
-    let (store, folder) = store().await;
-    let other = Store::open(&url(&folder)).await.unwrap();
+    let (store, home) = store().await;
+    let other = open(&home).await;
     let one = alert(1, NOW);
     store.save_alert(&one).await.unwrap();
     let resolved = Alert { state: AlertState::Resolved, resolved: Some(NOW + 1), ..one.clone() };
@@ -126,7 +126,7 @@ async fn what_several_say_at_once_is_numbered_without_a_hole() {
 
 #[tokio::test]
 async fn alerts_of_a_vehicle_come_in_pages_newest_first() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let alerts: Vec<_> = (1..=4).map(|n| alert(n, NOW + n as i64 / 2)).collect();
     store.save_alerts(&alerts).await.unwrap();
     store.save_alert(&Alert { vin: fiesta(), ..alert(5, NOW) }).await.unwrap();

@@ -22,7 +22,7 @@ fn entry(n: u128, who: &str, object: Option<AuditObject>) -> AuditEntry {
 
 #[tokio::test]
 async fn what_people_do_is_written_down_as_it_was() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let full = entry(1, "ada", Some(car(1)));
     let bare = AuditEntry { detail: serde_json::Map::new(), address: None, ..entry(2, "system", None) };
     store.append_audit(&full).await.unwrap();
@@ -35,7 +35,7 @@ async fn what_people_do_is_written_down_as_it_was() {
 
 #[tokio::test]
 async fn the_log_is_read_in_pages_newest_first_by_who_and_by_what_it_was_done_to() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     for n in 1..=12 {
         let who = if n % 3 == 0 { "bob" } else { "ada" };
         let object = match n % 4 {

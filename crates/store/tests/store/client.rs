@@ -14,7 +14,7 @@ fn names(clients: &[Client]) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_client_is_added_once_changed_and_deleted() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let full = Client {
         contact: Some("Ada".into()),
         email: Some("ada@example.org".into()),
@@ -38,7 +38,7 @@ async fn a_client_is_added_once_changed_and_deleted() {
 
 #[tokio::test]
 async fn clients_are_found_by_the_beginning_of_their_names_whatever_the_case_and_the_accents() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     for (n, name) in ["Zebra", "müller taxi", "École", "Muller, A.", "mule", "Échelle", "MULLER"].iter().enumerate()
     {
         store.add_client(&client(n as u128, name)).await.unwrap();
@@ -58,7 +58,7 @@ async fn clients_are_found_by_the_beginning_of_their_names_whatever_the_case_and
 
 #[tokio::test]
 async fn pages_of_clients_go_on_after_the_last_one_also_between_two_of_the_same_name() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     for n in 1..=5 {
         store.add_client(&client(n, "Taxi")).await.unwrap();
     }
@@ -77,7 +77,7 @@ async fn pages_of_clients_go_on_after_the_last_one_also_between_two_of_the_same_
 
 #[tokio::test]
 async fn an_archived_client_is_listed_only_if_it_is_asked_for() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.add_client(&client(1, "Old")).await.unwrap();
     store.add_client(&client(2, "New")).await.unwrap();
     store.update_client(&Client { archived: Some(NOW), ..client(1, "Old") }).await.unwrap();
@@ -87,7 +87,7 @@ async fn an_archived_client_is_listed_only_if_it_is_asked_for() {
 
 #[tokio::test]
 async fn a_client_with_a_contract_or_a_user_is_not_deleted() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let client = client(1, "Taxi");
     store.add_client(&client).await.unwrap();
     let contract = contract(1, client.id);

@@ -47,7 +47,7 @@ async fn sent(store: &Store, n: u128) {
 
 #[tokio::test]
 async fn a_command_is_kept_once_and_waits_for_a_reply() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     sent(&store, 1).await;
     assert!(!store.add_command(&Command { name: "other".into(), ..command(1) }).await.unwrap());
     let stored = store.command(command(1).id).await.unwrap().unwrap();
@@ -65,7 +65,7 @@ async fn a_command_is_kept_once_and_waits_for_a_reply() {
 #[tokio::test]
 async fn replies_move_a_command_on_and_never_back() {
     use ReplyState::{Accepted, Denied, Done, Expired, Failed, Running};
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     // What comes, and which of it counts.
     let cases: [&[(ReplyState, bool)]; 6] = [
         &[(Accepted, true), (Accepted, false), (Running, true), (Accepted, false), (Done, true), (Failed, false)],
@@ -95,7 +95,7 @@ async fn replies_move_a_command_on_and_never_back() {
 
 #[tokio::test]
 async fn a_vehicle_moves_no_command_of_another() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     sent(&store, 1).await;
     store.name_vehicle(fiesta(), "Van", None, NOW).await.unwrap();
     let foreign = Reply { vin: fiesta(), ..reply(1, ReplyState::Done, NOW, "mine") };
@@ -106,7 +106,7 @@ async fn a_vehicle_moves_no_command_of_another() {
 
 #[tokio::test]
 async fn commands_are_listed_newest_first_and_the_open_ones_oldest_first() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     for n in 1..=5 {
         sent(&store, n).await;
     }

@@ -1,6 +1,5 @@
 //! The writer's door: nothing lost, nothing twice, nothing back.
 
-use crate::fleet::{NOW, batch, everything, fiesta, golf, late, live, store, url};
 use std::collections::BTreeSet;
 
 use bugbrother_store::{Arrival, Place, Position, Refusal, Samples, Store, arrival::MAX_DEAD_LETTERS};
@@ -12,6 +11,11 @@ use bugbrother_wire::{
 };
 use proptest::prelude::*;
 use uuid::Uuid;
+
+use crate::{
+    fleet::{Home, NOW, batch, everything, fiesta, golf, late, live, open, store, url},
+    home::{self, CASES},
+};
 
 fn refused(payload: &[u8], place: Option<Place>) -> Arrival {
     Arrival {
@@ -26,8 +30,8 @@ fn message(message: Message) -> Arrival {
     Arrival { received_ts: NOW, topic: String::new(), payload: Default::default(), content: Ok(message) }
 }
 
-async fn count(folder: &tempfile::TempDir, table: &str) -> i64 {
-    let pool = sqlx::AnyPool::connect(&url(folder)).await.unwrap();
+async fn count(home: &Home, table: &str) -> i64 {
+    let pool = sqlx::AnyPool::connect(&url(home)).await.unwrap();
     let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
     sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
 }
@@ -38,7 +42,7 @@ async fn positions(store: &Store) -> Vec<Position> {
 
 #[tokio::test]
 async fn a_batch_is_stored_as_it_came_and_acknowledged() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let sent = batch(golf(), 9, 1);
     let done = store.commit(&[live(sent.clone())]).await.unwrap();
     assert_eq!((done.stored, done.duplicates, done.acks.len()), (1, 0, 1));
@@ -51,7 +55,7 @@ async fn a_batch_is_stored_as_it_came_and_acknowledged() {
 
 #[tokio::test]
 async fn what_is_delivered_twice_is_stored_once_and_acknowledged_again() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let both = [live(batch(golf(), 1, 1)), live(batch(golf(), 1, 2))];
     store.commit(&both).await.unwrap();
     let again = store.commit(&[both[0].clone(), both[1].clone(), both[0].clone()]).await.unwrap();
@@ -61,7 +65,7 @@ async fn what_is_delivered_twice_is_stored_once_and_acknowledged_again() {
 
 #[tokio::test]
 async fn a_record_that_was_folded_out_of_the_tail_does_not_come_back() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.commit(&[live(batch(golf(), 1, 1))]).await.unwrap();
     store.keep(&[golf()]).await.unwrap();
     let track = positions(&store).await;
@@ -71,7 +75,7 @@ async fn a_record_that_was_folded_out_of_the_tail_does_not_come_back() {
 
 #[tokio::test]
 async fn late_data_fills_history_and_leaves_the_latest_alone() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.commit(&[live(batch(golf(), 1, 5))]).await.unwrap();
     let before = store.vehicle(golf()).await.unwrap().unwrap();
     let done = store.commit(&[late(batch(golf(), 1, 2)), late(batch(golf(), 1, 3))]).await.unwrap();
@@ -92,7 +96,7 @@ async fn late_data_fills_history_and_leaves_the_latest_alone() {
 
 #[tokio::test]
 async fn positions_of_a_span_come_in_order_and_to_the_limit() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let batches: Vec<_> = (1..=200).map(|seq| live(batch(golf(), 1, seq))).collect();
     store.commit(&batches).await.unwrap();
     let (from, to) = (NOW + 500_000, NOW + 1_500_000);
@@ -105,7 +109,7 @@ async fn positions_of_a_span_come_in_order_and_to_the_limit() {
 
 #[tokio::test]
 async fn a_row_without_both_coordinates_is_no_position() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let mut blind = batch(golf(), 1, 1);
     blind.rows[3].values[1] = None;
     store.commit(&[live(blind)]).await.unwrap();
@@ -114,19 +118,19 @@ async fn a_row_without_both_coordinates_is_no_position() {
 
 #[tokio::test]
 async fn a_gap_that_the_vehicle_declares_is_counted_and_not_waited_for() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     store.commit(&[live(batch(golf(), 1, 1))]).await.unwrap();
     let gap = Gap { from: Seq(2), to: Seq(6), reason: "outbox is full".into() };
     let record = Telemetry { gap: Some(gap), rows: Vec::new(), ..batch(golf(), 1, 7) };
     let done = store.commit(&[live(record.clone()), live(record)]).await.unwrap();
     assert_eq!((done.acks[0].seq, done.stored, done.duplicates), (Seq(7), 1, 1));
-    assert_eq!(count(&folder, "gap").await, 1);
+    assert_eq!(count(&home, "gap").await, 1);
     assert_eq!(positions(&store).await.len(), 10);
 }
 
 #[tokio::test]
 async fn records_that_lie_too_far_apart_are_left_to_be_sent_again() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let scattered: Vec<_> = (1..=MAX_RANGES as u64 + 10).map(|n| live(batch(golf(), 1, n * 2))).collect();
     let done = store.commit(&scattered).await.unwrap();
     assert_eq!((done.stored, done.scattered), (MAX_RANGES as u64, 10));
@@ -142,7 +146,7 @@ async fn records_that_lie_too_far_apart_are_left_to_be_sent_again() {
 
 #[tokio::test]
 async fn a_gap_gets_on_though_its_record_lies_too_far_away() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let scattered: Vec<_> = (1..=MAX_RANGES as u64).map(|n| live(batch(golf(), 1, 100 + n * 2))).collect();
     store.commit(&scattered).await.unwrap();
     let gap = Gap { from: Seq(1), to: Seq(99), reason: "outbox is full".into() };
@@ -155,7 +159,7 @@ async fn a_gap_gets_on_though_its_record_lies_too_far_away() {
 
 #[tokio::test]
 async fn poison_is_kept_for_examination_and_does_not_stop_the_outbox() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let place = Place { vin: golf(), epoch: Epoch(1), seq: Seq(2) };
     let done = store
         .commit(&[
@@ -178,16 +182,16 @@ async fn poison_is_kept_for_examination_and_does_not_stop_the_outbox() {
 
 #[tokio::test]
 async fn the_oldest_dead_letters_make_room() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     let flood: Vec<_> = (0..MAX_DEAD_LETTERS + 5).map(|_| refused(b"x", None)).collect();
     assert_eq!(store.commit(&flood).await.unwrap().dead_letters_dropped, 5);
     assert_eq!(store.commit(&flood[..3]).await.unwrap().dead_letters_dropped, 3);
-    assert_eq!(count(&folder, "dead_letter").await, i64::from(MAX_DEAD_LETTERS));
+    assert_eq!(count(&home, "dead_letter").await, i64::from(MAX_DEAD_LETTERS));
 }
 
 #[tokio::test]
 async fn presence_follows_the_newest_connection() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let say = |since: i64, status: Presence| {
         message(Message::Status(Status {
             v: SCHEMA_VERSION,
@@ -208,7 +212,7 @@ async fn presence_follows_the_newest_connection() {
 
 #[tokio::test]
 async fn trouble_codes_keep_the_first_and_the_last_time_they_were_told() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     let read = |seq: u64, at: i64| {
         message(Message::Diagnostics(Diagnostics {
             v: SCHEMA_VERSION,
@@ -223,7 +227,7 @@ async fn trouble_codes_keep_the_first_and_the_last_time_they_were_told() {
         }))
     };
     store.commit(&[read(1, NOW + 50), read(2, NOW + 90), read(3, NOW)]).await.unwrap();
-    let pool = sqlx::AnyPool::connect(&url(&folder)).await.unwrap();
+    let pool = sqlx::AnyPool::connect(&url(&home)).await.unwrap();
     let seen: (i64, i64) = sqlx::query_as("SELECT first_seen, last_seen FROM dtc").fetch_one(&pool).await.unwrap();
     assert_eq!(seen, (NOW, NOW + 90));
     let newest: i64 = sqlx::query_scalar("SELECT at_ts FROM diagnostics").fetch_one(&pool).await.unwrap();
@@ -232,7 +236,7 @@ async fn trouble_codes_keep_the_first_and_the_last_time_they_were_told() {
 
 #[tokio::test]
 async fn an_event_id_of_one_vehicle_does_not_hide_anothers_event() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     let event = |vin, seq| {
         message(Message::Event(Event {
             v: SCHEMA_VERSION,
@@ -249,15 +253,13 @@ async fn an_event_id_of_one_vehicle_does_not_hide_anothers_event() {
         }))
     };
     store.commit(&[event(fiesta(), 1), event(golf(), 1), event(golf(), 2)]).await.unwrap();
-    assert_eq!(count(&folder, "event").await, 2);
+    assert_eq!(count(&home, "event").await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_processes_may_make_and_fill_the_same_file_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = url(&folder);
-    let (one, two) = tokio::join!(Store::open(&url), Store::open(&url));
-    let (one, two) = (one.unwrap(), two.unwrap());
+async fn two_processes_may_make_and_fill_the_same_database_at_once() {
+    let home = home::make().await;
+    let (one, two) = tokio::join!(open(&home), open(&home));
     assert_eq!(one.identity(), two.identity());
     let fill = |store: Store, first: u64| async move {
         for seq in (first..=100).step_by(2) {
@@ -275,7 +277,7 @@ async fn two_processes_may_make_and_fill_the_same_file_at_once() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
     fn in_whatever_order_and_however_often_it_comes_history_and_latest_are_the_same(
@@ -284,8 +286,8 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (one, folder) = store().await;
-            let two = Store::open(&url(&folder)).await.unwrap();
+            let (one, home) = store().await;
+            let two = open(&home).await;
             let mut rest = deliveries.as_slice();
             for (n, size) in sizes.iter().cycle().enumerate() {
                 let (now, later) = rest.split_at(rest.len().min(*size));
@@ -325,7 +327,7 @@ fn the_bodies_of_the_tests_are_what_a_vehicle_would_send() {
 #[tokio::test]
 async fn a_record_of_an_impossible_time_waits_until_that_time_is_possible() {
     const DAY: i64 = 24 * 3_600_000;
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let sent = live(batch(golf(), 1, 1));
     let place = Some(Place { vin: golf(), epoch: Epoch(1), seq: Seq(1) });
     let ahead = Arrival { content: Err(Refusal { reason: "future", place }), ..sent.clone() };

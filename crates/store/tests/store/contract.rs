@@ -1,7 +1,7 @@
 //! Contracts, the vehicles in them, and their documents.
 
 use crate::{
-    fleet::{NOW, fiesta, golf, store},
+    fleet::{Home, NOW, fiesta, golf, store},
     office::{client, contract},
 };
 use bugbrother_store::{Assignment, Client, Contract, ContractId, ContractRetention, Document, DocumentId, Store};
@@ -11,13 +11,13 @@ use uuid::Uuid;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// A client with one contract that runs.
-async fn served() -> (Store, tempfile::TempDir, Client, Contract) {
-    let (store, folder) = store().await;
+async fn served() -> (Store, Home, Client, Contract) {
+    let (store, home) = store().await;
     let client = client(1, "Taxi");
     store.add_client(&client).await.unwrap();
     let contract = contract(1, client.id);
     assert!(store.add_contract(&contract).await.unwrap());
-    (store, folder, client, contract)
+    (store, home, client, contract)
 }
 
 async fn assign(store: &Store, contract: ContractId, vin: Vin, from: UnixMs, to: Option<UnixMs>) {
@@ -26,7 +26,7 @@ async fn assign(store: &Store, contract: ContractId, vin: Vin, from: UnixMs, to:
 
 #[tokio::test]
 async fn a_contract_is_added_once_changed_and_deleted_with_its_vehicles() {
-    let (store, _folder, _, first) = served().await;
+    let (store, _home, _, first) = served().await;
     assert!(!store.add_contract(&Contract { title: "other".into(), ..first.clone() }).await.unwrap());
     assert_eq!(store.contract(first.id).await.unwrap(), Some(first.clone()));
 
@@ -53,14 +53,14 @@ async fn a_contract_is_added_once_changed_and_deleted_with_its_vehicles() {
 
 #[tokio::test]
 async fn a_contract_needs_a_client() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let error = store.add_contract(&contract(1, client(1, "nobody").id)).await.unwrap_err();
     assert!(error.is_about_content(), "{error:?}");
 }
 
 #[tokio::test]
 async fn contracts_of_a_client_come_in_pages_the_latest_first() {
-    let (store, _folder, client, first) = served().await;
+    let (store, _home, client, first) = served().await;
     let other = crate::office::client(2, "Bus");
     store.add_client(&other).await.unwrap();
     store.add_contract(&contract(9, other.id)).await.unwrap();
@@ -76,7 +76,7 @@ async fn contracts_of_a_client_come_in_pages_the_latest_first() {
 
 #[tokio::test]
 async fn a_client_sees_the_vehicles_of_its_contracts_while_both_run() {
-    let (store, _folder, client, runs) = served().await;
+    let (store, _home, client, runs) = served().await;
     let ended = Contract { ends: Some(NOW), ..contract(2, client.id) };
     let future = Contract { starts: NOW + DAY, ..contract(3, client.id) };
     for contract in [&ended, &future] {
@@ -103,7 +103,7 @@ async fn a_client_sees_the_vehicles_of_its_contracts_while_both_run() {
 
 #[tokio::test]
 async fn a_client_sees_a_vehicle_of_two_contracts_once_and_pages_go_by_vin() {
-    let (store, _folder, client, first) = served().await;
+    let (store, _home, client, first) = served().await;
     let second = contract(2, client.id);
     store.add_contract(&second).await.unwrap();
     for contract in [first.id, second.id] {
@@ -117,7 +117,7 @@ async fn a_client_sees_a_vehicle_of_two_contracts_once_and_pages_go_by_vin() {
 
 #[tokio::test]
 async fn an_archived_client_sees_nothing() {
-    let (store, _folder, client, contract) = served().await;
+    let (store, _home, client, contract) = served().await;
     assign(&store, contract.id, golf(), NOW, None).await;
     assert!(store.client_sees(client.id, golf(), NOW).await.unwrap());
     store.update_client(&Client { archived: Some(NOW), ..client.clone() }).await.unwrap();
@@ -127,7 +127,7 @@ async fn an_archived_client_sees_nothing() {
 
 #[tokio::test]
 async fn a_vehicle_leaves_a_contract_and_comes_back() {
-    let (store, _folder, client, contract) = served().await;
+    let (store, _home, client, contract) = served().await;
     assign(&store, contract.id, golf(), NOW, None).await;
     assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().name, "Volkswagen", "it is made");
     assert!(store.release_vehicle(contract.id, golf(), NOW + 10).await.unwrap());
@@ -151,7 +151,7 @@ async fn a_vehicle_leaves_a_contract_and_comes_back() {
 
 #[tokio::test]
 async fn data_is_kept_for_the_longest_that_a_running_contract_says() {
-    let (store, _folder, client, short) = served().await;
+    let (store, _home, client, short) = served().await;
     let long = Contract { retention_days: Some(900), media_retention_days: Some(3), ..contract(2, client.id) };
     let silent = Contract { retention_days: None, media_retention_days: None, ..contract(3, client.id) };
     let over = Contract { ends: Some(NOW), retention_days: Some(9_999), ..contract(4, client.id) };
@@ -172,7 +172,7 @@ async fn data_is_kept_for_the_longest_that_a_running_contract_says() {
 
 #[tokio::test]
 async fn documents_are_kept_until_they_are_deleted_and_keep_their_contract() {
-    let (store, _folder, _, contract) = served().await;
+    let (store, _home, _, contract) = served().await;
     let document = |n: u128| Document {
         id: DocumentId(Uuid::from_u128(n)),
         contract: contract.id,

@@ -1,9 +1,11 @@
 //! Enrolment codes, certificates, revocation.
 
+use std::sync::Arc;
+
 use bugbrother_store::{CertificateRecord, Enrolled, MAX_CERTIFICATES, Renewed, Store};
 use bugbrother_wire::{UnixMs, Vin};
 
-use crate::fleet::{NOW, fiesta, golf, store, url};
+use crate::fleet::{NOW, fiesta, golf, open, store, url};
 
 const HOUR: UnixMs = 60 * 60 * 1000;
 const DAY: UnixMs = 24 * HOUR;
@@ -31,7 +33,7 @@ async fn enrolled(store: &Store, vin: Vin, n: u32, now: UnixMs) -> CertificateRe
 
 #[tokio::test]
 async fn a_code_is_good_for_one_key_until_it_expires() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.add_enrolment(golf(), "hash", NOW, NOW + DAY).await.unwrap();
     let open = store.enrolment("hash", NOW).await.unwrap().unwrap();
     assert_eq!((open.vin, open.used), (golf(), None));
@@ -63,13 +65,14 @@ async fn a_code_is_good_for_one_key_until_it_expires() {
 
 #[tokio::test]
 async fn of_many_who_use_a_code_at_once_one_gets_in() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
+    let home = Arc::new(home);
     store.add_enrolment(golf(), "hash", NOW, NOW + DAY).await.unwrap();
     let tasks: Vec<_> = (0..16)
         .map(|n| {
-            let url = url(&folder);
+            let home = home.clone();
             tokio::spawn(async move {
-                let store = Store::open(&url).await.unwrap();
+                let store = open(&home).await;
                 store.enrol("hash", &record(golf(), n, NOW), NOW).await.unwrap() != Enrolled::Refused
             })
         })
@@ -83,13 +86,13 @@ async fn of_many_who_use_a_code_at_once_one_gets_in() {
 
 #[tokio::test]
 async fn a_new_code_takes_the_place_of_the_last_one_and_old_ones_are_forgotten() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     store.add_enrolment(golf(), "first", NOW, NOW + DAY).await.unwrap();
     store.add_enrolment(golf(), "second", NOW, NOW + DAY).await.unwrap();
     assert_eq!(store.enrolment("first", NOW).await.unwrap(), None);
     assert!(store.enrolment("second", NOW).await.unwrap().is_some());
     store.add_enrolment(fiesta(), "third", NOW + DAY, NOW + 2 * DAY).await.unwrap();
-    let pool = sqlx::AnyPool::connect(&url(&folder)).await.unwrap();
+    let pool = sqlx::AnyPool::connect(&url(&home)).await.unwrap();
     let codes: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM enrolment").fetch_one(&pool).await.unwrap();
     assert_eq!(codes, 1);
     let first = enrolled(&store, golf(), 1, NOW).await;
@@ -99,7 +102,7 @@ async fn a_new_code_takes_the_place_of_the_last_one_and_old_ones_are_forgotten()
 
 #[tokio::test]
 async fn renewals_overlap_and_the_same_key_gets_the_same_answer() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let first = enrolled(&store, golf(), 1, NOW).await;
     let later = NOW + 60 * DAY;
     let second = record(golf(), 2, later);
@@ -123,7 +126,7 @@ async fn renewals_overlap_and_the_same_key_gets_the_same_answer() {
 
 #[tokio::test]
 async fn what_is_revoked_cannot_be_renewed_and_is_listed_until_it_expires() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let first = enrolled(&store, golf(), 1, NOW).await;
     let second = record(golf(), 2, NOW);
     store.renew(&first.serial, &second, NOW).await.unwrap();
@@ -149,7 +152,7 @@ async fn what_is_revoked_cannot_be_renewed_and_is_listed_until_it_expires() {
 
 #[tokio::test]
 async fn a_vehicle_has_so_many_certificates_until_they_are_revoked_or_end() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let first = enrolled(&store, golf(), 0, NOW).await;
     for n in 1..MAX_CERTIFICATES {
         let now = NOW + i64::from(n);
@@ -182,7 +185,7 @@ async fn a_vehicle_has_so_many_certificates_until_they_are_revoked_or_end() {
 
 #[tokio::test]
 async fn credentials_are_listed_by_vehicle_with_the_newest_certificate() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let first = enrolled(&store, golf(), 1, NOW).await;
     let second = record(golf(), 2, NOW + 1);
     store.renew(&first.serial, &second, NOW + 1).await.unwrap();
@@ -200,8 +203,8 @@ async fn credentials_are_listed_by_vehicle_with_the_newest_certificate() {
 
 #[tokio::test]
 async fn of_renewals_at_once_as_many_succeed_as_there_is_room_for() {
-    let (store, folder) = store().await;
-    let other = Store::open(&url(&folder)).await.unwrap();
+    let (store, home) = store().await;
+    let other = open(&home).await;
     let first = enrolled(&store, golf(), 0, NOW).await;
     let mut renewals = tokio::task::JoinSet::new();
     for n in 1..MAX_CERTIFICATES + 8 {
@@ -217,8 +220,8 @@ async fn of_renewals_at_once_as_many_succeed_as_there_is_room_for() {
 
 #[tokio::test]
 async fn a_certificate_that_is_renewed_while_it_is_revoked_is_no_way_back_in() {
-    let (store, folder) = store().await;
-    let other = Store::open(&url(&folder)).await.unwrap();
+    let (store, home) = store().await;
+    let other = open(&home).await;
     for n in 0..20 {
         let now = NOW + i64::from(n);
         let first = enrolled(&store, golf(), 2 * n, now).await;

@@ -36,7 +36,7 @@ async fn enrolled(store: &Store, serial: &str, at: UnixMs) -> CertificateRecord 
 
 #[tokio::test]
 async fn a_device_that_moves_is_in_the_vehicle_where_it_was_seen_last() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.see_device(&sighting("box-1", NOW)).await.unwrap();
     assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().name, "Volkswagen", "it is made");
     let moved =
@@ -63,7 +63,7 @@ async fn a_device_that_moves_is_in_the_vehicle_where_it_was_seen_last() {
 
 #[tokio::test]
 async fn devices_are_listed_by_identity_and_by_vehicle() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     for (name, at) in [("c", NOW), ("a", NOW + 2), ("b", NOW + 1)] {
         store.see_device(&sighting(name, at)).await.unwrap();
     }
@@ -81,7 +81,7 @@ async fn devices_are_listed_by_identity_and_by_vehicle() {
 
 #[tokio::test]
 async fn certificates_outlive_the_device_that_holds_them() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let (first, second) = (enrolled(&store, "4a", NOW).await, enrolled(&store, "4b", NOW + 1).await);
     let error = store.set_certificate_device("4a", &device("box-1")).await.unwrap_err();
     assert!(error.is_about_content(), "nobody has seen that device: {error:?}");

@@ -1,6 +1,5 @@
 //! The readers' doors: people, vehicles, rules, alerts.
 
-use crate::fleet::{NOW, batch, fiesta, golf, live, store, url};
 use bugbrother_store::{Condition, Engine, Rule, Store, StoreError, User};
 use bugbrother_wire::{
     AlertId, SCHEMA_VERSION,
@@ -8,6 +7,8 @@ use bugbrother_wire::{
     message::{Alert, AlertState, Presence, Severity},
 };
 use uuid::Uuid;
+
+use crate::fleet::{NOW, batch, fiesta, golf, live, open, store, url};
 
 pub fn alert(n: u128, opened: i64) -> Alert {
     Alert {
@@ -29,7 +30,7 @@ pub fn alert(n: u128, opened: i64) -> Alert {
 
 #[tokio::test]
 async fn a_user_is_added_once_and_found_by_name() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     assert!(!store.has_users().await.unwrap());
     let ada = User { name: "ada".into(), password_hash: "$argon2id$secret".into(), role: Role::Administrator };
     assert!(store.add_user(&ada, NOW).await.unwrap());
@@ -43,7 +44,7 @@ async fn a_user_is_added_once_and_found_by_name() {
 
 #[tokio::test]
 async fn a_vehicle_is_called_by_its_maker_until_somebody_names_it() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.commit(&[live(batch(golf(), 1, 1))]).await.unwrap();
     let made = store.vehicle(golf()).await.unwrap().unwrap();
     assert_eq!(made.name, "Volkswagen");
@@ -57,7 +58,7 @@ async fn a_vehicle_is_called_by_its_maker_until_somebody_names_it() {
 
 #[tokio::test]
 async fn vehicles_come_in_pages_by_vin_and_one_that_is_only_named_is_among_them() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.name_vehicle(fiesta(), "Van", None, NOW).await.unwrap();
     store.commit(&[live(batch(golf(), 1, 1))]).await.unwrap();
     let first = store.vehicles(None, 1).await.unwrap();
@@ -70,7 +71,7 @@ async fn vehicles_come_in_pages_by_vin_and_one_that_is_only_named_is_among_them(
 
 #[tokio::test]
 async fn alerts_are_listed_newest_first_and_active_until_they_are_resolved() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.name_vehicle(golf(), "Golf", None, NOW).await.unwrap();
     let (early, late) = (alert(1, NOW), alert(2, NOW + 10));
     store.save_alert(&early).await.unwrap();
@@ -90,7 +91,7 @@ async fn alerts_are_listed_newest_first_and_active_until_they_are_resolved() {
 
 #[tokio::test]
 async fn who_saves_an_alert_without_knowing_that_it_is_acknowledged_leaves_it_so() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let open = alert(1, NOW);
     store.save_alert(&open).await.unwrap();
     let acknowledged = Alert { state: AlertState::Acknowledged, acknowledged_by: Some("ada".into()), ..open.clone() };
@@ -108,9 +109,9 @@ async fn who_saves_an_alert_without_knowing_that_it_is_acknowledged_leaves_it_so
 
 #[tokio::test]
 async fn alerts_that_are_saved_together_are_stored_together_or_not_at_all() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     let alerts: Vec<_> = (1..=64).map(|n| alert(n, NOW + n as i64)).collect();
-    let pool = sqlx::AnyPool::connect(&url(&folder)).await.unwrap();
+    let pool = sqlx::AnyPool::connect(&url(&home)).await.unwrap();
     let (fill, drain) = match store.engine() {
         Engine::Sqlite => (
             "CREATE TRIGGER full BEFORE INSERT ON alert WHEN NEW.opened % 64 = 0 BEGIN SELECT RAISE(ABORT, 'full'); END",
@@ -131,23 +132,23 @@ async fn alerts_that_are_saved_together_are_stored_together_or_not_at_all() {
 
 #[tokio::test]
 async fn a_new_database_has_two_rules_and_what_people_change_in_them_stays() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     let rules = store.rules().await.unwrap();
     assert_eq!(rules.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["fast", "silent"]);
     assert!(matches!(rules[1].condition, Condition::Silent { after_ms: 300_000 }));
     let slower = Rule { enabled: false, title: "Faster than 50 km/h".into(), ..rules[0].clone() };
     store.save_rule(&slower).await.unwrap();
-    let again = Store::open(&url(&folder)).await.unwrap();
+    let again = open(&home).await;
     assert_eq!(again.rules().await.unwrap()[0], slower);
 }
 
 #[tokio::test]
 async fn the_identity_stays_and_differs_between_databases() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     store.ping().await.unwrap();
-    let again = Store::open(&url(&folder)).await.unwrap();
+    let again = open(&home).await;
     assert_eq!(again.identity(), store.identity());
-    let (other, _folder) = crate::fleet::store().await;
+    let (other, _home) = crate::fleet::store().await;
     assert_ne!(other.identity(), store.identity());
 }
 

@@ -5,7 +5,7 @@ use bugbrother_store::{Engine, FuelKind, VehicleFacts};
 
 #[tokio::test]
 async fn nothing_is_known_of_a_vehicle_until_somebody_says_it() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     assert_eq!(store.vehicle_facts(golf()).await.unwrap(), None);
     store.commit(&[live(batch(golf(), 1, 1))]).await.unwrap();
     let known = store.vehicle_facts(golf()).await.unwrap().unwrap();
@@ -15,7 +15,7 @@ async fn nothing_is_known_of_a_vehicle_until_somebody_says_it() {
 
 #[tokio::test]
 async fn what_is_known_of_a_vehicle_comes_back_also_after_it_was_unknown() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     // First without the sizes, then with them: a statement that was prepared for one must do for the other.
     store.set_vehicle_facts(golf(), &VehicleFacts::default(), NOW).await.unwrap();
     for (fuel, tank_l, battery_kwh) in [
@@ -41,7 +41,7 @@ async fn what_is_known_of_a_vehicle_comes_back_also_after_it_was_unknown() {
 
 #[tokio::test]
 async fn a_size_that_is_no_positive_number_is_refused() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     for size in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         for facts in [
             VehicleFacts { tank_l: Some(size), ..VehicleFacts::default() },
@@ -56,7 +56,7 @@ async fn a_size_that_is_no_positive_number_is_refused() {
 
 #[tokio::test]
 async fn a_text_that_the_database_does_not_take_is_told_from_a_database_that_fails() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let named = store.name_vehicle(golf(), "Pool\0car", None, NOW).await;
     match store.engine() {
         Engine::Sqlite => assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().name, "Pool\0car"),

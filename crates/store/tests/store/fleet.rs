@@ -1,4 +1,4 @@
-//! Stores on temporary files, and what vehicles would send.
+//! New stores, and what vehicles would send.
 
 use bugbrother_store::{Arrival, Question, Samples, Store};
 use bugbrother_wire::{
@@ -6,7 +6,9 @@ use bugbrother_wire::{
     message::{Clock, Row, Telemetry},
     topic::Kind,
 };
-use tempfile::TempDir;
+
+use crate::home;
+pub use crate::home::{Home, url};
 
 pub const NOW: UnixMs = 1_790_000_000_000;
 
@@ -18,13 +20,15 @@ pub fn fiesta() -> Vin {
     "WF0DXXGAKDHA12345".parse().unwrap()
 }
 
-pub fn url(folder: &TempDir) -> String {
-    format!("sqlite://{}/fleet.db", folder.path().display())
+/// A new one.
+pub async fn store() -> (Store, Home) {
+    let home = home::make().await;
+    (open(&home).await, home)
 }
 
-pub async fn store() -> (Store, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    (Store::open(&url(&folder)).await.unwrap(), folder)
+/// The one that lives there, once more.
+pub async fn open(home: &Home) -> Store {
+    Store::open_with(&url(home), home::telemetry_url(home).as_deref()).await.unwrap()
 }
 
 /// One fix and one speed per second, ten to a batch; batch `seq` begins ten seconds after the one before.

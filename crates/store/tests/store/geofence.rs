@@ -22,7 +22,7 @@ fn depot(n: u128) -> GeofenceRecord {
 
 #[tokio::test]
 async fn a_geofence_of_each_shape_comes_back_as_it_was_drawn() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let shapes = [
         Shape::Circle { centre: (-89.999_999_9, 179.999_999_9), radius_m: 0.1 },
         Shape::Polygon(vec![(47.1, 8.1), (47.2, 8.1), (47.2, 8.3)]),
@@ -37,7 +37,7 @@ async fn a_geofence_of_each_shape_comes_back_as_it_was_drawn() {
 
 #[tokio::test]
 async fn a_geofence_is_changed_and_deleted() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.add_client(&client(1, "Taxi")).await.unwrap();
     store.save_geofence(&depot(1)).await.unwrap();
     let changed = GeofenceRecord {
@@ -60,7 +60,7 @@ async fn a_geofence_is_changed_and_deleted() {
 
 #[tokio::test]
 async fn geofences_come_in_pages_all_of_them_or_a_clients() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let taxi = client(1, "Taxi");
     store.add_client(&taxi).await.unwrap();
     for n in 1..=4 {
@@ -76,7 +76,7 @@ async fn geofences_come_in_pages_all_of_them_or_a_clients() {
 
 #[tokio::test]
 async fn a_shape_that_could_not_be_read_back_is_refused() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let nowhere = Shape::Circle { centre: (f64::NAN, 8.0), radius_m: 1.0 };
     let error = store.save_geofence(&GeofenceRecord { shape: nowhere, ..depot(1) }).await.unwrap_err();
     assert!(error.is_about_content(), "{error:?}");

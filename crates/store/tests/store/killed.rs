@@ -8,16 +8,21 @@ use std::{
 use bugbrother_store::Store;
 use bugbrother_wire::Seq;
 
-use crate::fleet::{batch, golf, live, url};
+use crate::{
+    fleet::{batch, golf, live, open, url},
+    home,
+};
 
 const URL: &str = "BUGBROTHER_TEST_STORE";
+const TELEMETRY_URL: &str = "BUGBROTHER_TEST_SAMPLES";
 
 /// Commits one record after the other and says so of each, until it is killed.
 #[tokio::test]
 #[ignore = "runs as the child of the test below"]
 async fn a_writer_that_goes_on_for_ever() {
     let url = std::env::var(URL).expect("the parent sets the address");
-    let store = Store::open(&url).await.unwrap();
+    let telemetry_url = std::env::var(TELEMETRY_URL).ok();
+    let store = Store::open_with(&url, telemetry_url.as_deref()).await.unwrap();
     let mut out = std::io::stdout();
     for seq in 1.. {
         store.commit(&[live(batch(golf(), 1, seq))]).await.unwrap();
@@ -28,10 +33,11 @@ async fn a_writer_that_goes_on_for_ever() {
 
 #[tokio::test]
 async fn what_a_killed_writer_said_to_be_committed_is_there_and_whole() {
-    let folder = tempfile::tempdir().unwrap();
+    let home = home::make().await;
     let mut writer = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "killed::a_writer_that_goes_on_for_ever", "--ignored", "--nocapture"])
-        .env(URL, url(&folder))
+        .env(URL, url(&home))
+        .envs(home::telemetry_url(&home).map(|url| (TELEMETRY_URL, url)))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -44,7 +50,7 @@ async fn what_a_killed_writer_said_to_be_committed_is_there_and_whole() {
     writer.wait().unwrap();
     assert_eq!(said, Some(40));
 
-    let store = Store::open(&url(&folder)).await.unwrap();
+    let store = open(&home).await;
     let rows = store.positions(golf(), 0, i64::MAX, 100_000).await.unwrap().len() as u64;
     assert!(rows >= 400 && rows.is_multiple_of(10), "{rows}");
     let stored = rows / 10;

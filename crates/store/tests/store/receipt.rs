@@ -18,7 +18,7 @@ fn receipt(n: u128, subject: &str) -> Receipt {
 
 #[tokio::test]
 async fn receipts_are_kept_and_found_by_their_subject() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     for n in 1..=5 {
         store.add_receipt(&receipt(n, if n == 2 { "b" } else { "a" })).await.unwrap();
     }

@@ -11,7 +11,7 @@ const DOCUMENT: &str = include_str!("../../../../docs/schema.md");
 
 /// `table.column` of each column that the migrations make.
 async fn columns() -> BTreeSet<String> {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     let sql = match store.engine() {
         Engine::Sqlite => {
             "SELECT sqlite_master.name || '.' || columns.name FROM sqlite_master \
@@ -22,7 +22,7 @@ async fn columns() -> BTreeSet<String> {
             "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = 'public'"
         }
     };
-    let pool = sqlx::AnyPool::connect(&url(&folder)).await.unwrap();
+    let pool = sqlx::AnyPool::connect(&url(&home)).await.unwrap();
     let rows = sqlx::query(sql).fetch_all(&pool).await.unwrap();
     rows.iter().map(|row| row.get::<String, _>(0)).filter(|column| !column.starts_with("_sqlx")).collect()
 }

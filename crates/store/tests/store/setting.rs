@@ -1,12 +1,12 @@
 //! Settings of the fleet.
 
-use crate::fleet::{NOW, store, url};
-use bugbrother_store::{FuelKind, Prices, Retention, Setting, SettingChange, Store, StoreError};
+use crate::fleet::{NOW, open, store};
+use bugbrother_store::{FuelKind, Prices, Retention, Setting, SettingChange, StoreError};
 use serde::{Deserialize, Serialize};
 
 #[tokio::test]
 async fn defaults_count_until_somebody_says_otherwise() {
-    let (store, folder) = store().await;
+    let (store, home) = store().await;
     assert_eq!(store.setting::<Retention>().await.unwrap(), Retention::default());
     assert_eq!(store.setting_change::<Retention>().await.unwrap(), None);
     let longer = Retention { telemetry_days: None, media_days: Some(7), ..Retention::default() };
@@ -16,7 +16,7 @@ async fn defaults_count_until_somebody_says_otherwise() {
     assert_eq!(store.setting_change::<Retention>().await.unwrap(), Some(change));
     assert_eq!(store.setting::<Prices>().await.unwrap(), Prices::default(), "each is for itself");
 
-    let again = Store::open(&url(&folder)).await.unwrap();
+    let again = open(&home).await;
     again.save_setting(&Retention::default(), None, NOW + 1).await.unwrap();
     assert_eq!(store.setting::<Retention>().await.unwrap(), Retention::default());
     let change = SettingChange { at: NOW + 1, by: None };
@@ -25,7 +25,7 @@ async fn defaults_count_until_somebody_says_otherwise() {
 
 #[tokio::test]
 async fn prices_come_back_as_exactly_what_they_were_and_nonsense_is_refused() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let prices = Prices {
         currency: "CHF".into(),
         fuel_per_l: [(FuelKind::Petrol, 1.849), (FuelKind::Diesel, 0.1 + 0.2), (FuelKind::Cng, 0.0)].into(),
@@ -58,7 +58,7 @@ impl Setting for Early {
 
 #[tokio::test]
 async fn what_an_older_version_stored_is_read_and_what_it_did_not_know_has_its_default() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let early = Early { telemetry_days: Some(30), no_longer_known: true };
     store.save_setting(&early, None, NOW).await.unwrap();
     let read = store.setting::<Retention>().await.unwrap();

@@ -9,7 +9,10 @@ use bugbrother_wire::{
 };
 use proptest::prelude::*;
 
-use crate::fleet::{NOW, batch, everything, fiesta, golf, late, live, store};
+use crate::{
+    fleet::{NOW, batch, everything, fiesta, golf, late, live, store},
+    home::CASES,
+};
 
 const HOUR: i64 = 3_600_000;
 
@@ -54,7 +57,7 @@ fn expected(batches: &[Telemetry]) -> BTreeMap<(UnixMs, String), f64> {
 
 #[tokio::test]
 async fn samples_are_the_same_before_and_after_they_are_folded_and_in_between() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let batches: Vec<_> = (0..30).map(|n| sparse(n + 1, NOW + n as i64 * 300_000, 300)).collect();
     let arrivals: Vec<_> = batches.iter().cloned().map(live).collect();
     store.commit(&arrivals[..20]).await.unwrap();
@@ -72,7 +75,7 @@ async fn samples_are_the_same_before_and_after_they_are_folded_and_in_between() 
 
 #[tokio::test]
 async fn late_batches_find_their_place_in_hours_that_were_folded_long_ago() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let batches: Vec<_> = (0..24).map(|n| sparse(n + 1, NOW + n as i64 * 900_000, 800)).collect();
     let (even, odd): (Vec<_>, Vec<_>) = batches.iter().cloned().partition(|batch| batch.seq.0 % 2 == 0);
     for part in [even, odd] {
@@ -86,7 +89,7 @@ async fn late_batches_find_their_place_in_hours_that_were_folded_long_ago() {
 
 #[tokio::test]
 async fn pages_follow_one_another_without_a_hole_or_an_overlap() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let batches: Vec<_> = (0..60).map(|n| sparse(n + 1, NOW + n as i64 * 100_000, 100)).collect();
     let arrivals: Vec<_> = batches.iter().cloned().map(live).collect();
     store.commit(&arrivals[..40]).await.unwrap();
@@ -111,7 +114,7 @@ async fn pages_follow_one_another_without_a_hole_or_an_overlap() {
 
 #[tokio::test]
 async fn a_span_holds_its_ends_and_nothing_beyond() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.commit(&[live(batch(golf(), 1, 1)), live(batch(golf(), 1, 2)), live(batch(fiesta(), 1, 1))]).await.unwrap();
     for _ in 0..2 {
         let (from, to) = (NOW + 12_000, NOW + 21_000);
@@ -128,7 +131,7 @@ async fn a_span_holds_its_ends_and_nothing_beyond() {
 
 #[tokio::test]
 async fn a_series_tells_the_same_of_the_tail_of_columns_and_of_both() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let batches: Vec<_> = (0..50).map(|n| sparse(n + 1, NOW + n as i64 * 600_000, 600)).collect();
     let arrivals: Vec<_> = batches.iter().cloned().map(live).collect();
     store.commit(&arrivals).await.unwrap();
@@ -169,7 +172,7 @@ async fn a_series_tells_the_same_of_the_tail_of_columns_and_of_both() {
 
 #[tokio::test]
 async fn who_reads_a_time_from_a_computers_clock_can_tell() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let unsure = Telemetry { clock: Clock::System, ..batch(golf(), 1, 2) };
     store.commit(&[live(batch(golf(), 1, 1)), live(unsure)]).await.unwrap();
     for _ in 0..2 {
@@ -182,7 +185,7 @@ async fn who_reads_a_time_from_a_computers_clock_can_tell() {
 
 #[tokio::test]
 async fn what_is_forgotten_is_gone_by_the_hour_and_the_rest_stays() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let start = NOW / HOUR * HOUR;
     let batches: Vec<_> = (0..12).map(|n| sparse(n + 1, start + n as i64 * 1_800_000, 1800)).collect();
     store.commit(&batches.iter().cloned().map(live).collect::<Vec<Arrival>>()).await.unwrap();
@@ -194,7 +197,7 @@ async fn what_is_forgotten_is_gone_by_the_hour_and_the_rest_stays() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
     fn in_whatever_order_batches_come_and_are_folded_no_value_is_lost_or_changed(
@@ -205,7 +208,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (store, _folder) = store().await;
+            let (store, _home) = store().await;
             let mut sent = Vec::new();
             for (seq, fold) in order.iter().zip(folds) {
                 // At milliseconds of its own, so that no two batches speak of the same time.

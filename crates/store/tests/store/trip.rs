@@ -52,7 +52,7 @@ async fn trips(store: &Store) -> Vec<TripRecord> {
 
 /// What the day's trips are when all of it is known at once.
 async fn at_once() -> Vec<TripRecord> {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.commit(&day().into_iter().map(live).collect::<Vec<_>>()).await.unwrap();
     keep_all(&store).await;
     trips(&store).await
@@ -60,7 +60,7 @@ async fn at_once() -> Vec<TripRecord> {
 
 #[tokio::test]
 async fn a_day_is_four_trips_with_stops_between_and_the_places_have_names() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     store.commit(&day().into_iter().map(live).collect::<Vec<_>>()).await.unwrap();
     keep_all(&store).await;
     let trips = trips(&store).await;
@@ -83,7 +83,7 @@ async fn a_day_is_four_trips_with_stops_between_and_the_places_have_names() {
 #[tokio::test]
 async fn trips_are_the_same_however_the_day_was_cut_into_pieces() {
     let expected = at_once().await;
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     for piece in day().chunks(37) {
         store.commit(&piece.iter().cloned().map(live).collect::<Vec<_>>()).await.unwrap();
         keep_all(&store).await;
@@ -94,7 +94,7 @@ async fn trips_are_the_same_however_the_day_was_cut_into_pieces() {
 #[tokio::test]
 async fn what_comes_late_mends_the_trips_that_were_made_without_it() {
     let expected = at_once().await;
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     // Without reach from the middle of the first drive to that of the third.
     let day = day();
     let (known, missed): (Vec<_>, Vec<_>) =
@@ -112,7 +112,7 @@ async fn what_comes_late_mends_the_trips_that_were_made_without_it() {
 
 #[tokio::test]
 async fn a_trip_of_which_nothing_more_is_heard_is_ended_where_it_fell_silent() {
-    let (store, _folder) = store().await;
+    let (store, _home) = store().await;
     let begun: Vec<_> = day().into_iter().take(20).map(live).collect();
     store.commit(&begun).await.unwrap();
     keep_all(&store).await;

@@ -1,4 +1,4 @@
-//! The store on temporary files.
+//! The store in a file.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
 
@@ -15,6 +15,8 @@ mod face;
 mod facts;
 mod fleet;
 mod geofence;
+#[path = "home/sqlite.rs"]
+mod home;
 mod killed;
 mod office;
 mod receipt;

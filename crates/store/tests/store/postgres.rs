@@ -1,0 +1,26 @@
+//! The store on a PostgreSQL: the same as in a file.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+
+mod account;
+mod alert_event;
+mod audit;
+mod client;
+mod command;
+mod commit;
+mod contract;
+mod credential;
+mod device;
+mod face;
+mod facts;
+mod fleet;
+mod geofence;
+#[path = "home/postgres.rs"]
+mod home;
+mod killed;
+mod office;
+mod receipt;
+mod schema;
+mod setting;
+mod telemetry;
+mod trip;
