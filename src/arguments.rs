@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use bugbrother_store::ClientId;
 use bugbrother_wire::Vin;
 use clap::{Args, Parser, Subcommand};
 
@@ -78,6 +79,9 @@ pub enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
+    /// Removes all that is known of a vehicle or a person, and prints a receipt
+    #[command(subcommand)]
+    Erase(EraseCommand),
     /// Writes database, access files and secrets to one file while everything runs
     Backup { file: PathBuf },
     /// Unpacks a backup into the data folder, which has no database yet
@@ -143,6 +147,16 @@ pub enum MosquittoCommand {
     },
     /// Says of each line of a mosquitto.conf what it does here
     Check { file: PathBuf },
+}
+
+#[derive(Subcommand)]
+pub enum EraseCommand {
+    /// A vehicle, which has been revoked: its samples, trips, events, alerts and everything else
+    Vehicle { vin: Vin },
+    /// A client with its contracts, areas and accounts; the vehicles stay
+    Client { id: ClientId },
+    /// A user, and the name from what the user did
+    User { name: String },
 }
 
 #[derive(Subcommand)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bugbrother_mosquitto_compat::conf::{Finding, Verdict};
-use bugbrother_store::Credential;
+use bugbrother_store::{Credential, Receipt};
 use bugbrother_wire::{UnixMs, Vin};
 use time::OffsetDateTime;
 
@@ -147,6 +147,18 @@ pub fn findings(findings: &[Finding]) -> io::Result<()> {
         };
         writeln!(out, "{:>5}  {verdict:<9}  {}", finding.line, finding.text)?;
     }
+    Ok(())
+}
+
+/// What was erased.
+pub fn receipt(receipt: &Receipt) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "receipt   {}", receipt.id)?;
+    writeln!(out, "of        {}", receipt.subject_sha256)?;
+    for (what, rows) in receipt.erased.iter().filter(|(_, rows)| **rows > 0) {
+        writeln!(out, "  {what:<18} {rows}")?;
+    }
+    writeln!(out, "sha256    {}", receipt.sha256)?;
     Ok(())
 }
 

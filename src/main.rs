@@ -46,7 +46,9 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    arguments::{AccessCommand, Arguments, Command, Doors, MosquittoCommand, UserCommand, VehicleCommand},
+    arguments::{
+        AccessCommand, Arguments, Command, Doors, EraseCommand, MosquittoCommand, UserCommand, VehicleCommand,
+    },
     data::{DataDir, Databases},
     services::{Plan, Service},
 };
@@ -88,6 +90,16 @@ async fn run(arguments: Arguments) -> Result<()> {
             let (findings, taken) = mosquitto::check(&file)?;
             banner::findings(&findings)?;
             if taken { Ok(()) } else { bail!("`{}` would be refused", file.display()) }
+        }
+        Command::Erase(command) => {
+            const BY: &str = "the command line";
+            let (store, now) = (data()?.store().await?, services::now_ms());
+            let receipt = match command {
+                EraseCommand::Vehicle { vin } => store.erase_vehicle(vin, BY, now).await?,
+                EraseCommand::Client { id } => store.erase_client(id, BY, now).await?,
+                EraseCommand::User { name } => store.erase_user(&name, BY, now).await?,
+            };
+            Ok(banner::receipt(&receipt)?)
         }
         Command::Backup { file } => Ok(banner::backed_up(&file, &backup::backup(&data()?, &file).await?)?),
         Command::Restore { file } => {

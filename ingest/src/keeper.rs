@@ -29,6 +29,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const ROUND: Duration = Duration::from_secs(60);
 /// A trip of which nothing is heard for so long may have ended; the machine knows.
 const SILENT_MS: i64 = 15 * 60_000;
+/// Between two looks at what is too old.
+const AGE_ROUND: Duration = Duration::from_secs(3600);
+/// Between two steps of removing: writers come first.
+const BREATH: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Folds the tails of vehicles, each when it is worth while.
@@ -75,7 +79,15 @@ impl Keeper {
         let mut pause = LOOK;
         let mut is_known = false;
         let mut round = Instant::now();
+        let mut age_round = Instant::now();
         loop {
+            if age_round.elapsed() >= AGE_ROUND {
+                age_round = Instant::now();
+                if let Err(failure) = self.remove_old(crate::now()).await {
+                    let failure: &dyn std::error::Error = &failure;
+                    error!(failure, "what is too old cannot be removed; trying again in an hour");
+                }
+            }
             match self.turn(&mut is_known, &mut round).await {
                 Ok(true) => pause = LOOK,
                 Ok(false) => {
@@ -159,6 +171,38 @@ impl Keeper {
             counter!("bugbrother_ingest_quarantine_released_total").increment(released.records);
             self.take(&released.waiting);
         }
+        Ok(())
+    }
+
+    /// What is older than it is to be kept, step by step.
+    async fn remove_old(&self, now: UnixMs) -> Result<(), StoreError> {
+        let mut removed = 0;
+        loop {
+            match self.store.expire(now).await? {
+                0 => break,
+                rows => removed += rows,
+            }
+            sleep(BREATH).await;
+        }
+        let mut after = None;
+        loop {
+            let page = self.store.vehicles(after, PAGE).await?;
+            for vehicle in &page {
+                while self.store.expire_samples(vehicle.vin, now).await? > 0 {
+                    removed += 1;
+                    sleep(BREATH).await;
+                }
+            }
+            after = page.last().map(|vehicle| vehicle.vin);
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        while self.store.give_back().await? {
+            sleep(BREATH).await;
+        }
+        counter!("bugbrother_ingest_rows_expired_total").increment(removed);
+        info!(removed, "removed what was too old");
         Ok(())
     }
 

@@ -15,6 +15,12 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the fleet database's schema could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Who could be made anew at any moment is not erased.
+    #[error("vehicle {0} has certificates that are trusted: revoke it first")]
+    StillTrusted(bugbrother_wire::Vin),
+    /// Nobody would be left to manage the fleet.
+    #[error("the last administrator cannot be erased")]
+    LastAdministrator,
     /// It is no file.
     #[error("only a database that is a file can be copied; PostgreSQL has pg_dump")]
     NoFile,

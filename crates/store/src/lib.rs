@@ -41,7 +41,9 @@ pub mod credential;
 pub mod device;
 pub mod document;
 mod engine;
+mod erase;
 mod error;
+mod expire;
 pub mod facts;
 mod fold;
 pub mod geofence;
@@ -128,10 +130,10 @@ impl Store {
         &self.identity
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and the samples' store where that is another.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT value FROM meta WHERE key = 'identity'").fetch_one(&self.read).await?;
-        Ok(())
+        self.series.ping().await
     }
 
     /// Waits for what is under way and closes every connection, of the clones too.

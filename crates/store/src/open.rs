@@ -1,7 +1,7 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    AnyPool, Executor,
+    AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 use uuid::Uuid;
@@ -85,6 +85,10 @@ fn pool(engine: Engine, writes: bool) -> AnyPoolOptions {
         Engine::Sqlite => options.test_before_acquire(false),
         Engine::Postgres => options.test_before_acquire(true).acquire_timeout(CONNECT_TIMEOUT),
     };
+    // A full or failing disk makes SQLite roll a transaction back by itself. sqlx does not notice: for it the transaction goes
+    // on for ever, and no other can begin on that connection.
+    let options =
+        options.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
     options.after_connect(move |connection, _| {
         Box::pin(async move {
             connection.execute(sqlx::raw_sql(engine.settings(writes))).await?;
@@ -108,4 +112,25 @@ async fn identify(write: &AnyPool, engine: Engine) -> Result<String, StoreError>
     let identity = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'identity'").fetch_one(&mut *tx).await?;
     tx.commit().await?;
     Ok(identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_a_full_disk_has_rolled_back_is_not_in_the_way_of_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}/fleet.db", folder.path().display())).await.unwrap();
+        // For this connection the disk is full.
+        sqlx::query("PRAGMA max_page_count = 1").execute(&store.write).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let insert = "INSERT INTO meta (key, value) VALUES ('much', CAST(zeroblob(1000000) AS TEXT))";
+        let failure: StoreError = sqlx::query(insert).execute(&mut *tx).await.unwrap_err().into();
+        assert_eq!(failure.word(), "disk full");
+        drop(tx);
+        let mut tx = store.begin().await.unwrap();
+        sqlx::query(insert).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
 }

@@ -3,7 +3,7 @@ use bugbrother_wire::{
     message::{Birth, Diagnostics, Event, Media, Reply},
 };
 
-use crate::{StoreError, commit::Writer, word};
+use crate::{StoreError, command, commit::Writer, word};
 
 /// What is stored of each message but telemetry and status.
 impl Writer<'_> {
@@ -114,6 +114,7 @@ impl Writer<'_> {
         .bind(word::json(reply))
         .execute(&mut *self.tx)
         .await?;
+        command::advance(&mut self.tx, reply).await?;
         Ok(())
     }
 }

@@ -3,12 +3,12 @@
 //! The machine of `crates/trip` is stored with what it has made, in the transaction that takes the batches off the tail: a
 //! restart goes on where it was, and what comes late makes it begin again before that.
 
-use bugbrother_trip::{Car, Leg, Machine, Point, Sample, Stop, Trip, gazetteer};
+use bugbrother_trip::{Car, Fuel, Leg, Limits, Machine, Point, Sample, Stop, Trip, gazetteer};
 use bugbrother_wire::{UnixMs, Vin};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use crate::{
-    Question, Store, StoreError,
+    FuelKind, Prices, Question, Store, StoreError,
     bulk::Bulk,
     history::MAX_ROWS,
     page,
@@ -226,8 +226,26 @@ impl Store {
         .transpose()
     }
 
-    async fn car(&self, _vin: Vin) -> Result<Car, StoreError> {
-        Ok(Car::default())
+    /// What trips are made by: what people know of the vehicle, and prices.
+    async fn car(&self, vin: Vin) -> Result<Car, StoreError> {
+        let facts = self.vehicle_facts(vin).await?.unwrap_or_default();
+        let prices: Prices = self.setting().await?;
+        Ok(Car {
+            fuel: match facts.fuel {
+                FuelKind::Petrol => Fuel::Petrol,
+                FuelKind::Diesel => Fuel::Diesel,
+                FuelKind::Lpg => Fuel::Lpg,
+                FuelKind::Cng => Fuel::Cng,
+                FuelKind::Electric => Fuel::Electric,
+                FuelKind::Hybrid => Fuel::Hybrid,
+                FuelKind::Unknown => Fuel::Unknown,
+            },
+            tank_l: facts.tank_l,
+            battery_kwh: facts.battery_kwh,
+            price_per_l: prices.fuel_per_l.get(&facts.fuel).copied(),
+            price_per_kwh: prices.electricity_per_kwh,
+            limits: Limits::default(),
+        })
     }
 }
 

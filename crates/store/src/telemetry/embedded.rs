@@ -10,7 +10,7 @@ use sqlx::{Any, AnyPool, Row, Transaction};
 use tokio::task::spawn_blocking;
 
 use super::{
-    Bucket, Collector, Folded, Page, Question, Samples, TailBatch, TimeSeries,
+    Bucket, CLOCK, Collector, Folded, Page, Question, Samples, TailBatch, TimeSeries,
     bucket::Filling,
     hour::{HOUR_MS, Hour, Packed, Summary, hour_of},
 };
@@ -173,6 +173,10 @@ impl TimeSeries for Embedded {
             .fetch_optional(&mut *tx)
             .await?;
             let Some(signal) = next else { break };
+            if signal == CLOCK {
+                after = signal;
+                continue;
+            }
             let within: Option<i64> = sqlx::query_scalar(
                 "SELECT hour FROM chunk WHERE vin = $1 AND signal = $2 AND hour >= $3 AND hour <= $4 \
                  ORDER BY hour LIMIT 1",

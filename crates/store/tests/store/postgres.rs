@@ -17,10 +17,12 @@ mod fleet;
 mod geofence;
 #[path = "home/postgres.rs"]
 mod home;
+mod keeping;
 mod killed;
 mod office;
 mod receipt;
 mod schema;
 mod setting;
+mod table;
 mod telemetry;
 mod trip;

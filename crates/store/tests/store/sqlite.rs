@@ -17,11 +17,13 @@ mod fleet;
 mod geofence;
 #[path = "home/sqlite.rs"]
 mod home;
+mod keeping;
 mod killed;
 mod office;
 mod receipt;
 mod schema;
 mod setting;
+mod table;
 mod telemetry;
 mod trip;
 mod upgrade;

@@ -22,6 +22,8 @@ use bugbrother_wire::{UnixMs, Vin, codec, message::Telemetry};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use influxdb::ReadQuery;
 use sqlx::{AnyPool, Row};
+use tokio::sync::OnceCell;
+use tracing::warn;
 
 use address::{Address, Version};
 use answer::{Line, Table};
@@ -54,6 +56,9 @@ const PIECE_MS: i64 = 31 * 24 * HOUR_MS;
 /// An InfluxDB as a store of samples, and the tail in the fleet database.
 pub(crate) struct Influx {
     server: Server,
+    address: Address,
+    /// The database is there, and the account may use it.
+    ready: OnceCell<()>,
     tail: AnyPool,
 }
 
@@ -73,15 +78,30 @@ impl Influx {
     /// that name; `?retention_days=400` sets for how long it keeps points, of hours too. `influxdb://token@host:8086/bucket?v=2`
     /// is a bucket of an InfluxDB 2. `influxdbs` is the same over TLS.
     ///
-    /// `tail` are connections to the fleet database.
+    /// One that is away at the moment is asked for that when the first samples are written. `tail` are connections to the
+    /// fleet database.
     pub async fn open(url: &str, tail: AnyPool) -> Result<Self, StoreError> {
         let address = Address::parse(url)?;
-        let influx = Influx { server: Server::new(&address)?, tail };
-        if address.version == Version::One {
-            influx.make_database(&address).await?;
+        let influx = Influx { server: Server::new(&address)?, address, ready: OnceCell::new(), tail };
+        match influx.prepare().await {
+            // Who keeps nothing there has work to do all the same, and who writes there says itself that it cannot.
+            Err(error) if server::is_away(&error) => {
+                warn!(%error, "goes on without the samples' store until it is there");
+            }
+            prepared => prepared?,
         }
-        influx.ping().await?;
         Ok(influx)
+    }
+
+    /// Makes sure that the database is there, once.
+    async fn prepare(&self) -> Result<(), StoreError> {
+        let prepare = async || {
+            if self.address.version == Version::One {
+                self.make_database(&self.address).await?;
+            }
+            self.ping().await
+        };
+        self.ready.get_or_try_init(prepare).await.copied()
     }
 
     async fn make_database(&self, address: &Address) -> Result<(), StoreError> {
@@ -203,6 +223,7 @@ impl Influx {
 #[async_trait]
 impl TimeSeries for Influx {
     async fn write(&self, batches: &[&Telemetry]) -> Result<(), StoreError> {
+        self.prepare().await?;
         let mut under_way = FuturesUnordered::new();
         for request in lines::requests(batches) {
             if under_way.len() == IN_FLIGHT {

@@ -260,6 +260,11 @@ fn unreachable() -> StoreError {
     failed("it cannot be reached")
 }
 
+/// Whether it is the server that is missing, and neither the account nor the database.
+pub(super) fn is_away(error: &StoreError) -> bool {
+    [silent(), unreachable()].iter().any(|away| away.to_string() == error.to_string())
+}
+
 pub(super) fn failed(text: &str) -> StoreError {
     let text: String = text.chars().filter(|c| !c.is_control()).take(MAX_TOLD).collect();
     StoreError::Samples(format!("influxdb: {text}"))

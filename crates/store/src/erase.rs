@@ -1,0 +1,203 @@
+//! Erasing all that is known of a vehicle or a person, with a receipt of what it was.
+
+use std::collections::BTreeMap;
+
+use bugbrother_wire::{UnixMs, Vin};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{AccountChange, ClientId, Receipt, ReceiptId, Store, StoreError, SubjectKind};
+
+/// Hours of samples that are removed at once.
+const HOURS: u32 = 48;
+/// Rows that are removed at once.
+const STEP: i64 = 500;
+
+/// Tables of a vehicle's rows, in an order in which nothing is removed that others refer to, and what tells rows apart.
+const OF_A_VEHICLE: [(&str, &str); 18] = [
+    (
+        "tail",
+        "DELETE FROM tail WHERE (vin, t0, epoch, seq) IN (SELECT vin, t0, epoch, seq FROM tail WHERE vin = $1 LIMIT $2)",
+    ),
+    ("trip", "DELETE FROM trip WHERE (vin, start_ts) IN (SELECT vin, start_ts FROM trip WHERE vin = $1 LIMIT $2)"),
+    ("stop", "DELETE FROM stop WHERE (vin, start_ts) IN (SELECT vin, start_ts FROM stop WHERE vin = $1 LIMIT $2)"),
+    ("trip_state", "DELETE FROM trip_state WHERE vin IN (SELECT vin FROM trip_state WHERE vin = $1 LIMIT $2)"),
+    ("event", "DELETE FROM event WHERE (vin, id) IN (SELECT vin, id FROM event WHERE vin = $1 LIMIT $2)"),
+    ("diagnostics", "DELETE FROM diagnostics WHERE vin IN (SELECT vin FROM diagnostics WHERE vin = $1 LIMIT $2)"),
+    (
+        "dtc",
+        "DELETE FROM dtc WHERE (vin, code, status, ecu) IN (SELECT vin, code, status, ecu FROM dtc WHERE vin = $1 LIMIT $2)",
+    ),
+    ("media", "DELETE FROM media WHERE (vin, id) IN (SELECT vin, id FROM media WHERE vin = $1 LIMIT $2)"),
+    (
+        "reply",
+        "DELETE FROM reply WHERE (vin, epoch, seq) IN (SELECT vin, epoch, seq FROM reply WHERE vin = $1 LIMIT $2)",
+    ),
+    ("command", "DELETE FROM command WHERE id IN (SELECT id FROM command WHERE vin = $1 LIMIT $2)"),
+    ("alert", "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE vin = $1 LIMIT $2)"),
+    ("quarantine", "DELETE FROM quarantine WHERE number IN (SELECT number FROM quarantine WHERE vin = $1 LIMIT $2)"),
+    (
+        "gap",
+        "DELETE FROM gap WHERE (vin, epoch, from_seq, to_seq) IN (SELECT vin, epoch, from_seq, to_seq FROM gap WHERE vin = $1 LIMIT $2)",
+    ),
+    ("birth", "DELETE FROM birth WHERE vin IN (SELECT vin FROM birth WHERE vin = $1 LIMIT $2)"),
+    ("enrolment", "DELETE FROM enrolment WHERE vin IN (SELECT vin FROM enrolment WHERE vin = $1 LIMIT $2)"),
+    (
+        "contract_vehicle",
+        "DELETE FROM contract_vehicle WHERE (contract, vin, from_ts) IN (SELECT contract, vin, from_ts FROM contract_vehicle WHERE vin = $1 LIMIT $2)",
+    ),
+    ("device", "DELETE FROM device WHERE id IN (SELECT id FROM device WHERE vin = $1 LIMIT $2)"),
+    (
+        "progress",
+        "DELETE FROM progress WHERE (vin, epoch) IN (SELECT vin, epoch FROM progress WHERE vin = $1 LIMIT $2)",
+    ),
+];
+
+impl Store {
+    /// Removes all that is known of a vehicle and keeps a receipt that does not say whose data it was. Certificates that have
+    /// not been revoked stand in the way ([`StoreError::StillTrusted`]): whoever still has one would be made anew.
+    pub async fn erase_vehicle(&self, vin: Vin, by: &str, now: UnixMs) -> Result<Receipt, StoreError> {
+        let trusted: Option<String> = sqlx::query_scalar(
+            "SELECT serial FROM certificate WHERE vin = $1 AND revoked_ts IS NULL AND not_after > $2 LIMIT 1",
+        )
+        .bind(vin.as_str())
+        .bind(now)
+        .fetch_optional(&self.read)
+        .await?;
+        if trusted.is_some() {
+            return Err(StoreError::StillTrusted(vin));
+        }
+        let mut erased = BTreeMap::new();
+        let hours = self.repeat(async || self.series.forget(vin, UnixMs::MAX, HOURS).await).await?;
+        erased.insert("hours of samples".to_owned(), hours);
+        for (table, sql) in OF_A_VEHICLE {
+            let gone = self
+                .repeat(async || {
+                    let done = sqlx::query(sql).bind(vin.as_str()).bind(STEP).execute(&self.write).await?;
+                    Ok(done.rows_affected())
+                })
+                .await?;
+            erased.insert(table.to_owned(), gone);
+        }
+        // What the dead letters say of it stands in their topics.
+        let letters = sqlx::query("DELETE FROM dead_letter WHERE topic LIKE $1")
+            .bind(format!("fleet/v1/{vin}/%"))
+            .execute(&self.write)
+            .await?;
+        erased.insert("dead_letter".to_owned(), letters.rows_affected());
+        let mut tx = self.begin().await?;
+        for (table, sql) in [
+            ("certificate", "DELETE FROM certificate WHERE vin = $1"),
+            ("last_state", "DELETE FROM last_state WHERE vin = $1"),
+            ("vehicle", "DELETE FROM vehicle WHERE vin = $1"),
+        ] {
+            let done = sqlx::query(sql).bind(vin.as_str()).execute(&mut *tx).await?;
+            erased.insert(table.to_owned(), done.rows_affected());
+        }
+        tx.commit().await?;
+        // What was known of it by heart is no longer so.
+        *self.memory.lock().await = Default::default();
+        self.certify(SubjectKind::Vehicle, vin.as_str(), erased, by, now).await
+    }
+
+    /// Removes a client: the person or company, its contracts and its users' accounts. Vehicles stay, each with its own data.
+    pub async fn erase_client(&self, client: ClientId, by: &str, now: UnixMs) -> Result<Receipt, StoreError> {
+        let id = client.to_string();
+        let mut erased = BTreeMap::new();
+        let mut tx = self.begin().await?;
+        for (table, sql) in [
+            (
+                "contract_document",
+                "DELETE FROM contract_document WHERE contract IN (SELECT id FROM contract WHERE client = $1)",
+            ),
+            (
+                "contract_vehicle",
+                "DELETE FROM contract_vehicle WHERE contract IN (SELECT id FROM contract WHERE client = $1)",
+            ),
+            ("contract", "DELETE FROM contract WHERE client = $1"),
+            ("geofence", "DELETE FROM geofence WHERE client = $1"),
+            ("account", "DELETE FROM account WHERE client = $1"),
+            ("client", "DELETE FROM client WHERE id = $1"),
+        ] {
+            let done = sqlx::query(sql).bind(&id).execute(&mut *tx).await?;
+            erased.insert(table.to_owned(), done.rows_affected());
+        }
+        tx.commit().await?;
+        self.certify(SubjectKind::Client, &id, erased, by, now).await
+    }
+
+    /// Removes a user, and the name from what the user has done: the deeds stay, without it.
+    pub async fn erase_user(&self, name: &str, by: &str, now: UnixMs) -> Result<Receipt, StoreError> {
+        const NOBODY: &str = "(erased)";
+        let mut erased = BTreeMap::new();
+        let account = match self.delete_account(name).await? {
+            AccountChange::LastAdministrator => return Err(StoreError::LastAdministrator),
+            AccountChange::Done => 1,
+            AccountChange::NoSuchUser => 0,
+        };
+        erased.insert("account".to_owned(), account);
+        let mut tx = self.begin().await?;
+        for (table, sql) in [
+            ("audit", "UPDATE audit SET who = $2, address = NULL WHERE who = $1"),
+            ("alert", "UPDATE alert SET acknowledged_by = $2 WHERE acknowledged_by = $1"),
+            ("alert_event", "UPDATE alert_event SET by_user = $2 WHERE by_user = $1"),
+            ("command", "UPDATE command SET by_user = $2 WHERE by_user = $1"),
+            ("setting", "UPDATE setting SET updated_by = $2 WHERE updated_by = $1"),
+            ("receipt", "UPDATE receipt SET by_user = $2 WHERE by_user = $1"),
+        ] {
+            let done = sqlx::query(sql).bind(name).bind(NOBODY).execute(&mut *tx).await?;
+            erased.insert(table.to_owned(), done.rows_affected());
+        }
+        tx.commit().await?;
+        self.certify(SubjectKind::User, name, erased, by, now).await
+    }
+
+    /// Does a step again until there is nothing left to do; tells how much was.
+    async fn repeat(&self, step: impl AsyncFn() -> Result<u64, StoreError>) -> Result<u64, StoreError> {
+        let mut all = 0;
+        loop {
+            match step().await? {
+                0 => return Ok(all),
+                done => all += done,
+            }
+        }
+    }
+
+    async fn certify(
+        &self,
+        subject_kind: SubjectKind,
+        subject: &str,
+        erased: BTreeMap<String, u64>,
+        by: &str,
+        now: UnixMs,
+    ) -> Result<Receipt, StoreError> {
+        let mut receipt = Receipt {
+            id: ReceiptId(Uuid::now_v7()),
+            at: now,
+            by: by.to_owned(),
+            subject_kind,
+            subject_sha256: sha256(subject),
+            erased,
+            sha256: String::new(),
+        };
+        receipt.sha256 = sha256(&receipt.text());
+        self.add_receipt(&receipt).await?;
+        Ok(receipt)
+    }
+}
+
+impl Receipt {
+    /// What its hash is of: a line for each thing that it says.
+    pub fn text(&self) -> String {
+        let mut text =
+            format!("{}\n{}\n{}\n{:?}\n{}\n", self.id, self.at, self.by, self.subject_kind, self.subject_sha256);
+        for (table, rows) in &self.erased {
+            text += &format!("{table} {rows}\n");
+        }
+        text
+    }
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
