@@ -63,10 +63,16 @@ pub struct Limits {
     pub viewers_per_user: usize,
     /// Vehicles on the live feed.
     pub vehicles: usize,
-    /// Longest that a request may take, its body included.
+    /// Exports under way at a time.
+    pub exports: usize,
+    /// Exports under way at a time that were begun with the same user name.
+    pub exports_per_user: usize,
+    /// Longest that a request may take, its body included, until its answer begins.
     pub request_time: Duration,
     /// Longest that a viewer may take to read one frame.
     pub write_time: Duration,
+    /// Longest that the reader of an export may take to read 64 KiB of it.
+    pub export_time: Duration,
 }
 
 impl Default for Limits {
@@ -77,8 +83,11 @@ impl Default for Limits {
             viewers: 1000,
             viewers_per_user: 50,
             vehicles: 20_000,
+            exports: 4,
+            exports_per_user: 2,
             request_time: Duration::from_secs(15),
             write_time: Duration::from_secs(10),
+            export_time: Duration::from_secs(30),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`run`]: the service; [`Config`] and [`Limits`]: what it is told
 //! - [`SigningKey`], [`ensure_administrator`], [`reset_password`]: what has to be there before
+//! - [`export`]: samples from the database into a file, a page at a time
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
 //! - `feed`: the fleet shared, its deltas at a steady tick; `subscription`: what arrives from the broker
 //! - `token`, `password`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
@@ -13,6 +14,7 @@
 //! - A frame is encoded once for all viewers, and no viewer has a queue: who falls behind gets a fresh snapshot.
 //! - Every refusal is an [`bugbrother_wire::api::ApiError`] and is counted; none tells whether a user exists.
 //! - Nobody sees the fleet without a token that runs, from an origin that is ours; an open socket ends with its session.
+//! - What an export holds is a page and what its reader has not taken; a reader that stalls loses it.
 //! - No password, token, code, certificate or payload is ever logged.
 //! - A wrong, a used and an expired enrolment code are refused alike.
 //! - Strangers, from however many networks, use up no count that vehicles with a code or a certificate need.
@@ -22,6 +24,7 @@ mod assets;
 mod attempts;
 mod clock;
 mod config;
+pub mod export;
 mod feed;
 mod fleet;
 mod http;
@@ -92,6 +95,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
+        exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),
         sockets: sockets.clone(),
         stop: stop.clone(),

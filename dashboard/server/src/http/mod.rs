@@ -4,14 +4,19 @@ mod address;
 mod alerts;
 mod body;
 mod embedded;
+mod export;
 mod failure;
 mod health;
+mod history;
 mod live;
 mod metrics_page;
 mod origin;
 mod serve;
 mod session;
 mod signed;
+mod span;
+mod track;
+mod trips;
 mod vehicles;
 
 use std::sync::Arc;
@@ -54,7 +59,8 @@ pub(crate) struct Shared {
     /// For what a vehicle's request costs before it has shown that it is one.
     pub desk: Turns,
     pub viewers: Arc<Seats<String>>,
-    /// Open sockets of the live feed; [`crate::run`] waits for them.
+    pub exports: Arc<Seats<String>>,
+    /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
     pub sockets: TaskTracker,
     pub stop: CancellationToken,
 }
@@ -66,6 +72,13 @@ fn router(app: App) -> Router {
         .route("/frontend/session", get(session::show).post(session::sign_in).delete(session::sign_out))
         .route("/frontend/vehicles", get(vehicles::list))
         .route("/frontend/vehicles/{vin}", get(vehicles::show).put(vehicles::name))
+        .route("/frontend/vehicles/{vin}/signals", get(history::signals))
+        .route("/frontend/vehicles/{vin}/series", get(history::series))
+        .route("/frontend/vehicles/{vin}/track", get(track::show))
+        .route("/frontend/vehicles/{vin}/trips", get(trips::trips))
+        .route("/frontend/vehicles/{vin}/stops", get(trips::stops))
+        .route("/frontend/vehicles/{vin}/totals", get(trips::totals))
+        .route("/frontend/vehicles/{vin}/export", get(export::vehicle))
         .route("/frontend/alerts", get(alerts::list))
         .route("/embedded/enroll", post(embedded::enroll))
         .route("/embedded/renew", post(embedded::renew))
@@ -83,7 +96,8 @@ fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// A deadline before, headers and a count after.
+/// A deadline before, headers and a count after. The deadline is for the head of an answer: an export's body has one of its
+/// own for each piece.
 async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
     let answered = tokio::time::timeout(app.config.limits.request_time, next.run(request)).await;

@@ -81,8 +81,13 @@ pub(crate) async fn name(
 }
 
 async fn find(app: &App, vin: Vin) -> Result<Json<VehicleSummary>, Failure> {
+    Ok(Json(summary(known(app, vin).await?)))
+}
+
+/// The vehicle, if there is one.
+pub(super) async fn known(app: &App, vin: Vin) -> Result<VehicleState, Failure> {
     let state = app.config.store.vehicle(vin).await?;
-    state.map(|state| Json(summary(state))).ok_or_else(|| Failure::not_found("no vehicle with that VIN is known"))
+    state.ok_or_else(|| Failure::not_found("no vehicle with that VIN is known"))
 }
 
 fn fits(text: &str, max_chars: usize) -> bool {
