@@ -87,8 +87,7 @@ fn pool(engine: Engine, writes: bool) -> AnyPoolOptions {
     };
     // A full or failing disk makes SQLite roll a transaction back by itself. sqlx does not notice: for it the transaction goes
     // on for ever, and no other can begin on that connection.
-    let options =
-        options.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
+    let options = options.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
     options.after_connect(move |connection, _| {
         Box::pin(async move {
             connection.execute(sqlx::raw_sql(engine.settings(writes))).await?;

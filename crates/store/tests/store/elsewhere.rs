@@ -67,6 +67,20 @@ async fn while_it_is_away_nothing_is_acknowledged_and_then_the_same_is_stored_on
 }
 
 #[tokio::test]
+async fn one_that_is_away_at_the_start_keeps_nobody_from_starting_and_is_made_ready_when_it_is_there() {
+    let mut server = Influx::start().await.unwrap();
+    server.kill().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = at(&folder, &server.url("fleet")).await.unwrap();
+    let arrivals = [live(batch(golf(), 1, 1))];
+    let text = samples_failed(store.commit(&arrivals).await.unwrap_err());
+    assert_eq!(text, "influxdb: it cannot be reached");
+    server.start_again().await.unwrap();
+    assert_eq!(store.commit(&arrivals).await.unwrap().stored, 1, "in a database that did not exist");
+    assert_eq!(everything(&store, golf()).await.rows.len(), 10);
+}
+
+#[tokio::test]
 async fn one_that_does_not_answer_holds_nobody_up_for_ever() {
     let server = Influx::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();

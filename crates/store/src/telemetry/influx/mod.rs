@@ -223,6 +223,9 @@ impl Influx {
 #[async_trait]
 impl TimeSeries for Influx {
     async fn write(&self, batches: &[&Telemetry]) -> Result<(), StoreError> {
+        if batches.is_empty() {
+            return Ok(());
+        }
         self.prepare().await?;
         let mut under_way = FuturesUnordered::new();
         for request in lines::requests(batches) {
