@@ -41,18 +41,12 @@ impl Engine {
     /// What each connection is told first.
     pub(crate) fn settings(self, writes: bool) -> &'static str {
         match (self, writes) {
-            // In this order: whoever meets the change to WAL by another process has to wait for it. `synchronous=FULL`
-            // makes a commit survive a power cut, which is what an acknowledgement to a vehicle promises. auto_vacuum
-            // counts for a new file only, before anything else is in it.
-            (Engine::Sqlite, false) => {
-                "PRAGMA busy_timeout = 10000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; \
-                 PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
-            }
+            // `synchronous=FULL` makes a commit survive a power cut, which is what an acknowledgement to a vehicle promises.
+            (Engine::Sqlite, false) => "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
             // A large cache and rare checkpoints spare the random writes into the index of `tail`.
             (Engine::Sqlite, true) => {
-                "PRAGMA busy_timeout = 10000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; \
-                 PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536; \
-                 PRAGMA wal_autocheckpoint = 8000"
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+                 PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000"
             }
             // A server that is set to acknowledge before its disk has it would make us promise what it does not keep. Who
             // was cut off in the middle of a transaction must not hold its locks for ever.

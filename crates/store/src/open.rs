@@ -1,7 +1,7 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    AnyPool, Connection, Executor,
+    AnyConnection, AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 use uuid::Uuid;
@@ -12,6 +12,8 @@ use crate::{
 };
 
 const READERS: u32 = 4;
+/// As `PRAGMA auto_vacuum` tells it.
+const INCREMENTAL: i64 = 2;
 const OPEN_TRIES: u32 = 20;
 /// How long a server may take to give a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -88,12 +90,23 @@ fn pool(engine: Engine, writes: bool) -> AnyPoolOptions {
     // A full or failing disk makes SQLite roll a transaction back by itself. sqlx does not notice: for it the transaction goes
     // on for ever, and no other can begin on that connection.
     let options = options.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
-    options.after_connect(move |connection, _| {
-        Box::pin(async move {
-            connection.execute(sqlx::raw_sql(engine.settings(writes))).await?;
-            Ok(())
-        })
-    })
+    options.after_connect(move |connection, _| Box::pin(set_up(connection, engine, writes)))
+}
+
+/// What a connection is told first.
+async fn set_up(connection: &mut AnyConnection, engine: Engine, writes: bool) -> sqlx::Result<()> {
+    if engine == Engine::Sqlite {
+        // Whoever meets the change to WAL by another process has to wait for it.
+        connection.execute("PRAGMA busy_timeout = 10000").await?;
+        // It counts for a new file only, before anything else is in it, and to say it again is to write: on a full disk
+        // nobody could connect.
+        let kind: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&mut *connection).await?;
+        if kind != INCREMENTAL {
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL").await?;
+        }
+    }
+    connection.execute(sqlx::raw_sql(engine.settings(writes))).await?;
+    Ok(())
 }
 
 /// The identity; with it a new database gets the rules that every fleet starts with.
