@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint tests docs fuzz bench bench-gate clean-data
+.PHONY: help run up test setup setup-test fmt lint tests docs fuzz test-kill bench bench-gate clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -43,6 +43,12 @@ docs:
 
 fuzz: ## throw bytes at the broker's gate for a minute (FUZZ_SECONDS=60)
 	@scripts/fuzz $(or $(FUZZ_SECONDS),60)
+
+test-kill: ## kill broker, ingest, agents and databases of 50 vehicles at random for a minute, on each store
+	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release -p bugbrother -p bugbrother-agent --bins
+	@BUGBROTHER_SKIP_APP=1 NEXTEST_SUCCESS_OUTPUT=immediate \
+		BUGBROTHER_KILL_SECONDS=$(or $(KILL_SECONDS),60) BUGBROTHER_KILL_VEHICLES=$(or $(KILL_VEHICLES),50) \
+		scripts/cargo-test --release -p bugbrother-tests --test endurance
 
 bench: ## measure the store's commit path
 	BUGBROTHER_SKIP_APP=1 cargo bench -p bugbrother-store

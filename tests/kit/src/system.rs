@@ -17,10 +17,21 @@ use crate::{broker::Broker, mosquitto, port, process::Process, process::program,
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// Where a system keeps what it is told.
+#[derive(Debug, Clone, Default)]
+pub struct Stores {
+    /// URL of the fleet database; a file in the data folder for `None`.
+    pub database: Option<String>,
+    /// URL of the samples' own store; the fleet database for `None`.
+    pub telemetry: Option<String>,
+}
+
 /// A server: the services that were started and have not been killed.
 pub struct System {
     broker: Broker,
+    stores: Stores,
     dir: TempDir,
+    data: PathBuf,
     ports: Ports,
     running: BTreeMap<String, Process>,
     /// Password of `admin`, once the dashboard has printed it.
@@ -35,8 +46,19 @@ impl System {
 
     /// On that broker; nothing runs yet.
     pub fn on(broker: Broker) -> Result<Self> {
+        Self::on_stores(broker, Stores::default())
+    }
+
+    /// On that broker and those databases; nothing runs yet.
+    pub fn on_stores(broker: Broker, stores: Stores) -> Result<Self> {
         let (dir, running) = (tempfile::tempdir()?, BTreeMap::new());
-        Ok(System { broker, dir, ports: Ports::free()?, running, password: None })
+        let data = dir.path().join("data");
+        Ok(System { broker, stores, dir, data, ports: Ports::free()?, running, password: None })
+    }
+
+    /// With its data folder in `folder`, such as a small volume; logs and outboxes are elsewhere.
+    pub fn with_data_in(self, folder: &Path) -> Self {
+        System { data: folder.join("data"), ..self }
     }
 
     /// Starts the broker and all services, in one process where the broker is ours.
@@ -67,9 +89,12 @@ impl System {
                 if matches!(service, "broker" | "up" | "demo") {
                     arguments.extend(self.ports.doors());
                 }
+                if matches!(service, "ingest" | "up") {
+                    arguments.extend(["--metrics".to_owned(), local(self.ports.metrics)]);
+                }
                 arguments.extend(["--data".to_owned(), self.data().display().to_string()]);
                 arguments.extend(more.iter().map(|option| (*option).to_owned()));
-                Process::start(self.dir.path(), service, &program("bugbrother")?, &arguments, &[])?
+                Process::start(self.dir.path(), service, &program("bugbrother")?, &arguments, &self.environment())?
             }
         };
         self.running.insert(service.to_owned(), process);
@@ -107,9 +132,18 @@ impl System {
 
     /// Fails if a service logged an error.
     pub fn check_logs(&self) -> Result<()> {
+        self.check_logs_but_for(&[])
+    }
+
+    /// Fails if a service logged an error that holds none of these texts, or panicked.
+    pub fn check_logs_but_for(&self, expected: &[&str]) -> Result<()> {
         for (service, process) in &self.running {
             let log = process.logged();
-            if let Some(line) = log.lines().find(|line| line.contains("ERROR") || line.contains("panicked")) {
+            let is_wrong = |line: &&str| {
+                let is_expected = expected.iter().any(|text| line.contains(text));
+                line.contains("panicked") || (line.contains("ERROR") && !is_expected)
+            };
+            if let Some(line) = log.lines().find(is_wrong) {
                 bail!("{service} logged: {line}");
             }
         }
@@ -148,7 +182,9 @@ impl System {
 
     /// Runs a command of `bugbrother` that ends; what it prints.
     pub fn manage(&self, arguments: &[&str]) -> Result<String> {
-        let run = Command::new(program("bugbrother")?).args(arguments).arg("--data").arg(self.data()).output()?;
+        let mut command = Command::new(program("bugbrother")?);
+        command.args(arguments).arg("--data").arg(self.data()).envs(self.environment());
+        let run = command.output()?;
         if !run.status.success() {
             bail!("bugbrother {}: {}", arguments.join(" "), String::from_utf8_lossy(&run.stderr));
         }
@@ -157,9 +193,13 @@ impl System {
 
     /// Starts an agent that replays `nmea` as fast as it is taken, and ends once all of it is stored.
     pub fn replay(&self, vin: &str, password: &Path, nmea: &Path, speed: &str) -> Result<Process> {
+        self.replay_by(&self.dir.path().join(format!("{vin}.outbox")), vin, password, nmea, speed)
+    }
+
+    /// The same with its outbox at `outbox`.
+    pub fn replay_by(&self, outbox: &Path, vin: &str, password: &Path, nmea: &Path, speed: &str) -> Result<Process> {
         let broker = local(self.ports.mqtt);
         let gps = format!("file:{}@{speed}", nmea.display());
-        let outbox = self.dir.path().join(format!("{vin}.outbox"));
         let text = |path: &Path| path.display().to_string();
         let arguments = [
             "--vin",
@@ -173,10 +213,16 @@ impl System {
             "--obd",
             "none",
             "--outbox",
-            &text(&outbox),
+            &text(outbox),
             "--exit-when-done",
         ];
-        Process::start(self.dir.path(), &format!("agent-{vin}"), &program("bugbrother-agent")?, &arguments, &[])
+        Process::start(
+            self.dir.path(),
+            &format!("agent-{vin}"),
+            &program("bugbrother-agent")?,
+            &arguments,
+            &[("NO_COLOR", "1")],
+        )
     }
 
     /// Folder of this system.
@@ -186,12 +232,23 @@ impl System {
 
     /// Data folder of the services.
     pub fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
+        self.data.clone()
     }
 
     /// URL of the database.
     pub fn database(&self) -> String {
-        format!("sqlite://{}", self.data().join("fleet.db").display())
+        let file = || format!("sqlite://{}", self.data.join("fleet.db").display());
+        self.stores.database.clone().unwrap_or_else(file)
+    }
+
+    /// URL of the samples' own store, if they have one.
+    pub fn telemetry(&self) -> Option<&str> {
+        self.stores.telemetry.as_deref()
+    }
+
+    /// Port of ingest's `/metrics` and `/healthz`, or of those of all in one process.
+    pub fn metrics(&self) -> u16 {
+        self.ports.metrics
     }
 
     /// Port of the broker.
@@ -265,6 +322,13 @@ impl System {
         Ok(config)
     }
 
+    /// URLs hold passwords, and everybody can see a command line.
+    fn environment(&self) -> Vec<(&'static str, &str)> {
+        let Stores { database, telemetry } = &self.stores;
+        let urls = [("BUGBROTHER_DATABASE", database), ("BUGBROTHER_TELEMETRY_URL", telemetry)];
+        urls.into_iter().filter_map(|(name, url)| Some((name, url.as_deref()?))).collect()
+    }
+
     async fn wait_for_port(&mut self, service: &str, port: u16) -> Result<()> {
         let process = self.process(service)?;
         let what = format!("{service} listens on {port}");
@@ -293,12 +357,13 @@ struct Ports {
     mqtts: u16,
     vehicles: u16,
     http: u16,
+    metrics: u16,
 }
 
 impl Ports {
     fn free() -> Result<Self> {
-        let [mqtt, websocket, mqtts, vehicles, http] = port::free_ones()?;
-        Ok(Ports { mqtt, websocket, mqtts, vehicles, http })
+        let [mqtt, websocket, mqtts, vehicles, http, metrics] = port::free_ones()?;
+        Ok(Ports { mqtt, websocket, mqtts, vehicles, http, metrics })
     }
 
     /// The broker's options for all but `mqtt`.
