@@ -2,9 +2,12 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use bugbrother_export::{Format, TableFormat};
 use bugbrother_store::ClientId;
-use bugbrother_wire::Vin;
+use bugbrother_wire::{UnixMs, Vin};
 use clap::{Args, Parser, Subcommand};
+
+use crate::export::{beginning, end};
 
 /// Watches a mixed fleet of cars live: where they are, how they drive, what is wrong with them.
 #[derive(Parser)]
@@ -79,6 +82,9 @@ pub enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
+    /// Writes what vehicles measured, or a table of theirs, as a file
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Removes all that is known of a vehicle or a person, and prints a receipt
     #[command(subcommand)]
     Erase(EraseCommand),
@@ -147,6 +153,102 @@ pub enum MosquittoCommand {
     },
     /// Says of each line of a mosquitto.conf what it does here
     Check { file: PathBuf },
+}
+
+#[derive(Subcommand)]
+pub enum ExportCommand {
+    /// What a vehicle measured
+    Vehicle {
+        vin: Vin,
+        #[command(flatten)]
+        file: SampleFile,
+        #[command(flatten)]
+        period: Period,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// What the vehicles of a client's contracts measured while they were in them
+    Client {
+        id: ClientId,
+        #[command(flatten)]
+        file: SampleFile,
+        #[command(flatten)]
+        period: Period,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Trips of a vehicle
+    Trips {
+        vin: Vin,
+        /// csv, json or jsonl
+        #[arg(long, default_value_t = TableFormat::Csv)]
+        format: TableFormat,
+        #[command(flatten)]
+        period: Period,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// What happened to a vehicle: ignition, harsh braking, crash…
+    Events {
+        vin: Vin,
+        /// csv, json or jsonl
+        #[arg(long, default_value_t = TableFormat::Csv)]
+        format: TableFormat,
+        #[command(flatten)]
+        period: Period,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Alerts about a vehicle
+    Alerts {
+        vin: Vin,
+        /// csv, json or jsonl
+        #[arg(long, default_value_t = TableFormat::Csv)]
+        format: TableFormat,
+        #[command(flatten)]
+        period: Period,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Trouble codes that a vehicle has told, with the first and the last time
+    Dtcs {
+        vin: Vin,
+        /// csv, json or jsonl
+        #[arg(long, default_value_t = TableFormat::Csv)]
+        format: TableFormat,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// A file of samples.
+#[derive(Args)]
+pub struct SampleFile {
+    /// csv, gpx, geojson, json or parquet
+    #[arg(long, default_value_t = Format::Csv)]
+    pub format: Format,
+    /// Only these signals, such as lat,lon,spd; with gpx always those of a track
+    #[arg(long, value_delimiter = ',', value_name = "KEY")]
+    pub signals: Vec<String>,
+}
+
+/// A time by the vehicle's clock.
+#[derive(Args, Clone, Copy)]
+pub struct Period {
+    /// First day (UTC), such as 2026-01-31, or moment, such as 2026-01-31T14:30:00Z
+    #[arg(long, value_parser = beginning, default_value = "1970-01-01", hide_default_value = true)]
+    pub from: UnixMs,
+    /// Last day, or moment
+    #[arg(long, value_parser = end, default_value = "2099-12-31", hide_default_value = true)]
+    pub to: UnixMs,
+}
+
+/// Where a file goes.
+#[derive(Args)]
+pub struct Output {
+    /// The file to make; standard output by default
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

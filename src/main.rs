@@ -6,7 +6,7 @@
 //! - [`accounts`]: MQTT accounts and their passwords, in Mosquitto's password file
 //! - [`authority`]: the fleet's certificate authority, and what the broker reads of it
 //! - [`vehicles`], [`third_parties`], [`mosquitto`]: the commands that keep the books
-//! - [`backup`]: the data folder as one file, and back
+//! - [`backup`]: the data folder as one file, and back; [`export`]: samples and tables as files
 //! - [`listeners`]: where the broker listens, in the terms of a mosquitto.conf; [`broker`]: the broker and its bridges
 //! - [`services`]: services started, watched and stopped; [`stage`]: tasks that are stopped together
 //! - [`metrics_page`]: what a process counts
@@ -27,6 +27,7 @@ mod banner;
 mod broker;
 mod data;
 mod demo;
+mod export;
 mod listeners;
 mod metrics_page;
 mod mosquitto;
@@ -91,6 +92,7 @@ async fn run(arguments: Arguments) -> Result<()> {
             banner::findings(&findings)?;
             if taken { Ok(()) } else { bail!("`{}` would be refused", file.display()) }
         }
+        Command::Export(command) => export::run(&data()?, command).await,
         Command::Erase(command) => {
             const BY: &str = "the command line";
             let (store, now) = (data()?.store().await?, services::now_ms());

@@ -1,7 +1,10 @@
 //! The dashboard's server as its users meet it: over HTTP, over its WebSocket and over MQTT.
 
+mod drive;
 mod enrolment;
+mod export;
 mod guide;
+mod history;
 mod live;
 mod pipeline;
 mod requests;
