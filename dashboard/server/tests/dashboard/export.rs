@@ -4,7 +4,6 @@ use anyhow::{Context, Result, ensure};
 use bugbrother_dashboard::Config;
 use bugbrother_kit::{port, wait};
 use bugbrother_wire::{UnixMs, api::VehicleList, message::Row};
-use bytes::Bytes;
 use parquet::{
     file::reader::{FileReader, SerializedFileReader},
     record::Field,
@@ -119,7 +118,7 @@ async fn json_and_parquet_hold_every_row() -> Result<()> {
 
     let answer = export(&rig, &token, "format=parquet").await?;
     assert_eq!(answer.headers()["content-type"], "application/vnd.apache.parquet");
-    let reader = SerializedFileReader::new(Bytes::from(answer.bytes().await?))?;
+    let reader = SerializedFileReader::new(answer.bytes().await?)?;
     let mut read = BTreeMap::new();
     for row in reader.get_row_iter(None)? {
         let row = row?;
