@@ -25,6 +25,7 @@ use crate::{
 };
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const PIPE: &str = "cannot write to standard output";
 
 /// Writes what was asked for. A reader of standard output that has had enough is no error.
 pub async fn run(data: &DataDir, command: ExportCommand) -> Result<()> {
@@ -106,7 +107,7 @@ impl Sink {
 
     fn write(&mut self, piece: &[u8]) -> Result<()> {
         match self {
-            Sink::Pipe => Ok(stdout().write_all(piece)?),
+            Sink::Pipe => stdout().write_all(piece).context(PIPE),
             Sink::File { file, target } => {
                 file.write_all(piece).with_context(|| format!("cannot write `{}`", target.display()))
             }
@@ -115,7 +116,7 @@ impl Sink {
 
     fn finish(self) -> Result<()> {
         match self {
-            Sink::Pipe => Ok(stdout().flush()?),
+            Sink::Pipe => stdout().flush().context(PIPE),
             Sink::File { file, target } => {
                 let name = || format!("cannot write `{}`", target.display());
                 file.as_file().sync_all().with_context(name)?;
