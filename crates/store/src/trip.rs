@@ -11,6 +11,7 @@ use crate::{
     FuelKind, Prices, Question, Store, StoreError,
     bulk::Bulk,
     history::MAX_ROWS,
+    number::Real,
     page,
     telemetry::{Samples, TailBatch},
     word,
@@ -331,10 +332,10 @@ impl Journey {
                     .bind(trip.distance_m)
                     .bind(trip.moving_ms)
                     .bind(trip.idle_ms)
-                    .bind(trip.fuel_l)
-                    .bind(trip.energy_kwh)
-                    .bind(trip.cost)
-                    .bind(trip.co2_kg)
+                    .bind(Real(trip.fuel_l))
+                    .bind(Real(trip.energy_kwh))
+                    .bind(Real(trip.cost))
+                    .bind(Real(trip.co2_kg))
                     .bind(i64::from(trip.score))
                     .bind(start_place.as_deref())
                     .bind(end_place.as_deref())

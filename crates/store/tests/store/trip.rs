@@ -1,12 +1,12 @@
 //! Trips as they are stored: made while tails are folded, mended by what comes late.
 
-use bugbrother_store::{Store, TripRecord};
+use bugbrother_store::{FuelKind, Prices, Store, TripRecord, VehicleFacts};
 use bugbrother_wire::{
     Epoch, SCHEMA_VERSION, Seq, UnixMs,
     message::{Clock, Row, Telemetry},
 };
 
-use crate::fleet::{NOW, golf, late, live, store};
+use crate::fleet::{NOW, fiesta, golf, late, live, store};
 
 const MINUTE: i64 = 60_000;
 /// Begin and length of drives, in minutes.
@@ -130,4 +130,34 @@ async fn a_trip_of_which_nothing_more_is_heard_is_ended_where_it_fell_silent() {
     store.commit(&day().into_iter().skip(20).map(late).collect::<Vec<_>>()).await.unwrap();
     keep_all(&store).await;
     assert_eq!(trips(&store).await, at_once().await);
+}
+
+#[tokio::test]
+async fn a_trip_costs_what_is_known_of_it_and_one_without_fuel_stands_beside_one_with() {
+    let (store, _place) = store().await;
+    let prices = Prices { fuel_per_l: [(FuelKind::Diesel, 2.0)].into(), ..Prices::default() };
+    store.save_setting(&prices, None, NOW).await.unwrap();
+    store.commit(&day().into_iter().map(live).collect::<Vec<_>>()).await.unwrap();
+    keep_all(&store).await;
+    assert_eq!(trips(&store).await[0].trip.fuel_l, None);
+
+    let facts = VehicleFacts { fuel: FuelKind::Diesel, ..VehicleFacts::default() };
+    store.set_vehicle_facts(fiesta(), &facts, NOW).await.unwrap();
+    let thirsty = |batch: Telemetry| {
+        let mut keys = batch.keys.clone();
+        keys.push("frate".into());
+        let rows = batch.rows.into_iter().map(|mut row| {
+            row.values.push(Some(6.0));
+            row
+        });
+        Telemetry { vin: fiesta(), keys, rows: rows.collect(), ..batch }
+    };
+    store.commit(&day().into_iter().map(thirsty).map(live).collect::<Vec<_>>()).await.unwrap();
+    while store.keep(&[fiesta()]).await.unwrap()[0].more {}
+    let trip = &store.trips(fiesta(), 0, UnixMs::MAX, 1).await.unwrap()[0].trip;
+    let litres = trip.fuel_l.unwrap();
+    assert!((litres - 6.0 * trip.duration_ms() as f64 / 3_600_000.0).abs() < 0.1, "{trip:?}");
+    assert_eq!(trip.cost, Some(litres * 2.0));
+    let totals = store.trip_totals(fiesta(), 0, UnixMs::MAX).await.unwrap();
+    assert!(totals.fuel_l > litres && totals.co2_kg > 2.0 * totals.fuel_l, "{totals:?}");
 }
