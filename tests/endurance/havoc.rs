@@ -44,7 +44,7 @@ pub struct Toll {
     ingest: u32,
     agents: u32,
     server: u32,
-    /// A broker or an ingest that found no database at its start and ended.
+    /// An ingest that found no database at its start and ended.
     given_up: u32,
 }
 
@@ -52,7 +52,7 @@ impl Display for Toll {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Toll { broker, ingest, agents, server, given_up } = self;
         write!(f, "broker {broker}, ingest {ingest}, agents {agents}, database {server} times")?;
-        write!(f, " (and {given_up} times there was no database to start with)")
+        write!(f, " (and ingest gave up waiting for one {given_up} times)")
     }
 }
 
@@ -106,11 +106,8 @@ impl Havoc {
         Ok(())
     }
 
-    /// What a supervisor does: who found no database at the start is started again.
+    /// What a supervisor does: an ingest that found no database at its start is started again.
     pub async fn look_after(&mut self, system: &mut System) -> Result<()> {
-        if system.process("broker")?.check_running().is_err() {
-            self.start_broker(system).await?;
-        }
         let Err(ended) = system.process("ingest")?.check_running() else { return Ok(()) };
         ensure!(self.ingest_is_excused, "ingest had its database and ended all the same: {ended}");
         self.toll.given_up += 1;
@@ -148,10 +145,16 @@ impl Havoc {
             self.kill(*victim, system, fleet).await?;
         }
         victims.shuffle(&mut self.rng);
+        let place = |victim| victims.iter().position(|other| *other == victim);
+        if let (Some(broker), Some(postgres)) = (place(Victim::Broker), place(Victim::Postgres)) {
+            // The broker reads from the fleet database which certificates are revoked, and does not start before.
+            let (first, second) = (broker.min(postgres), broker.max(postgres));
+            (victims[first], victims[second]) = (Victim::Postgres, Victim::Broker);
+        }
         for victim in victims {
             self.pause(if victim == Victim::Postgres { SERVER_ABSENCE_MS } else { ABSENCE_MS }).await;
             match victim {
-                Victim::Broker => self.start_broker(system).await?,
+                Victim::Broker => system.start("broker").await?,
                 Victim::Ingest => self.start_ingest(system).await?,
                 Victim::Agents => fleet.start(system)?,
                 Victim::Postgres => {
@@ -193,18 +196,6 @@ impl Havoc {
     fn lose_server(&mut self) {
         self.server_is_away = true;
         self.ingest_is_excused |= self.has_lost_postgres() && self.ingest_since.elapsed() < YOUNG;
-    }
-
-    /// It reads from the fleet database which certificates are revoked.
-    async fn start_broker(&mut self, system: &mut System) -> Result<()> {
-        match system.start("broker").await {
-            Err(error) if !self.has_lost_postgres() => Err(error),
-            Err(_) => {
-                self.toll.given_up += 1;
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
     }
 
     fn has_lost_postgres(&self) -> bool {
