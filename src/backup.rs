@@ -58,9 +58,21 @@ pub async fn backup(data: &DataDir, target: &Path) -> Result<Manifest> {
     data.store().await?.copy_to(&copy).await.context("cannot copy the database")?;
 
     let mut files = vec![(DATABASE.to_owned(), copy)];
+    // Copies, so that what is packed is what was summed up, whoever changes the files meanwhile.
+    let lock = data.lock()?;
     for folder in FOLDERS {
-        list(&data.path().join(folder), folder, &mut files)?;
+        let mut found = Vec::new();
+        list(&data.path().join(folder), folder, &mut found)?;
+        for (name, path) in found {
+            let copy = work.path().join(&name);
+            if let Some(folder) = copy.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::copy(&path, &copy).with_context(|| format!("cannot read `{}`", path.display()))?;
+            files.push((name, copy));
+        }
     }
+    drop(lock);
     let mut sums = BTreeMap::new();
     for (name, path) in &files {
         sums.insert(name.clone(), digest(File::open(path)?).with_context(|| format!("cannot read `{name}`"))?);
@@ -88,8 +100,10 @@ pub async fn backup(data: &DataDir, target: &Path) -> Result<Manifest> {
 
 /// Unpacks a backup into a data folder that has no database yet, checks every file, and gives the database another identity.
 pub async fn restore(source: &Path, target: &Path) -> Result<Manifest> {
-    if target.join(DATABASE).exists() {
-        bail!("there is a database in `{}`: restore into another folder, or move this one away", target.display());
+    for name in [DATABASE, "fleet.db-wal", "fleet.db-shm", "fleet.db-journal"] {
+        if target.join(name).exists() {
+            bail!("there is a database in `{}` (`{name}`): restore into another folder", target.display());
+        }
     }
     let open = || File::open(source).with_context(|| format!("cannot open `{}`", source.display()));
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -136,6 +150,9 @@ pub async fn restore(source: &Path, target: &Path) -> Result<Manifest> {
     }
     store.renew_identity().await?;
     store.close().await;
+    if fs::metadata(work.path().join("fleet.db-wal")).is_ok_and(|wal| wal.len() > 0) {
+        bail!("the database could not be closed; try again");
+    }
 
     fs::DirBuilder::new().recursive(true).mode(0o700).create(target)?;
     for folder in FOLDERS {
@@ -164,9 +181,11 @@ fn list(folder: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> Result
             continue;
         };
         let (name, kind) = (format!("{name}/{own}"), entry.file_type()?);
-        if kind.is_dir() {
+        // A link's target is backed up in its place.
+        let is_folder = if kind.is_symlink() { fs::metadata(entry.path())?.is_dir() } else { kind.is_dir() };
+        if is_folder {
             list(&entry.path(), &name, files)?;
-        } else if kind.is_file() {
+        } else {
             files.push((name, entry.path()));
         }
     }

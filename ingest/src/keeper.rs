@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use bugbrother_store::{Store, StoreError};
+use bugbrother_store::{Kept, Store, StoreError};
 use bugbrother_wire::{UnixMs, Vin};
 use metrics::{counter, gauge};
 use tokio::{
@@ -31,6 +31,8 @@ const ROUND: Duration = Duration::from_secs(60);
 const SILENT_MS: i64 = 15 * 60_000;
 /// Between two looks at what is too old.
 const AGE_ROUND: Duration = Duration::from_secs(3600);
+/// After a start others come first.
+const FIRST_AGE_ROUND: Duration = Duration::from_secs(120);
 /// Between two steps of removing: writers come first.
 const BREATH: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -43,9 +45,35 @@ pub struct Keeper {
 }
 
 struct Waiting {
+    /// Rows that were committed since the last fold began.
     rows: u64,
     since: Instant,
     last: Instant,
+    /// There is something whatever the rows say: it was found at the start, or a fold left something.
+    is_due: bool,
+    /// It could not be folded so often, and is left alone until then.
+    failures: u32,
+    not_before: Instant,
+}
+
+/// A vehicle whose tail is folded now, and how many rows were counted then.
+struct Due {
+    vin: Vin,
+    rows: u64,
+}
+
+impl Waiting {
+    fn new(now: Instant) -> Self {
+        Waiting { rows: 0, since: now, last: now, is_due: false, failures: 0, not_before: now }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let is_worth_it = self.is_due
+            || self.rows >= MANY_ROWS
+            || now.duration_since(self.since) >= LONGEST_WAIT
+            || now.duration_since(self.last) >= QUIET;
+        now >= self.not_before && is_worth_it
+    }
 }
 
 impl Keeper {
@@ -59,7 +87,7 @@ impl Keeper {
         let mut waiting = self.lock();
         let mut is_due = false;
         for (vin, rows) in vehicles {
-            let entry = waiting.entry(*vin).or_insert(Waiting { rows: 0, since: now, last: now });
+            let entry = waiting.entry(*vin).or_insert_with(|| Waiting::new(now));
             entry.rows += rows;
             entry.last = now;
             is_due |= entry.rows >= MANY_ROWS;
@@ -72,22 +100,15 @@ impl Keeper {
 
     /// Keeps house until `shutdown`.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
-        shutdown.run_until_cancelled(self.keep()).await;
+        let house = async { tokio::join!(self.keep(), self.remove()) };
+        shutdown.run_until_cancelled(house).await;
     }
 
     async fn keep(&self) {
         let mut pause = LOOK;
         let mut is_known = false;
         let mut round = Instant::now();
-        let mut age_round = Instant::now();
         loop {
-            if age_round.elapsed() >= AGE_ROUND {
-                age_round = Instant::now();
-                if let Err(failure) = self.remove_old(crate::now()).await {
-                    let failure: &dyn std::error::Error = &failure;
-                    error!(failure, "what is too old cannot be removed; trying again in an hour");
-                }
-            }
             match self.turn(&mut is_known, &mut round).await {
                 Ok(true) => pause = LOOK,
                 Ok(false) => {
@@ -97,8 +118,6 @@ impl Keeper {
                         () = sleep(LOOK) => {}
                     }
                 }
-                // Another worker was at the same vehicle.
-                Err(StoreError::Conflict) => sleep(LOOK).await,
                 Err(failure) => {
                     counter!("bugbrother_ingest_keep_failures_total").increment(1);
                     if pause == LOOK {
@@ -126,32 +145,56 @@ impl Keeper {
         if due.is_empty() {
             return Ok(false);
         }
-        let kept = match self.store.keep(&due).await {
-            Err(StoreError::Conflict) if due.len() > 1 => {
-                let mut kept = Vec::with_capacity(due.len());
-                for vin in &due {
-                    kept.extend(self.store.keep(std::slice::from_ref(vin)).await?);
-                }
-                kept
-            }
-            other => other?,
-        };
-        let mut waiting = self.lock();
-        for (vin, kept) in due.iter().zip(&kept) {
-            counter!("bugbrother_ingest_batches_folded_total").increment(kept.batches);
-            let Some(entry) = waiting.get_mut(vin) else { continue };
-            // What came meanwhile may be in it or not; what is left over is found again by its age.
-            entry.rows = entry.rows.saturating_sub(kept.rows);
-            if kept.more {
-                entry.rows = entry.rows.max(MANY_ROWS);
-            } else if entry.rows == 0 {
-                waiting.remove(vin);
-            } else {
-                entry.since = Instant::now();
+        let vins: Vec<Vin> = due.iter().map(|due| due.vin).collect();
+        match self.store.keep(&vins).await {
+            Ok(kept) => due.iter().zip(kept).for_each(|(due, kept)| self.done(due, kept)),
+            Err(failure) => {
+                // A database that is away is so for everybody.
+                self.store.ping().await.map_err(|_| failure)?;
+                self.turn_apart(&due).await;
             }
         }
-        gauge!("bugbrother_ingest_vehicles_waiting").set(waiting.len() as f64);
+        gauge!("bugbrother_ingest_vehicles_waiting").set(self.lock().len() as f64);
         Ok(true)
+    }
+
+    /// One of them cannot be folded, or another worker is at it: each by itself, and nobody waits for that one.
+    async fn turn_apart(&self, due: &[Due]) {
+        for due in due {
+            let failure = match self.store.keep(&[due.vin]).await {
+                Ok(kept) => {
+                    kept.into_iter().for_each(|kept| self.done(due, kept));
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            let is_conflict = matches!(failure, StoreError::Conflict);
+            let mut waiting = self.lock();
+            let Some(entry) = waiting.get_mut(&due.vin) else { continue };
+            if !is_conflict {
+                counter!("bugbrother_ingest_keep_failures_total").increment(1);
+                if entry.failures == 0 {
+                    let failure: &dyn std::error::Error = &failure;
+                    error!(failure, vin = %due.vin, "the tail of a vehicle cannot be folded; trying again now and then");
+                }
+                entry.failures += 1;
+            }
+            entry.is_due = true;
+            entry.not_before = Instant::now() + LOOK * (1 << entry.failures.min(9));
+        }
+    }
+
+    fn done(&self, due: &Due, kept: Kept) {
+        counter!("bugbrother_ingest_batches_folded_total").increment(kept.batches);
+        let mut waiting = self.lock();
+        let Some(entry) = waiting.get_mut(&due.vin) else { return };
+        // What came meanwhile may be in it or not; if it is, the next fold finds nothing.
+        entry.rows -= due.rows;
+        if !kept.more && entry.rows == 0 {
+            waiting.remove(&due.vin);
+            return;
+        }
+        (entry.is_due, entry.failures, entry.since) = (kept.more, 0, Instant::now());
     }
 
     /// What has to be done now and then.
@@ -174,6 +217,18 @@ impl Keeper {
         Ok(())
     }
 
+    /// Removes what is too old, again and again.
+    async fn remove(&self) {
+        sleep(FIRST_AGE_ROUND).await;
+        loop {
+            if let Err(failure) = self.remove_old(crate::now()).await {
+                let failure: &dyn std::error::Error = &failure;
+                error!(failure, "what is too old cannot be removed; trying again in an hour");
+            }
+            sleep(AGE_ROUND).await;
+        }
+    }
+
     /// What is older than it is to be kept, step by step.
     async fn remove_old(&self, now: UnixMs) -> Result<(), StoreError> {
         let mut removed = 0;
@@ -188,10 +243,7 @@ impl Keeper {
         loop {
             let page = self.store.vehicles(after, PAGE).await?;
             for vehicle in &page {
-                while self.store.expire_samples(vehicle.vin, now).await? > 0 {
-                    removed += 1;
-                    sleep(BREATH).await;
-                }
+                removed += self.remove_samples(vehicle.vin, now).await;
             }
             after = page.last().map(|vehicle| vehicle.vin);
             if page.len() < PAGE as usize {
@@ -206,6 +258,22 @@ impl Keeper {
         Ok(())
     }
 
+    async fn remove_samples(&self, vin: Vin, now: UnixMs) -> u64 {
+        let mut hours = 0;
+        loop {
+            match self.store.expire_samples(vin, now).await {
+                Ok(0) => return hours,
+                Ok(more) => hours += more,
+                Err(failure) => {
+                    let failure: &dyn std::error::Error = &failure;
+                    error!(failure, %vin, "a vehicle's samples that are too old cannot be removed; trying again in an hour");
+                    return hours;
+                }
+            }
+            sleep(BREATH).await;
+        }
+    }
+
     /// After a start: what was left in the tails.
     async fn find(&self) -> Result<(), StoreError> {
         let mut after = None;
@@ -213,7 +281,12 @@ impl Keeper {
         loop {
             let page = self.store.waiting(after, PAGE).await?;
             found += page.len();
-            self.take(&page.iter().map(|vin| (*vin, MANY_ROWS)).collect::<Vec<_>>());
+            let now = Instant::now();
+            let mut waiting = self.lock();
+            for vin in &page {
+                waiting.entry(*vin).or_insert_with(|| Waiting::new(now)).is_due = true;
+            }
+            drop(waiting);
             after = page.last().copied();
             if page.len() < PAGE as usize {
                 break;
@@ -223,16 +296,93 @@ impl Keeper {
         Ok(())
     }
 
-    fn due(&self) -> Vec<Vin> {
-        let waiting = self.lock();
-        let due = waiting.iter().filter(|(_, entry)| {
-            entry.rows >= MANY_ROWS || entry.since.elapsed() >= LONGEST_WAIT || entry.last.elapsed() >= QUIET
-        });
-        due.map(|(vin, _)| *vin).take(TOGETHER).collect()
+    /// Those that have waited longest, in the order in which all workers lock them.
+    fn due(&self) -> Vec<Due> {
+        let (waiting, now) = (self.lock(), Instant::now());
+        let mut due: Vec<_> = waiting.iter().filter(|(_, entry)| entry.is_due(now)).collect();
+        due.sort_unstable_by_key(|(_, entry)| entry.since);
+        due.truncate(TOGETHER);
+        due.sort_unstable_by_key(|(vin, _)| **vin);
+        due.into_iter().map(|(vin, entry)| Due { vin: *vin, rows: entry.rows }).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Vin, Waiting>> {
         // The map is whole between any two statements.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bugbrother_store::Arrival;
+    use bugbrother_wire::{
+        Epoch, Message, SCHEMA_VERSION, Seq, Topic, encode,
+        message::{Clock, Row, Telemetry},
+        topic::Kind,
+    };
+
+    use super::*;
+
+    fn arrival(vehicle: usize, seq: u64) -> Arrival {
+        let vin: Vin = format!("WVWZZZ1JZ3W{vehicle:06}").parse().unwrap();
+        let batch = Telemetry {
+            v: SCHEMA_VERSION,
+            vin,
+            epoch: Epoch(1),
+            seq: Seq(seq),
+            t0: 1_790_000_000_000 + seq as i64 * 1000,
+            clock: Clock::Gnss,
+            keys: vec!["spd".into()],
+            rows: vec![Row { dt_ms: 0, values: vec![Some(50.0)] }],
+            gap: None,
+        };
+        Arrival {
+            received_ts: batch.t0,
+            topic: Topic::new(vin, Kind::Telemetry).to_string(),
+            payload: encode(&batch).into(),
+            content: Ok(Message::Telemetry(batch)),
+        }
+    }
+
+    async fn store() -> (Store, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        (Store::open(&format!("sqlite://{}/fleet.db", folder.path().display())).await.unwrap(), folder)
+    }
+
+    /// Turns until nothing is due; tells how many there were.
+    async fn turns(keeper: &Keeper) -> usize {
+        let (mut known, mut round) = (false, Instant::now());
+        let mut turns = 0;
+        while keeper.turn(&mut known, &mut round).await.unwrap() {
+            turns += 1;
+            assert!(turns < 20, "it goes round and round");
+        }
+        turns
+    }
+
+    #[tokio::test]
+    async fn what_was_left_by_another_process_is_folded_once_and_then_forgotten() {
+        let (store, _folder) = store().await;
+        let left: Vec<_> = (0..40).map(|vehicle| arrival(vehicle, 1)).collect();
+        store.commit(&left).await.unwrap();
+        let keeper = Keeper::new(store.clone());
+        assert_eq!(turns(&keeper).await, 3);
+        assert_eq!(store.waiting(None, 100).await.unwrap(), []);
+        assert!(keeper.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_vehicle_whose_tail_somebody_else_has_folded_is_not_looked_at_for_ever() {
+        let (store, _folder) = store().await;
+        let keeper = Keeper::new(store.clone());
+        assert_eq!(turns(&keeper).await, 0);
+        let committed = store.commit(&[arrival(1, 1)]).await.unwrap();
+        keeper.take(&committed.waiting);
+        store.keep(&[committed.waiting[0].0]).await.unwrap();
+        tokio::time::pause();
+        tokio::time::advance(QUIET).await;
+        tokio::time::resume();
+        assert_eq!(turns(&keeper).await, 1);
+        assert!(keeper.lock().is_empty());
     }
 }

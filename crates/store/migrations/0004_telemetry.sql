@@ -44,6 +44,8 @@ CREATE TABLE trip_state (
     version BIGINT NOT NULL,
     upto_ts BIGINT,
     late_ts BIGINT,
+    -- Samples before it have been removed: trips before it cannot be made again.
+    floor_ts BIGINT,
     state   TEXT NOT NULL
 );
 -- body: the whole of it as JSON; the columns are for lists and sums.

@@ -9,20 +9,28 @@ use crate::StoreError;
 type Statement<'q> = Query<'q, Any, AnyArguments>;
 
 /// A statement for one row costs as much in going to and fro as in writing. Few sizes, so that each is prepared once.
-const SIZES: [usize; 3] = [128, 16, 1];
+const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// An INSERT of any number of rows.
 pub(crate) struct Bulk {
     head: &'static str,
     columns: usize,
     tail: &'static str,
-    sql: [OnceLock<String>; SIZES.len()],
+    sql: [[OnceLock<String>; SIZES.len()]; 2],
+}
+
+/// How a place is written. PostgreSQL knows numbered ones only. To bind one of those on SQLite sqlx asks for its name, which
+/// SQLite looks for among those of all places: of 2,304 places that takes longer than to insert the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Places {
+    Numbered,
+    Nameless,
 }
 
 impl Bulk {
     /// `head`, then so many times a place for each column, then `tail`.
     pub const fn new(head: &'static str, columns: usize, tail: &'static str) -> Self {
-        Bulk { head, columns, tail, sql: [const { OnceLock::new() }; SIZES.len()] }
+        Bulk { head, columns, tail, sql: [const { [const { OnceLock::new() }; SIZES.len()] }; 2] }
     }
 
     /// Inserts the rows; `bind` binds the columns of one. Tells how many rows were affected.
@@ -32,11 +40,12 @@ impl Bulk {
         mut rows: &'q [T],
         bind: impl Fn(Statement<'q>, &'q T) -> Statement<'q>,
     ) -> Result<u64, StoreError> {
+        let places = if tx.backend_name() == "SQLite" { Places::Nameless } else { Places::Numbered };
         let mut affected = 0;
         while !rows.is_empty() {
             let step = SIZES.iter().position(|size| *size <= rows.len()).expect("one of the sizes is 1");
             let (now, later) = rows.split_at(SIZES[step]);
-            let sql: &'static str = self.sql[step].get_or_init(|| self.write(SIZES[step]));
+            let sql: &'static str = self.sql[places as usize][step].get_or_init(|| self.write(SIZES[step], places));
             let query = now.iter().fold(sqlx::query(sql), &bind);
             affected += query.execute(&mut **tx).await?.rows_affected();
             rows = later;
@@ -44,13 +53,16 @@ impl Bulk {
         Ok(affected)
     }
 
-    fn write(&self, rows: usize) -> String {
-        let places = (0..rows).map(|row| {
-            let columns: Vec<_> =
-                (1..=self.columns).map(|column| format!("${}", row * self.columns + column)).collect();
+    fn write(&self, rows: usize, places: Places) -> String {
+        let place = |place: usize| match places {
+            Places::Numbered => format!("${place}"),
+            Places::Nameless => "?".to_owned(),
+        };
+        let rows = (0..rows).map(|row| {
+            let columns: Vec<_> = (1..=self.columns).map(|column| place(row * self.columns + column)).collect();
             format!("({})", columns.join(", "))
         });
-        format!("{}{}{}", self.head, places.collect::<Vec<_>>().join(", "), self.tail)
+        format!("{}{}{}", self.head, rows.collect::<Vec<_>>().join(", "), self.tail)
     }
 }
 
@@ -61,6 +73,8 @@ mod tests {
     #[test]
     fn each_row_has_places_of_its_own() {
         let bulk = Bulk::new("INSERT INTO t (a, b) VALUES ", 2, " ON CONFLICT DO NOTHING");
-        assert_eq!(bulk.write(2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+        let text = |places| bulk.write(2, places);
+        assert_eq!(text(Places::Numbered), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+        assert_eq!(text(Places::Nameless), "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING");
     }
 }

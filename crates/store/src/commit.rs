@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Longest time for a transaction. A server that hangs is as good as gone.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// So often others may have changed the same rows.
 const CONFLICTS: usize = 10;
 
@@ -40,9 +40,12 @@ impl Store {
         for _ in 0..CONFLICTS {
             memory.begin();
             match timeout(PATIENCE, self.try_commit(&mut memory, batch)).await {
-                Ok(Err(StoreError::Conflict)) => {}
-                Ok(done) => return done,
                 Err(_) => return Err(StoreError::Silent),
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(error)) => match error.or_conflict() {
+                    StoreError::Conflict => {}
+                    error => return Err(error),
+                },
             }
         }
         Err(StoreError::Conflict)

@@ -8,13 +8,11 @@ use uuid::Uuid;
 
 use crate::{AccountChange, ClientId, Receipt, ReceiptId, Store, StoreError, SubjectKind};
 
-/// Hours of samples that are removed at once.
-const HOURS: u32 = 48;
 /// Rows that are removed at once.
 const STEP: i64 = 500;
 
 /// Tables of a vehicle's rows, in an order in which nothing is removed that others refer to, and what tells rows apart.
-const OF_A_VEHICLE: [(&str, &str); 18] = [
+const OF_A_VEHICLE: [(&str, &str); 17] = [
     (
         "tail",
         "DELETE FROM tail WHERE (vin, t0, epoch, seq) IN (SELECT vin, t0, epoch, seq FROM tail WHERE vin = $1 LIMIT $2)",
@@ -46,7 +44,6 @@ const OF_A_VEHICLE: [(&str, &str); 18] = [
         "contract_vehicle",
         "DELETE FROM contract_vehicle WHERE (contract, vin, from_ts) IN (SELECT contract, vin, from_ts FROM contract_vehicle WHERE vin = $1 LIMIT $2)",
     ),
-    ("device", "DELETE FROM device WHERE id IN (SELECT id FROM device WHERE vin = $1 LIMIT $2)"),
     (
         "progress",
         "DELETE FROM progress WHERE (vin, epoch) IN (SELECT vin, epoch FROM progress WHERE vin = $1 LIMIT $2)",
@@ -68,8 +65,6 @@ impl Store {
             return Err(StoreError::StillTrusted(vin));
         }
         let mut erased = BTreeMap::new();
-        let hours = self.repeat(async || self.series.forget(vin, UnixMs::MAX, HOURS).await).await?;
-        erased.insert("hours of samples".to_owned(), hours);
         for (table, sql) in OF_A_VEHICLE {
             let gone = self
                 .repeat(async || {
@@ -79,6 +74,8 @@ impl Store {
                 .await?;
             erased.insert(table.to_owned(), gone);
         }
+        // After the tail: who was folding it has found out.
+        erased.insert("hours of samples".to_owned(), self.series.erase(vin).await?);
         // What the dead letters say of it stands in their topics.
         let letters = sqlx::query("DELETE FROM dead_letter WHERE topic LIKE $1")
             .bind(format!("fleet/v1/{vin}/%"))
@@ -87,12 +84,21 @@ impl Store {
         erased.insert("dead_letter".to_owned(), letters.rows_affected());
         let mut tx = self.begin().await?;
         for (table, sql) in [
+            // Once more, for who was about to write them.
+            ("trip", "DELETE FROM trip WHERE vin = $1"),
+            ("stop", "DELETE FROM stop WHERE vin = $1"),
+            ("trip_state", "DELETE FROM trip_state WHERE vin = $1"),
             ("certificate", "DELETE FROM certificate WHERE vin = $1"),
+            (
+                "certificate of a device",
+                "UPDATE certificate SET device = NULL WHERE device IN (SELECT id FROM device WHERE vin = $1)",
+            ),
+            ("device", "DELETE FROM device WHERE vin = $1"),
             ("last_state", "DELETE FROM last_state WHERE vin = $1"),
             ("vehicle", "DELETE FROM vehicle WHERE vin = $1"),
         ] {
             let done = sqlx::query(sql).bind(vin.as_str()).execute(&mut *tx).await?;
-            erased.insert(table.to_owned(), done.rows_affected());
+            *erased.entry(table.to_owned()).or_default() += done.rows_affected();
         }
         tx.commit().await?;
         // What was known of it by heart is no longer so.
@@ -143,7 +149,7 @@ impl Store {
             ("alert_event", "UPDATE alert_event SET by_user = $2 WHERE by_user = $1"),
             ("command", "UPDATE command SET by_user = $2 WHERE by_user = $1"),
             ("setting", "UPDATE setting SET updated_by = $2 WHERE updated_by = $1"),
-            ("receipt", "UPDATE receipt SET by_user = $2 WHERE by_user = $1"),
+            ("assigned alert", "UPDATE alert SET assigned_to = $2 WHERE assigned_to = $1"),
         ] {
             let done = sqlx::query(sql).bind(name).bind(NOBODY).execute(&mut *tx).await?;
             erased.insert(table.to_owned(), done.rows_affected());

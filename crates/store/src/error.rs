@@ -55,6 +55,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A deadlock or a state that could not be serialized counts as a conflict: who was chosen to give way tries again.
+    pub(crate) fn or_conflict(self) -> Self {
+        match &self {
+            StoreError::Database(sqlx::Error::Database(error))
+                if matches!(error.code().as_deref(), Some("40P01" | "40001")) =>
+            {
+                StoreError::Conflict
+            }
+            _ => self,
+        }
+    }
+
     /// Whether the data broke a constraint of the schema, or is such as the database does not take (PostgreSQL has no text
     /// with a NUL in it): trying again cannot help, while any other failure may pass.
     pub fn is_about_content(&self) -> bool {

@@ -87,7 +87,16 @@ impl Store {
         if let Some(contract) = self.contract_retention(vin, now).await?.days {
             days = days.max(contract);
         }
-        self.series.forget(vin, before(now, days), HOURS).await
+        let before = before(now, days);
+        let gone = self.series.forget(vin, before, HOURS).await?;
+        if gone > 0 {
+            sqlx::query("UPDATE trip_state SET floor_ts = $2 WHERE vin = $1 AND (floor_ts IS NULL OR floor_ts < $2)")
+                .bind(vin.as_str())
+                .bind(before)
+                .execute(&self.write)
+                .await?;
+        }
+        Ok(gone)
     }
 
     /// Gives a step of the room that is free inside of the database's file back to the disk. Tells whether there is more.

@@ -50,6 +50,10 @@ impl Store {
     /// Folds the oldest batches of these vehicles' tails. Where another process has changed the same at the same time, nothing
     /// is done and [`StoreError::Conflict`] says so.
     pub async fn keep(&self, vins: &[Vin]) -> Result<Vec<Kept>, StoreError> {
+        self.fold(vins).await.map_err(StoreError::or_conflict)
+    }
+
+    async fn fold(&self, vins: &[Vin]) -> Result<Vec<Kept>, StoreError> {
         let mut works = Vec::with_capacity(vins.len());
         for vin in vins {
             works.push(self.prepare(*vin).await?);

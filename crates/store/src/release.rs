@@ -2,11 +2,18 @@
 
 use bugbrother_wire::{Message, UnixMs, judge_present, message::Telemetry, verdict::MAX_AHEAD_MS};
 use sqlx::Row;
+use tokio::time::timeout;
 
-use crate::{Store, StoreError, commit::telemetry};
+use crate::{
+    Store, StoreError,
+    commit::{PATIENCE, telemetry},
+};
 
 /// Records that are released at once.
 const STEP: i64 = 100;
+
+/// Number, when it was received, payload, and what it says, where this version can read it.
+type Record = (i64, UnixMs, Vec<u8>, Option<Message>);
 
 /// What was released.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,7 +34,7 @@ impl Store {
         .bind(STEP)
         .fetch_all(&self.read)
         .await?;
-        let mut records: Vec<(i64, UnixMs, Vec<u8>, Option<Message>)> = Vec::with_capacity(rows.len());
+        let mut records: Vec<Record> = Vec::with_capacity(rows.len());
         for row in &rows {
             let (topic, payload): (String, Vec<u8>) = (row.try_get(1)?, row.try_get(3)?);
             let message = judge_present(&topic, &payload, now).ok().map(|(_, message)| message);
@@ -36,13 +43,40 @@ impl Store {
         if records.is_empty() {
             return Ok(Released::default());
         }
+        match self.release_some(&records).await {
+            Err(error) if error.is_about_content() => {}
+            released => return released,
+        }
+        // One of them holds what the database does not take: each by itself, and that one stays.
+        let mut released = Released::default();
+        for record in &records {
+            match self.release_some(std::slice::from_ref(record)).await {
+                Err(error) if error.is_about_content() => {
+                    let sql = "UPDATE quarantine SET at_ts = NULL WHERE number = $1";
+                    sqlx::query(sql).bind(record.0).execute(&self.write).await?;
+                }
+                one => {
+                    let one = one?;
+                    released.records += one.records;
+                    released.waiting.extend(one.waiting);
+                }
+            }
+        }
+        Ok(released)
+    }
+
+    async fn release_some(&self, records: &[Record]) -> Result<Released, StoreError> {
+        timeout(PATIENCE, self.release_all(records)).await.unwrap_or(Err(StoreError::Silent))
+    }
+
+    async fn release_all(&self, records: &[Record]) -> Result<Released, StoreError> {
         let batches: Vec<&Telemetry> = records.iter().filter_map(|record| telemetry(record.3.as_ref()?)).collect();
         self.series.write(&batches).await?;
         let mut memory = self.memory.lock().await;
         memory.begin();
         let mut writer = self.writer(&mut memory).await?;
         let mut released = Released::default();
-        for (number, received_ts, payload, message) in &records {
+        for (number, received_ts, payload, message) in records {
             let Some(message) = message else {
                 // This version cannot read it: it stays, and is not looked at again.
                 let sql = "UPDATE quarantine SET at_ts = NULL WHERE number = $1";

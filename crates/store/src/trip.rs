@@ -170,7 +170,7 @@ impl Store {
         let until = last.max(stored.upto.unwrap_or(UnixMs::MIN));
         let begin = match stored.upto {
             Some(upto) if late >= upto => upto,
-            _ => self.rewind(&mut journey, late).await?,
+            upto => self.rewind(&mut journey, late, upto, stored.floor).await?,
         };
         let car = self.car(vin).await?;
         let mut next = Some(begin);
@@ -186,9 +186,17 @@ impl Store {
     }
 
     /// Begins again early enough to take samples from `late` on into account. Tells from when on they are to be fed.
-    async fn rewind(&self, journey: &mut Journey, late: UnixMs) -> Result<UnixMs, StoreError> {
+    /// Where that is before `floor`, from which on there still are samples, what comes late is left out: of the rest less would
+    /// be made than what is there.
+    async fn rewind(
+        &self,
+        journey: &mut Journey,
+        late: UnixMs,
+        upto: Option<UnixMs>,
+        floor: Option<UnixMs>,
+    ) -> Result<UnixMs, StoreError> {
         let rows = sqlx::query(
-            "SELECT vin, start_place, end_place, body FROM trip WHERE vin = $1 AND start_ts <= $2 \
+            "SELECT vin, start_place, end_place, body FROM trip WHERE vin = $1 AND start_ts < $2 \
              ORDER BY start_ts DESC LIMIT 2",
         )
         .bind(journey.vin.as_str())
@@ -197,7 +205,13 @@ impl Store {
         .await?;
         let trips: Vec<TripRecord> = rows.iter().rev().map(read_trip).collect::<Result<_, _>>()?;
         let legs: Vec<Leg> = trips.into_iter().map(|record| Leg::Trip(record.trip)).collect();
-        Ok(match Machine::boundary(&legs, late) {
+        let boundary = Machine::boundary(&legs, late);
+        if let (Some(upto), Some(floor)) = (upto, floor)
+            && boundary.is_none_or(|trip| trip.end < floor)
+        {
+            return Ok(upto);
+        }
+        Ok(match boundary {
             Some(trip) => {
                 journey.machine = Machine::parked_at(trip.to);
                 journey.from = Some(trip.end);
@@ -212,7 +226,7 @@ impl Store {
     }
 
     async fn trip_state(&self, vin: Vin) -> Result<Option<Stored>, StoreError> {
-        let row = sqlx::query("SELECT version, upto_ts, late_ts, state FROM trip_state WHERE vin = $1")
+        let row = sqlx::query("SELECT version, upto_ts, late_ts, state, floor_ts FROM trip_state WHERE vin = $1")
             .bind(vin.as_str())
             .fetch_optional(&self.read)
             .await?;
@@ -222,6 +236,7 @@ impl Store {
                 upto: row.try_get(1)?,
                 late: row.try_get(2)?,
                 machine: word::from_json("trip_state", row.try_get(3)?)?,
+                floor: row.try_get(4)?,
             })
         })
         .transpose()
@@ -257,6 +272,7 @@ struct Stored {
     upto: Option<UnixMs>,
     late: Option<UnixMs>,
     machine: Machine,
+    floor: Option<UnixMs>,
 }
 
 /// How a vehicle's trips go on.

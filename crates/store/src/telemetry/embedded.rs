@@ -22,6 +22,8 @@ const HOURS: usize = 24;
 const BATCHES: i64 = 128;
 /// Summaries that are read at once.
 const SUMMARIES: i64 = 10_000;
+/// Hours that are erased in one step.
+const ERASED_HOURS: u32 = 48;
 /// Hours of which the columns are read at once.
 const COLUMNS: i64 = 256;
 
@@ -212,12 +214,25 @@ impl TimeSeries for Embedded {
                 .fetch_all(&self.read)
                 .await?;
         let Some(last) = hours.last() else { return Ok(0) };
+        // Blocks first: who is folding into one of them finds out.
+        let mut tx = self.write.begin_with(self.engine.begin()).await?;
         for sql in
-            ["DELETE FROM chunk WHERE vin = $1 AND hour <= $2", "DELETE FROM block WHERE vin = $1 AND hour <= $2"]
+            ["DELETE FROM block WHERE vin = $1 AND hour <= $2", "DELETE FROM chunk WHERE vin = $1 AND hour <= $2"]
         {
-            sqlx::query(sql).bind(vin.as_str()).bind(last).execute(&self.write).await?;
+            sqlx::query(sql).bind(vin.as_str()).bind(last).execute(&mut *tx).await?;
         }
+        tx.commit().await?;
         Ok(hours.len() as u64)
+    }
+
+    async fn erase(&self, vin: Vin) -> Result<u64, StoreError> {
+        let mut all = 0;
+        loop {
+            match self.forget(vin, UnixMs::MAX, ERASED_HOURS).await? {
+                0 => return Ok(all),
+                hours => all += hours,
+            }
+        }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

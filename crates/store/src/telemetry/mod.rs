@@ -218,6 +218,9 @@ pub trait TimeSeries: Send + Sync + std::fmt::Debug {
     /// Removes what a vehicle measured before `before`, up to about `limit` hours of it. Tells how many were removed.
     async fn forget(&self, vin: Vin, before: UnixMs, limit: u32) -> Result<u64, StoreError>;
 
+    /// Removes all that a vehicle has ever measured. Tells how many hours of it were removed.
+    async fn erase(&self, vin: Vin) -> Result<u64, StoreError>;
+
     /// Whether it answers.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -161,3 +161,22 @@ async fn a_trip_costs_what_is_known_of_it_and_one_without_fuel_stands_beside_one
     let totals = store.trip_totals(fiesta(), 0, UnixMs::MAX).await.unwrap();
     assert!(totals.fuel_l > litres && totals.co2_kg > 2.0 * totals.fuel_l, "{totals:?}");
 }
+
+#[tokio::test]
+async fn late_data_removes_no_trip_whose_samples_have_been_removed() {
+    const DAY: i64 = 24 * 3_600_000;
+    let (store, _place) = store().await;
+    store.commit(&day().into_iter().map(live).collect::<Vec<_>>()).await.unwrap();
+    keep_all(&store).await;
+    let before = trips(&store).await;
+    // The first two drives are more than 400 days old.
+    let now = NOW + 400 * DAY + 180 * MINUTE + 3_600_000;
+    while store.expire_samples(golf(), now).await.unwrap() > 0 {}
+    let from_long_ago = Telemetry { t0: NOW - 300 * DAY, seq: Seq(9000), ..day().swap_remove(0) };
+    let from_then = Telemetry { t0: NOW + 130 * MINUTE, seq: Seq(9001), ..day().swap_remove(0) };
+    for batch in [from_long_ago, from_then] {
+        store.commit(&[late(batch)]).await.unwrap();
+        keep_all(&store).await;
+        assert_eq!(trips(&store).await, before);
+    }
+}

@@ -343,6 +343,22 @@ impl TimeSeries for Influx {
         Ok(hours.len() as u64)
     }
 
+    async fn erase(&self, vin: Vin) -> Result<u64, StoreError> {
+        let mut all = 0;
+        loop {
+            match self.forget(vin, UnixMs::MAX, crate::MAX_PAGE).await? {
+                0 => break,
+                hours => all += hours,
+            }
+        }
+        // What is not rolled up yet is told of nowhere.
+        for measurement in [RAW, HOURLY] {
+            let gone = within(vin, TIMES);
+            self.server.tell(&format!(r#"DELETE FROM "{measurement}" WHERE {gone}"#)).await?;
+        }
+        Ok(all)
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         // The client's own `ping` asks neither for the account nor for the database, and panics where something else answers.
         self.server.ask_for_json(ReadQuery::new("SHOW MEASUREMENTS LIMIT 1")).await.map(drop)
