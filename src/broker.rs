@@ -13,14 +13,26 @@ use bugbrother_mosquitto_compat::{
     PasswordFile,
     conf::{Conf, Listener, Protocol},
 };
-use tokio::sync::Notify;
+use bugbrother_pki::Authority;
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
+use tracing::warn;
 
 use crate::{
     accounts::{self, BRIDGE},
-    authority, listeners,
+    authority,
+    data::{AccessFolder, DataDir},
+    listeners,
     services::{Plan, Service},
     stage::Stage,
 };
+
+/// How long the database may take to give the authority its books.
+const CERTIFY_PATIENCE: Duration = Duration::from_secs(10);
+/// Until it is asked again.
+const CERTIFY_AGAIN: Duration = Duration::from_secs(10);
 
 /// Where clients come in.
 pub struct Entrances {
@@ -84,14 +96,40 @@ pub async fn start(plan: &Plan, reload: Arc<Notify>, broker: &mut Stage, bridges
     Ok(entrances)
 }
 
+/// The broker's certificate is made and renewed by the authority, whose books are in the database. One that is away must not
+/// keep the broker away, too, as long as the files of an earlier start are there.
 async fn start_certificate(plan: &Plan, broker: &mut Stage) -> Result<()> {
-    let store = plan.data.store().await?;
-    let authority = authority::open(&plan.data, &store).await?;
-    store.close().await;
-    let (folder, hosts) = (plan.data.access(), plan.doors.hosts.clone());
-    authority::ensure_server(&authority, &folder, &hosts)?;
-    broker.start("certificate", |stop| authority::keep_server(authority, folder, hosts, stop));
+    let (data, folder, hosts) = (plan.data.clone(), plan.data.access(), plan.doors.hosts.clone());
+    match certify(&data, &folder, &hosts).await {
+        Ok(authority) => broker.start("certificate", |stop| authority::keep_server(authority, folder, hosts, stop)),
+        Err(failure) if folder.server_certificate().exists() && folder.revoked().exists() => {
+            warn!("{failure:#}; the broker starts with the certificate and the list of revoked ones that it has");
+            broker.start("certificate", |stop| async move {
+                loop {
+                    if stop.run_until_cancelled(sleep(CERTIFY_AGAIN)).await.is_none() {
+                        return Ok(());
+                    }
+                    if let Ok(authority) = certify(&data, &folder, &hosts).await {
+                        return authority::keep_server(authority, folder, hosts, stop).await;
+                    }
+                }
+            });
+        }
+        Err(failure) => return Err(failure),
+    }
     Ok(())
+}
+
+async fn certify(data: &DataDir, folder: &AccessFolder, hosts: &[String]) -> Result<Authority> {
+    let opened = async {
+        let store = data.store().await?;
+        let authority = authority::open(data, &store).await?;
+        store.close().await;
+        Ok::<_, anyhow::Error>(authority)
+    };
+    let authority = timeout(CERTIFY_PATIENCE, opened).await.context("the database does not answer")??;
+    authority::ensure_server(&authority, folder, hosts)?;
+    Ok(authority)
 }
 
 /// Opens a door; on any free port if its own is taken and `any_port` is set.

@@ -14,7 +14,8 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let flags = settings::Flags::parse();
     let filter = EnvFilter::try_from_env("BUGBROTHER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal).init();
     match run(flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
