@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint tests docs fuzz test-kill bench bench-gate clean-data
+.PHONY: help run up test setup setup-test fmt lint tests docs fuzz test-kill bench bench-gate bench-ingest bench-history bench-growth bench-build clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -56,6 +56,20 @@ bench: ## measure the store's commit path
 bench-gate: ## measure what connected vehicles notice of a crowd of strangers at the broker
 	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release --bin bugbrother
 	BUGBROTHER_SKIP_APP=1 cargo bench --quiet -p bugbrother-tests --bench gate
+
+# What is measured can be said: BUGBROTHER_BENCH_SECONDS and _ROUNDS, and with BUGBROTHER_BENCH_DOCS=1 the results go into
+# docs/performance.md. ONLY="sqlite postgresql influxdb" or some of them.
+bench-ingest: bench-build ## measure from publish to commit, beside what the same database takes at most, and beside Node-RED
+	BUGBROTHER_SKIP_APP=1 cargo bench --quiet -p bugbrother-tests --bench load -- ingest $(ONLY)
+
+bench-history: bench-build ## measure the first page of a vehicle's history, with a year of it in the table
+	BUGBROTHER_SKIP_APP=1 cargo bench --quiet -p bugbrother-tests --bench load -- history $(ONLY)
+
+bench-growth: bench-build ## measure what a vehicle costs when there are 10, 100, 1,000, 10,000 of them
+	BUGBROTHER_SKIP_APP=1 cargo bench --quiet -p bugbrother-tests --bench load -- growth
+
+bench-build:
+	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release --bin bugbrother
 
 clean-data: ## forget the demo's data
 	rm -rf data

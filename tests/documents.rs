@@ -42,7 +42,10 @@ fn every_path_in_the_documents_exists() -> Result<()> {
         for path in quoted(&text) {
             let first = path.split('/').next().unwrap_or_default();
             // A path of this tree begins with a folder of it; topics and addresses do not.
-            let ours = path.contains('/') && !path.starts_with('/') && !path.contains([' ', '{', '*', '#', ':']) && root().join(first).is_dir();
+            let ours = path.contains('/')
+                && !path.starts_with('/')
+                && !path.contains([' ', '{', '*', '#', ':'])
+                && root().join(first).is_dir();
             // What the programs make is not in the tree.
             if ours && !matches!(first, "data" | "target") {
                 assert!(root().join(&path).exists(), "{name} names `{path}`, which is not there");

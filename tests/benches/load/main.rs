@@ -1,0 +1,59 @@
+//! What the way from a vehicle into the database takes, and the way out of it: `make bench-ingest`, `make bench-history`,
+//! `make bench-growth`.
+//!
+//! # Layout
+//! - `ingest`: from publish to commit, beside `ceiling`, what the database takes at most, and `nodered`
+//! - `history`: the first page of a vehicle's history, with a year of it
+//! - `growth`: what a vehicle costs, the more there are of them
+//! - `drive`: what simulated cars tell; `fleet`: vehicles that publish it, by `packet`
+//! - `server`: a broker and ingest as processes, and a database behind them
+//! - `usage`, `space`: what processes and databases take; `figures`: medians and quantiles
+//! - `settings`: what may be said from outside; `report`, `plot`: into `docs/performance.md`
+//!
+//! # Invariants
+//! - What is compared is measured in turn, in the same run; the machine's load is told beside it.
+//! - A message counts when the vehicle has been told that it is committed. Of what was published nothing may be missing.
+#![expect(clippy::print_stdout, reason = "a benchmark says what it has measured")]
+
+mod ceiling;
+mod drive;
+mod figures;
+mod fleet;
+mod growth;
+mod history;
+mod ingest;
+mod nodered;
+mod packet;
+mod plot;
+mod report;
+mod server;
+mod settings;
+mod space;
+mod usage;
+
+use std::env;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{server::Kind, settings::Settings};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let Some((command, rest)) = arguments.split_first() else {
+        bail!("what is to be measured: ingest, flood, history or growth?");
+    };
+    if command == history::READER {
+        return history::read(rest).await;
+    }
+    let named = rest.iter().map(|name| Kind::called(name).with_context(|| format!("no database `{name}`")));
+    let named = named.collect::<Result<Vec<_>>>()?;
+    let kinds = if named.is_empty() { Kind::ALL.to_vec() } else { named };
+    match command.as_str() {
+        "ingest" => ingest::run(&Settings::read(12, 3)?, &kinds).await,
+        "flood" => ingest::run_floods(&Settings::read(12, 1)?, &kinds).await,
+        "history" => history::run(&Settings::read(20, 5)?, &kinds).await,
+        "growth" => growth::run(&Settings::read(60, 1)?).await,
+        other => bail!("nothing is known of `{other}`: ingest, flood, history or growth?"),
+    }
+}
