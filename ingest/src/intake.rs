@@ -6,11 +6,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::acks::Acks;
 
-const MAX_MESSAGES: usize = 1000;
+/// Half of what our broker has under way: while these are committed, as many come in.
+const MAX_MESSAGES: usize = 500;
 const MAX_BYTES: usize = 8 << 20;
 /// The first message of a batch waits no longer than this for others.
 const MAX_WAIT: Duration = Duration::from_millis(50);
-/// A broker has only so many messages under way (Mosquitto 20, rumqttd 100): when it falls quiet, more come only after
+/// A broker has only so many messages under way (Mosquitto 20, ours 1,000): when it falls quiet, more come only after
 /// these are acknowledged.
 const QUIET: Duration = Duration::from_millis(8);
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Batches of the tail that are folded at once.
-const BATCHES: i64 = 512;
+const BATCHES: i64 = 4096;
 /// So many bytes are enough at once, with one batch more.
 const MAX_BYTES: usize = 4 << 20;
 

@@ -55,12 +55,22 @@ impl Progress {
         if self.contains(seq) {
             return Mark::Duplicate;
         }
+        // Nearly always: no range comes to be, so none can be one too many.
+        if gap.is_none() && self.continues(seq) {
+            self.done.insert(seq.0..=seq.0);
+            return Mark::New;
+        }
         let gap = gap.map(|(from, to)| from.0..=to.0);
         if self.insert(gap.clone().into_iter().chain([seq.0..=seq.0])) {
             return Mark::New;
         }
         self.insert(gap);
         Mark::Scattered
+    }
+
+    /// Whether a record follows right after one that is committed.
+    fn continues(&self, seq: Seq) -> bool {
+        seq.0.checked_sub(1).is_some_and(|before| before == 0 || self.done.contains(&before))
     }
 
     /// All of them, or none if that would make too many ranges. Tells which.
