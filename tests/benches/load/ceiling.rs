@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use bugbrother_store::Store;
+use bugbrother_store::{Arrival, Store};
 use bugbrother_wire::{UnixMs, Vin, message::Telemetry};
 use sqlx::{Connection as _, PgConnection, SqliteConnection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
@@ -84,6 +84,13 @@ impl Source {
         let (number, seq) = ((self.sent % count) as usize, self.sent / count + 1);
         self.sent += 1;
         self.vehicles[number].batch(seq)
+    }
+
+    fn next_arrival(&mut self) -> Arrival {
+        let count = self.vehicles.len() as u64;
+        let (number, seq) = ((self.sent % count) as usize, self.sent / count + 1);
+        self.sent += 1;
+        drive::arrival(&mut self.vehicles[number], seq)
     }
 
     fn take(&mut self, count: usize) -> Vec<Record> {
@@ -206,6 +213,45 @@ pub async fn measure(
             Ceiling::best(all)
         }
     }
+}
+
+/// The same by the store's own door: what it takes without MQTT and without decoding.
+pub async fn measure_store(
+    kind: Kind,
+    drives: &[Arc<Cut>],
+    start: UnixMs,
+    time: Duration,
+    databases: &mut Databases,
+    folder: &Path,
+) -> Result<Ceiling> {
+    let name = databases.fresh();
+    let file = format!("sqlite://{}", folder.join(format!("{name}.db")).display());
+    let store = match kind {
+        Kind::Sqlite => Store::open(&file).await?,
+        Kind::Postgres => {
+            Store::open(&databases.postgres.as_ref().context("a PostgreSQL")?.create_database(&name).await?).await?
+        }
+        Kind::Influx => {
+            let samples = databases.influx.as_ref().context("an InfluxDB")?.create_database(&name).await?;
+            Store::open_with(&file, Some(&samples)).await?
+        }
+    };
+    let mut source = Source::new(drives, start, false)?;
+    let mut all = Vec::new();
+    for size in [500, 2000] {
+        let began = Instant::now();
+        let (mut working, mut count) = (Duration::ZERO, 0);
+        while began.elapsed() < time || working < time / 2 {
+            let arrivals: Vec<Arrival> = (0..size).map(|_| source.next_arrival()).collect();
+            let begin = Instant::now();
+            store.commit(&arrivals).await?;
+            working += begin.elapsed();
+            count += size;
+        }
+        all.push(Ceiling { messages_per_second: count as f64 / working.as_secs_f64(), batch: size });
+    }
+    store.close().await;
+    Ceiling::best(all)
 }
 
 /// Places for so many rows. SQLite looks for each numbered one among all of them.

@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use bugbrother_simulator::{Car, Fix, NmeaTalker, Reading, demo_fleet};
+use bugbrother_store::Arrival;
 use bugbrother_wire::{
-    Epoch, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
+    Epoch, Message, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, encode,
     message::{Clock, Row, Telemetry},
+    topic::Kind,
 };
 
 /// Signals of a sample.
@@ -165,5 +167,16 @@ impl Messages {
 
     fn place(&self, seq: u64) -> usize {
         (seq as usize - 1) % self.cut.encoded.len()
+    }
+}
+
+/// A message as ingest hands it to the store.
+pub fn arrival(messages: &mut Messages, seq: u64) -> Arrival {
+    let batch = messages.batch(seq);
+    Arrival {
+        received_ts: batch.last_ts().unwrap_or(batch.t0),
+        topic: Topic::new(batch.vin, Kind::Telemetry).to_string(),
+        payload: messages.encode(seq).into(),
+        content: Ok(Message::Telemetry(batch)),
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use bugbrother_kit::postgres::Postgres;
 use bugbrother_store::{Arrival, Question, Store, history::MAX_POSITIONS};
 use bugbrother_trip::{TrackPoint, simplify, tolerance_m};
-use bugbrother_wire::{Message, Topic, UnixMs, Vin, topic::Kind as TopicKind};
+use bugbrother_wire::{UnixMs, Vin};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
@@ -185,26 +185,16 @@ async fn fill(store: &Store, vin: Vin, begin: UnixMs, end: UnixMs, samples: &[Sa
     let mut seq = 0;
     while seq < batches {
         let upto = (seq + TOGETHER).min(batches);
-        let arrivals: Vec<Arrival> = (seq + 1..=upto).map(|seq| arrival(&mut messages, seq)).collect();
+        let arrivals: Vec<Arrival> = (seq + 1..=upto).map(|seq| drive::arrival(&mut messages, seq)).collect();
         seq = upto;
         store.commit(&arrivals).await?;
         while store.keep(&[vin]).await?.iter().any(|kept| kept.more) {}
     }
     // What a vehicle that is on the road has in the tail.
     let mut messages = Messages::new(vin, 2, end, Arc::new(Cut::new(&samples[..600], 10)));
-    let arrivals: Vec<Arrival> = (1..=60).map(|seq| arrival(&mut messages, seq)).collect();
+    let arrivals: Vec<Arrival> = (1..=60).map(|seq| drive::arrival(&mut messages, seq)).collect();
     store.commit(&arrivals).await?;
     Ok(())
-}
-
-fn arrival(messages: &mut Messages, seq: u64) -> Arrival {
-    let batch = messages.batch(seq);
-    Arrival {
-        received_ts: batch.last_ts().unwrap_or(batch.t0),
-        topic: Topic::new(batch.vin, TopicKind::Telemetry).to_string(),
-        payload: messages.encode(seq).into(),
-        content: Ok(Message::Telemetry(batch)),
-    }
 }
 
 /// The kernel forgets what it has read of any file.

@@ -221,7 +221,7 @@ async fn count(influx: &Influx, database: &str, start: UnixMs) -> Result<u64> {
 
 fn flows(mqtt: u16, influx: &Influx, database: &str) -> Result<Value> {
     let influx_port: u16 = influx.http().rsplit(':').next().context("a port")?.parse()?;
-    Ok(json!([
+    let mut flow = json!([
         { "id": "tab", "type": "tab", "label": "bench" },
         { "id": "broker", "type": "mqtt-broker", "broker": "127.0.0.1", "port": mqtt, "clientid": "node-red",
           "autoConnect": true, "protocolVersion": "5", "keepalive": "60", "cleansession": true },
@@ -237,5 +237,10 @@ fn flows(mqtt: u16, influx: &Influx, database: &str) -> Result<Value> {
         { "id": "flat", "z": "tab", "type": "function", "func": TO_ONE_LIST, "outputs": 1, "wires": [["out"]] },
         { "id": "out", "z": "tab", "type": "influxdb batch", "influxdb": "influx", "precision": "ms",
           "retentionPolicy": "", "wires": [] }
-    ]))
+    ]);
+    // What has no place on the sheet is taken for a setting.
+    for node in flow.as_array_mut().into_iter().flatten().filter(|node| node["z"].is_string()) {
+        (node["x"], node["y"]) = (json!(0), json!(0));
+    }
+    Ok(flow)
 }

@@ -1,6 +1,6 @@
 //! What processes take of the machine, by /proc.
 
-use std::{fs, path::Path, process::Command, sync::OnceLock};
+use std::{fs, process::Command, sync::OnceLock};
 
 use anyhow::{Context, Result};
 
@@ -38,20 +38,7 @@ pub fn resident_bytes(processes: &[u32]) -> Result<f64> {
     Ok(kib * 1024.0)
 }
 
-/// All files in a folder, in bytes.
-pub fn folder_bytes(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        // A server may remove its files meanwhile.
-        let Ok(about) = entry.metadata() else { continue };
-        bytes += if about.is_dir() { folder_bytes(&entry.path()).unwrap_or(0) } else { about.len() };
-    }
-    Ok(bytes)
-}
-
-/// How busy the machine is otherwise: the load average of the last minute, and the share of its time that the host has
-/// given to others since it was started.
+/// How busy the machine is otherwise: the load average of the last minute.
 pub fn load() -> String {
     let average = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
