@@ -16,10 +16,15 @@ use tracing::{error, info};
 
 /// So many rows of a vehicle are worth folding at once.
 const MANY_ROWS: u64 = 1_200;
-/// No row stays in the tail for longer.
+/// No row stays in the tail for longer if folding keeps up.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// A vehicle that has fallen silent has parked, and its trip is wanted.
 const QUIET: Duration = Duration::from_secs(60);
+/// While commits take all that the machine has, folding gives way to them, until so many rows wait: some 500 MB, and a quarter
+/// of a minute's folding.
+const MOST_ROWS: u64 = 4_000_000;
+/// For so long after a commit that another one was waiting for.
+const GIVE_WAY: Duration = Duration::from_secs(1);
 /// Vehicles whose tails are folded in one transaction.
 const TOGETHER: usize = 16;
 /// Vehicles that are asked for at once.
@@ -42,6 +47,7 @@ pub struct Keeper {
     store: Store,
     waiting: Mutex<HashMap<Vin, Waiting>>,
     wake: Notify,
+    commits_first_until: Mutex<Option<Instant>>,
 }
 
 struct Waiting {
@@ -78,7 +84,25 @@ impl Waiting {
 
 impl Keeper {
     pub fn new(store: Store) -> Self {
-        Keeper { store, waiting: Mutex::default(), wake: Notify::new() }
+        Keeper { store, waiting: Mutex::default(), wake: Notify::new(), commits_first_until: Mutex::default() }
+    }
+
+    /// Commits are behind: folding is to leave them the machine for a moment.
+    pub fn give_way(&self) {
+        let mut until = self.commits_first_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = Some(Instant::now() + GIVE_WAY);
+    }
+
+    /// Whether commits come first, and nothing has waited for too long or is too much.
+    fn gives_way(&self) -> bool {
+        let now = Instant::now();
+        let until = *self.commits_first_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if until.is_none_or(|until| until <= now) {
+            return false;
+        }
+        let waiting = self.lock();
+        let has_time = |entry: &Waiting| now.duration_since(entry.since) < LONGEST_WAIT;
+        waiting.values().map(|entry| entry.rows).sum::<u64>() < MOST_ROWS && waiting.values().all(has_time)
     }
 
     /// These vehicles have so many more rows in their tails.
@@ -141,7 +165,7 @@ impl Keeper {
             *round = Instant::now();
             self.go_round(crate::now()).await?;
         }
-        let due = self.due();
+        let due = if self.gives_way() { Vec::new() } else { self.due() };
         if due.is_empty() {
             return Ok(false);
         }
@@ -369,6 +393,27 @@ mod tests {
         assert_eq!(turns(&keeper).await, 3);
         assert_eq!(store.waiting(None, 100).await.unwrap(), []);
         assert!(keeper.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn folding_gives_way_to_commits_until_too_much_is_waiting() {
+        let (store, _folder) = store().await;
+        let keeper = Keeper::new(store.clone());
+        assert_eq!(turns(&keeper).await, 0);
+        let vin = store.commit(&[arrival(1, 1)]).await.unwrap().waiting[0].0;
+        keeper.take(&[(vin, MANY_ROWS)]);
+        keeper.give_way();
+        assert_eq!(turns(&keeper).await, 0);
+        keeper.take(&[(vin, MOST_ROWS)]);
+        assert_eq!(turns(&keeper).await, 1);
+
+        store.commit(&[arrival(1, 2)]).await.unwrap();
+        keeper.take(&[(vin, MANY_ROWS)]);
+        assert_eq!(turns(&keeper).await, 0);
+        tokio::time::pause();
+        tokio::time::advance(GIVE_WAY).await;
+        tokio::time::resume();
+        assert_eq!(turns(&keeper).await, 1);
     }
 
     #[tokio::test]

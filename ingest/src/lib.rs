@@ -126,6 +126,9 @@ async fn commit(
         deliveries.iter().for_each(Delivery::ack);
         acks.offer(committed.acks);
         keeper.take(&committed.waiting);
+        if !batches.is_empty() {
+            keeper.give_way();
+        }
     }
 }
 
