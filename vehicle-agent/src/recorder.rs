@@ -5,6 +5,7 @@
 //! - Rows of a batch rise in time and lie within a day; a batch is closed after a second or [`MOST_ROWS`] rows.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     time::{Duration, Instant},
 };
@@ -39,8 +40,11 @@ pub struct Reading {
     /// When.
     pub at: Instant,
     /// Signal key and value.
-    pub values: Vec<(&'static str, f64)>,
+    pub values: Vec<(Key, f64)>,
 }
+
+/// A signal's key. Only those of a vehicle's own sensors have to be kept as they were heard.
+pub type Key = Cow<'static, str>;
 
 /// Makes rows and puts them together to batches. Knows no clock but its arguments.
 #[derive(Debug, Default)]
@@ -58,7 +62,7 @@ pub struct Recorder {
 struct Open {
     clock: Clock,
     since: Instant,
-    rows: Vec<(UnixMs, BTreeMap<&'static str, f64>)>,
+    rows: Vec<(UnixMs, BTreeMap<Key, f64>)>,
     replayed: u64,
 }
 
@@ -92,7 +96,13 @@ impl Recorder {
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)))
             .filter(|(key, _)| !(self.private && POSITION.contains(key)));
-        self.add(Clock::Gnss, fix.ts, told.collect(), u64::from(self.replays), now)
+        self.add(
+            Clock::Gnss,
+            fix.ts,
+            told.map(|(key, value)| (key.into(), value)).collect(),
+            u64::from(self.replays),
+            now,
+        )
     }
 
     /// Takes values of the engine; `now` and `system` are the same moment by both clocks.
@@ -106,7 +116,7 @@ impl Recorder {
         let since = reading.at.saturating_duration_since(moment).as_millis();
         let before = moment.saturating_duration_since(reading.at).as_millis();
         let ts = time + to_ms(since) - to_ms(before);
-        self.add(clock, ts, reading.values.iter().copied().collect(), 0, now)
+        self.add(clock, ts, reading.values.iter().cloned().collect(), 0, now)
     }
 
     /// When the open batch is to be closed.
@@ -120,15 +130,15 @@ impl Recorder {
         rows.sort_by_key(|(ts, _)| *ts);
         let t0 = rows.first().map_or(0, |(ts, _)| *ts);
         let keys: std::collections::BTreeSet<_> = rows.iter().flat_map(|(_, values)| values.keys()).collect();
-        let row = |(ts, values): &(UnixMs, BTreeMap<&str, f64>)| Row {
+        let row = |(ts, values): &(UnixMs, BTreeMap<Key, f64>)| Row {
             dt_ms: u32::try_from(ts - t0).expect("rows are sorted and lie within a day"),
-            values: keys.iter().map(|key| values.get(*key).copied()).collect(),
+            values: keys.iter().map(|key| values.get(&**key).copied()).collect(),
         };
         Some(Batch {
             clock,
             t0,
             rows: rows.iter().map(row).collect(),
-            keys: keys.iter().map(|key| (**key).to_owned()).collect(),
+            keys: keys.iter().map(|key| key.to_string()).collect(),
             replayed,
         })
     }
@@ -137,7 +147,7 @@ impl Recorder {
         &mut self,
         clock: Clock,
         ts: UnixMs,
-        values: BTreeMap<&'static str, f64>,
+        values: BTreeMap<Key, f64>,
         replayed: u64,
         now: Instant,
     ) -> Option<Batch> {
@@ -242,7 +252,7 @@ mod tests {
     #[test]
     fn a_late_value_is_put_in_its_place() {
         let (mut recorder, now) = (Recorder::default(), Instant::now());
-        let reading = |ms| Reading { at: now + Duration::from_millis(ms), values: vec![("rpm", 800.0)] };
+        let reading = |ms| Reading { at: now + Duration::from_millis(ms), values: vec![("rpm".into(), 800.0)] };
         recorder.take_fix(&fix(10_000), now);
         recorder.take_reading(&reading(950), now + Duration::from_millis(960), 99);
         recorder.take_fix(&fix(10_900), now + Duration::from_millis(990));
@@ -255,7 +265,7 @@ mod tests {
     #[test]
     fn without_a_receiver_the_computers_clock_counts() {
         let (mut recorder, now) = (Recorder::default(), Instant::now());
-        let reading = Reading { at: now, values: vec![("spd", 3.0)] };
+        let reading = Reading { at: now, values: vec![("spd".into(), 3.0)] };
         let later = now + Duration::from_millis(40);
         recorder.take_reading(&reading, later, 1_790_000_005_000);
         // The first fix brings another clock and so another batch.

@@ -15,7 +15,7 @@ use bugbrother_agent::{
     link::{Address, Link},
     obd::{self, CarVin, Outputs},
     outbox::Draft,
-    recorder::Reading,
+    recorder::{Key, Reading},
 };
 use bugbrother_simulator::{Simulator, demo_fleet};
 use bugbrother_wire::message::{DtcStatus, EventKind};
@@ -113,7 +113,7 @@ struct Car {
     _periods: watch::Sender<BTreeMap<String, u32>>,
     stop: CancellationToken,
     task: JoinHandle<()>,
-    seen: Arc<Mutex<Vec<(&'static str, f64)>>>,
+    seen: Arc<Mutex<Vec<(Key, f64)>>>,
 }
 
 impl Car {
@@ -145,7 +145,7 @@ impl Car {
         let next = async {
             loop {
                 let reading = self.readings.recv().await.expect("the adapter's task runs");
-                seen.lock().unwrap().extend(reading.values.iter().copied());
+                seen.lock().unwrap().extend(reading.values.iter().cloned());
                 if let Some((_, value)) = reading.values.iter().find(|(known, _)| *known == key) {
                     return *value;
                 }
@@ -230,8 +230,8 @@ async fn an_adapter_that_hangs_up_is_opened_again_and_both_are_told() {
     let mut car = Car::connect(adapter(script(&[("010D", Say::HangUp)])));
     let mut told = Vec::new();
     while told.len() < 2 {
-        if let Draft::Event { kind, .. } = car.draft().await {
-            told.push(kind);
+        if let Draft::Event(happening) = car.draft().await {
+            told.push(happening.kind);
         }
     }
     assert_eq!(told, [EventKind::AdapterUnplugged, EventKind::AdapterPlugged]);

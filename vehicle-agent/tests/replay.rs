@@ -270,6 +270,8 @@ fn privacy() -> Config {
         thresholds: Default::default(),
         geofences: Vec::new(),
         privacy: true,
+        driver_privacy: false,
+        daily_bytes: None,
     }
 }
 

@@ -241,7 +241,19 @@ impl Checked for Birth {
             text("vss", signal.vss.as_deref())?;
             text("unit", signal.unit.as_str())?;
         }
-        self.cameras.iter().try_for_each(|camera| text("label", camera.label.as_str()))
+        self.cameras.iter().try_for_each(|camera| text("label", camera.label.as_str()))?;
+        let Some(car) = &self.car else { return Ok(()) };
+        text("protocol", car.protocol.as_str())?;
+        text("adapter", car.adapter.as_str())?;
+        entries("ecus", car.ecus.len())?;
+        car.ecus.iter().try_for_each(|ecu| {
+            text("ecu", ecu.ecu.as_str())?;
+            text("name", ecu.name.as_deref())?;
+            entries("calibrations", ecu.calibrations.len())?;
+            entries("verifications", ecu.verifications.len())?;
+            let texts = ecu.calibrations.iter().chain(&ecu.verifications);
+            texts.map(String::as_str).try_for_each(|each| text("calibrations", each))
+        })
     }
 }
 
@@ -306,6 +318,7 @@ impl Checked for Diagnostics {
             return Ok(());
         };
         code(&frame.code)?;
+        text("ecu", frame.ecu.as_deref())?;
         values(frame.values.iter())
     }
 }

@@ -110,8 +110,7 @@ pub fn run(
 
 #[cfg(feature = "obd")]
 fn tell(outputs: &Outputs, kind: bugbrother_wire::message::EventKind) {
-    let event =
-        Draft::Event { id: bugbrother_wire::EventId(uuid::Uuid::now_v7()), at: crate::now_ms(), kind, text: None };
+    let event = Draft::Event(crate::outbox::Happening::new(kind, crate::now_ms()));
     // At the end of the agent nobody takes it.
     drop(outputs.drafts.blocking_send(event));
 }

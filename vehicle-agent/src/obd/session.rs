@@ -238,6 +238,7 @@ impl Session<'_> {
             mil: picture.mil,
             dtcs: picture.dtcs.clone(),
             monitors: picture.monitors.clone(),
+            freeze_frame: None,
         };
         self.told.0 = Some((picture, Instant::now()));
         self.outputs.drafts.blocking_send(draft).map_err(|_| ended())
@@ -285,7 +286,7 @@ impl Row {
     fn add(&mut self, key: &'static str, value: Option<f64>) {
         let Some(value) = value else { return };
         let reading = self.0.get_or_insert_with(|| Reading { at: Instant::now(), values: Vec::new() });
-        reading.values.push((key, value));
+        reading.values.push((key.into(), value));
     }
 
     fn is_old(&self) -> bool {

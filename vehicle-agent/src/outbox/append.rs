@@ -191,7 +191,13 @@ mod tests {
     use super::*;
 
     fn draft() -> Draft {
-        Draft::Diagnostics { at: 1_790_000_000_000, mil: None, dtcs: Vec::new(), monitors: Vec::new() }
+        Draft::Diagnostics {
+            at: 1_790_000_000_000,
+            mil: None,
+            dtcs: Vec::new(),
+            monitors: Vec::new(),
+            freeze_frame: None,
+        }
     }
 
     async fn open(dir: &tempfile::TempDir) -> Outbox {

@@ -1,6 +1,10 @@
+use std::collections::BTreeMap;
+
 use bugbrother_wire::{
     CommandId, Epoch, EventId, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
-    message::{Clock, Diagnostics, Dtc, Event, EventKind, Gap, Monitor, Reply, ReplyState, Row, Telemetry},
+    message::{
+        Clock, Diagnostics, Dtc, Event, EventKind, FreezeFrame, Gap, Monitor, Reply, ReplyState, Row, Telemetry,
+    },
     topic::Kind,
 };
 
@@ -21,18 +25,11 @@ pub enum Draft {
         dtcs: Vec<Dtc>,
         /// Readiness monitors.
         monitors: Vec<Monitor>,
+        /// Values at the moment a code was stored.
+        freeze_frame: Option<FreezeFrame>,
     },
     /// Something happened.
-    Event {
-        /// Its identity.
-        id: EventId,
-        /// When.
-        at: UnixMs,
-        /// What.
-        kind: EventKind,
-        /// More, in words.
-        text: Option<String>,
-    },
+    Event(Happening),
     /// What became of a command.
     Reply {
         /// The command.
@@ -44,6 +41,31 @@ pub enum Draft {
         /// Reason, in words.
         detail: Option<String>,
     },
+}
+
+/// Something that happened in the vehicle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happening {
+    /// Its identity.
+    pub id: EventId,
+    /// When.
+    pub at: UnixMs,
+    /// What.
+    pub kind: EventKind,
+    /// Latitude and longitude in degrees, where known.
+    pub place: Option<(f64, f64)>,
+    /// Signal key → value at that moment.
+    pub values: BTreeMap<String, f64>,
+    /// More, in words.
+    pub text: Option<String>,
+}
+
+impl Happening {
+    /// Of that kind, at that time, with an identity of its own and nothing more to say.
+    pub fn new(kind: EventKind, at: UnixMs) -> Self {
+        let id = EventId(uuid::Uuid::now_v7());
+        Happening { id, at, kind, place: None, values: BTreeMap::new(), text: None }
+    }
 }
 
 /// Samples in columns.
@@ -67,7 +89,7 @@ impl Draft {
         match self {
             Draft::Batch(_) | Draft::Gap(_) => Kind::Telemetry,
             Draft::Diagnostics { .. } => Kind::Diagnostics,
-            Draft::Event { .. } => Kind::Event,
+            Draft::Event(_) => Kind::Event,
             Draft::Reply { .. } => Kind::Reply,
         }
     }
@@ -105,22 +127,13 @@ impl Draft {
                 let nothing = Batch { clock: Clock::System, t0: now, keys: Vec::new(), rows: Vec::new(), replayed: 0 };
                 encode(&telemetry(nothing, Some(gap)))
             }
-            Draft::Diagnostics { at, mil, dtcs, monitors } => {
-                encode(&Diagnostics { v, vin, epoch, seq, at, mil, dtcs, monitors, freeze_frame: None })
+            Draft::Diagnostics { at, mil, dtcs, monitors, freeze_frame } => {
+                encode(&Diagnostics { v, vin, epoch, seq, at, mil, dtcs, monitors, freeze_frame })
             }
-            Draft::Event { id, at, kind, text } => encode(&Event {
-                v,
-                vin,
-                epoch,
-                seq,
-                id,
-                at,
-                kind,
-                lat: None,
-                lon: None,
-                values: Default::default(),
-                text,
-            }),
+            Draft::Event(Happening { id, at, kind, place, values, text }) => {
+                let (lat, lon) = place.unzip();
+                encode(&Event { v, vin, epoch, seq, id, at, kind, lat, lon, values, text })
+            }
             Draft::Reply { command, state, at, detail } => {
                 encode(&Reply { v, vin, epoch, seq, command, state, at, detail })
             }

@@ -239,6 +239,7 @@ impl Uplink {
             started: self.online.since,
             signals: self.signals.borrow_and_update().clone(),
             cameras: Vec::new(),
+            car: None,
         };
         self.publish_retained(Kind::Birth, encode(&birth)).await;
     }
@@ -330,7 +331,8 @@ mod tests {
     async fn a_disk_that_refuses_does_not_end_the_uplink_and_is_asked_again() {
         let (dir, broker) = (tempfile::tempdir().unwrap(), Mosquitto::open_to_all().unwrap());
         let outbox = outbox(&dir).await;
-        let record = Draft::Diagnostics { at: now_ms(), mil: None, dtcs: Vec::new(), monitors: Vec::new() };
+        let record =
+            Draft::Diagnostics { at: now_ms(), mil: None, dtcs: Vec::new(), monitors: Vec::new(), freeze_frame: None };
         outbox.append(&[record], now_ms()).await.unwrap();
         let (wishes, mut private) = wishes();
         let account = Account {
@@ -362,6 +364,8 @@ mod tests {
             thresholds: BTreeMap::new(),
             geofences: Vec::new(),
             privacy: true,
+            driver_privacy: false,
+            daily_bytes: None,
         };
 
         outbox.refuse_writes(true).await;

@@ -21,7 +21,7 @@ pub use bucket::{Bucket, Series};
 use crate::StoreError;
 use hour::Packed;
 
-/// A column beside the signals: 1 where a row's time is by the vehicle's computer and not by its GNSS receiver.
+/// A column beside the signals: [`Clock::doubt`] where a row's time is not that of the GNSS receiver.
 pub const CLOCK: &str = "_clock";
 
 /// Rows of a vehicle in the order of time.
@@ -73,10 +73,7 @@ impl Samples {
 
     /// The rows of a batch between `from` and `to` (inclusive).
     pub fn of_batch(batch: &Telemetry, from: UnixMs, to: UnixMs) -> Self {
-        let clock = match batch.clock {
-            Clock::Gnss => None,
-            Clock::System => Some(1.0),
-        };
+        let clock = (batch.clock != Clock::Gnss).then(|| batch.clock.doubt());
         let mut keys = batch.keys.clone();
         keys.extend(clock.map(|_| CLOCK.to_owned()));
         let rows = batch.rows.iter().map(|row| (batch.t0 + i64::from(row.dt_ms), &row.values));

@@ -23,6 +23,9 @@ pub struct Birth {
     /// The cameras that it has.
     #[serde(default)]
     pub cameras: Vec<CameraDeclaration>,
+    /// What the car itself said over OBD-II, once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub car: Option<CarDeclaration>,
 }
 
 /// Where an agent has its VIN from. Many cars before 2008 do not tell theirs.
@@ -47,6 +50,34 @@ pub struct SignalDeclaration {
     pub unit: String,
     /// Wanted interval between two values.
     pub period_ms: u32,
+}
+
+/// What a car says of itself over OBD-II.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarDeclaration {
+    /// Protocol of its diagnostic bus, such as `ISO 15765-4 (CAN 11/500)`.
+    pub protocol: String,
+    /// What the adapter calls itself, such as `ELM327 v1.5`.
+    pub adapter: String,
+    /// Its control units, those that answered.
+    #[serde(default)]
+    pub ecus: Vec<EcuDeclaration>,
+}
+
+/// A control unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EcuDeclaration {
+    /// Its address, such as `7E8`; empty where the adapter does not tell.
+    pub ecu: String,
+    /// Its name (mode 09 PID 0A), such as `ECM-EngineControl`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Identities of its software (mode 09 PID 04).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibrations: Vec<String>,
+    /// Verification numbers of its software (mode 09 PID 06), eight hexadecimal digits each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verifications: Vec<String>,
 }
 
 /// A camera in the vehicle.

@@ -101,6 +101,12 @@ pub struct Config {
     /// Neither position nor pictures leave the vehicle.
     #[serde(default)]
     pub privacy: bool,
+    /// Whether the driver may switch privacy on and off by the button in the car.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub driver_privacy: bool,
+    /// Most bytes to send in a day (UTC); without it there is no limit. Positions are thinned last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_bytes: Option<u64>,
 }
 
 /// An area.

@@ -71,4 +71,7 @@ pub struct FreezeFrame {
     pub code: String,
     /// Signal key → value.
     pub values: BTreeMap<String, f64>,
+    /// Address of the ECU that keeps it, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ecu: Option<String>,
 }

@@ -63,6 +63,20 @@ pub enum EventKind {
     AdapterPlugged,
     /// The GNSS receiver is gone or silent.
     ReceiverLost,
+    /// The GNSS receiver is back.
+    ReceiverFound,
+    /// A camera is gone.
+    CameraUnplugged,
+    /// A camera is back.
+    CameraPlugged,
+    /// The disk in the vehicle is nearly full.
+    LowDisk,
+    /// The outbox was damaged and put aside: records may be lost.
+    OutboxDamaged,
+    /// Position and pictures stay in the vehicle from now on.
+    PrivacyOn,
+    /// Position and pictures leave the vehicle again.
+    PrivacyOff,
     /// Entered a geofence.
     GeofenceEnter,
     /// Left a geofence.

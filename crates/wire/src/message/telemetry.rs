@@ -38,8 +38,28 @@ pub struct Telemetry {
 pub enum Clock {
     /// Time of the GNSS receiver.
     Gnss,
-    /// The computer's clock, kept by the network.
+    /// The computer's clock, set by the network.
+    Ntp,
+    /// The computer's clock, set by a battery-backed one when it started.
+    Rtc,
+    /// The computer's clock; what set it is not known.
     System,
+    /// No good time was known, and none came in time: the moment is a guess. Also any word that this version does not know.
+    #[serde(other)]
+    None,
+}
+
+impl Clock {
+    /// A number for histories: 0 receiver, 1 computer by an unknown source, 2 network, 3 battery-backed clock, 4 a guess.
+    pub fn doubt(self) -> f64 {
+        match self {
+            Clock::Gnss => 0.0,
+            Clock::System => 1.0,
+            Clock::Ntp => 2.0,
+            Clock::Rtc => 3.0,
+            Clock::None => 4.0,
+        }
+    }
 }
 
 /// An inclusive range of records that are lost.

@@ -56,6 +56,16 @@ pub fn all() -> Vec<(&'static str, Topic, Message)> {
                     period_ms: 1000,
                 }],
                 cameras: vec![CameraDeclaration { id: camera(), label: "Windscreen".to_owned() }],
+                car: Some(CarDeclaration {
+                    protocol: "ISO 15765-4 (CAN 11/500)".to_owned(),
+                    adapter: "ELM327 v1.5".to_owned(),
+                    ecus: vec![EcuDeclaration {
+                        ecu: "7E8".to_owned(),
+                        name: text("ECM-EngineControl"),
+                        calibrations: vec!["03C906016DL".to_owned()],
+                        verifications: vec!["1791BC82".to_owned()],
+                    }],
+                }),
             }),
         ),
         (
@@ -87,6 +97,7 @@ pub fn all() -> Vec<(&'static str, Topic, Message)> {
                 freeze_frame: Some(FreezeFrame {
                     code: "P0301".to_owned(),
                     values: [("rpm".to_owned(), 2350.0)].into(),
+                    ecu: text("7E8"),
                 }),
             }),
         ),
@@ -201,6 +212,8 @@ pub fn all() -> Vec<(&'static str, Topic, Message)> {
                     },
                 ],
                 privacy: false,
+                driver_privacy: true,
+                daily_bytes: Some(20_000_000),
             }),
         ),
         (

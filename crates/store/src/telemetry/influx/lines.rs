@@ -74,8 +74,8 @@ fn points(batch: &Telemetry) -> impl Iterator<Item = (WriteQuery, usize)> + Send
                 values += 1;
             }
         }
-        if values > 0 && batch.clock == Clock::System {
-            point = point.add_field(CLOCK, 1.0);
+        if values > 0 && batch.clock != Clock::Gnss {
+            point = point.add_field(CLOCK, batch.clock.doubt());
         }
         (values > 0).then_some((point, values))
     })
