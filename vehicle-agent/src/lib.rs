@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //! - [`config`]: settings; [`run`] in `agent` puts the parts together
-//! - [`link`]: the way to a device, a serial port or a TCP socket
+//! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
 //! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
 //! - [`recorder`]: fixes and values → rows → batches
@@ -22,6 +22,7 @@ pub mod gps;
 pub mod link;
 pub mod obd;
 pub mod outbox;
+pub mod ports;
 pub mod recorder;
 mod retry;
 pub mod uplink;
