@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use bugbrother_agent::outbox::{Batch, Draft, KEPT, Outbox, OutboxError, Progress, peek_vin};
+use bugbrother_agent::outbox::{Answer, Batch, Draft, KEPT, Outbox, OutboxError, Progress, peek_vin};
 use bugbrother_wire::{
     Epoch, Message, Seq, Topic, Vin, decode,
     message::{Ack, Clock, Gap, Row, Telemetry, VinSource},
@@ -35,12 +35,8 @@ fn samples(rows: usize) -> Draft {
 }
 
 fn event() -> Draft {
-    Draft::Reply {
-        command: bugbrother_wire::CommandId(uuid::Uuid::from_u128(7)),
-        state: bugbrother_wire::message::ReplyState::Denied,
-        at: NOW,
-        detail: None,
-    }
+    let command = bugbrother_wire::CommandId(uuid::Uuid::from_u128(7));
+    Draft::Reply(Answer::new(command, bugbrother_wire::message::ReplyState::Denied, NOW))
 }
 
 fn ack(epoch: Epoch, store: &str, seq: u64, ranges: &[(u64, u64)]) -> Ack {

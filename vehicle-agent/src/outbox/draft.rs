@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use bugbrother_wire::{
     CommandId, Epoch, EventId, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
     message::{
-        Clock, Diagnostics, Dtc, Event, EventKind, FreezeFrame, Gap, Monitor, Reply, ReplyState, Row, Telemetry,
+        Argument, Clock, Diagnostics, Dtc, Event, EventKind, FreezeFrame, Gap, Monitor, Reply, ReplyState, Row,
+        Telemetry,
     },
     topic::Kind,
 };
@@ -31,16 +32,7 @@ pub enum Draft {
     /// Something happened.
     Event(Happening),
     /// What became of a command.
-    Reply {
-        /// The command.
-        command: CommandId,
-        /// How far it has come.
-        state: ReplyState,
-        /// When.
-        at: UnixMs,
-        /// Reason, in words.
-        detail: Option<String>,
-    },
+    Reply(Answer),
 }
 
 /// Something that happened in the vehicle.
@@ -58,6 +50,30 @@ pub struct Happening {
     pub values: BTreeMap<String, f64>,
     /// More, in words.
     pub text: Option<String>,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The command.
+    pub command: CommandId,
+    /// How far it has come.
+    pub state: ReplyState,
+    /// When.
+    pub at: UnixMs,
+    /// Result or reason, in words.
+    pub detail: Option<String>,
+    /// What programs can use of the result.
+    pub result: BTreeMap<String, Argument>,
+    /// A longer text that was asked for.
+    pub text: Option<String>,
+}
+
+impl Answer {
+    /// How far a command has come, with nothing more to say.
+    pub fn new(command: CommandId, state: ReplyState, at: UnixMs) -> Self {
+        Answer { command, state, at, detail: None, result: BTreeMap::new(), text: None }
+    }
 }
 
 impl Happening {
@@ -90,7 +106,7 @@ impl Draft {
             Draft::Batch(_) | Draft::Gap(_) => Kind::Telemetry,
             Draft::Diagnostics { .. } => Kind::Diagnostics,
             Draft::Event(_) => Kind::Event,
-            Draft::Reply { .. } => Kind::Reply,
+            Draft::Reply(_) => Kind::Reply,
         }
     }
 
@@ -134,8 +150,8 @@ impl Draft {
                 let (lat, lon) = place.unzip();
                 encode(&Event { v, vin, epoch, seq, id, at, kind, lat, lon, values, text })
             }
-            Draft::Reply { command, state, at, detail } => {
-                encode(&Reply { v, vin, epoch, seq, command, state, at, detail })
+            Draft::Reply(Answer { command, state, at, detail, result, text }) => {
+                encode(&Reply { v, vin, epoch, seq, command, state, at, detail, result, text })
             }
         }
     }

@@ -35,7 +35,7 @@ use acknowledge::Stored;
 
 pub use acknowledge::Progress;
 pub use append::keep;
-pub use draft::{Batch, Draft, Happening};
+pub use draft::{Answer, Batch, Draft, Happening};
 pub use open::peek_vin;
 pub use wishes::Wanted;
 

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use super::Wishes;
 use crate::{
     now_ms,
-    outbox::{Draft, Outbox, OutboxError, Progress, Wanted},
+    outbox::{Answer, Draft, Outbox, OutboxError, Progress, Wanted},
 };
 
 /// So many of the last commands are known again when the broker delivers them twice.
@@ -127,7 +127,7 @@ impl Downlink {
             let name: String = command.name.chars().take(64).collect();
             (ReplyState::Denied, format!("this agent knows no command `{name}`"))
         };
-        let reply = Draft::Reply { command: command.id, state, at: now, detail: Some(detail) };
+        let reply = Draft::Reply(Answer { detail: Some(detail), ..Answer::new(command.id, state, now) });
         self.outbox.append(&[reply], now).await?;
         if self.commands.len() == REMEMBERED {
             self.commands.pop_front();
