@@ -8,7 +8,8 @@
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
 //! - [`recorder`]: fixes and values → rows → batches
 //! - [`outbox`]: what is not yet in the fleet's database, on disk
-//! - [`uplink`]: outbox → MQTT, acknowledgements and commands back
+//! - [`uplink`]: outbox → MQTT, acknowledgements, settings and commands back
+//! - [`wishes`]: what fleet and driver want; [`command`]: what the fleet has done once; [`log`]: the newest lines of the log
 //!
 //! # Invariants
 //! - A record is on disk before it is sent, and stays there until the database has it. PUBACK deletes nothing.
@@ -17,17 +18,20 @@
 //! - What a device says is data: nothing that it says ends the agent, and every buffer for it is bounded.
 
 mod agent;
+pub mod command;
 pub mod config;
 pub mod gps;
 pub mod link;
+pub mod log;
 pub mod obd;
 pub mod outbox;
 pub mod ports;
 pub mod recorder;
 mod retry;
 pub mod uplink;
+pub mod wishes;
 
-pub use agent::{Error, run};
+pub use agent::{Ended, Error, run};
 pub use config::Config;
 
 use std::time::SystemTime;

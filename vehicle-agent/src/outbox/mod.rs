@@ -5,7 +5,7 @@
 //! - `open`: the file and its identity; `migrate`: its tables
 //! - `append`: group commit, and what goes when there is no room
 //! - `acknowledge`: what the database has
-//! - `wishes`: what the fleet wants
+//! - `wishes`: what fleet and driver want; `commands`: which commands were taken on
 //!
 //! # Invariants
 //! - One connection, which holds the file for itself: a second agent on the same file is refused.
@@ -16,6 +16,7 @@
 
 mod acknowledge;
 mod append;
+mod commands;
 mod draft;
 mod migrate;
 mod open;
@@ -35,6 +36,7 @@ use acknowledge::Stored;
 
 pub use acknowledge::Progress;
 pub use append::keep;
+pub use commands::Unfinished;
 pub use draft::{Answer, Batch, Draft, Happening};
 pub use open::peek_vin;
 pub use wishes::Wanted;

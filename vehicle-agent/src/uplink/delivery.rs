@@ -181,7 +181,8 @@ impl Delivery {
         }
     }
 
-    fn begin_late(&mut self) {
+    /// Everything that was sent and is not known to be in the database is sent again.
+    pub fn begin_late(&mut self) {
         self.waiting_since = None;
         self.late = self.stored.next()..self.live;
         self.late_ahead.clear();

@@ -13,7 +13,6 @@ pub mod delivery;
 mod downlink;
 
 use std::{
-    collections::BTreeMap,
     future::{self, Future},
     pin::Pin,
     time::Instant,
@@ -22,14 +21,14 @@ use std::{
 use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
-    message::{Birth, Presence, SignalDeclaration, Status},
+    message::{Birth, Command, Presence, SignalDeclaration, Status},
     signal::Signal,
     topic::Kind,
 };
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     time::{Duration, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -43,6 +42,7 @@ use crate::{
     link::Address,
     now_ms,
     outbox::{Outbox, OutboxError},
+    wishes::Wishes,
 };
 
 /// What was recorded longer ago than that is not live any more.
@@ -65,17 +65,16 @@ pub struct Account {
     pub password: SecretString,
 }
 
-/// What the uplink and the sensors tell each other.
-#[derive(Debug)]
-pub struct Wishes {
+/// What the uplink and the other parts tell each other.
+pub struct Ties {
     /// What the vehicle will send.
     pub signals: watch::Receiver<Vec<SignalDeclaration>>,
-    /// Signal key → wanted interval in ms.
-    pub periods: watch::Sender<BTreeMap<String, u32>>,
-    /// Whether position stays in the vehicle.
-    pub private: watch::Sender<bool>,
-    /// Up to which of its changes the fleet's settings are known.
-    pub revision: Option<u64>,
+    /// Where the fleet's settings go.
+    pub wishes: Wishes,
+    /// Where its commands go, once they are noted.
+    pub commands: mpsc::Sender<Command>,
+    /// Everything is to be said again.
+    pub resync: mpsc::Receiver<()>,
 }
 
 /// Why the uplink ends before it is to.
@@ -90,7 +89,7 @@ pub enum UplinkError {
 }
 
 /// Sends the outbox until `stop`, then says goodbye with its reason.
-pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: CancellationToken) -> Result<(), UplinkError> {
+pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: CancellationToken) -> Result<(), UplinkError> {
     let session = CancellationToken::new();
     let _ends_with_this = session.clone().drop_guard();
     let started = now_ms();
@@ -122,7 +121,7 @@ pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: Cancell
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
     let (publisher, mut events) = connect(options, session.clone());
-    let mut uplink = Uplink::new(outbox.clone(), wishes, publisher, status(Presence::Online, None));
+    let mut uplink = Uplink::new(outbox.clone(), ties, publisher, status(Presence::Online, None));
     let served = uplink.serve(&mut events, &stop).await;
     uplink.say_goodbye(status(Presence::Offline, Some("agent stopped"))).await;
     session.cancel();
@@ -148,6 +147,7 @@ struct Uplink {
     signals: watch::Receiver<Vec<SignalDeclaration>>,
     /// Whether `signals` can still change.
     signals_known: bool,
+    resync: mpsc::Receiver<()>,
     under_way: FuturesUnordered<Published>,
     online: Status,
     tally: watch::Receiver<crate::outbox::Tally>,
@@ -156,14 +156,15 @@ struct Uplink {
 }
 
 impl Uplink {
-    fn new(outbox: Outbox, wishes: Wishes, publisher: Publisher, online: Status) -> Self {
+    fn new(outbox: Outbox, ties: Ties, publisher: Publisher, online: Status) -> Self {
         let tally = outbox.tally();
         let top = tally.borrow().top;
         Uplink {
             delivery: Delivery::new(top),
-            signals: wishes.signals.clone(),
+            signals: ties.signals,
             signals_known: true,
-            downlink: Downlink::new(outbox.clone(), wishes),
+            downlink: Downlink::new(outbox.clone(), ties.wishes, ties.commands),
+            resync: ties.resync,
             under_way: FuturesUnordered::new(),
             online,
             tally,
@@ -207,6 +208,10 @@ impl Uplink {
                 changed = self.signals.changed(), if self.signals_known => {
                     self.signals_known = changed.is_ok();
                     self.publish_birth().await;
+                }
+                Some(()) = self.resync.recv() => {
+                    self.publish_birth().await;
+                    self.delivery.begin_late();
                 }
                 () = impatience => {
                     metrics::counter!("bugbrother_agent_resends_total").increment(1);
@@ -311,6 +316,8 @@ mod tests {
         topic::ALL_UP,
     };
 
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::outbox::{Draft, Wanted};
 
@@ -321,10 +328,12 @@ mod tests {
         Outbox::open(&dir.path().join("outbox.db"), 1 << 20, vin, VinSource::Configured, now_ms()).await.unwrap()
     }
 
-    fn wishes() -> (Wishes, watch::Receiver<bool>) {
-        let (private, told) = watch::channel(false);
+    fn ties() -> (Ties, Wishes) {
+        let wishes = Wishes::new(Wanted::default());
         let (_, signals) = watch::channel(Vec::new());
-        (Wishes { signals, periods: watch::Sender::new(BTreeMap::new()), private, revision: None }, told)
+        let (commands, _) = mpsc::channel(1);
+        let (_, resync) = mpsc::channel(1);
+        (Ties { signals, wishes: wishes.clone(), commands, resync }, wishes)
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -334,7 +343,8 @@ mod tests {
         let record =
             Draft::Diagnostics { at: now_ms(), mil: None, dtcs: Vec::new(), monitors: Vec::new(), freeze_frame: None };
         outbox.append(&[record], now_ms()).await.unwrap();
-        let (wishes, mut private) = wishes();
+        let (ties, wishes) = ties();
+        let mut private = wishes.private();
         let account = Account {
             broker: Address { host: "127.0.0.1".to_owned(), port: broker.port() },
             tls: None,
@@ -342,7 +352,7 @@ mod tests {
             password: SecretString::default(),
         };
         let stop = CancellationToken::new();
-        let running = tokio::spawn(run(account, outbox.clone(), wishes, stop.clone()));
+        let running = tokio::spawn(run(account, outbox.clone(), ties, stop.clone()));
 
         let mut options = Options::new("127.0.0.1", broker.port(), "database", "database", "");
         options.subscriptions = vec![(ALL_UP.to_owned(), Qos::AtLeastOnce)];
@@ -378,8 +388,8 @@ mod tests {
         timeout(LIMIT, outbox.tally().wait_for(|tally| tally.unstored == 0)).await.unwrap().unwrap();
         stop.cancel();
         running.await.unwrap().unwrap();
-        let wanted = Wanted { revision: 7, private: true, periods_ms: config.periods_ms };
-        assert_eq!(outbox.wanted().await.unwrap(), Some(wanted));
+        let wanted = Wanted { config: Some(config), driver_private: false };
+        assert_eq!(outbox.wanted().await.unwrap(), wanted);
     }
 
     #[tokio::test]
@@ -397,7 +407,7 @@ mod tests {
             since: now_ms(),
             reason: None,
         };
-        let mut uplink = Uplink::new(outbox, wishes().0, publisher, online);
+        let mut uplink = Uplink::new(outbox, ties().0, publisher, online);
         session.cancel();
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));
