@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    clock::{ClockSettings, Time},
     config::{Config, ConfigError, GpsSource},
-    gps, now_ms,
+    gps,
     obd::{self, CarVin},
     outbox::{self, Outbox, OutboxError, peek_vin},
     recorder::{self, Inputs},
@@ -111,7 +112,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     };
     info!(%vin, ?vin_source, "this vehicle");
     let (path, max_bytes) = (&config.outbox, config.outbox_max_bytes);
-    let outbox = Outbox::open(path, max_bytes, vin, vin_source, now_ms()).await?;
+    let time = Time::new(ClockSettings::of_this_system());
+    time.look().await;
+    let outbox = Outbox::open(path, max_bytes, vin, vin_source, time.estimate()).await?;
+    if let Some(good) = outbox.enter(time.boot()).await? {
+        time.remember(good.started);
+    }
     let wanted = outbox.wanted().await?;
     let revision = wanted.as_ref().map(|wanted| wanted.revision);
     if let Some(wanted) = wanted {
@@ -130,12 +136,18 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     if skip > 0 {
         info!(fixes = skip, "the recording goes on where it was");
     }
-    let inputs = Inputs { fixes: fixes_in, readings: readings_in, private: private_in, replays: recording.is_some() };
+    let inputs = Inputs {
+        fixes: fixes_in,
+        readings: readings_in,
+        private: private_in,
+        replays: recording.is_some(),
+        time: time.clone(),
+    };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;
         Ok(Part::Other)
     });
-    let keeping = outbox::keep(outbox.clone(), drafts_in, sensors.clone());
+    let keeping = outbox::keep(outbox.clone(), drafts_in, time.clone(), sensors.clone());
     parts.spawn(async move {
         keeping.await?;
         Ok(Part::Other)
@@ -155,10 +167,17 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         username: config.username.unwrap_or_else(|| vin.to_string()),
         password,
     };
-    let wishes = Wishes { signals: signals_in, periods, private, revision };
     let leave = CancellationToken::new();
+    let (online, online_in) = watch::channel(false);
+    let releasing = outbox::release(outbox.clone(), time.clone(), online_in, leave.clone());
+    let keeping_time = {
+        let (time, stop) = (time.clone(), leave.clone());
+        async move { time.keep(&stop).await }
+    };
+    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time) });
+    let wishes = Wishes { signals: signals_in, periods, private, online, revision };
     let uplink_over = CancellationToken::new();
-    let uplink = uplink::run(account, outbox.clone(), wishes, leave.clone());
+    let uplink = uplink::run(account, outbox.clone(), wishes, time, leave.clone());
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {
         let _over = over;
@@ -207,6 +226,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     }
     leave.cancel();
     let left = settle(uplink.await).map_err(Error::from);
+    settle(background.await);
     let closed = outbox.close().await.map_err(Error::from);
     with(with(outcome, left), closed)
 }
