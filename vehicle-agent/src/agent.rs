@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    clock::{ClockSettings, Time},
     command::{self, Desk, Means},
     config::{Config, ConfigError, GpsSource},
     gps,
     log::Log,
-    now_ms,
     obd::{self, CarVin},
     outbox::{self, Draft, Happening, Outbox, OutboxError, peek_vin},
     recorder::{self, Inputs},
@@ -127,19 +127,24 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     info!(%vin, ?vin_source, "this vehicle");
     let (path, max_bytes) = (&config.outbox, config.outbox_max_bytes);
-    let outbox = Outbox::open(path, max_bytes, vin, vin_source, now_ms()).await?;
+    let time = Time::new(ClockSettings::of_this_system());
+    time.look().await;
+    let outbox = Outbox::open(path, max_bytes, vin, vin_source, time.estimate()).await?;
+    if let Some(good) = outbox.enter(time.boot()).await? {
+        time.remember(good.started);
+    }
     let wishes = Wishes::new(outbox.wanted().await?);
     let restart = CancellationToken::new();
     let (commands, commands_in) = mpsc::channel(command::WAITING);
     let (resync, resync_in) = mpsc::channel(1);
     let means = Means { wishes: wishes.clone(), car, resync, restart: restart.clone(), log };
-    let desk = Desk::open(outbox.clone(), means).await?;
+    let desk = Desk::open(outbox.clone(), time.clone(), means).await?;
     let stop = sensors.clone();
     parts.spawn(async move {
         desk.run(commands_in, stop).await;
         Ok(Part::Other)
     });
-    parts.spawn(follow(wishes.clone(), periods, drafts.clone(), sensors.clone()));
+    parts.spawn(follow(wishes.clone(), periods, drafts.clone(), time.clone(), sensors.clone()));
 
     let recording = match &config.gps {
         Some(GpsSource::Recording { path, .. }) => Some(path.clone()),
@@ -152,13 +157,18 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     if skip > 0 {
         info!(fixes = skip, "the recording goes on where it was");
     }
-    let inputs =
-        Inputs { fixes: fixes_in, readings: readings_in, private: wishes.private(), replays: recording.is_some() };
+    let inputs = Inputs {
+        fixes: fixes_in,
+        readings: readings_in,
+        private: wishes.private(),
+        replays: recording.is_some(),
+        time: time.clone(),
+    };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;
         Ok(Part::Other)
     });
-    let keeping = outbox::keep(outbox.clone(), drafts_in, sensors.clone());
+    let keeping = outbox::keep(outbox.clone(), drafts_in, time.clone(), sensors.clone());
     parts.spawn(async move {
         keeping.await?;
         Ok(Part::Other)
@@ -178,9 +188,16 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         username: config.username.unwrap_or_else(|| vin.to_string()),
         password,
     };
-    let ties = Ties { signals: signals_in, wishes, commands, resync: resync_in };
     let leave = CancellationToken::new();
+    let (online, online_in) = watch::channel(false);
+    let releasing = outbox::release(outbox.clone(), time.clone(), online_in, leave.clone());
+    let keeping_time = {
+        let (time, stop) = (time.clone(), leave.clone());
+        async move { time.keep(&stop).await }
+    };
+    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time) });
     let uplink_over = CancellationToken::new();
+    let ties = Ties { signals: signals_in, wishes, commands, resync: resync_in, online, time };
     let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {
@@ -231,6 +248,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     }
     leave.cancel();
     let left = settle(uplink.await).map_err(Error::from);
+    settle(background.await);
     let closed = outbox.close().await.map_err(Error::from);
     with(with(outcome, left), closed)?;
     Ok(if restart.is_cancelled() { Ended::Restart } else { Ended::Done })
@@ -241,6 +259,7 @@ async fn follow(
     wishes: Wishes,
     periods: watch::Sender<BTreeMap<String, u32>>,
     drafts: mpsc::Sender<Draft>,
+    time: Time,
     stop: CancellationToken,
 ) -> Result<Part, Error> {
     let (mut config, mut private) = (wishes.config(), wishes.private());
@@ -263,7 +282,7 @@ async fn follow(
                 let on = *private.borrow_and_update();
                 let kind = if on { EventKind::PrivacyOn } else { EventKind::PrivacyOff };
                 info!(on, "privacy");
-                drop(drafts.send(Draft::Event(Happening::new(kind, now_ms()))).await);
+                drop(drafts.send(Draft::Event(Happening::new(kind, time.now()))).await);
             }
         }
     }

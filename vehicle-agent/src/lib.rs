@@ -3,6 +3,7 @@
 //!
 //! # Layout
 //! - [`config`]: settings; [`run`] in `agent` puts the parts together
+//! - [`clock`]: what time it is and what that is worth
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
 //! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
@@ -18,6 +19,7 @@
 //! - What a device says is data: nothing that it says ends the agent, and every buffer for it is bounded.
 
 mod agent;
+pub mod clock;
 pub mod command;
 pub mod config;
 pub mod gps;
@@ -34,15 +36,4 @@ pub mod wishes;
 pub use agent::{Ended, Error, run};
 pub use config::Config;
 
-use std::time::SystemTime;
-
-use bugbrother_wire::{
-    UnixMs,
-    codec::{EARLIEST, LATEST},
-    unix_ms,
-};
-
-/// The computer's clock. One that was never set says the year 2000, the earliest that the contract knows.
-fn now_ms() -> UnixMs {
-    unix_ms(SystemTime::now()).clamp(EARLIEST, LATEST - 1)
-}
+use clock::computers_clock as now_ms;

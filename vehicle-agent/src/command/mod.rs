@@ -19,7 +19,7 @@ use std::{
 };
 
 use bugbrother_wire::{
-    SCHEMA_VERSION, UnixMs,
+    SCHEMA_VERSION,
     codec::{MAX_LONG_TEXT, MAX_TEXT},
     message::{Argument, Command, Config, ReplyState},
 };
@@ -32,8 +32,8 @@ use tracing::{debug, error, info};
 
 use self::{confirmation::Confirmation, order::Order};
 use crate::{
+    clock::{Time, is_provisional},
     log::Log,
-    now_ms,
     obd::{Task, Troubles},
     outbox::{Answer, Draft, Outbox, OutboxError},
     wishes::Wishes,
@@ -61,6 +61,7 @@ pub struct Means {
 /// Carries commands out, one after the other.
 pub struct Desk {
     outbox: Outbox,
+    time: Time,
     means: Means,
     confirmation: Confirmation,
 }
@@ -85,17 +86,18 @@ impl Outcome {
 
 impl Desk {
     /// A desk that has answered for what was cut off when the agent ended last.
-    pub async fn open(outbox: Outbox, means: Means) -> Result<Self, OutboxError> {
+    pub async fn open(outbox: Outbox, time: Time, means: Means) -> Result<Self, OutboxError> {
         for unfinished in outbox.unfinished_commands().await? {
             let (state, detail) = match &*unfinished.name {
                 "restart" => (ReplyState::Done, "restarted"),
                 _ => (ReplyState::Failed, "the agent was restarted meanwhile"),
             };
-            let answer = Answer { detail: Some(detail.to_owned()), ..Answer::new(unfinished.id, state, now_ms()) };
-            outbox.append(&[Draft::Reply(answer)], now_ms()).await?;
+            let answer =
+                Answer { detail: Some(detail.to_owned()), ..Answer::new(unfinished.id, state, time.estimate()) };
+            outbox.append(&[Draft::Reply(answer)], time.estimate()).await?;
             outbox.end_command(unfinished.id).await?;
         }
-        Ok(Desk { outbox, means, confirmation: Confirmation::default() })
+        Ok(Desk { outbox, time, means, confirmation: Confirmation::default() })
     }
 
     /// Carries out what comes in, which [`take`] has noted, until nobody is left to send anything or `stop`.
@@ -118,7 +120,9 @@ impl Desk {
     }
 
     async fn carry_out(&mut self, command: &Command) -> Outcome {
-        if command.expires < now_ms() {
+        let now = self.time.now();
+        // Without a good time nobody can tell. The broker hands over what was just said: it keeps no commands.
+        if command.expires < now && !is_provisional(now) {
             return Outcome::new(ReplyState::Expired, "it came after its time");
         }
         let order = match order::read(command) {
@@ -222,7 +226,8 @@ impl Desk {
     async fn reply(&self, command: &Command, outcome: Outcome) {
         let Outcome { state, mut detail, result, text } = outcome;
         detail.truncate(detail.floor_char_boundary(MAX_TEXT));
-        let now = now_ms();
+        // Somebody waits for it: it is sent with a guess rather than held back.
+        let now = self.time.estimate();
         let answer = Answer { detail: Some(detail), result, text, ..Answer::new(command.id, state, now) };
         if let Err(error) = self.outbox.append(&[Draft::Reply(answer)], now).await {
             count_failure(&error);
@@ -245,8 +250,9 @@ pub(crate) async fn take(
     command: Command,
     outbox: &Outbox,
     desk: &mpsc::Sender<Command>,
-    now: UnixMs,
+    time: &Time,
 ) -> Result<(), OutboxError> {
+    let now = time.estimate();
     let (id, name): (_, String) = (command.id, command.name.chars().take(64).collect());
     if !outbox.take_command(id, &name, now).await? {
         return Ok(());

@@ -9,6 +9,8 @@ use bugbrother_wire::{
     topic::Kind,
 };
 
+use crate::clock::is_provisional;
+
 /// What is to be kept and sent, before it has its place in the outbox.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Draft {
@@ -115,6 +117,17 @@ impl Draft {
         match self {
             Draft::Batch(batch) => batch.replayed,
             _ => 0,
+        }
+    }
+
+    /// Whether its time is only that since the computer's start.
+    pub(super) fn is_provisional(&self, now: UnixMs) -> bool {
+        match self {
+            Draft::Batch(batch) => batch.clock == Clock::None && is_provisional(batch.t0),
+            Draft::Gap(_) => is_provisional(now),
+            Draft::Diagnostics { at, .. } | Draft::Reply(Answer { at, .. }) | Draft::Event(Happening { at, .. }) => {
+                is_provisional(*at)
+            }
         }
     }
 

@@ -103,6 +103,13 @@ impl Delivery {
         }
     }
 
+    /// Records that were held back can be sent.
+    pub fn release(&mut self) {
+        if self.connected {
+            self.begin_late();
+        }
+    }
+
     /// The broker has a publish of `lane`.
     pub fn publish_done(&mut self, lane: Lane) {
         let count = &mut self.under_way[lane as usize];

@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use crate::{
-    command, now_ms,
+    clock::Time,
+    command,
     outbox::{Outbox, OutboxError, Progress},
     wishes::Wishes,
 };
@@ -19,12 +20,13 @@ pub(super) struct Downlink {
     outbox: Outbox,
     wishes: Wishes,
     commands: mpsc::Sender<Command>,
+    time: Time,
     refused: HashSet<&'static str>,
 }
 
 impl Downlink {
-    pub fn new(outbox: Outbox, wishes: Wishes, commands: mpsc::Sender<Command>) -> Self {
-        Downlink { outbox, wishes, commands, refused: HashSet::new() }
+    pub fn new(outbox: Outbox, wishes: Wishes, commands: mpsc::Sender<Command>, time: Time) -> Self {
+        Downlink { outbox, wishes, commands, time, refused: HashSet::new() }
     }
 
     /// Takes a message; an acknowledgement is handed on with what it changed.
@@ -54,7 +56,7 @@ impl Downlink {
                 return Ok(Some((ack, progress)));
             }
             Ok(Message::Config(config)) => self.wishes.configure(config),
-            Ok(Message::Command(command)) => command::take(command, &self.outbox, &self.commands, now_ms()).await?,
+            Ok(Message::Command(command)) => command::take(command, &self.outbox, &self.commands, &self.time).await?,
             Ok(_) => self.refuse("direction", message),
             Err(error) => self.refuse(error.reason(), message),
         }

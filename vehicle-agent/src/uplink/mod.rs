@@ -39,14 +39,16 @@ use self::{
     downlink::Downlink,
 };
 use crate::{
+    clock::{Good, Time},
     link::Address,
-    now_ms,
-    outbox::{Outbox, OutboxError},
+    outbox::{Outbox, OutboxError, Tally},
     wishes::Wishes,
 };
 
 /// What was recorded longer ago than that is not live any more.
 const LIVE_FOR_MS: UnixMs = 10_000;
+/// So exactly it is said since when the agent runs.
+const STARTED_WITHIN_MS: i64 = 10_000;
 /// Publishes beside the outbox's: birth and status.
 const WINDOW_REST: usize = 16;
 const MAX_PACKET_BYTES: usize = 512 * 1024;
@@ -75,6 +77,10 @@ pub struct Ties {
     pub commands: mpsc::Sender<Command>,
     /// Everything is to be said again.
     pub resync: mpsc::Receiver<()>,
+    /// Whether there is a connection.
+    pub online: watch::Sender<bool>,
+    /// The agent's time.
+    pub time: Time,
 }
 
 /// Why the uplink ends before it is to.
@@ -92,7 +98,7 @@ pub enum UplinkError {
 pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: CancellationToken) -> Result<(), UplinkError> {
     let session = CancellationToken::new();
     let _ends_with_this = session.clone().drop_guard();
-    let started = now_ms();
+    let started = ties.time.estimate();
     let vin = outbox.identity().vin;
     let mut options = Options::new(
         account.broker.host,
@@ -150,7 +156,13 @@ struct Uplink {
     resync: mpsc::Receiver<()>,
     under_way: FuturesUnordered<Published>,
     online: Status,
-    tally: watch::Receiver<crate::outbox::Tally>,
+    tally: watch::Receiver<Tally>,
+    /// Of the records that were held back, how many are known to be free.
+    released: u64,
+    connection: watch::Sender<bool>,
+    time: Time,
+    good: watch::Receiver<Option<Good>>,
+    started: Instant,
     publisher: Publisher,
     outbox: Outbox,
 }
@@ -158,16 +170,21 @@ struct Uplink {
 impl Uplink {
     fn new(outbox: Outbox, ties: Ties, publisher: Publisher, online: Status) -> Self {
         let tally = outbox.tally();
-        let top = tally.borrow().top;
+        let Tally { top, released, .. } = *tally.borrow();
         Uplink {
             delivery: Delivery::new(top),
             signals: ties.signals,
             signals_known: true,
-            downlink: Downlink::new(outbox.clone(), ties.wishes, ties.commands),
             resync: ties.resync,
             under_way: FuturesUnordered::new(),
             online,
             tally,
+            released,
+            connection: ties.online,
+            downlink: Downlink::new(outbox.clone(), ties.wishes, ties.commands, ties.time.clone()),
+            good: ties.time.good(),
+            started: Instant::now(),
+            time: ties.time,
             publisher,
             outbox,
         }
@@ -189,6 +206,7 @@ impl Uplink {
                     Some(Event::Up) => self.greet().await?,
                     Some(Event::Down { reason }) => {
                         debug!(reason, "offline: records wait in the outbox");
+                        self.connection.send_replace(false);
                         self.delivery.disconnect();
                         self.under_way.clear();
                     }
@@ -202,8 +220,11 @@ impl Uplink {
                 },
                 Some(lane) = self.under_way.next() => self.delivery.publish_done(lane),
                 Ok(()) = self.tally.changed() => {
-                    let top = self.tally.borrow_and_update().top;
+                    let Tally { top, released, .. } = *self.tally.borrow_and_update();
                     self.delivery.commit(top);
+                    if std::mem::replace(&mut self.released, released) != released {
+                        self.delivery.release();
+                    }
                 }
                 changed = self.signals.changed(), if self.signals_known => {
                     self.signals_known = changed.is_ok();
@@ -213,6 +234,7 @@ impl Uplink {
                     self.publish_birth().await;
                     self.delivery.begin_late();
                 }
+                Ok(()) = self.good.changed() => self.correct_the_start().await,
                 () = impatience => {
                     metrics::counter!("bugbrother_agent_resends_total").increment(1);
                     self.delivery.lose_patience();
@@ -221,14 +243,32 @@ impl Uplink {
         }
     }
 
-    /// Says who speaks, on every connection anew.
-    async fn greet(&mut self) -> Result<(), OutboxError> {
+    /// What was said of the start before the time was known may be years off.
+    async fn correct_the_start(&mut self) {
+        if self.good.borrow_and_update().is_none() {
+            return;
+        }
+        let since = self.time.stamp(self.started).ts;
+        let off = (since - self.online.since).abs() > STARTED_WITHIN_MS;
+        if off {
+            self.online.since = since;
+            self.present().await;
+        }
+    }
+
+    async fn present(&mut self) {
         self.publish_birth().await;
         let online = encode(&self.online);
         self.publish_retained(Kind::Status, online).await;
-        let fresh = now_ms() - LIVE_FOR_MS;
+    }
+
+    /// Says who speaks, on every connection anew.
+    async fn greet(&mut self) -> Result<(), OutboxError> {
+        self.present().await;
+        let fresh = self.time.now() - LIVE_FOR_MS;
         let live_from = self.outbox.first_since(fresh, LIVE_REACH).await?;
         self.delivery.connect(live_from);
+        self.connection.send_replace(true);
         info!(unstored = self.tally.borrow().unstored, "online");
         Ok(())
     }
@@ -319,7 +359,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::outbox::{Draft, Wanted};
+    use crate::{
+        clock::ClockSettings,
+        now_ms,
+        outbox::{Draft, Wanted},
+    };
 
     const LIMIT: Duration = Duration::from_secs(20);
 
@@ -333,7 +377,9 @@ mod tests {
         let (_, signals) = watch::channel(Vec::new());
         let (commands, _) = mpsc::channel(1);
         let (_, resync) = mpsc::channel(1);
-        (Ties { signals, wishes: wishes.clone(), commands, resync }, wishes)
+        let time = Time::new(ClockSettings::of_this_system());
+        let online = watch::Sender::new(false);
+        (Ties { signals, wishes: wishes.clone(), commands, resync, online, time }, wishes)
     }
 
     #[tokio::test(flavor = "multi_thread")]
