@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, panic::resume_unwind};
+use std::{collections::BTreeMap, panic::resume_unwind, time::Duration};
 
 use bugbrother_wire::{
     Vin,
@@ -17,6 +17,7 @@ use crate::{
     gps, now_ms,
     obd::{self, CarVin},
     outbox::{self, Outbox, OutboxError, peek_vin},
+    ports::Ports,
     recorder::{self, Inputs},
     uplink::{self, Account, UplinkError, Wishes},
 };
@@ -55,6 +56,7 @@ pub enum Error {
 const FIXES: usize = 256;
 const READINGS: usize = 64;
 const DRAFTS: usize = 256;
+const TASKS: usize = 8;
 const GPS_KEYS: [&str; 7] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats"];
 const GPS_PERIOD_MS: u32 = 1000;
 
@@ -79,6 +81,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let _sensors_end_with_this = sensors.clone().drop_guard();
     let mut parts = Parts::new();
 
+    let ports = Ports::new("/dev");
     let (drafts, drafts_in) = mpsc::channel(DRAFTS);
     let (readings, readings_in) = mpsc::channel(READINGS);
     let (fixes, fixes_in) = mpsc::channel(FIXES);
@@ -86,11 +89,18 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let (periods, periods_in) = watch::channel(BTreeMap::new());
     let (private, private_in) = watch::channel(false);
     let (vin_out, mut car_vin) = watch::channel(CarVin::Unknown);
-    if let Some(link) = config.obd.clone() {
-        let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out };
+    let (car, car_in) = watch::channel(None);
+    let (power, _power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
+    let (_moving, moving_in) = watch::channel(false);
+    let (_tasks, tasks_in) = mpsc::channel(TASKS);
+    if let Some(adapter) = config.obd.clone() {
+        let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power };
+        let inputs = obd::Inputs { periods: periods_in, moving: moving_in, tasks: tasks_in };
+        let pace = obd::Pace { sleep_after: Duration::from_secs(config.obd_sleep_after_s), ..obd::Pace::default() };
+        let plan = obd::Plan { adapter, ports: ports.clone(), pace };
         let stop = sensors.clone();
         parts.spawn_blocking(move || {
-            obd::run(&link, &outputs, periods_in, &stop);
+            obd::run(&plan, &outputs, inputs, &stop);
             Ok(Part::Other)
         });
     } else {
@@ -155,7 +165,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         username: config.username.unwrap_or_else(|| vin.to_string()),
         password,
     };
-    let wishes = Wishes { signals: signals_in, periods, private, revision };
+    let wishes = Wishes { signals: signals_in, car: car_in, periods, private, revision };
     let leave = CancellationToken::new();
     let uplink_over = CancellationToken::new();
     let uplink = uplink::run(account, outbox.clone(), wishes, leave.clone());

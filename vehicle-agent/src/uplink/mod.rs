@@ -22,7 +22,7 @@ use std::{
 use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
-    message::{Birth, Presence, SignalDeclaration, Status},
+    message::{Birth, CarDeclaration, Presence, SignalDeclaration, Status},
     signal::Signal,
     topic::Kind,
 };
@@ -70,6 +70,8 @@ pub struct Account {
 pub struct Wishes {
     /// What the vehicle will send.
     pub signals: watch::Receiver<Vec<SignalDeclaration>>,
+    /// What the car says of itself, once it has.
+    pub car: watch::Receiver<Option<CarDeclaration>>,
     /// Signal key → wanted interval in ms.
     pub periods: watch::Sender<BTreeMap<String, u32>>,
     /// Whether position stays in the vehicle.
@@ -148,6 +150,9 @@ struct Uplink {
     signals: watch::Receiver<Vec<SignalDeclaration>>,
     /// Whether `signals` can still change.
     signals_known: bool,
+    car: watch::Receiver<Option<CarDeclaration>>,
+    /// Whether `car` can still change.
+    car_known: bool,
     under_way: FuturesUnordered<Published>,
     online: Status,
     tally: watch::Receiver<crate::outbox::Tally>,
@@ -163,6 +168,8 @@ impl Uplink {
             delivery: Delivery::new(top),
             signals: wishes.signals.clone(),
             signals_known: true,
+            car: wishes.car.clone(),
+            car_known: true,
             downlink: Downlink::new(outbox.clone(), wishes),
             under_way: FuturesUnordered::new(),
             online,
@@ -208,6 +215,10 @@ impl Uplink {
                     self.signals_known = changed.is_ok();
                     self.publish_birth().await;
                 }
+                changed = self.car.changed(), if self.car_known => {
+                    self.car_known = changed.is_ok();
+                    self.publish_birth().await;
+                }
                 () = impatience => {
                     metrics::counter!("bugbrother_agent_resends_total").increment(1);
                     self.delivery.lose_patience();
@@ -239,7 +250,7 @@ impl Uplink {
             started: self.online.since,
             signals: self.signals.borrow_and_update().clone(),
             cameras: Vec::new(),
-            car: None,
+            car: self.car.borrow_and_update().clone(),
         };
         self.publish_retained(Kind::Birth, encode(&birth)).await;
     }
@@ -324,7 +335,8 @@ mod tests {
     fn wishes() -> (Wishes, watch::Receiver<bool>) {
         let (private, told) = watch::channel(false);
         let (_, signals) = watch::channel(Vec::new());
-        (Wishes { signals, periods: watch::Sender::new(BTreeMap::new()), private, revision: None }, told)
+        let (_, car) = watch::channel(None);
+        (Wishes { signals, car, periods: watch::Sender::new(BTreeMap::new()), private, revision: None }, told)
     }
 
     #[tokio::test(flavor = "multi_thread")]
