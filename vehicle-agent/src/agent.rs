@@ -22,6 +22,7 @@ use crate::{
     outbox::{self, Draft, Happening, Outbox, OutboxError, peek_vin},
     ports::Ports,
     recorder::{self, Inputs},
+    rest,
     uplink::{self, Account, Ties, UplinkError},
     wishes::Wishes,
 };
@@ -102,14 +103,14 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let (periods, periods_in) = watch::channel(BTreeMap::new());
     let (vin_out, mut car_vin) = watch::channel(CarVin::Unknown);
     let (car, car_in) = watch::channel(None);
-    let (power, _power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
-    let (_moving, moving_in) = watch::channel(false);
+    let (power, power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
+    let (moving, moving_in) = watch::channel(false);
     let mut tasks = None;
     if let Some(adapter) = config.obd.clone() {
         let (tasks_out, tasks_in) = mpsc::channel(TASKS);
         tasks = Some(tasks_out);
         let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power };
-        let inputs = obd::Inputs { periods: periods_in, moving: moving_in, tasks: tasks_in };
+        let inputs = obd::Inputs { periods: periods_in, moving: moving_in.clone(), tasks: tasks_in };
         let pace = obd::Pace { sleep_after: Duration::from_secs(config.obd_sleep_after_s), ..obd::Pace::default() };
         let plan = obd::Plan { adapter, ports: ports.clone(), pace };
         let stop = sensors.clone();
@@ -165,12 +166,20 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     if skip > 0 {
         info!(fixes = skip, "the recording goes on where it was");
     }
+    let (rest, rest_in) = watch::channel(None);
+    let resting = rest::follow(power_in, moving_in, rest, sensors.clone());
+    parts.spawn(async move {
+        resting.await;
+        Ok(Part::Other)
+    });
     let inputs = Inputs {
         fixes: fixes_in,
         readings: readings_in,
         private: wishes.private(),
         replays: recording.is_some(),
         time: time.clone(),
+        moving,
+        rest: rest_in.clone(),
     };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;
@@ -205,7 +214,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time) });
     let uplink_over = CancellationToken::new();
-    let ties = Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, online, time };
+    let ties =
+        Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, rest: rest_in, online, time };
     let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {

@@ -7,7 +7,7 @@
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
 //! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
-//! - [`recorder`]: fixes and values → rows → batches
+//! - [`recorder`]: fixes and values → rows → batches; [`rest`]: when the vehicle stands with its engine off
 //! - [`outbox`]: what is not yet in the fleet's database, on disk
 //! - [`uplink`]: outbox → MQTT, acknowledgements, settings and commands back
 //! - [`wishes`]: what fleet and driver want; [`command`]: what the fleet has done once; [`log`]: the newest lines of the log
@@ -29,6 +29,7 @@ pub mod obd;
 pub mod outbox;
 pub mod ports;
 pub mod recorder;
+pub mod rest;
 mod retry;
 pub mod uplink;
 pub mod wishes;
