@@ -147,7 +147,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         recorder::record(inputs, drafts).await;
         Ok(Part::Other)
     });
-    let keeping = outbox::keep(outbox.clone(), drafts_in, time.clone(), sensors.clone());
+    let (grouping, pace) = (config.grouping(), config.pace());
+    let keeping = outbox::keep(outbox.clone(), drafts_in, grouping, time.clone(), sensors.clone());
     parts.spawn(async move {
         keeping.await?;
         Ok(Part::Other)
@@ -162,6 +163,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         drop(fixes);
     }
     let account = Account {
+        pace,
         broker: config.broker.address,
         tls,
         username: config.username.unwrap_or_else(|| vin.to_string()),

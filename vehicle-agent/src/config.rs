@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use bugbrother_client::Tls;
@@ -12,7 +13,11 @@ use bugbrother_wire::Vin;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::link::{Broker, Link, LinkError};
+use crate::{
+    link::{Broker, Link, LinkError},
+    outbox::Grouping,
+    uplink::pace::Pace,
+};
 
 /// Settings of the agent. Each is a key of `agent.toml`; an unknown key is refused.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,6 +61,16 @@ pub struct Config {
     /// Most bytes of records that the outbox holds.
     #[serde(default = "default_outbox_bytes")]
     pub outbox_max_bytes: u64,
+    /// Samples are written to the disk at most so often, in seconds from 1 to 60: a memory card lives the longer, and a
+    /// power cut and every viewer's picture are so much older. Events are written at once.
+    #[serde(default = "default_write_every_s")]
+    pub write_every_s: u32,
+    /// Most records a second of what was recorded out of reach, from 1 to 10000.
+    #[serde(default = "default_backfill_records_s")]
+    pub backfill_records_s: u32,
+    /// Most bytes a second of what was recorded out of reach, from 1000 to 100000000.
+    #[serde(default = "default_backfill_bytes_s")]
+    pub backfill_bytes_s: u32,
     /// End when a recording has been replayed and the database has all of it.
     #[serde(default)]
     pub exit_when_done: bool,
@@ -99,6 +114,18 @@ pub enum ConfigError {
     /// Too small for a single record.
     #[error("`outbox_max_bytes` is {0}, the least is {LEAST_OUTBOX_BYTES}")]
     OutboxTooSmall(u64),
+    /// A number that is none of those that make sense.
+    #[error("`{name}` is {value}, it must be from {least} to {most}")]
+    Range {
+        /// Which.
+        name: &'static str,
+        /// What it is.
+        value: u32,
+        /// The least that it may be.
+        least: u32,
+        /// The most that it may be.
+        most: u32,
+    },
     /// Nothing ever ends.
     #[error("`exit_when_done` wants a recording, as in `gps = \"file:drive.nmea\"`")]
     NeverDone,
@@ -146,6 +173,19 @@ const LARGEST_SPEED: f64 = 10_000.0;
 const NMEA_BAUD: u32 = 9600;
 const ELM327_BAUD: u32 = 38_400;
 
+fn default_write_every_s() -> u32 {
+    1
+}
+
+/// Two hours at a batch a second are through in 144 s.
+fn default_backfill_records_s() -> u32 {
+    50
+}
+
+fn default_backfill_bytes_s() -> u32 {
+    64 << 10
+}
+
 fn default_outbox_bytes() -> u64 {
     256 << 20
 }
@@ -167,6 +207,9 @@ impl Config {
             obd: None,
             outbox,
             outbox_max_bytes: default_outbox_bytes(),
+            write_every_s: default_write_every_s(),
+            backfill_records_s: default_backfill_records_s(),
+            backfill_bytes_s: default_backfill_bytes_s(),
             exit_when_done: false,
         }
     }
@@ -184,6 +227,15 @@ impl Config {
         }
         if self.outbox_max_bytes < LEAST_OUTBOX_BYTES {
             return Err(ConfigError::OutboxTooSmall(self.outbox_max_bytes));
+        }
+        for (name, value, range) in [
+            ("write_every_s", self.write_every_s, 1..=60),
+            ("backfill_records_s", self.backfill_records_s, 1..=10_000),
+            ("backfill_bytes_s", self.backfill_bytes_s, 1_000..=100_000_000),
+        ] {
+            if !range.contains(&value) {
+                return Err(ConfigError::Range { name, value, least: *range.start(), most: *range.end() });
+            }
         }
         let ends = matches!(self.gps, Some(GpsSource::Recording { .. }));
         if self.exit_when_done && !ends {
@@ -206,6 +258,16 @@ impl Config {
             return Err(ConfigError::Password);
         }
         Ok(())
+    }
+
+    /// When what is recorded is written.
+    pub fn grouping(&self) -> Grouping {
+        Grouping { every: Duration::from_secs(self.write_every_s.into()) }
+    }
+
+    /// How fast goes what was recorded out of reach.
+    pub fn pace(&self) -> Pace {
+        Pace { records_s: self.backfill_records_s, bytes_s: self.backfill_bytes_s }
     }
 
     /// How the broker is to be spoken to by TLS, if at all. A key that others can read is refused.
@@ -368,6 +430,8 @@ mod tests {
             ("password = \"s3cret\"", "", "`password_file`"),
             ("file:drive.nmea.gz@10\"", "tcp:h:1\"\nexit_when_done = true", "recording"),
             ("outbox =", "outbox_max_bytes = 10\noutbox =", "least"),
+            ("outbox =", "write_every_s = 0\noutbox =", "`write_every_s` is 0, it must be from 1 to 60"),
+            ("outbox =", "backfill_records_s = 0\noutbox =", "`backfill_records_s`"),
             ("localhost", "fleet.example.org", "`insecure`"),
             ("outbox =", "ca = \"ca.crt\"\noutbox =", "`ca` is for TLS"),
             ("localhost:1883\"", "mqtts://localhost:8883\"\ncertificate = \"x\"", "`certificate` is set without `key`"),

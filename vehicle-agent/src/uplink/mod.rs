@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`delivery`]: what is sent next, a pure state machine
+//! - [`pace`]: how fast goes what is late
 //! - `downlink`: acknowledgements, settings and commands
 //!
 //! # Invariants
@@ -11,6 +12,7 @@
 
 pub mod delivery;
 mod downlink;
+pub mod pace;
 
 use std::{
     collections::BTreeMap,
@@ -38,6 +40,7 @@ use tracing::{debug, info};
 use self::{
     delivery::{Delivery, LIVE_REACH, Lane, WINDOW},
     downlink::Downlink,
+    pace::{Bucket, Pace},
 };
 use crate::{
     clock::{Good, Time},
@@ -47,6 +50,8 @@ use crate::{
 
 /// What was recorded longer ago than that is not live any more.
 const LIVE_FOR_MS: UnixMs = 10_000;
+/// An acknowledgement is written with the next records; without any, after so long.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(3);
 /// So exactly it is said since when the agent runs.
 const STARTED_WITHIN_MS: i64 = 10_000;
 /// Publishes beside the outbox's: birth and status.
@@ -65,6 +70,8 @@ pub struct Account {
     pub username: String,
     /// MQTT password.
     pub password: SecretString,
+    /// How fast goes what was recorded out of reach.
+    pub pace: Pace,
 }
 
 /// What the uplink and the sensors tell each other.
@@ -132,7 +139,7 @@ pub async fn run(
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
     let (publisher, mut events) = connect(options, session.clone());
-    let mut uplink = Uplink::new(outbox.clone(), wishes, time, publisher, status(Presence::Online, None));
+    let mut uplink = Uplink::new(outbox.clone(), wishes, time, account.pace, publisher, status(Presence::Online, None));
     let served = uplink.serve(&mut events, &stop).await;
     uplink.say_goodbye(status(Presence::Offline, Some("agent stopped"))).await;
     session.cancel();
@@ -167,12 +174,16 @@ struct Uplink {
     time: Time,
     good: watch::Receiver<Option<Good>>,
     started: Instant,
+    /// What is late waits for it.
+    bucket: Bucket,
+    /// Since when the disk has not been told of an acknowledgement.
+    acknowledged: Option<Instant>,
     publisher: Publisher,
     outbox: Outbox,
 }
 
 impl Uplink {
-    fn new(outbox: Outbox, wishes: Wishes, time: Time, publisher: Publisher, online: Status) -> Self {
+    fn new(outbox: Outbox, wishes: Wishes, time: Time, pace: Pace, publisher: Publisher, online: Status) -> Self {
         let tally = outbox.tally();
         let Tally { top, released, .. } = *tally.borrow();
         Uplink {
@@ -187,6 +198,8 @@ impl Uplink {
             downlink: Downlink::new(outbox.clone(), wishes),
             good: time.good(),
             started: Instant::now(),
+            bucket: Bucket::new(pace, Instant::now()),
+            acknowledged: None,
             time,
             publisher,
             outbox,
@@ -195,14 +208,10 @@ impl Uplink {
 
     async fn serve(&mut self, events: &mut Events, stop: &CancellationToken) -> Result<(), UplinkError> {
         loop {
-            self.send().await?;
-            let deadline = self.delivery.deadline();
-            let impatience = async {
-                match deadline {
-                    Some(deadline) => sleep_until(deadline.into()).await,
-                    None => future::pending().await,
-                }
-            };
+            let refill = self.send().await?;
+            let impatience = until(self.delivery.deadline());
+            let refilled = until(refill);
+            let writing = until(self.acknowledged.map(|since| since + WRITTEN_WITHIN));
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 event = events.recv() => match event {
@@ -215,7 +224,9 @@ impl Uplink {
                     }
                     Some(Event::Message(message)) => {
                         if let Some((ack, progress)) = self.downlink.hear(&message).await {
-                            self.delivery.acknowledge(&ack, progress, Instant::now());
+                            let now = Instant::now();
+                            self.delivery.acknowledge(&ack, progress, now);
+                            self.acknowledged.get_or_insert(now);
                         }
                         message.ack();
                     }
@@ -234,6 +245,13 @@ impl Uplink {
                     self.publish_birth().await;
                 }
                 Ok(()) = self.good.changed() => self.correct_the_start().await,
+                () = refilled => {}
+                () = writing => {
+                    self.acknowledged = None;
+                    if let Err(error) = self.outbox.write_acknowledged().await {
+                        debug!(error = &error as &dyn std::error::Error, "acknowledgement is not noted yet");
+                    }
+                }
                 () = impatience => {
                     metrics::counter!("bugbrother_agent_resends_total").increment(1);
                     self.delivery.lose_patience();
@@ -295,9 +313,15 @@ impl Uplink {
         drop(published.await);
     }
 
-    /// Sends what may be sent now.
-    async fn send(&mut self) -> Result<(), OutboxError> {
-        while let Some(order) = self.delivery.next() {
+    /// Sends what may be sent now. Tells when what is late may go on, if that has to wait.
+    async fn send(&mut self) -> Result<Option<Instant>, OutboxError> {
+        while let Some(mut order) = self.delivery.next() {
+            if order.lane == Lane::Late {
+                order.limit = order.limit.min(self.bucket.allowed(Instant::now()));
+                if order.limit == 0 {
+                    return Ok(Some(self.bucket.ready_at()));
+                }
+            }
             let records = self.outbox.read(order.range.clone(), order.limit).await?;
             let mut sent = Vec::with_capacity(records.len());
             for record in records {
@@ -308,13 +332,16 @@ impl Uplink {
                 // What comes late must not replace a newer picture that the broker keeps.
                 let retain = kind.retained() && order.lane == Lane::Live;
                 let topic = Topic::new(self.online.vin, kind).to_string();
+                if order.lane == Lane::Late {
+                    self.bucket.take(1, topic.len() + record.body.len());
+                }
                 let published = self.publisher.publish(topic, record.body, Qos::AtLeastOnce, retain).await;
                 let lane = order.lane;
                 let published = match published {
                     Ok(receipt) => receipt.map(move |_| lane).boxed(),
                     Err(PublishError::NotConnected) => {
                         self.delivery.disconnect();
-                        return Ok(());
+                        return Ok(None);
                     }
                     // This broker never takes it. It waits for one that does, and nothing waits for it.
                     Err(error) => {
@@ -328,7 +355,7 @@ impl Uplink {
             }
             self.delivery.sent(&order, &sent, Instant::now());
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn say_goodbye(&mut self, offline: Status) {
@@ -343,6 +370,13 @@ impl Uplink {
         if !timeout(FAREWELL_TIMEOUT, goodbye).await.unwrap_or(false) {
             debug!("left without a word: the broker cannot be reached");
         }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => future::pending().await,
     }
 }
 
@@ -363,6 +397,7 @@ mod tests {
     };
 
     const LIMIT: Duration = Duration::from_secs(20);
+    const PACE: Pace = Pace { records_s: 100, bytes_s: 100_000 };
 
     async fn outbox(dir: &tempfile::TempDir) -> Outbox {
         let vin = "WVWZZZ1JZ3W386752".parse().unwrap();
@@ -393,6 +428,7 @@ mod tests {
             tls: None,
             username: "agent".to_owned(),
             password: SecretString::default(),
+            pace: PACE,
         };
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(account, outbox.clone(), wishes, time(), stop.clone()));
@@ -450,7 +486,7 @@ mod tests {
             since: now_ms(),
             reason: None,
         };
-        let mut uplink = Uplink::new(outbox, wishes().0, time(), publisher, online);
+        let mut uplink = Uplink::new(outbox, wishes().0, time(), PACE, publisher, online);
         session.cancel();
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));
