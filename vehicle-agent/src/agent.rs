@@ -164,7 +164,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     }
     let account = Account {
         pace,
-        broker: config.broker.address,
+        brokers: config.broker.addresses().cloned().collect(),
         tls,
         username: config.username.unwrap_or_else(|| vin.to_string()),
         password,

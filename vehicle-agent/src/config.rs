@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
-    link::{Broker, Link, LinkError},
+    link::{Broker, Brokers, Link, LinkError},
     outbox::Grouping,
     uplink::pace::Pace,
 };
@@ -26,9 +26,11 @@ pub struct Config {
     /// The vehicle; may be absent where OBD-II tells it.
     #[serde(default, deserialize_with = "vin")]
     pub vin: Option<Vin>,
-    /// The MQTT broker, `mqtts://host:port`; without TLS, `host:port`, it must be on this machine or `insecure` be set.
-    #[serde(deserialize_with = "text")]
-    pub broker: Broker,
+    /// The MQTT broker, `mqtts://host:port`; without TLS, `host:port`, it must be on this machine or `insecure` be set. An
+    /// array of them, or a text with commas, is tried in turn: one that works is stayed with, and those before it are
+    /// tried again every 10 to 20 minutes.
+    #[serde(deserialize_with = "brokers")]
+    pub broker: Brokers,
     /// File with the certificates of those who may sign the broker's; those that this system trusts if absent.
     #[serde(default)]
     pub ca: Option<PathBuf>,
@@ -192,7 +194,7 @@ fn default_outbox_bytes() -> u64 {
 
 impl Config {
     /// Settings with neither sensor nor VIN, for programs that build them in code.
-    pub fn new(broker: impl Into<Broker>, password: SecretString, outbox: PathBuf) -> Self {
+    pub fn new(broker: impl Into<Brokers>, password: SecretString, outbox: PathBuf) -> Self {
         Config {
             vin: None,
             broker: broker.into(),
@@ -241,11 +243,11 @@ impl Config {
         if self.exit_when_done && !ends {
             return Err(ConfigError::NeverDone);
         }
-        if !self.broker.secure && !self.broker.is_local() && !self.insecure {
+        if !self.broker.are_secure() && !self.broker.are_local() && !self.insecure {
             return Err(ConfigError::Insecure);
         }
         let for_tls = [("ca", &self.ca), ("certificate", &self.certificate), ("key", &self.key)];
-        if let Some((name, _)) = for_tls.iter().find(|(_, path)| path.is_some() && !self.broker.secure) {
+        if let Some((name, _)) = for_tls.iter().find(|(_, path)| path.is_some() && !self.broker.are_secure()) {
             return Err(ConfigError::WithoutTls(name));
         }
         match (&self.certificate, &self.key) {
@@ -276,7 +278,7 @@ impl Config {
             check_mode("key", key)?;
         }
         let identity = self.certificate.clone().zip(self.key.clone());
-        Ok(self.broker.secure.then(|| Tls { ca: self.ca.clone(), identity }))
+        Ok(self.broker.are_secure().then(|| Tls { ca: self.ca.clone(), identity }))
     }
 
     /// The MQTT password, from the settings or from the file that they name; empty when a certificate stands for it.
@@ -356,13 +358,21 @@ pub enum GpsSourceError {
     Speed(String),
 }
 
-fn text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: std::fmt::Display>,
-{
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(de::Error::custom)
+fn brokers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Brokers, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "`broker` wants a text, or an array of texts")]
+    enum Form {
+        Text(String),
+        Array(Vec<String>),
+    }
+    let parsed = match Form::deserialize(deserializer)? {
+        Form::Text(text) => text.parse(),
+        Form::Array(texts) => {
+            let brokers: Result<Vec<Broker>, LinkError> = texts.iter().map(|text| text.parse()).collect();
+            brokers.and_then(Brokers::try_from)
+        }
+    };
+    parsed.map_err(de::Error::custom)
 }
 
 fn vin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vin>, D::Error> {
@@ -441,6 +451,21 @@ mod tests {
             let config: Config = toml::from_str(&GOOD.replace(from, to)).unwrap();
             let error = config.check().unwrap_err().to_string();
             assert!(error.contains(part), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn brokers_are_one_or_a_list() {
+        let addresses = |broker: &str| {
+            let config = toml::from_str::<Config>(&GOOD.replace("\"localhost:1883\"", broker)).unwrap();
+            config.broker.addresses().map(|address| address.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(addresses("\"localhost:1883\""), ["localhost:1883"]);
+        assert_eq!(addresses("\"mqtts://a:8883,mqtts://b:8883\""), ["a:8883", "b:8883"]);
+        assert_eq!(addresses("[\"mqtts://a:8883\", \"mqtts://b:8883\"]"), ["a:8883", "b:8883"]);
+        for wrong in ["[]", "7", "[\"mqtts://a:8883\", \"localhost:1883\"]"] {
+            let error = toml::from_str::<Config>(&GOOD.replace("\"localhost:1883\"", wrong)).unwrap_err();
+            assert!(error.to_string().contains("broker"), "{error}");
         }
     }
 

@@ -57,13 +57,15 @@ const STARTED_WITHIN_MS: i64 = 10_000;
 /// Publishes beside the outbox's: birth and status.
 const WINDOW_REST: usize = 16;
 const MAX_PACKET_BYTES: usize = 512 * 1024;
+/// On another broker than the first, those before it are tried again after a random time between these.
+const RETURN_AFTER: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(1200));
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// To whom the agent speaks.
 #[derive(Debug)]
 pub struct Account {
-    /// The broker.
-    pub broker: Address,
+    /// The brokers, the preferred one first; at least one.
+    pub brokers: Vec<Address>,
     /// How it is spoken to by TLS, if at all.
     pub tls: Option<Tls>,
     /// MQTT user name.
@@ -95,6 +97,9 @@ pub enum UplinkError {
     /// The outbox cannot be read.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// Nobody to speak to.
+    #[error("the list of brokers is empty")]
+    NoBroker,
     /// The MQTT session is gone, which only a panic inside it can bring about.
     #[error("the MQTT session ended by itself")]
     Session,
@@ -112,13 +117,10 @@ pub async fn run(
     let _ends_with_this = session.clone().drop_guard();
     let started = time.estimate();
     let vin = outbox.identity().vin;
-    let mut options = Options::new(
-        account.broker.host,
-        account.broker.port,
-        vin.as_str(),
-        account.username,
-        account.password.expose_secret(),
-    );
+    let mut brokers = account.brokers.into_iter();
+    let broker = brokers.next().ok_or(UplinkError::NoBroker)?;
+    let mut options =
+        Options::new(broker.host, broker.port, vin.as_str(), account.username, account.password.expose_secret());
     let status = |status, reason: Option<&str>| Status {
         v: SCHEMA_VERSION,
         vin,
@@ -135,6 +137,8 @@ pub async fn run(
         retain: true,
     });
     options.tls = account.tls;
+    options.alternatives = brokers.map(|broker| (broker.host, broker.port)).collect();
+    options.return_after = Some(RETURN_AFTER);
     options.subscriptions = vec![(Topic::down_filter(vin), Qos::AtLeastOnce)];
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
@@ -424,7 +428,7 @@ mod tests {
         outbox.append(&[record], now_ms()).await.unwrap();
         let (wishes, mut private) = wishes();
         let account = Account {
-            broker: Address { host: "127.0.0.1".to_owned(), port: broker.port() },
+            brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
             tls: None,
             username: "agent".to_owned(),
             password: SecretString::default(),
