@@ -1,5 +1,6 @@
 use std::{collections::BTreeMap, panic::resume_unwind};
 
+use bugbrother_client::Traffic;
 use bugbrother_wire::{
     Vin,
     message::{SignalDeclaration, VinSource},
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    budget::{self, Thinning},
     clock::{ClockSettings, Time},
     config::{Config, ConfigError, GpsSource},
     gps,
@@ -86,6 +88,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let (signals, signals_in) = watch::channel(gps_signals(&config));
     let (periods, periods_in) = watch::channel(BTreeMap::new());
     let (private, private_in) = watch::channel(false);
+    let (daily_bytes, daily_bytes_in) = watch::channel(None);
+    let (thinning, thinning_in) = watch::channel(Thinning::default());
     let (vin_out, mut car_vin) = watch::channel(CarVin::Unknown);
     if let Some(link) = config.obd.clone() {
         let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out };
@@ -123,6 +127,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     if let Some(wanted) = wanted {
         private.send_replace(wanted.private);
         periods.send_replace(wanted.periods_ms);
+        daily_bytes.send_replace(wanted.daily_bytes);
     }
 
     let recording = match &config.gps {
@@ -142,6 +147,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         private: private_in,
         replays: recording.is_some(),
         time: time.clone(),
+        thinning: thinning_in,
     };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;
@@ -162,8 +168,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     } else {
         drop(fixes);
     }
+    let traffic = Traffic::default();
     let account = Account {
         pace,
+        traffic: traffic.clone(),
         brokers: config.broker.addresses().cloned().collect(),
         tls,
         username: config.username.unwrap_or_else(|| vin.to_string()),
@@ -176,8 +184,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         let (time, stop) = (time.clone(), leave.clone());
         async move { time.keep(&stop).await }
     };
-    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time) });
-    let wishes = Wishes { signals: signals_in, periods, private, online, revision };
+    let limit = budget::Limit { local: config.daily_bytes, of_fleet: daily_bytes_in };
+    let counting = budget::keep(outbox.clone(), time.clone(), traffic, limit, thinning, leave.clone());
+    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time, counting) });
+    let wishes = Wishes { signals: signals_in, periods, private, daily_bytes, online, revision };
     let uplink_over = CancellationToken::new();
     let uplink = uplink::run(account, outbox.clone(), wishes, time, leave.clone());
     let over = uplink_over.clone().drop_guard();

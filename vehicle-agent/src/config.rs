@@ -73,6 +73,9 @@ pub struct Config {
     /// Most bytes a second of what was recorded out of reach, from 1000 to 100000000.
     #[serde(default = "default_backfill_bytes_s")]
     pub backfill_bytes_s: u32,
+    /// Most bytes over the network in a day (UTC), from 100000; without it there is no limit. The fleet's own goes before it.
+    #[serde(default)]
+    pub daily_bytes: Option<u64>,
     /// End when a recording has been replayed and the database has all of it.
     #[serde(default)]
     pub exit_when_done: bool,
@@ -116,6 +119,9 @@ pub enum ConfigError {
     /// Too small for a single record.
     #[error("`outbox_max_bytes` is {0}, the least is {LEAST_OUTBOX_BYTES}")]
     OutboxTooSmall(u64),
+    /// Not even for the connections.
+    #[error("`daily_bytes` is {0}, the least is {LEAST_DAILY_BYTES}")]
+    TooFewBytes(u64),
     /// A number that is none of those that make sense.
     #[error("`{name}` is {value}, it must be from {least} to {most}")]
     Range {
@@ -171,6 +177,7 @@ pub enum ConfigError {
 
 /// A batch is far below 256 KiB; a hundred of them are the least that makes sense to keep.
 const LEAST_OUTBOX_BYTES: u64 = 1 << 20;
+const LEAST_DAILY_BYTES: u64 = 100_000;
 const LARGEST_SPEED: f64 = 10_000.0;
 const NMEA_BAUD: u32 = 9600;
 const ELM327_BAUD: u32 = 38_400;
@@ -212,6 +219,7 @@ impl Config {
             write_every_s: default_write_every_s(),
             backfill_records_s: default_backfill_records_s(),
             backfill_bytes_s: default_backfill_bytes_s(),
+            daily_bytes: None,
             exit_when_done: false,
         }
     }
@@ -238,6 +246,9 @@ impl Config {
             if !range.contains(&value) {
                 return Err(ConfigError::Range { name, value, least: *range.start(), most: *range.end() });
             }
+        }
+        if let Some(bytes) = self.daily_bytes.filter(|bytes| *bytes < LEAST_DAILY_BYTES) {
+            return Err(ConfigError::TooFewBytes(bytes));
         }
         let ends = matches!(self.gps, Some(GpsSource::Recording { .. }));
         if self.exit_when_done && !ends {
@@ -441,6 +452,7 @@ mod tests {
             ("file:drive.nmea.gz@10\"", "tcp:h:1\"\nexit_when_done = true", "recording"),
             ("outbox =", "outbox_max_bytes = 10\noutbox =", "least"),
             ("outbox =", "write_every_s = 0\noutbox =", "`write_every_s` is 0, it must be from 1 to 60"),
+            ("outbox =", "daily_bytes = 9\noutbox =", "`daily_bytes` is 9, the least is 100000"),
             ("outbox =", "backfill_records_s = 0\noutbox =", "`backfill_records_s`"),
             ("localhost", "fleet.example.org", "`insecure`"),
             ("outbox =", "ca = \"ca.crt\"\noutbox =", "`ca` is for TLS"),

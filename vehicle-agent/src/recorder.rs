@@ -1,7 +1,7 @@
 //! Fixes and values → rows → batches.
 //!
 //! # Invariants
-//! - A fix is one row. Values of the engine are rows of their own, by the same clock.
+//! - A fix is one row, unless the day's bytes are scarce. Values of the engine are rows of their own, by the same clock.
 //! - Rows of a batch rise in time and lie within a day; a batch is closed after a second or [`MOST_ROWS`] rows, and when
 //!   the clock changes or is set anew.
 
@@ -14,14 +14,17 @@ use std::{
 use bugbrother_wire::{
     UnixMs,
     message::{Clock, Row},
+    signal,
 };
 use tokio::{sync::mpsc, time::sleep_until};
 use tracing::debug;
 
 use crate::{
+    budget::{Class, Thinning},
     clock::{Stamp, TIME_HOLDS_MS, Time},
     gps::Fix,
     outbox::{Batch, Draft},
+    sieve::Sieve,
 };
 
 /// Most rows of a batch.
@@ -50,6 +53,9 @@ pub struct Recorder {
     /// The time of a recording at a moment: what the adapter says meanwhile belongs to it.
     recorded: Option<(UnixMs, Instant)>,
     open: Option<Open>,
+    sieve: Sieve,
+    /// Fixes of a recording that were left out since the last row.
+    left_out: u64,
     /// Position is not to leave the vehicle.
     private: bool,
     /// Fixes come from a recording.
@@ -66,7 +72,12 @@ struct Open {
     replayed: u64,
 }
 
+/// What stays in the vehicle when position does.
 const POSITION: [&str; 4] = ["lat", "lon", "alt", "hdg"];
+/// What is thinned last.
+const MOTION: [&str; 4] = ["lat", "lon", "hdg", "gspd"];
+/// In the catalogue, and yet not the engine's.
+const IMU: [&str; 3] = ["ax", "ay", "az"];
 
 impl Recorder {
     /// A recorder of what a receiver tells, or a recording of one.
@@ -77,6 +88,11 @@ impl Recorder {
     /// Whether position is left out from now on.
     pub fn keep_private(&mut self, private: bool) {
         self.private = private;
+    }
+
+    /// How much is left out from now on.
+    pub fn thin(&mut self, thinning: Thinning) {
+        self.sieve.thin(thinning);
     }
 
     /// Takes a fix that came `now`; tells of the batch that is closed by it.
@@ -98,7 +114,9 @@ impl Recorder {
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)))
             .filter(|(key, _)| !(self.private && POSITION.contains(key)));
-        let values = told.map(|(key, value)| (key.into(), value)).collect();
+        let mut values = told.map(|(key, value)| (key.into(), value)).collect();
+        let class = |key: &str| if MOTION.contains(&key) { Class::Position } else { Class::Quality };
+        count_thinned(self.sieve.sift(fix.ts, &mut values, class));
         self.add(Moment { ts: fix.ts, clock: Clock::Gnss, era: None }, values, u64::from(self.replays), now)
     }
 
@@ -112,7 +130,11 @@ impl Recorder {
             }
             _ => Moment { ts: stamp.ts, clock: stamp.clock, era: Some(stamp.era) },
         };
-        self.add(moment, reading.values.iter().cloned().collect(), 0, now)
+        let mut values = reading.values.iter().cloned().collect();
+        let of_engine = |key: &str| signal::find(key).is_some() && !IMU.contains(&key);
+        let class = |key: &str| if of_engine(key) { Class::Engine } else { Class::Extra };
+        count_thinned(self.sieve.sift(moment.ts, &mut values, class));
+        self.add(moment, values, 0, now)
     }
 
     /// When the open batch is to be closed.
@@ -141,8 +163,10 @@ impl Recorder {
 
     fn add(&mut self, moment: Moment, values: BTreeMap<Key, f64>, replayed: u64, now: Instant) -> Option<Batch> {
         if values.is_empty() {
+            self.left_out += replayed;
             return None;
         }
+        let replayed = replayed + std::mem::take(&mut self.left_out);
         let fits = self.open.as_ref().is_none_or(|open| open.fits(&moment));
         let closed = if fits { None } else { self.close() };
         let Moment { ts, clock, era } = moment;
@@ -181,6 +205,12 @@ fn to_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+fn count_thinned(values: usize) {
+    if values > 0 {
+        metrics::counter!("bugbrother_agent_thinned_values_total").increment(values as u64);
+    }
+}
+
 /// What the recorder's task listens to.
 pub(crate) struct Inputs {
     pub fixes: mpsc::Receiver<Fix>,
@@ -189,6 +219,7 @@ pub(crate) struct Inputs {
     /// Whether the fixes are those of a recording.
     pub replays: bool,
     pub time: Time,
+    pub thinning: tokio::sync::watch::Receiver<Thinning>,
 }
 
 /// Records until all sensors are gone; what is open then is closed.
@@ -203,6 +234,7 @@ pub(crate) async fn record(mut inputs: Inputs, drafts: mpsc::Sender<Draft>) {
                 None => std::future::pending().await,
             }
         };
+        recorder.thin(*inputs.thinning.borrow());
         let closed = tokio::select! {
             fix = inputs.fixes.recv(), if !gps_ended => match fix {
                 Some(fix) => {
@@ -309,6 +341,33 @@ mod tests {
         recorder.keep_private(true);
         recorder.take_fix(&fix(9_000), Instant::now());
         assert_eq!(recorder.close().unwrap().keys, ["gspd"]);
+    }
+
+    #[test]
+    fn when_bytes_are_scarce_the_engine_is_left_out_first_and_a_replay_still_counts_every_fix() {
+        let (mut recorder, now) = (Recorder::new(true), Instant::now());
+        let record = |recorder: &mut Recorder| {
+            for second in 0..20 {
+                recorder.take_fix(&fix(second * 1_000), now);
+                recorder.take_reading(&reading(now), now, stamp(0, Clock::None, 0));
+            }
+            let batch = recorder.close().unwrap();
+            let filled = |key: &str| {
+                let column = batch.keys.iter().position(|known| known == key);
+                batch.rows.iter().filter(|row| column.is_some_and(|column| row.values[column].is_some())).count()
+            };
+            (filled("lat"), filled("rpm"), batch.replayed)
+        };
+        assert_eq!(record(&mut recorder), (20, 20, 20));
+        recorder.thin(Thinning::default().next(400, 1000, 0.0));
+        assert_eq!(record(&mut recorder), (20, 2, 20));
+        recorder.thin(Thinning::default().next(1000, 1000, 0.0));
+        let (positions, engine, replayed) = record(&mut recorder);
+        assert_eq!((positions, engine), (2, 1));
+        // The nine after the last that was recorded come with the next.
+        assert_eq!(replayed, 11);
+        recorder.thin(Thinning::default());
+        assert_eq!(record(&mut recorder), (20, 20, 29));
     }
 
     proptest! {

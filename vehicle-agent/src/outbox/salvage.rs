@@ -30,7 +30,7 @@ const STEP: u64 = 256;
 const REACH: u64 = 10_000_000;
 /// Tables and their columns besides the records.
 const REST: [(&str, &str); 4] = [
-    ("wanted", "one, revision, private"),
+    ("wanted", "one, revision, private, daily_bytes"),
     ("wanted_period", "key, period_ms"),
     ("boot", "number, id, guess, started, clock"),
     ("usage", "one, day, bytes"),

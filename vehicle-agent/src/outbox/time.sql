@@ -19,3 +19,4 @@ CREATE TABLE usage (
 ) STRICT;
 -- CRC-32 of the body; of a record of an older version there is none.
 ALTER TABLE record ADD COLUMN crc INTEGER;
+ALTER TABLE wanted ADD COLUMN daily_bytes INTEGER;

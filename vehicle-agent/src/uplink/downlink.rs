@@ -25,6 +25,7 @@ pub(super) struct Downlink {
     outbox: Outbox,
     periods: watch::Sender<BTreeMap<String, u32>>,
     private: watch::Sender<bool>,
+    daily_bytes: watch::Sender<Option<u64>>,
     revision: Option<u64>,
     /// What the disk has not taken yet.
     unwritten: Option<Wanted>,
@@ -38,6 +39,7 @@ impl Downlink {
             outbox,
             periods: wishes.periods,
             private: wishes.private,
+            daily_bytes: wishes.daily_bytes,
             revision: wishes.revision,
             unwritten: None,
             commands: VecDeque::with_capacity(REMEMBERED),
@@ -96,7 +98,7 @@ impl Downlink {
     }
 
     fn configure(&mut self, config: Config) {
-        let Config { revision, privacy, periods_ms, .. } = config;
+        let Config { revision, privacy, periods_ms, daily_bytes, .. } = config;
         if self.revision.is_some_and(|known| revision <= known) {
             return;
         }
@@ -104,7 +106,8 @@ impl Downlink {
         info!(revision, privacy, "settings of the fleet");
         self.private.send_replace(privacy);
         self.periods.send_replace(periods_ms.clone());
-        self.unwritten = Some(Wanted { revision, private: privacy, periods_ms });
+        self.daily_bytes.send_replace(daily_bytes);
+        self.unwritten = Some(Wanted { revision, private: privacy, periods_ms, daily_bytes });
     }
 
     async fn write_wanted(&mut self) -> Result<(), OutboxError> {

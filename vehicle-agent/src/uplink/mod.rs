@@ -21,7 +21,7 @@ use std::{
     time::Instant,
 };
 
-use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Will, connect};
+use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Traffic, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
     message::{Birth, Presence, SignalDeclaration, Status},
@@ -74,6 +74,8 @@ pub struct Account {
     pub password: SecretString,
     /// How fast goes what was recorded out of reach.
     pub pace: Pace,
+    /// What goes over the network is added to it.
+    pub traffic: Traffic,
 }
 
 /// What the uplink and the sensors tell each other.
@@ -85,6 +87,8 @@ pub struct Wishes {
     pub periods: watch::Sender<BTreeMap<String, u32>>,
     /// Whether position stays in the vehicle.
     pub private: watch::Sender<bool>,
+    /// Most bytes over the network in a day, as the fleet wants it.
+    pub daily_bytes: watch::Sender<Option<u64>>,
     /// Whether there is a connection.
     pub online: watch::Sender<bool>,
     /// Up to which of its changes the fleet's settings are known.
@@ -137,6 +141,7 @@ pub async fn run(
         retain: true,
     });
     options.tls = account.tls;
+    options.traffic = account.traffic;
     options.alternatives = brokers.map(|broker| (broker.host, broker.port)).collect();
     options.return_after = Some(RETURN_AFTER);
     options.subscriptions = vec![(Topic::down_filter(vin), Qos::AtLeastOnce)];
@@ -415,8 +420,9 @@ mod tests {
     fn wishes() -> (Wishes, watch::Receiver<bool>) {
         let (private, told) = watch::channel(false);
         let (_, signals) = watch::channel(Vec::new());
-        let online = watch::Sender::new(false);
-        (Wishes { signals, periods: watch::Sender::new(BTreeMap::new()), private, online, revision: None }, told)
+        let (online, daily_bytes) = (watch::Sender::new(false), watch::Sender::new(None));
+        let periods = watch::Sender::new(BTreeMap::new());
+        (Wishes { signals, periods, private, daily_bytes, online, revision: None }, told)
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -433,6 +439,7 @@ mod tests {
             username: "agent".to_owned(),
             password: SecretString::default(),
             pace: PACE,
+            traffic: Traffic::default(),
         };
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(account, outbox.clone(), wishes, time(), stop.clone()));
@@ -458,7 +465,7 @@ mod tests {
             geofences: Vec::new(),
             privacy: true,
             driver_privacy: false,
-            daily_bytes: None,
+            daily_bytes: Some(30_000_000),
         };
 
         outbox.refuse_writes(true).await;
@@ -471,7 +478,8 @@ mod tests {
         timeout(LIMIT, outbox.tally().wait_for(|tally| tally.unstored == 0)).await.unwrap().unwrap();
         stop.cancel();
         running.await.unwrap().unwrap();
-        let wanted = Wanted { revision: 7, private: true, periods_ms: config.periods_ms };
+        let wanted =
+            Wanted { revision: 7, private: true, periods_ms: config.periods_ms, daily_bytes: config.daily_bytes };
         assert_eq!(outbox.wanted().await.unwrap(), Some(wanted));
     }
 
