@@ -148,6 +148,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         replays: recording.is_some(),
         time: time.clone(),
         thinning: thinning_in,
+        rhythm: config.rhythm(),
     };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;

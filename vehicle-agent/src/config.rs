@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::{
     link::{Broker, Brokers, Link, LinkError},
     outbox::Grouping,
+    recorder::Rhythm,
     uplink::pace::Pace,
 };
 
@@ -73,6 +74,13 @@ pub struct Config {
     /// Most bytes a second of what was recorded out of reach, from 1000 to 100000000.
     #[serde(default = "default_backfill_bytes_s")]
     pub backfill_bytes_s: u32,
+    /// How long samples are gathered before they are sent, in seconds from 1 to 60; 1 if absent, 30 in economy. Viewers
+    /// see the vehicle so much later. Events are sent at once.
+    #[serde(default)]
+    pub batch_s: Option<u32>,
+    /// Save bytes: one row a second, values rounded to what matters and left out for up to 30 s while they do not change.
+    #[serde(default)]
+    pub economy: bool,
     /// Most bytes over the network in a day (UTC), from 100000; without it there is no limit. The fleet's own goes before it.
     #[serde(default)]
     pub daily_bytes: Option<u64>,
@@ -219,6 +227,8 @@ impl Config {
             write_every_s: default_write_every_s(),
             backfill_records_s: default_backfill_records_s(),
             backfill_bytes_s: default_backfill_bytes_s(),
+            batch_s: None,
+            economy: false,
             daily_bytes: None,
             exit_when_done: false,
         }
@@ -239,6 +249,7 @@ impl Config {
             return Err(ConfigError::OutboxTooSmall(self.outbox_max_bytes));
         }
         for (name, value, range) in [
+            ("batch_s", self.batch_s.unwrap_or(1), 1..=60),
             ("write_every_s", self.write_every_s, 1..=60),
             ("backfill_records_s", self.backfill_records_s, 1..=10_000),
             ("backfill_bytes_s", self.backfill_bytes_s, 1_000..=100_000_000),
@@ -271,6 +282,12 @@ impl Config {
             return Err(ConfigError::Password);
         }
         Ok(())
+    }
+
+    /// How batches are made.
+    pub fn rhythm(&self) -> Rhythm {
+        let seconds = self.batch_s.unwrap_or(if self.economy { 30 } else { 1 });
+        Rhythm { wait: Duration::from_secs(seconds.into()), economy: self.economy }
     }
 
     /// When what is recorded is written.

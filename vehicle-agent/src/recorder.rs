@@ -29,8 +29,12 @@ use crate::{
 
 /// Most rows of a batch.
 pub const MOST_ROWS: usize = 200;
-/// How long a batch waits for more rows.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Before what belongs together is made one row.
+const MOST_ROWS_IN_ECONOMY: usize = 2_000;
+/// In economy what is told within so long is one row, at the time of the first.
+const ROW_MS: i64 = 900;
+/// Units of which whole numbers are enough in economy: finer than sensors are, or than anybody looks at.
+const WHOLE: [&str; 6] = ["percent", "rpm", "km/h", "m", "kPa", "celsius"];
 /// Rows that come a little late are put in order; a step back that is larger is another time.
 const LATE_MS: i64 = 2_000;
 const LONGEST_SPAN_MS: i64 = 12 * 60 * 60 * 1000;
@@ -47,6 +51,21 @@ pub struct Reading {
 /// A signal's key. Only those of a vehicle's own sensors have to be kept as they were heard.
 pub type Key = Cow<'static, str>;
 
+/// How batches are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// How long a batch waits for more rows, and viewers for it.
+    pub wait: Duration,
+    /// Whether bytes are saved: one row a second, values rounded and left out while they do not change.
+    pub economy: bool,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Rhythm { wait: Duration::from_secs(1), economy: false }
+    }
+}
+
 /// Makes rows and puts them together to batches. Knows no clock but its arguments.
 #[derive(Debug, Default)]
 pub struct Recorder {
@@ -54,6 +73,7 @@ pub struct Recorder {
     recorded: Option<(UnixMs, Instant)>,
     open: Option<Open>,
     sieve: Sieve,
+    rhythm: Rhythm,
     /// Fixes of a recording that were left out since the last row.
     left_out: u64,
     /// Position is not to leave the vehicle.
@@ -85,6 +105,12 @@ impl Recorder {
         Recorder { replays, ..Recorder::default() }
     }
 
+    /// In that rhythm.
+    #[must_use]
+    pub fn in_rhythm(self, rhythm: Rhythm) -> Self {
+        Recorder { rhythm, sieve: Sieve::new(rhythm.economy), ..self }
+    }
+
     /// Whether position is left out from now on.
     pub fn keep_private(&mut self, private: bool) {
         self.private = private;
@@ -114,7 +140,7 @@ impl Recorder {
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)))
             .filter(|(key, _)| !(self.private && POSITION.contains(key)));
-        let mut values = told.map(|(key, value)| (key.into(), value)).collect();
+        let mut values = told.map(|(key, value)| (key.into(), self.rounded(key, value))).collect();
         let class = |key: &str| if MOTION.contains(&key) { Class::Position } else { Class::Quality };
         count_thinned(self.sieve.sift(fix.ts, &mut values, class));
         self.add(Moment { ts: fix.ts, clock: Clock::Gnss, era: None }, values, u64::from(self.replays), now)
@@ -130,7 +156,8 @@ impl Recorder {
             }
             _ => Moment { ts: stamp.ts, clock: stamp.clock, era: Some(stamp.era) },
         };
-        let mut values = reading.values.iter().cloned().collect();
+        let told = reading.values.iter();
+        let mut values = told.map(|(key, value)| (key.clone(), self.rounded(key, *value))).collect();
         let of_engine = |key: &str| signal::find(key).is_some() && !IMU.contains(&key);
         let class = |key: &str| if of_engine(key) { Class::Engine } else { Class::Extra };
         count_thinned(self.sieve.sift(moment.ts, &mut values, class));
@@ -139,13 +166,16 @@ impl Recorder {
 
     /// When the open batch is to be closed.
     pub fn deadline(&self) -> Option<Instant> {
-        self.open.as_ref().map(|open| open.since + LONGEST_WAIT)
+        self.open.as_ref().map(|open| open.since + self.rhythm.wait)
     }
 
     /// Closes the open batch.
     pub fn close(&mut self) -> Option<Batch> {
         let Open { clock, mut rows, replayed, .. } = self.open.take()?;
         rows.sort_by_key(|(ts, _)| *ts);
+        if self.rhythm.economy {
+            rows = merged(rows);
+        }
         let t0 = rows.first().map_or(0, |(ts, _)| *ts);
         let keys: std::collections::BTreeSet<_> = rows.iter().flat_map(|(_, values)| values.keys()).collect();
         let row = |(ts, values): &(UnixMs, BTreeMap<Key, f64>)| Row {
@@ -159,6 +189,20 @@ impl Recorder {
             keys: keys.iter().map(|key| key.to_string()).collect(),
             replayed,
         })
+    }
+
+    /// What is recorded of a value: all of it, but for economy.
+    fn rounded(&self, key: &str, value: f64) -> f64 {
+        if !self.rhythm.economy {
+            return value;
+        }
+        match signal::find(key).map_or("", |signal| signal.unit) {
+            unit if WHOLE.contains(&unit) || key == "hdg" => value.round(),
+            // A sixteenth of a volt: what is more is noise.
+            "V" => (value * 16.0).round() / 16.0,
+            // 24 bits: of a place that is 0.4 m of latitude and at most 0.9 m of longitude, less than receivers err by.
+            _ => f64::from(value as f32),
+        }
     }
 
     fn add(&mut self, moment: Moment, values: BTreeMap<Key, f64>, replayed: u64, now: Instant) -> Option<Batch> {
@@ -175,7 +219,7 @@ impl Recorder {
         open.era = open.era.or(era);
         open.rows.push((ts, values));
         open.replayed += replayed;
-        if open.rows.len() < MOST_ROWS {
+        if open.rows.len() < if self.rhythm.economy { MOST_ROWS_IN_ECONOMY } else { MOST_ROWS } {
             return closed;
         }
         // A batch that was closed by this row left room for it, so not both can be.
@@ -205,6 +249,20 @@ fn to_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Rows of about the same moment that have no signal in common are one.
+fn merged(rows: Vec<(UnixMs, BTreeMap<Key, f64>)>) -> Vec<(UnixMs, BTreeMap<Key, f64>)> {
+    let mut merged: Vec<(UnixMs, BTreeMap<Key, f64>)> = Vec::with_capacity(rows.len());
+    for (ts, values) in rows {
+        match merged.last_mut() {
+            Some((first, known)) if ts - *first <= ROW_MS && values.keys().all(|key| !known.contains_key(key)) => {
+                known.extend(values);
+            }
+            _ => merged.push((ts, values)),
+        }
+    }
+    merged
+}
+
 fn count_thinned(values: usize) {
     if values > 0 {
         metrics::counter!("bugbrother_agent_thinned_values_total").increment(values as u64);
@@ -220,11 +278,12 @@ pub(crate) struct Inputs {
     pub replays: bool,
     pub time: Time,
     pub thinning: tokio::sync::watch::Receiver<Thinning>,
+    pub rhythm: Rhythm,
 }
 
 /// Records until all sensors are gone; what is open then is closed.
 pub(crate) async fn record(mut inputs: Inputs, drafts: mpsc::Sender<Draft>) {
-    let mut recorder = Recorder::new(inputs.replays);
+    let mut recorder = Recorder::new(inputs.replays).in_rhythm(inputs.rhythm);
     let (mut gps_ended, mut obd_ended) = (false, false);
     while !(gps_ended && obd_ended) {
         let deadline = recorder.deadline();
@@ -333,6 +392,31 @@ mod tests {
         let closed = recorder.take_fix(&fix(1_790_000_005_300), now).unwrap();
         assert_eq!((closed.clock, times(&closed)), (Clock::Ntp, vec![1_790_000_005_200]));
         assert_eq!(recorder.close().unwrap().clock, Clock::Gnss);
+    }
+
+    #[test]
+    fn in_economy_a_second_is_one_row_of_rounded_values() {
+        let rhythm = Rhythm { wait: Duration::from_secs(30), economy: true };
+        let (mut recorder, now) = (Recorder::default().in_rhythm(rhythm), Instant::now());
+        for second in 0..3 {
+            let ts = 10_000 + second * 1_000;
+            recorder.take_fix(&Fix { gspd: Some(50.4), lat: 47.123_456_7, ..fix(ts) }, now);
+            let at = stamp(ts + 300, Clock::Gnss, 1);
+            recorder.take_reading(
+                &Reading { at: now, values: vec![("thr".into(), 12.9), ("maf".into(), 3.11)] },
+                now,
+                at,
+            );
+            recorder.take_reading(&Reading { at: now, values: vec![("ect".into(), 89.0)] }, now, at);
+        }
+        assert_eq!(recorder.deadline(), Some(now + rhythm.wait));
+        let batch = recorder.close().unwrap();
+        assert_eq!(times(&batch), [10_000, 11_000, 12_000]);
+        assert_eq!(batch.keys, ["ect", "gspd", "lat", "lon", "maf", "thr"]);
+        let [lat, maf] = [47.123_456_7_f32, 3.11_f32].map(f64::from);
+        let first = [Some(89.0), Some(50.0), Some(lat), Some(7.0), Some(maf), Some(13.0)];
+        assert_eq!(batch.rows[0].values, first);
+        assert_eq!(batch.rows[1].values, [None, None, Some(lat), Some(7.0), None, None]);
     }
 
     #[test]

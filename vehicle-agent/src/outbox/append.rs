@@ -14,7 +14,7 @@ use super::{
     crc_of,
     draft::Draft,
     failed, from_kind, gap_of, hold,
-    open::is_damage,
+    open::{is_damage, is_full},
     to_column,
 };
 use crate::clock::Time;
@@ -24,7 +24,7 @@ const GROUP: usize = 256;
 /// A group of so many is written though it is not time yet: a recording that is replayed fast has them.
 const FULL_GROUP: usize = 64;
 /// Room is made for so large a part of the whole at once, so that gaps are few.
-const SHED_PART: u64 = 16;
+pub(super) const SHED_PART: u64 = 16;
 const SHED_STEP: i64 = 1024;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -101,6 +101,7 @@ impl Outbox {
                 self.salvage(&mut file, &error, now).await?;
                 self.append_to(&mut file, drafts, &[], now).await
             }
+            Err(error) if is_full(&error) && file.shrink().await => self.append_to(&mut file, drafts, &[], now).await,
             done => done,
         }
     }

@@ -5,7 +5,7 @@
 //! - `open`: the file and its identity; `migrate`: its tables
 //! - `append`: group commit, and what goes when there is no room
 //! - `acknowledge`: what the database has
-//! - `salvage`: what is left of a damaged file
+//! - `room`: what goes when the disk is full before the outbox is; `salvage`: what is left of a damaged file
 //! - `hold`: records that wait until it is known what time it is
 //! - `wishes`: what the fleet wants
 //!
@@ -22,6 +22,7 @@ mod draft;
 mod hold;
 mod migrate;
 mod open;
+mod room;
 mod salvage;
 mod wishes;
 

@@ -8,12 +8,15 @@ use sqlx::{
 use tokio::sync::{Mutex, watch};
 use tracing::info;
 
-use super::{File, Identity, Outbox, OutboxError, Shared, Stored, Tally, failed, migrate::migrate, salvage, to_column};
+use super::{
+    File, Identity, Outbox, OutboxError, Shared, Stored, Tally, failed, migrate::migrate, room, salvage, to_column,
+};
 
 /// How long a file that another process is just closing is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 const SQLITE_BUSY: i32 = 5;
 const SQLITE_CORRUPT: i32 = 11;
+const SQLITE_FULL: i32 = 13;
 const SQLITE_NOT_A_DATABASE: i32 = 26;
 
 /// The vehicle of the outbox at `path` and where its VIN came from; `None` if there is no such file yet, or none that
@@ -86,7 +89,11 @@ pub(super) async fn load(path: &Path, max_bytes: u64, owner: Owner) -> Result<(I
                 return Err(OutboxError::OtherVehicle { path: path.to_owned(), of: identity.vin, wanted: owner.vin });
             }
             Some(identity) => identity,
-            None => found(&mut db, owner).await?,
+            None => {
+                let identity = found(&mut db, owner).await?;
+                room::keep(path);
+                identity
+            }
         };
         Ok((identity, Contents::read(&mut db).await?))
     }
@@ -189,6 +196,10 @@ pub(super) fn is_damage(error: &OutboxError) -> bool {
         }
         OutboxError::InUse(_) | OutboxError::OtherVehicle { .. } => false,
     }
+}
+
+pub(super) fn is_full(error: &OutboxError) -> bool {
+    matches!(error, OutboxError::Sql { source, .. } if is(source, &[SQLITE_FULL]))
 }
 
 /// Whether it is one of the primary codes; SQLite's extended ones have theirs in the lowest byte.

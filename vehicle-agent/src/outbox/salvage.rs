@@ -21,7 +21,7 @@ use super::{
     draft::{Draft, Happening},
     failed, gap_of,
     open::{Owner, connect, load, read_identity},
-    to_column,
+    room, to_column,
 };
 
 /// So many numbers are looked for at a time; one by one where that meets damage.
@@ -64,6 +64,8 @@ pub(super) async fn replace(
     outbox.close().await?;
     warn!(records = kept, lost, settings = rest.tables, "what could be read of the outbox goes on in a new file");
     metrics::counter!("bugbrother_agent_lost_records_total").increment(lost);
+    // The damaged file's room is the new one's.
+    fs::remove_file(room::reserve(&new)).ok();
     put_aside(path, owner.now).and_then(|()| fs::rename(&new, path)).map_err(|error| opening(path, error))?;
     // Without it a power cut could undo the renaming. Not every file system can.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
