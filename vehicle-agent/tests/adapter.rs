@@ -46,6 +46,7 @@ fn script(changes: &[(&'static str, Say)]) -> Script {
         ("010C", Say::This("41 0C 14 5F")),
         ("010D", Say::This("41 0D 0A")),
         ("ATRV", Say::This("12.6V")),
+        ("ATDPN", Say::This("A6")),
     ]
     .into();
     script.extend(changes.iter().copied());

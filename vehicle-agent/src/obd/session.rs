@@ -192,7 +192,7 @@ impl<'a, 'b> Session<'a, 'b> {
             batches: Batches::new(self.car.protocol()),
             engine: Engine::default(),
             reader: Reader::default(),
-            heard: Instant::now(),
+            silent_since: None,
             hung: 0,
             supports,
         };
@@ -206,7 +206,7 @@ impl<'a, 'b> Session<'a, 'b> {
             match schedule.next(Instant::now()) {
                 Ok(job) => {
                     self.do_next(job, &mut schedule, &mut drive)?;
-                    if drive.hung == 0 && drive.heard.elapsed() < self.pace.silent_after {
+                    if drive.hung == 0 && drive.silent_since.is_none() {
                         *resets = 0;
                     }
                 }
@@ -216,7 +216,7 @@ impl<'a, 'b> Session<'a, 'b> {
                 }
             }
             let now = Instant::now();
-            if drive.heard.elapsed() > self.pace.silent_after {
+            if drive.silent_since.is_some_and(|since| now - since > self.pace.silent_after) {
                 self.desk.send_row()?;
                 return Ok(Rest::Silent);
             }
@@ -256,26 +256,28 @@ impl<'a, 'b> Session<'a, 'b> {
             schedule.done(job, took, worked, now);
         }
         match done {
-            Ok(heard) => {
-                if heard {
-                    drive.heard = now;
-                }
-                drive.hung = 0;
-            }
+            Ok(true) => drive.silent_since = None,
+            Ok(false) => {}
             Err(fault @ (Fault::Gone(_) | Fault::Reset)) => return Err(fault),
-            Err(Fault::Timeout) => drive.hung += 1,
-            Err(Fault::NoData | Fault::NoBus | Fault::Bus) => drive.hung = 0,
+            // Says nothing of the car.
+            Err(Fault::Timeout) => {
+                drive.hung += 1;
+                return if drive.hung >= HUNG_AFTER { Err(Fault::Timeout) } else { Ok(()) };
+            }
+            Err(Fault::NoData | Fault::NoBus | Fault::Bus) => {
+                drive.silent_since.get_or_insert(began);
+            }
             Err(fault) => {
                 metrics::counter!("bugbrother_agent_obd_faults_total").increment(1);
                 debug!(%fault, "no value");
                 // Who refuses is awake.
                 if matches!(fault, Fault::Negative { .. } | Fault::Pending) {
-                    drive.heard = now;
+                    drive.silent_since = None;
                 }
-                drive.hung = 0;
             }
         }
-        if drive.hung >= HUNG_AFTER { Err(Fault::Timeout) } else { Ok(()) }
+        drive.hung = 0;
+        Ok(())
     }
 
     /// The adapter says this, not the car.
@@ -376,8 +378,8 @@ struct Drive {
     batches: Batches,
     engine: Engine,
     reader: Reader,
-    /// When the car said anything.
-    heard: Instant,
+    /// Since when the adapter says that nobody answers.
+    silent_since: Option<Instant>,
     /// Questions in a row that the adapter did not even refuse.
     hung: u32,
 }
