@@ -33,7 +33,8 @@ const WAKE_PATIENCE: Duration = Duration::from_secs(30);
 const OFF_AFTER: Duration = Duration::from_secs(30);
 /// A voltage that does not change is told again after so long while the car sleeps.
 const REFRESH: Duration = Duration::from_secs(15 * 60);
-const VOLTAGE_STEP: f64 = 0.1;
+/// The adapter tells tenths of a volt.
+const VOLTAGE_STEP: f64 = 0.05;
 
 /// What is known of a car and its adapter, and what it was told of, across conversations.
 #[derive(Default)]
@@ -71,6 +72,7 @@ impl<'a, 'b> Session<'a, 'b> {
         let mut silent_since = Instant::now();
         let mut patience = self.pace.sleep_after;
         loop {
+            self.desk.hold_task();
             let known = self.memory.protocol.filter(|_| misses % SEARCH_AFTER != SEARCH_AFTER - 1);
             let talked = self.car.find_bus(known).and_then(|masks| {
                 (misses, has_slept, patience) = (0, false, self.pace.sleep_after);
@@ -97,7 +99,7 @@ impl<'a, 'b> Session<'a, 'b> {
                 }
             };
             misses += 1;
-            self.desk.refuse_tasks("the car does not answer: is the ignition on?");
+            self.desk.refuse_held("the car does not answer: is the ignition on?");
             let slept = match rest {
                 Rest::Silent if silent_since.elapsed() < patience => self.wait_for_bus(),
                 Rest::Silent | Rest::Idle => {

@@ -1,6 +1,4 @@
 //! A conversation with an adapter, as the agent leads it, and what comes of it.
-#![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
-#![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::{
     collections::BTreeMap,
@@ -10,6 +8,7 @@ use std::{
 };
 
 use bugbrother_agent::{
+    link::{Address, Link},
     obd::{self, Adapter, CarVin, Inputs, Outputs, Pace, Phase, Plan, Power, Task, Troubles},
     outbox::Draft,
     ports::Ports,
@@ -23,6 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// What a test waits for at the longest.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// The agent's end of the conversation.
@@ -205,4 +205,9 @@ pub fn codes(troubles: &Troubles) -> Vec<(String, DtcStatus, Option<String>)> {
 /// What a freeze frame holds, rounded to thousandths.
 pub fn frozen(frame: &FreezeFrame) -> Vec<(&str, i64)> {
     frame.values.iter().map(|(key, value)| (&key[..], (value * 1000.0).round() as i64)).collect()
+}
+
+/// The way to an adapter that listens there.
+pub fn link(address: std::net::SocketAddr) -> Link {
+    Link::Tcp(Address { host: address.ip().to_string(), port: address.port() })
 }
