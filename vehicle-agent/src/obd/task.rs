@@ -1,4 +1,4 @@
-use bugbrother_wire::message::{Dtc, FreezeFrame, Monitor};
+use bugbrother_wire::message::{Dtc, DtcStatus, FreezeFrame, Monitor};
 use tokio::sync::oneshot;
 
 /// What the car is to do once. The answer is a reason in words where it cannot be done: no adapter, ignition off, engine
@@ -45,5 +45,55 @@ impl Task {
         match self {
             Task::ReadCodes(answer) | Task::ClearCodes(answer) => answer.is_closed(),
         }
+    }
+}
+
+impl Troubles {
+    /// In a sentence without its full stop.
+    pub fn in_words(&self) -> String {
+        let lamp = match self.mil {
+            Some(true) => ", the lamp is on",
+            Some(false) => ", the lamp is off",
+            None => "",
+        };
+        let codes: Vec<String> = self.dtcs.iter().map(code_in_words).collect();
+        match codes.len() {
+            0 => format!("no trouble codes{lamp}"),
+            1 => format!("1 trouble code: {}{lamp}", codes[0]),
+            count => format!("{count} trouble codes: {}{lamp}", codes.join(", ")),
+        }
+    }
+}
+
+fn code_in_words(dtc: &Dtc) -> String {
+    let status = match dtc.status {
+        DtcStatus::Pending => "pending",
+        DtcStatus::Stored => "stored",
+        DtcStatus::Permanent => "permanent",
+    };
+    match &dtc.ecu {
+        Some(ecu) => format!("{} ({status}, ECU {ecu})", dtc.code),
+        None => format!("{} ({status})", dtc.code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn troubles_are_a_sentence() {
+        let dtc =
+            |code: &str, status, ecu: Option<&str>| Dtc { code: code.to_owned(), status, ecu: ecu.map(str::to_owned) };
+        assert_eq!(Troubles::default().in_words(), "no trouble codes");
+        let troubles = Troubles {
+            mil: Some(true),
+            dtcs: vec![dtc("P0301", DtcStatus::Stored, Some("7E8"))],
+            ..Troubles::default()
+        };
+        assert_eq!(troubles.in_words(), "1 trouble code: P0301 (stored, ECU 7E8), the lamp is on");
+        let dtcs = vec![dtc("P0301", DtcStatus::Pending, None), dtc("U0100", DtcStatus::Permanent, None)];
+        let told = Troubles { dtcs, ..Troubles::default() }.in_words();
+        assert_eq!(told, "2 trouble codes: P0301 (pending), U0100 (permanent)");
     }
 }

@@ -13,7 +13,6 @@ pub mod delivery;
 mod downlink;
 
 use std::{
-    collections::BTreeMap,
     future::{self, Future},
     pin::Pin,
     time::Instant,
@@ -22,14 +21,14 @@ use std::{
 use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
-    message::{Birth, CarDeclaration, Presence, SignalDeclaration, Status},
+    message::{Birth, CarDeclaration, Command, Presence, SignalDeclaration, Status},
     signal::Signal,
     topic::Kind,
 };
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     time::{Duration, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -40,17 +39,25 @@ use self::{
     downlink::Downlink,
 };
 use crate::{
+    clock::{Good, Time},
     link::Address,
-    now_ms,
-    outbox::{Outbox, OutboxError},
+    outbox::{Outbox, OutboxError, Tally},
+    rest::Rest,
+    wishes::Wishes,
 };
 
 /// What was recorded longer ago than that is not live any more.
 const LIVE_FOR_MS: UnixMs = 10_000;
+/// So exactly it is said since when the agent runs.
+const STARTED_WITHIN_MS: i64 = 10_000;
 /// Publishes beside the outbox's: birth and status.
 const WINDOW_REST: usize = 16;
 const MAX_PACKET_BYTES: usize = 512 * 1024;
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+/// A vehicle that rests stays connected so long for what the database does not have yet.
+const REST_PATIENCE: Duration = Duration::from_secs(60);
+/// A vehicle that rests says so often how it is.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(3600);
 
 /// To whom the agent speaks.
 #[derive(Debug)]
@@ -65,19 +72,24 @@ pub struct Account {
     pub password: SecretString,
 }
 
-/// What the uplink and the sensors tell each other.
-#[derive(Debug)]
-pub struct Wishes {
+/// What the uplink and the other parts tell each other.
+pub struct Ties {
     /// What the vehicle will send.
     pub signals: watch::Receiver<Vec<SignalDeclaration>>,
     /// What the car says of itself, once it has.
     pub car: watch::Receiver<Option<CarDeclaration>>,
-    /// Signal key → wanted interval in ms.
-    pub periods: watch::Sender<BTreeMap<String, u32>>,
-    /// Whether position stays in the vehicle.
-    pub private: watch::Sender<bool>,
-    /// Up to which of its changes the fleet's settings are known.
-    pub revision: Option<u64>,
+    /// Where the fleet's settings go.
+    pub wishes: Wishes,
+    /// Where its commands go, once they are noted.
+    pub commands: mpsc::Sender<Command>,
+    /// Everything is to be said again.
+    pub resync: mpsc::Receiver<()>,
+    /// Whether the vehicle rests.
+    pub rest: watch::Receiver<Rest>,
+    /// Whether there is a connection.
+    pub online: watch::Sender<bool>,
+    /// The agent's time.
+    pub time: Time,
 }
 
 /// Why the uplink ends before it is to.
@@ -91,11 +103,10 @@ pub enum UplinkError {
     Session,
 }
 
-/// Sends the outbox until `stop`, then says goodbye with its reason.
-pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: CancellationToken) -> Result<(), UplinkError> {
-    let session = CancellationToken::new();
-    let _ends_with_this = session.clone().drop_guard();
-    let started = now_ms();
+/// Sends the outbox until `stop`, then says goodbye with its reason. While the vehicle rests there is no connection, but for
+/// what is urgent and a sign of life every hour.
+pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: CancellationToken) -> Result<(), UplinkError> {
+    let started = ties.time.estimate();
     let vin = outbox.identity().vin;
     let mut options = Options::new(
         account.broker.host,
@@ -123,13 +134,44 @@ pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: Cancell
     options.subscriptions = vec![(Topic::down_filter(vin), Qos::AtLeastOnce)];
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
-    let (publisher, mut events) = connect(options, session.clone());
-    let mut uplink = Uplink::new(outbox.clone(), wishes, publisher, status(Presence::Online, None));
-    let served = uplink.serve(&mut events, &stop).await;
-    uplink.say_goodbye(status(Presence::Offline, Some("agent stopped"))).await;
-    session.cancel();
-    while events.recv().await.is_some() {}
-    served
+    let mut ties = Some(ties);
+    let mut uplink: Option<Uplink> = None;
+    loop {
+        let session = CancellationToken::new();
+        let _ends_with_this = session.clone().drop_guard();
+        let (publisher, mut events) = connect(options.clone(), session.clone());
+        let uplink = match (&mut uplink, ties.take()) {
+            (Some(uplink), _) => {
+                uplink.publisher = publisher;
+                uplink
+            }
+            (none, ties) => {
+                let ties = ties.expect("they are taken once, for the first connection");
+                none.insert(Uplink::new(outbox.clone(), ties, publisher, status(Presence::Online, None)))
+            }
+        };
+        let served = uplink.serve(&mut events, &stop).await;
+        let (presence, reason) = match &served {
+            Ok(Left::Rest(reason)) => (Presence::Asleep, &**reason),
+            _ => (Presence::Offline, "agent stopped"),
+        };
+        let farewell = Status { since: uplink.online.since, ..status(presence, Some(reason)) };
+        uplink.leave(farewell).await;
+        session.cancel();
+        while events.recv().await.is_some() {}
+        match served? {
+            Left::Stop => return Ok(()),
+            Left::Rest(_) => uplink.wait_for_reason(&stop).await,
+        }
+    }
+}
+
+/// Why a connection was let go of.
+enum Left {
+    /// The agent ends.
+    Stop,
+    /// The vehicle rests, for this reason.
+    Rest(String),
 }
 
 /// What `up/birth` says of a signal.
@@ -153,35 +195,65 @@ struct Uplink {
     car: watch::Receiver<Option<CarDeclaration>>,
     /// Whether `car` can still change.
     car_known: bool,
+    resync: mpsc::Receiver<()>,
+    rest: watch::Receiver<Rest>,
     under_way: FuturesUnordered<Published>,
     online: Status,
-    tally: watch::Receiver<crate::outbox::Tally>,
+    tally: watch::Receiver<Tally>,
+    /// Of the records that were held back, how many are known to be free.
+    released: u64,
+    connection: watch::Sender<bool>,
+    time: Time,
+    good: watch::Receiver<Option<Good>>,
+    started: Instant,
     publisher: Publisher,
     outbox: Outbox,
 }
 
 impl Uplink {
-    fn new(outbox: Outbox, wishes: Wishes, publisher: Publisher, online: Status) -> Self {
+    fn new(outbox: Outbox, ties: Ties, publisher: Publisher, online: Status) -> Self {
         let tally = outbox.tally();
-        let top = tally.borrow().top;
+        let Tally { top, released, .. } = *tally.borrow();
         Uplink {
             delivery: Delivery::new(top),
-            signals: wishes.signals.clone(),
+            signals: ties.signals,
             signals_known: true,
-            car: wishes.car.clone(),
+            car: ties.car,
             car_known: true,
-            downlink: Downlink::new(outbox.clone(), wishes),
+            resync: ties.resync,
+            rest: ties.rest,
             under_way: FuturesUnordered::new(),
             online,
             tally,
+            released,
+            connection: ties.online,
+            downlink: Downlink::new(outbox.clone(), ties.wishes, ties.commands, ties.time.clone()),
+            good: ties.time.good(),
+            started: Instant::now(),
+            time: ties.time,
             publisher,
             outbox,
         }
     }
 
-    async fn serve(&mut self, events: &mut Events, stop: &CancellationToken) -> Result<(), UplinkError> {
+    async fn serve(&mut self, events: &mut Events, stop: &CancellationToken) -> Result<Left, UplinkError> {
+        let mut rests_since = None;
         loop {
             self.send().await?;
+            let rest = self.rest.borrow_and_update().clone();
+            rests_since = rest.is_some().then(|| rests_since.unwrap_or_else(Instant::now));
+            let patience_ends = rests_since.map(|since| since + REST_PATIENCE);
+            if let (Some(reason), Some(patience_ends)) = (rest, patience_ends)
+                && (Instant::now() >= patience_ends || (self.is_online() && self.tally.borrow().unstored == 0))
+            {
+                return Ok(Left::Rest(reason));
+            }
+            let out_of_patience = async {
+                match patience_ends {
+                    Some(end) => sleep_until(end.into()).await,
+                    None => future::pending().await,
+                }
+            };
             let deadline = self.delivery.deadline();
             let impatience = async {
                 match deadline {
@@ -190,11 +262,14 @@ impl Uplink {
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return Ok(Left::Stop),
+                () = out_of_patience => {}
+                Ok(()) = self.rest.changed() => {}
                 event = events.recv() => match event {
                     Some(Event::Up) => self.greet().await?,
                     Some(Event::Down { reason }) => {
                         debug!(reason, "offline: records wait in the outbox");
+                        self.connection.send_replace(false);
                         self.delivery.disconnect();
                         self.under_way.clear();
                     }
@@ -208,8 +283,11 @@ impl Uplink {
                 },
                 Some(lane) = self.under_way.next() => self.delivery.publish_done(lane),
                 Ok(()) = self.tally.changed() => {
-                    let top = self.tally.borrow_and_update().top;
+                    let Tally { top, released, .. } = *self.tally.borrow_and_update();
                     self.delivery.commit(top);
+                    if std::mem::replace(&mut self.released, released) != released {
+                        self.delivery.release();
+                    }
                 }
                 changed = self.signals.changed(), if self.signals_known => {
                     self.signals_known = changed.is_ok();
@@ -219,6 +297,11 @@ impl Uplink {
                     self.car_known = changed.is_ok();
                     self.publish_birth().await;
                 }
+                Some(()) = self.resync.recv() => {
+                    self.publish_birth().await;
+                    self.delivery.begin_late();
+                }
+                Ok(()) = self.good.changed() => self.correct_the_start().await,
                 () = impatience => {
                     metrics::counter!("bugbrother_agent_resends_total").increment(1);
                     self.delivery.lose_patience();
@@ -227,14 +310,32 @@ impl Uplink {
         }
     }
 
-    /// Says who speaks, on every connection anew.
-    async fn greet(&mut self) -> Result<(), OutboxError> {
+    /// What was said of the start before the time was known may be years off.
+    async fn correct_the_start(&mut self) {
+        if self.good.borrow_and_update().is_none() {
+            return;
+        }
+        let since = self.time.stamp(self.started).ts;
+        let off = (since - self.online.since).abs() > STARTED_WITHIN_MS;
+        if off {
+            self.online.since = since;
+            self.present().await;
+        }
+    }
+
+    async fn present(&mut self) {
         self.publish_birth().await;
         let online = encode(&self.online);
         self.publish_retained(Kind::Status, online).await;
-        let fresh = now_ms() - LIVE_FOR_MS;
+    }
+
+    /// Says who speaks, on every connection anew.
+    async fn greet(&mut self) -> Result<(), OutboxError> {
+        self.present().await;
+        let fresh = self.time.now() - LIVE_FOR_MS;
         let live_from = self.outbox.first_since(fresh, LIVE_REACH).await?;
         self.delivery.connect(live_from);
+        self.connection.send_replace(true);
         info!(unstored = self.tally.borrow().unstored, "online");
         Ok(())
     }
@@ -298,6 +399,31 @@ impl Uplink {
         Ok(())
     }
 
+    fn is_online(&self) -> bool {
+        *self.connection.borrow()
+    }
+
+    /// Says goodbye and takes no notice of what is under way any more.
+    async fn leave(&mut self, farewell: Status) {
+        self.say_goodbye(farewell).await;
+        self.connection.send_replace(false);
+        self.delivery.disconnect();
+        self.under_way.clear();
+    }
+
+    /// Waits until the vehicle is in use, something urgent is to be said, or a sign of life is due.
+    async fn wait_for_reason(&mut self, stop: &CancellationToken) {
+        let urgent = self.tally.borrow().urgent;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Ok(_) = self.rest.wait_for(Option::is_none) => {}
+            Ok(_) = self.tally.wait_for(|tally| tally.urgent > urgent) => {}
+            () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+        }
+        let top = self.tally.borrow().top;
+        self.delivery.commit(top);
+    }
+
     async fn say_goodbye(&mut self, offline: Status) {
         let topic = Topic::new(offline.vin, Kind::Status).to_string();
         let goodbye = async {
@@ -322,8 +448,14 @@ mod tests {
         topic::ALL_UP,
     };
 
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::outbox::{Draft, Wanted};
+    use crate::{
+        clock::ClockSettings,
+        now_ms,
+        outbox::{Draft, Wanted},
+    };
 
     const LIMIT: Duration = Duration::from_secs(20);
 
@@ -332,11 +464,16 @@ mod tests {
         Outbox::open(&dir.path().join("outbox.db"), 1 << 20, vin, VinSource::Configured, now_ms()).await.unwrap()
     }
 
-    fn wishes() -> (Wishes, watch::Receiver<bool>) {
-        let (private, told) = watch::channel(false);
+    fn ties() -> (Ties, Wishes) {
+        let wishes = Wishes::new(Wanted::default());
         let (_, signals) = watch::channel(Vec::new());
         let (_, car) = watch::channel(None);
-        (Wishes { signals, car, periods: watch::Sender::new(BTreeMap::new()), private, revision: None }, told)
+        let (commands, _) = mpsc::channel(1);
+        let (_, resync) = mpsc::channel(1);
+        let time = Time::new(ClockSettings::of_this_system());
+        let (_, rest) = watch::channel(None);
+        let online = watch::Sender::new(false);
+        (Ties { signals, car, wishes: wishes.clone(), commands, resync, rest, online, time }, wishes)
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -346,7 +483,8 @@ mod tests {
         let record =
             Draft::Diagnostics { at: now_ms(), mil: None, dtcs: Vec::new(), monitors: Vec::new(), freeze_frame: None };
         outbox.append(&[record], now_ms()).await.unwrap();
-        let (wishes, mut private) = wishes();
+        let (ties, wishes) = ties();
+        let mut private = wishes.private();
         let account = Account {
             broker: Address { host: "127.0.0.1".to_owned(), port: broker.port() },
             tls: None,
@@ -354,7 +492,7 @@ mod tests {
             password: SecretString::default(),
         };
         let stop = CancellationToken::new();
-        let running = tokio::spawn(run(account, outbox.clone(), wishes, stop.clone()));
+        let running = tokio::spawn(run(account, outbox.clone(), ties, stop.clone()));
 
         let mut options = Options::new("127.0.0.1", broker.port(), "database", "database", "");
         options.subscriptions = vec![(ALL_UP.to_owned(), Qos::AtLeastOnce)];
@@ -390,8 +528,8 @@ mod tests {
         timeout(LIMIT, outbox.tally().wait_for(|tally| tally.unstored == 0)).await.unwrap().unwrap();
         stop.cancel();
         running.await.unwrap().unwrap();
-        let wanted = Wanted { revision: 7, private: true, periods_ms: config.periods_ms };
-        assert_eq!(outbox.wanted().await.unwrap(), Some(wanted));
+        let wanted = Wanted { config: Some(config), driver_private: false };
+        assert_eq!(outbox.wanted().await.unwrap(), wanted);
     }
 
     #[tokio::test]
@@ -409,7 +547,7 @@ mod tests {
             since: now_ms(),
             reason: None,
         };
-        let mut uplink = Uplink::new(outbox, wishes().0, publisher, online);
+        let mut uplink = Uplink::new(outbox, ties().0, publisher, online);
         session.cancel();
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));
