@@ -204,16 +204,6 @@ pub fn vin<'a>(answers: impl Iterator<Item = (Option<u32>, &'a [u8])>) -> Option
     })
 }
 
-pub fn calibrations<'a>(_answers: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-    Vec::new()
-}
-pub fn verifications<'a>(_answers: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-    Vec::new()
-}
-pub fn ecu_name<'a>(_answers: impl Iterator<Item = &'a [u8]>) -> Option<String> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};

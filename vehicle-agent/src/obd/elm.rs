@@ -191,6 +191,11 @@ impl Car {
         Ok(number.parse().ok())
     }
 
+    /// Has the adapter leave the bus: on a K-line it would go on keeping the ECU awake, every three seconds.
+    pub fn leave_bus(&mut self) -> Result<(), Fault> {
+        self.say("ATPC").map(drop)
+    }
+
     /// Sends the adapter to sleep; false if it does not know how to.
     pub fn lie_down(&mut self) -> Result<bool, Fault> {
         self.elm.talk(Line::lie_down)

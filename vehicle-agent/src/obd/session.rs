@@ -42,6 +42,8 @@ pub(super) struct Memory {
     protocol: Option<Protocol>,
     told: Told,
     wakes: Wakes,
+    /// While the car sleeps.
+    watch: Option<Watch>,
 }
 
 pub(super) struct Session<'a, 'b> {
@@ -71,6 +73,13 @@ impl<'a, 'b> Session<'a, 'b> {
         let (mut misses, mut resets, mut has_slept) = (0, 0, false);
         let mut silent_since = Instant::now();
         let mut patience = self.pace.sleep_after;
+        if self.memory.watch.is_some() {
+            (patience, has_slept) = (WAKE_PATIENCE.min(patience), true);
+            if let Err(fault) = self.sleep() {
+                return fault;
+            }
+            silent_since = Instant::now();
+        }
         loop {
             self.desk.hold_task();
             let known = self.memory.protocol.filter(|_| misses % SEARCH_AFTER != SEARCH_AFTER - 1);
@@ -142,12 +151,14 @@ impl<'a, 'b> Session<'a, 'b> {
     fn sleep(&mut self) -> Result<(), Fault> {
         info!("the engine is off: the car is left alone");
         self.desk.note_ignition(false)?;
-        let mut watch = Watch::new(Instant::now());
+        self.car.leave_bus()?;
         let mut told: Option<(f64, Instant)> = None;
         let mut lies_down = true;
         loop {
             self.measure()?;
             let now = Instant::now();
+            // Kept when the adapter is lost meanwhile: a connection that comes and goes must not wake the car each time.
+            let watch = self.memory.watch.get_or_insert_with(|| Watch::new(now));
             if watch.note_voltage(self.voltage, now) {
                 break;
             }
@@ -171,6 +182,7 @@ impl<'a, 'b> Session<'a, 'b> {
             }
         }
         info!("the car wakes");
+        self.memory.watch = None;
         self.car.set_up()
     }
 

@@ -77,6 +77,9 @@ impl Reader {
             }
             match car.ask_mode(mode) {
                 Ok(replies) => {
+                    if mode == PERMANENT {
+                        self.unanswered = 0;
+                    }
                     dtcs.extend(replies.iter().flat_map(|reply| decode::trouble_codes(&reply.data, status, reply.ecu)));
                 }
                 Err(Fault::NoData | Fault::Negative { .. }) if mode == PERMANENT => self.unanswered += 1,

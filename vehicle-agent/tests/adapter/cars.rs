@@ -152,3 +152,48 @@ async fn a_copy_that_lies_is_read_as_the_adapter_that_it_says_to_be() {
     assert!(heard.iter().all(|command| command.len() == 4 || command == "ATRV"), "{heard:?}");
     car.end().await;
 }
+
+/// A conversation as it was written down, with an echo here and a search there.
+const RECORDING: &str = "
+    > ATZ
+    ELM327 v1.4b
+    > ATI
+    ELM327 v1.4b
+    > 0100
+    SEARCHING...
+    7E8 06 41 00 80 18 00 00
+    > 0100
+    7E8 06 41 00 80 18 00 00
+    > ATDPN
+    A8
+    > 0101
+    7E8 06 41 01 81 07 65 04
+    > 010C
+    7E8 04 41 0C 1A F8
+    > 010C
+    7E8 04 41 0C 0B B8
+    > 010D
+    7E8 03 41 0D 00
+    > 03
+    7E8 04 43 01 01 33
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_car_is_played() {
+    let mut nobody = cars::automatic();
+    nobody.units.clear();
+    let (mock, stop) =
+        (Mock::new(Model { digits: false, several: false, ..Model::GENUINE }, nobody), CancellationToken::new());
+    mock.play(RECORDING);
+    let mut car = Car::connect(link(mock.listen(stop.clone()).await.unwrap()));
+    assert_eq!(car.value("rpm").await, 1726.0);
+    assert_eq!(car.value("rpm").await, 750.0);
+    assert_eq!(car.values(["spd", "dtcs"]).await, [0.0, 1.0]);
+    let troubles = car.troubles().await;
+    assert_eq!(codes(&troubles), list(&[("P0133", Stored, "7E8")]));
+    assert_eq!((troubles.mil, troubles.freeze_frame), (Some(true), None));
+    let declared = car.declared().await;
+    assert_eq!((&declared.protocol[..], &declared.adapter[..]), ("ISO 15765-4 (CAN 11/250)", "ELM327 v1.4b"));
+    car.end().await;
+    stop.cancel();
+}

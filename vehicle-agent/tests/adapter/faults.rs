@@ -34,19 +34,19 @@ fn asks_speed(command: &str) -> bool {
 async fn every_fault_of_an_answer_passes_without_a_wrong_value() {
     let mut tests = tokio::task::JoinSet::new();
     for say in [
-        Say::This("NO DATA"),
-        Say::This("STOPPED"),
-        Say::This("BUS ERROR"),
-        Say::This("CAN ERROR"),
-        Say::This("BUS INIT: ...ERROR"),
-        Say::This("48 6B 10 41 0C 14\rBUFFER FULL"),
-        Say::This("<DATA ERROR"),
-        Say::This("?"),
-        Say::This(""),
-        Say::This("48 6B 10 7F 01 12 84"),
-        Say::This("48 6B 10 7F 01 21 93"),
-        Say::This("48 6B 10 41 0C FF FF 00"),
-        Say::This("41 0C \u{ff}\u{fe}"),
+        Say::this("NO DATA"),
+        Say::this("STOPPED"),
+        Say::this("BUS ERROR"),
+        Say::this("CAN ERROR"),
+        Say::this("BUS INIT: ...ERROR"),
+        Say::this("48 6B 10 41 0C 14\rBUFFER FULL"),
+        Say::this("<DATA ERROR"),
+        Say::this("?"),
+        Say::this(""),
+        Say::this("48 6B 10 7F 01 12 84"),
+        Say::this("48 6B 10 7F 01 21 93"),
+        Say::this("48 6B 10 41 0C FF FF 00"),
+        Say::this("41 0C \u{ff}\u{fe}"),
         Say::Torn(7),
         Say::Torn(11),
         Say::Nothing,
@@ -87,8 +87,8 @@ async fn who_asks_for_more_time_gets_it() {
         }
         let mock = Mock::new(model, virtual_car);
         if !slow {
-            mock.say_next("03", [Say::This("7F 03 78"), Say::This("7F 03 21")]);
-            mock.say_next("0902", [Say::This("7F0978")]);
+            mock.say_next("03", [Say::this("7F 03 78"), Say::this("7F 03 21")]);
+            mock.say_next("0902", [Say::this("7F0978")]);
         }
         let (mut car, _stop) = connect(&mock).await;
         assert_eq!(car.values(["rpm", "ect"]).await, [RPM, 80.0]);
@@ -124,7 +124,7 @@ async fn an_ecu_that_loses_a_frame_does_not_clear_its_codes() {
     assert_eq!(codes(&car.troubles().await).len(), 5);
     // Of the two units' frames, which come in turn, one is missing; then the car is silent.
     let torn = "7E8 10 08 43 03 04 20 03 01\r7E9 04 43 01 07 00 00 00 00";
-    for say in [Say::This(torn), Say::This("NO DATA")] {
+    for say in [Say::this(torn), Say::this("NO DATA")] {
         mock.say_always("03", say);
         let refused = car.read_codes().await.unwrap_err();
         assert!(refused.contains("cannot be read"), "{refused}");

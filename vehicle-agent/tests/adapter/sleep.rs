@@ -7,6 +7,7 @@ use bugbrother_simulator::{
     elm::Model,
     mock::{Mock, cars},
 };
+use bugbrother_wire::message::EventKind;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::bench::{Car, link};
@@ -26,7 +27,10 @@ async fn parked(model: Model) -> (Car, Mock, DropGuard) {
     mock.car(|car| (car.awake, car.voltage) = (false, 12.6));
     assert_eq!(car.value("ign").await, 0.0);
     assert_eq!(car.phase(Phase::Asleep).await.voltage, Some(12.6));
-    mock.heard();
+    // Else an adapter on a K-line keeps the ECU awake.
+    while !mock.heard().contains(&"ATPC".to_owned()) {
+        tokio::task::yield_now().await;
+    }
     (car, mock, stop)
 }
 
@@ -78,6 +82,24 @@ async fn a_car_that_is_towed_is_not_asked_all_the_way() {
         while car.value("vbat").await != voltage {}
     }
     assert!(!asks_the_car(&mock.heard()));
+    car.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adapter_that_comes_and_goes_does_not_wake_a_car_that_sleeps() {
+    let (mut car, mock, _stop) = parked(Model::GENUINE).await;
+    for _ in 0..2 {
+        mock.unplug();
+        assert_eq!(car.event().await, EventKind::AdapterUnplugged);
+        assert_eq!(car.event().await, EventKind::AdapterPlugged);
+        car.phase(Phase::Asleep).await;
+    }
+    let heard = mock.heard();
+    assert!(heard.contains(&"ATRV".to_owned()) && !asks_the_car(&heard), "{heard:?}");
+    // In a car that drives it is awake.
+    mock.unplug();
+    mock.car(|car| (car.awake, car.voltage) = (true, 14.2));
+    assert_eq!(car.value("rpm").await, 1303.75);
     car.end().await;
 }
 

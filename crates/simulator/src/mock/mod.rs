@@ -9,6 +9,7 @@ pub mod car;
 pub mod cars;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard},
@@ -29,7 +30,7 @@ pub use car::{Unit, VirtualCar};
 #[derive(Debug, Clone)]
 pub enum Say {
     /// This is said instead, as it stands, before the prompt. A carriage return ends a line.
-    This(&'static str),
+    This(Cow<'static, str>),
     /// The right answer, but only after so long.
     Late(Duration),
     /// The right answer, but without all after so many characters, the prompt apart.
@@ -40,6 +41,13 @@ pub enum Say {
     Restart,
     /// The connection ends.
     HangUp,
+}
+
+impl Say {
+    /// This is said instead.
+    pub fn this(text: &'static str) -> Self {
+        Say::This(text.into())
+    }
 }
 
 /// How long things take.
@@ -100,6 +108,29 @@ impl Mock {
     /// What goes wrong with every answer to a command.
     pub fn say_always(&self, command: &str, say: Say) {
         self.lock().always.insert(command.to_owned(), say);
+    }
+
+    /// Plays a recorded conversation: lines that begin with `>` are commands, those after them what was said. Of several
+    /// answers to the same command the last one is said for ever. What is not in it the adapter and the car answer.
+    pub fn play(&self, recording: &str) {
+        let mut answers: BTreeMap<String, VecDeque<String>> = BTreeMap::new();
+        let mut command = None;
+        for line in recording.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            if let Some(asked) = line.strip_prefix('>') {
+                let asked = asked.trim().to_owned();
+                answers.entry(asked.clone()).or_default().push_back(String::new());
+                command = Some(asked);
+            } else if let Some(said) = command.as_ref().and_then(|asked| answers.get_mut(asked)?.back_mut()) {
+                *said += line;
+                said.push('\r');
+            }
+        }
+        for (command, mut said) in answers {
+            if let Some(last) = said.pop_back() {
+                self.say_next(&command, said.into_iter().map(|text| Say::This(text.into())));
+                self.say_always(&command, Say::This(last.into()));
+            }
+        }
     }
 
     /// Changes the car, or looks at it.
