@@ -162,7 +162,8 @@ impl Car {
             self.elm.0.borrow_mut().question = Question {
                 more: sent.get(2..).unwrap_or_default().to_vec(),
                 echoed: if manner.echoed == 0 { sent.len() } else { manner.echoed },
-                digit: manner.answers.filter(|answers| (1..=9).contains(answers)),
+                // That an ECU wants more time counts as an answer.
+                digit: manner.answers.filter(|answers| attempt == 1 && (1..=9).contains(answers)),
                 patience,
             };
             let answered = match *sent {

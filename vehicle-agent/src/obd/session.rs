@@ -305,6 +305,7 @@ impl<'a, 'b> Session<'a, 'b> {
 
     fn ask_one(&mut self, parameter: &'static Parameter, drive: &mut Drive) -> Result<bool, Fault> {
         let replies = self.car.ask(0x01, parameter.pid, drive.supports.answers(parameter))?;
+        drive.batches.prove(parameter, &replies);
         let values = replies.iter().map(|reply| parameter.read(&reply.data).collect::<Vec<_>>());
         // Of several ECUs that have it the first one that tells a value counts.
         let values = values.into_iter().find(|values| !values.is_empty()).unwrap_or_default();

@@ -18,7 +18,7 @@ use bugbrother_wire::message::{CarDeclaration, DtcStatus, EventKind, FreezeFrame
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::timeout,
+    time::{timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -103,12 +103,13 @@ impl Car {
 
     /// Values until all of these were told; what was told last of each.
     pub async fn values<const N: usize>(&mut self, keys: [&str; N]) -> [f64; N] {
+        let deadline = tokio::time::Instant::now() + LIMIT;
         loop {
             let told = keys.map(|key| self.seen(key));
             if told.iter().all(Option::is_some) {
                 return told.map(Option::unwrap);
             }
-            let reading = timeout(LIMIT, self.readings.recv()).await;
+            let reading = timeout_at(deadline, self.readings.recv()).await;
             let missing: Vec<_> = keys.iter().filter(|key| self.seen(key).is_none()).collect();
             let reading = reading.unwrap_or_else(|_| panic!("no {missing:?}")).expect("the adapter's task runs");
             self.seen.lock().unwrap().extend(reading.values);

@@ -121,7 +121,9 @@ impl Elm327 {
         let Some((request, expected)) = parse(digits) else {
             return vec!["?".to_owned()];
         };
-        if (expected.is_some() && !self.model.digits) || (request.len() > 3 && !self.model.several) {
+        if (expected.is_some() && !self.model.digits)
+            || (request.len() > 2 && request[0] == 0x01 && !self.model.several)
+        {
             return vec!["?".to_owned()];
         }
         let mut lines = Vec::new();
