@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
 
 use bugbrother_client::Traffic;
 use bugbrother_wire::{
@@ -116,7 +116,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         tasks = Some(tasks_out);
         let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power };
         let inputs = obd::Inputs { periods: periods_in, moving: moving_in.clone(), tasks: tasks_in };
-        let pace = obd::Pace { sleep_after: Duration::from_secs(config.obd_sleep_after_s), ..obd::Pace::default() };
+        let pace = obd::Pace::sleeping_after(config.obd_sleep_after_s);
         let plan = obd::Plan { adapter, ports: ports.clone(), pace };
         let stop = sensors.clone();
         parts.spawn_blocking(move || {

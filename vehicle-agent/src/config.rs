@@ -65,7 +65,8 @@ pub struct Config {
     /// Where the OBD-II adapter is: `auto`, `serial:/dev/rfcomm0[@38400]`, `tcp:host:port` or `none`.
     #[serde(default, deserialize_with = "obd")]
     pub obd: Option<Adapter>,
-    /// So many seconds after the engine was switched off the car is asked nothing any more, which spares its battery.
+    /// So many seconds after the engine was switched off the car is asked nothing any more, which spares its battery; at
+    /// least 30.
     #[serde(default = "default_obd_sleep_after_s")]
     pub obd_sleep_after_s: u64,
     /// The outbox file; it is made if it is not there.
