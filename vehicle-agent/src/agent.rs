@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    alive,
     budget::{self, Thinning},
     clock::{ClockSettings, Time},
     command::{self, Desk, Means},
@@ -234,10 +235,23 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let limit = budget::Limit { local: config.daily_bytes, of_fleet: daily_bytes_in };
     let counting = budget::keep(outbox.clone(), time.clone(), traffic, limit, thinning, leave.clone());
-    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time, keeping_identity, counting) });
     let uplink_over = CancellationToken::new();
-    let ties =
-        Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, rest: rest_in, online, time };
+    let (pings, pings_in) = mpsc::channel(1);
+    let watching = alive::watch(outbox.clone(), pings, leave.clone());
+    let background = tokio::spawn(async move {
+        tokio::join!(releasing, keeping_time, keeping_identity, counting, watching);
+    });
+    let ties = Ties {
+        signals: signals_in,
+        car: car_in,
+        wishes,
+        commands,
+        resync: resync_in,
+        rest: rest_in,
+        pings: pings_in,
+        online,
+        time,
+    };
     let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {
