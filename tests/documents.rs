@@ -16,6 +16,7 @@ const DOCUMENTS: [&str; 10] = [
     "docs/trips.md",
     "docs/export.md",
     "docs/performance.md",
+    "docs/adapters.md",
 ];
 
 fn root() -> &'static Path {
