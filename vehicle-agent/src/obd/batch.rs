@@ -40,8 +40,8 @@ impl Batches {
         now: Instant,
     ) -> Vec<&'static Parameter> {
         let mut batch = vec![first];
-        if self.is_can && self.failures < MOST_FAILURES {
-            let fits = |other: &Parameter| supports.have_both(first.pid, other.pid);
+        if self.is_can && self.failures < MOST_FAILURES && first.is_fixed() {
+            let fits = |other: &Parameter| other.is_fixed() && supports.have_both(first.pid, other.pid);
             batch.extend(schedule.companions(first, MOST - 1, now, fits));
         }
         batch
