@@ -619,4 +619,41 @@ mod tests {
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_said_of_the_start_is_corrected_when_the_time_is_known() {
+        let (dir, broker) = (tempfile::tempdir().unwrap(), Mosquitto::open_to_all().unwrap());
+        let outbox = outbox(&dir).await;
+        // A Raspberry Pi with a clock that nobody has set.
+        let board = dir.path().join("proc/device-tree");
+        std::fs::create_dir_all(&board).unwrap();
+        std::fs::write(board.join("model"), "Raspberry Pi 4").unwrap();
+        let time = Time::new(ClockSettings::in_folder(dir.path()));
+        let account = Account {
+            brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
+            tls: None,
+            username: "agent".to_owned(),
+            password: SecretString::default(),
+            pace: PACE,
+            traffic: Traffic::default(),
+        };
+        let stop = CancellationToken::new();
+        let vin = outbox.identity().vin;
+        let mut options = Options::new("127.0.0.1", broker.port(), "viewer", "viewer", "");
+        options.subscriptions = vec![(Topic::new(vin, Kind::Birth).to_string(), Qos::AtLeastOnce)];
+        let (_viewer, mut events) = connect(options, stop.clone());
+        let running = tokio::spawn(run(account, outbox, wishes().0, time.clone(), stop.clone()));
+        let mut started = async || loop {
+            if let Event::Message(message) = timeout(LIMIT, events.recv()).await.unwrap().unwrap() {
+                let birth: Birth = bugbrother_wire::codec::decode_value(&message.payload).unwrap();
+                return birth.started;
+            }
+        };
+        assert!((started().await - now_ms()).abs() < 60_000);
+        let real = now_ms() + 86_400_000;
+        time.hear_receiver(real, Instant::now());
+        assert!((started().await - real).abs() < 60_000);
+        stop.cancel();
+        running.await.unwrap().unwrap();
+    }
 }
