@@ -23,7 +23,7 @@ use tracing::debug;
 
 use crate::{
     clock::{Stamp, TIME_HOLDS_MS, Time},
-    gps::Fix,
+    gps::{Fix, fix::Mode},
     outbox::{Batch, Draft},
     rest::{Movement, Parked, Rest},
 };
@@ -97,6 +97,8 @@ impl Recorder {
             ("alt", quality.alt),
             ("hdop", quality.hdop),
             ("sats", quality.sats),
+            ("fixq", quality.mode.map(Mode::number)),
+            ("acc", quality.acc),
         ];
         let told = values
             .into_iter()

@@ -4,12 +4,16 @@
 #[path = "parts/recording.rs"]
 mod recording;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use bugbrother_agent::gps::{
     Fix,
-    fix::Assembler,
-    gate::{Gate, Sentence},
+    fix::{Assembler, NoFix},
+    gate::{Gate, Refusal, Sentence, Tally},
+    judge::Judge,
 };
 use bugbrother_simulator::Drive;
 
@@ -36,11 +40,27 @@ fn sentences(content: &[u8]) -> Vec<Sentence> {
 }
 
 fn fixes(content: &[u8]) -> Vec<Fix> {
-    let mut assembler = Assembler::default();
-    let pushed = sentences(content).iter().filter_map(|sentence| assembler.push(sentence).ok().flatten()).collect();
-    let mut fixes: Vec<Fix> = pushed;
-    fixes.extend(assembler.flush());
-    fixes
+    decode(content).1
+}
+
+/// What the gate has seen, the fixes, and why the others are none.
+fn decode(content: &[u8]) -> (Tally, Vec<Fix>, BTreeMap<NoFix, u64>) {
+    let (mut gate, mut assembler, mut judge) = (Gate::default(), Assembler::default(), Judge::of_recording());
+    let mut told = Vec::new();
+    let mut lines: Vec<_> = content.iter().filter_map(|byte| gate.push(*byte)).collect();
+    lines.extend(gate.finish());
+    for sentence in lines.into_iter().flatten() {
+        told.extend(assembler.push(&sentence));
+    }
+    told.extend(assembler.flush());
+    let (mut fixes, mut none) = (Vec::new(), BTreeMap::new());
+    for told in told {
+        match told.and_then(|fix| judge.take(fix)) {
+            Ok(fix) => fixes.push(fix),
+            Err(no_fix) => *none.entry(no_fix).or_default() += 1,
+        }
+    }
+    (gate.tally().clone(), fixes, none)
 }
 
 /// The logs beside the project, or a generated drive.
@@ -90,6 +110,16 @@ fn a_generated_drive_with_damage_in_it_is_found_whole() {
     let last = log.last.expect("the drive has a position");
     let found = fixes.last().expect("the drive has a fix");
     assert!((found.lat - last.point.lat).abs() < 1e-4 && (found.lon - last.point.lon).abs() < 1e-4);
+}
+
+#[test]
+fn table() {
+    for (name, content) in contents() {
+        let (tally, fixes, none) = decode(&content);
+        eprintln!("{name}: {tally:?} fixes {} {none:?}", fixes.len());
+        for k in ["mode","alt","hdop","sats","acc"] { let n = fixes.iter().filter(|f| match k {"mode"=>f.quality.mode.is_some(),"alt"=>f.quality.alt.is_some(),"hdop"=>f.quality.hdop.is_some(),"sats"=>f.quality.sats.is_some(),_=>f.quality.acc.is_some()}).count(); eprint!(" {k}={n}"); }
+        eprintln!();
+    }
 }
 
 #[test]
@@ -177,16 +207,15 @@ fn nothing_that_is_damaged_brings_the_decoder_down_or_passes_as_impossible() {
         .map(|sentence| sentence.fields().collect::<Vec<_>>().join(","))
         .collect();
     let mut dice = Dice(88_172_645_463_325_252);
-    let (mut gate, mut assembler) = (Gate::default(), Assembler::default());
+    let (mut gate, mut assembler, mut judge) = (Gate::default(), Assembler::default(), Judge::of_recording());
     let mut worst = Duration::ZERO;
     for _ in 0..200_000 {
         let line = mutate(&seeds[dice.roll(seeds.len())], &mut dice);
         let began = Instant::now();
         for byte in line {
-            if let Some(Ok(sentence)) = gate.push(byte)
-                && let Ok(Some(fix)) = assembler.push(&sentence)
-            {
-                assert_possible(&fix);
+            if let Some(Ok(sentence)) = gate.push(byte) {
+                let told = assembler.push(&sentence).into_iter();
+                told.filter_map(|told| judge.take(told.ok()?).ok()).for_each(|fix| assert_possible(&fix));
             }
         }
         worst = worst.max(began.elapsed());
