@@ -360,11 +360,13 @@ impl Assembler {
     }
 }
 
-/// `ddmm.m…,N|S,dddmm.m…,E|W` from field `at` on. `nmea-parser` takes a missing side for N or E and minutes above 59.
+/// `ddmm.m…,N|S,dddmm.m…,E|W` from field `at` on. `nmea-parser` takes a missing side for N or E, takes minutes above 59, and
+/// stops reading at a second point.
 fn require_position(sentence: &Sentence, at: usize) -> Result<(), NoFix> {
     let angle = |text: &str, degrees: usize| {
         let minutes_fit = matches!(text.as_bytes().get(degrees), Some(b'0'..=b'5'));
-        minutes_fit && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        minutes_fit && text.split_once('.').is_some_and(|(whole, fraction)| digits(whole) && digits(fraction))
     };
     let sides = matches!(sentence.field(at + 1), "N" | "S") && matches!(sentence.field(at + 3), "E" | "W");
     if sides && angle(sentence.field(at), 2) && angle(sentence.field(at + 2), 3) {
@@ -457,8 +459,7 @@ mod tests {
 
     #[test]
     fn altitude_and_satellites_are_those_of_the_same_time_whichever_comes_first() {
-        let quality =
-            Quality { mode: Some(Mode::Gnss), alt: Some(533.4), hdop: Some(1.6), sats: Some(7.0), acc: None };
+        let quality = Quality { mode: Some(Mode::Gnss), alt: Some(533.4), hdop: Some(1.6), sats: Some(7.0), acc: None };
         assert_eq!(fixes(&[RMC, GGA])[0].quality, quality);
         assert_eq!(fixes(&[GGA, RMC])[0].quality, quality);
         let later = GGA.replace("28.037", "29.037");
@@ -497,6 +498,8 @@ mod tests {
             ("4719.9584", "9959.0000", NoFix::Position),
             ("4719.9584", "4760.0000", NoFix::Position),
             ("4719.9584", "NaN", NoFix::Position),
+            ("4719.9584", "4719.95.84", NoFix::Position),
+            ("4719.9584", "4719", NoFix::Position),
             ("00749.2468", "18001.0000", NoFix::Position),
             ("4719.9584,N,00749.2468", "0000.0000,N,00000.0000", NoFix::Position),
             ("10.00", "x", NoFix::Unreadable),
@@ -573,7 +576,8 @@ mod tests {
 
     #[test]
     fn an_accuracy_that_cannot_be_is_left_out() {
-        for gst in ["GPGST,112228.037,,,,,NaN,4.0,6.0", "GPGST,112228.037,,,,,-3.0,4.0,", "GPGST,112228.037,,,,,1e9,1,"] {
+        for gst in ["GPGST,112228.037,,,,,NaN,4.0,6.0", "GPGST,112228.037,,,,,-3.0,4.0,", "GPGST,112228.037,,,,,1e9,1,"]
+        {
             assert_eq!(fixes(&[RMC, gst])[0].quality.acc, None, "{gst}");
         }
     }

@@ -87,15 +87,7 @@ pub(super) struct Gpsd {
 
 impl Gpsd {
     pub fn new(judge: Judge) -> Self {
-        Gpsd {
-            line: Vec::new(),
-            overlong: false,
-            judge,
-            sky: None,
-            device: None,
-            last: None,
-            reports: 0,
-        }
+        Gpsd { line: Vec::new(), overlong: false, judge, sky: None, device: None, last: None, reports: 0 }
     }
 
     /// Takes a byte that came `now`.

@@ -1,9 +1,12 @@
 //! Which fixes are believed.
 
-use bugbrother_wire::codec::{EARLIEST, LATEST};
+use bugbrother_wire::{UnixMs, codec::EARLIEST};
 use tracing::warn;
 
 use super::{Fix, fix::NoFix, jump::Jumps, rollover};
+
+/// 2080: as far as the two digits of a year in RMC reach.
+const LATEST: UnixMs = 3_471_292_800_000;
 
 /// Puts dates right, and refuses what cannot follow what was before.
 #[derive(Debug)]
@@ -57,7 +60,9 @@ mod tests {
         let (told, meant) = (1_270_293_745_844, 1_270_293_745_844 + 1024 * 7 * 86_400_000);
         assert_eq!(Judge::of_receiver().take(fix(told)).unwrap().ts, meant);
         assert_eq!(Judge::of_recording().take(fix(told)).unwrap().ts, told);
-        assert_eq!(Judge::of_recording().take(fix(EARLIEST - 1)), Err(NoFix::Date));
+        for wrong in [EARLIEST - 1, LATEST] {
+            assert_eq!(Judge::of_recording().take(fix(wrong)), Err(NoFix::Date));
+        }
         assert_eq!(Judge::of_receiver().take(fix(316_000_000_000)), Err(NoFix::Date), "1980-01-06");
     }
 

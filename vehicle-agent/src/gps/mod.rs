@@ -71,12 +71,7 @@ pub struct Outputs {
 
 /// Sends fixes until the source ends, which only a recording does, or `shutdown`. Of a recording the first `skip` are
 /// left out, and not waited for.
-pub async fn run(
-    plan: &Plan,
-    skip: u64,
-    outputs: Outputs,
-    shutdown: &CancellationToken,
-) -> Result<(), RecordingError> {
+pub async fn run(plan: &Plan, skip: u64, outputs: Outputs, shutdown: &CancellationToken) -> Result<(), RecordingError> {
     match &plan.source {
         GpsSource::Recording { path, speed } => replay::replay(path, *speed, skip, outputs.fixes, shutdown).await,
         _ => {
