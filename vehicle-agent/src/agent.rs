@@ -66,7 +66,7 @@ const FIXES: usize = 256;
 const READINGS: usize = 64;
 const DRAFTS: usize = 256;
 const TASKS: usize = 8;
-const GPS_KEYS: [&str; 7] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats"];
+const GPS_KEYS: [&str; 9] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats", "fixq", "acc"];
 const GPS_PERIOD_MS: u32 = 1000;
 
 /// What the agent wants when it has ended.
@@ -99,7 +99,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let _sensors_end_with_this = sensors.clone().drop_guard();
     let mut parts = Parts::new();
 
-    let ports = Ports::new("/dev");
+    let ports = Ports::new(&config.devices);
     let (drafts, drafts_in) = mpsc::channel(DRAFTS);
     let (readings, readings_in) = mpsc::channel(READINGS);
     let (fixes, fixes_in) = mpsc::channel(FIXES);
@@ -190,8 +190,9 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         thinning: thinning_in,
         rhythm: config.rhythm(),
     };
+    let recorded = drafts.clone();
     parts.spawn(async move {
-        recorder::record(inputs, drafts).await;
+        recorder::record(inputs, recorded).await;
         Ok(Part::Other)
     });
     let (grouping, pace) = (config.grouping(), config.pace());
@@ -201,13 +202,15 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         Ok(Part::Other)
     });
     if let Some(source) = config.gps {
+        let plan = gps::Plan::new(source, ports);
+        let outputs = gps::Outputs { fixes, drafts, time: time.clone() };
         let stop = sensors.clone();
         parts.spawn(async move {
-            gps::run(&source, skip, fixes, &stop).await?;
+            gps::run(&plan, skip, outputs, &stop).await?;
             Ok(Part::Receiver)
         });
     } else {
-        drop(fixes);
+        drop((fixes, drafts));
     }
     let traffic = Traffic::default();
     let account = Account {

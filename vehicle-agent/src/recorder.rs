@@ -26,7 +26,7 @@ use tracing::debug;
 use crate::{
     budget::{Class, Thinning},
     clock::{Stamp, TIME_HOLDS_MS, Time},
-    gps::Fix,
+    gps::{Fix, fix::Mode},
     outbox::{Batch, Draft},
     rest::{Movement, Parked, Rest},
     sieve::Sieve,
@@ -140,6 +140,8 @@ impl Recorder {
             ("alt", quality.alt),
             ("hdop", quality.hdop),
             ("sats", quality.sats),
+            ("fixq", quality.mode.map(Mode::number)),
+            ("acc", quality.acc),
         ];
         let told = values
             .into_iter()

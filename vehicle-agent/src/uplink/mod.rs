@@ -642,7 +642,8 @@ mod tests {
         let mut options = Options::new("127.0.0.1", broker.port(), "viewer", "viewer", "");
         options.subscriptions = vec![(Topic::new(vin, Kind::Birth).to_string(), Qos::AtLeastOnce)];
         let (_viewer, mut events) = connect(options, stop.clone());
-        let running = tokio::spawn(run(account, outbox, wishes().0, time.clone(), stop.clone()));
+        let ties = Ties::of_an_outbox_alone(time.clone());
+        let running = tokio::spawn(run(account, outbox, ties, stop.clone()));
         let mut started = async || loop {
             if let Event::Message(message) = timeout(LIMIT, events.recv()).await.unwrap().unwrap() {
                 let birth: Birth = bugbrother_wire::codec::decode_value(&message.payload).unwrap();
