@@ -6,6 +6,7 @@
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
 //! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
+//! - [`event`]: samples → what has happened: ignition, harsh driving, crash, geofences
 //! - [`recorder`]: fixes and values → rows → batches
 //! - [`outbox`]: what is not yet in the fleet's database, on disk
 //! - [`uplink`]: outbox → MQTT, acknowledgements and commands back
@@ -18,6 +19,7 @@
 
 mod agent;
 pub mod config;
+pub mod event;
 pub mod gps;
 pub mod link;
 pub mod obd;
