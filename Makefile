@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint tests docs fuzz test-kill bench bench-gate bench-ingest bench-history bench-growth bench-build clean-data
+.PHONY: help run up test setup setup-test fmt lint tests docs fuzz test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-build clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -52,6 +52,9 @@ test-kill: ## kill broker, ingest, agents and databases of 50 vehicles at random
 
 bench: ## measure the store's commit path
 	BUGBROTHER_SKIP_APP=1 cargo bench -p bugbrother-store
+
+bench-agent: ## measure what the agent costs a vehicle: memory, processor, radio, disk (BUGBROTHER_BENCH_SECONDS=120)
+	cargo bench --quiet -p bugbrother-agent --bench footprint
 
 bench-gate: ## measure what connected vehicles notice of a crowd of strangers at the broker
 	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release --bin bugbrother

@@ -5,8 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
 use bugbrother_agent::{
+    Ended,
     config::GpsSource,
     link::{Address, Link},
+    log::Log,
 };
 use bugbrother_simulator::{Profile, Simulator, demo_fleet};
 use bugbrother_store::Store;
@@ -48,7 +50,14 @@ pub async fn start(
         let agent = agent(data, mqtt, &profile, password, gps_port, elm_port)?;
         cars.start("vehicle agent", |stop| async move {
             let vin = profile.vin;
-            bugbrother_agent::run(agent, stop).await.with_context(|| format!("agent of {vin}"))
+            loop {
+                // The log of a demo is that of all its parts: it is not told to one of them.
+                let ran = bugbrother_agent::run(agent.clone(), Log::new(), stop.clone()).await;
+                match ran.with_context(|| format!("agent of {vin}"))? {
+                    Ended::Restart => {}
+                    Ended::Done => return Ok(()),
+                }
+            }
         });
     }
     Ok(())

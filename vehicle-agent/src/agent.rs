@@ -1,8 +1,8 @@
-use std::{collections::BTreeMap, panic::resume_unwind};
+use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
 
 use bugbrother_wire::{
     Vin,
-    message::{SignalDeclaration, VinSource},
+    message::{EventKind, SignalDeclaration, VinSource},
     signal,
 };
 use tokio::{
@@ -13,12 +13,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    clock::{ClockSettings, Time},
+    command::{self, Desk, Means},
     config::{Config, ConfigError, GpsSource},
-    gps, now_ms,
+    gps,
+    log::Log,
     obd::{self, CarVin},
-    outbox::{self, Outbox, OutboxError, peek_vin},
+    outbox::{self, Draft, Happening, Outbox, OutboxError, peek_vin},
     recorder::{self, Inputs},
-    uplink::{self, Account, UplinkError, Wishes},
+    uplink::{self, Account, Ties, UplinkError},
+    wishes::Wishes,
 };
 
 /// Why the agent ends.
@@ -55,8 +59,18 @@ pub enum Error {
 const FIXES: usize = 256;
 const READINGS: usize = 64;
 const DRAFTS: usize = 256;
+const TASKS: usize = 4;
 const GPS_KEYS: [&str; 7] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats"];
 const GPS_PERIOD_MS: u32 = 1000;
+
+/// What the agent wants when it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing: it was told to end, or is done.
+    Done,
+    /// To be started anew: the fleet wants it.
+    Restart,
+}
 
 /// A part of the agent, when it has ended.
 #[derive(PartialEq)]
@@ -71,7 +85,7 @@ type Parts = JoinSet<Result<Part, Error>>;
 ///
 /// Ends with an error when the settings, the outbox or the recording cannot be used. Devices and brokers that are away
 /// are waited for.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
+pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Result<Ended, Error> {
     config.check()?;
     let password = config.read_password()?;
     let tls = config.tls()?;
@@ -84,13 +98,15 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let (fixes, fixes_in) = mpsc::channel(FIXES);
     let (signals, signals_in) = watch::channel(gps_signals(&config));
     let (periods, periods_in) = watch::channel(BTreeMap::new());
-    let (private, private_in) = watch::channel(false);
     let (vin_out, mut car_vin) = watch::channel(CarVin::Unknown);
+    let mut car = None;
     if let Some(link) = config.obd.clone() {
+        let (tasks, mut tasks_in) = mpsc::channel(TASKS);
+        car = Some(tasks);
         let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out };
         let stop = sensors.clone();
         parts.spawn_blocking(move || {
-            obd::run(&link, &outputs, periods_in, &stop);
+            obd::run(&link, &outputs, periods_in, &mut tasks_in, &stop);
             Ok(Part::Other)
         });
     } else {
@@ -107,17 +123,28 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         None => ask_vin(&mut car_vin, &shutdown).await?,
     };
     let Some((vin, vin_source)) = known else {
-        return Ok(());
+        return Ok(Ended::Done);
     };
     info!(%vin, ?vin_source, "this vehicle");
     let (path, max_bytes) = (&config.outbox, config.outbox_max_bytes);
-    let outbox = Outbox::open(path, max_bytes, vin, vin_source, now_ms()).await?;
-    let wanted = outbox.wanted().await?;
-    let revision = wanted.as_ref().map(|wanted| wanted.revision);
-    if let Some(wanted) = wanted {
-        private.send_replace(wanted.private);
-        periods.send_replace(wanted.periods_ms);
+    let time = Time::new(ClockSettings::of_this_system());
+    time.look().await;
+    let outbox = Outbox::open(path, max_bytes, vin, vin_source, time.estimate()).await?;
+    if let Some(good) = outbox.enter(time.boot()).await? {
+        time.remember(good.started);
     }
+    let wishes = Wishes::new(outbox.wanted().await?);
+    let restart = CancellationToken::new();
+    let (commands, commands_in) = mpsc::channel(command::WAITING);
+    let (resync, resync_in) = mpsc::channel(1);
+    let means = Means { wishes: wishes.clone(), car, resync, restart: restart.clone(), log };
+    let desk = Desk::open(outbox.clone(), time.clone(), means).await?;
+    let stop = sensors.clone();
+    parts.spawn(async move {
+        desk.run(commands_in, stop).await;
+        Ok(Part::Other)
+    });
+    parts.spawn(follow(wishes.clone(), periods, drafts.clone(), time.clone(), sensors.clone()));
 
     let recording = match &config.gps {
         Some(GpsSource::Recording { path, .. }) => Some(path.clone()),
@@ -130,12 +157,18 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     if skip > 0 {
         info!(fixes = skip, "the recording goes on where it was");
     }
-    let inputs = Inputs { fixes: fixes_in, readings: readings_in, private: private_in, replays: recording.is_some() };
+    let inputs = Inputs {
+        fixes: fixes_in,
+        readings: readings_in,
+        private: wishes.private(),
+        replays: recording.is_some(),
+        time: time.clone(),
+    };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;
         Ok(Part::Other)
     });
-    let keeping = outbox::keep(outbox.clone(), drafts_in, sensors.clone());
+    let keeping = outbox::keep(outbox.clone(), drafts_in, time.clone(), sensors.clone());
     parts.spawn(async move {
         keeping.await?;
         Ok(Part::Other)
@@ -155,10 +188,17 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         username: config.username.unwrap_or_else(|| vin.to_string()),
         password,
     };
-    let wishes = Wishes { signals: signals_in, periods, private, revision };
     let leave = CancellationToken::new();
+    let (online, online_in) = watch::channel(false);
+    let releasing = outbox::release(outbox.clone(), time.clone(), online_in, leave.clone());
+    let keeping_time = {
+        let (time, stop) = (time.clone(), leave.clone());
+        async move { time.keep(&stop).await }
+    };
+    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time) });
     let uplink_over = CancellationToken::new();
-    let uplink = uplink::run(account, outbox.clone(), wishes, leave.clone());
+    let ties = Ties { signals: signals_in, wishes, commands, resync: resync_in, online, time };
+    let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {
         let _over = over;
@@ -170,6 +210,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         tokio::select! {
             () = shutdown.cancelled() => break Ok(()),
             () = uplink_over.cancelled() => break Ok(()),
+            () = restart.cancelled() => break Ok(()),
             Some(ended) = parts.join_next() => match settle(ended) {
                 Ok(Part::Receiver) if config.exit_when_done => break Ok(()),
                 Ok(_) => {}
@@ -207,8 +248,44 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     }
     leave.cancel();
     let left = settle(uplink.await).map_err(Error::from);
+    settle(background.await);
     let closed = outbox.close().await.map_err(Error::from);
-    with(with(outcome, left), closed)
+    with(with(outcome, left), closed)?;
+    Ok(if restart.is_cancelled() { Ended::Restart } else { Ended::Done })
+}
+
+/// Hands on what the fleet wants to those who know only their part of it, and tells when privacy changes.
+async fn follow(
+    wishes: Wishes,
+    periods: watch::Sender<BTreeMap<String, u32>>,
+    drafts: mpsc::Sender<Draft>,
+    time: Time,
+    stop: CancellationToken,
+) -> Result<Part, Error> {
+    let (mut config, mut private) = (wishes.config(), wishes.private());
+    let hand_on = |config: &Option<Arc<bugbrother_wire::message::Config>>| {
+        if let Some(config) = config {
+            periods.send_if_modified(|known| {
+                let changes = *known != config.periods_ms;
+                known.clone_from(&config.periods_ms);
+                changes
+            });
+        }
+    };
+    hand_on(&config.borrow_and_update());
+    private.mark_unchanged();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(Part::Other),
+            Ok(()) = config.changed() => hand_on(&config.borrow_and_update()),
+            Ok(()) = private.changed() => {
+                let on = *private.borrow_and_update();
+                let kind = if on { EventKind::PrivacyOn } else { EventKind::PrivacyOff };
+                info!(on, "privacy");
+                drop(drafts.send(Draft::Event(Happening::new(kind, time.now()))).await);
+            }
+        }
+    }
 }
 
 /// The first error is what the agent ends with; one that comes after it is only logged.

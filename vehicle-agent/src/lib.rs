@@ -3,13 +3,15 @@
 //!
 //! # Layout
 //! - [`config`]: settings; [`run`] in `agent` puts the parts together
+//! - [`clock`]: what time it is and what that is worth
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
 //! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
 //! - [`event`]: samples → what has happened: ignition, harsh driving, crash, geofences
 //! - [`recorder`]: fixes and values → rows → batches
 //! - [`outbox`]: what is not yet in the fleet's database, on disk
-//! - [`uplink`]: outbox → MQTT, acknowledgements and commands back
+//! - [`uplink`]: outbox → MQTT, acknowledgements, settings and commands back
+//! - [`wishes`]: what fleet and driver want; [`command`]: what the fleet has done once; [`log`]: the newest lines of the log
 //!
 //! # Invariants
 //! - A record is on disk before it is sent, and stays there until the database has it. PUBACK deletes nothing.
@@ -18,29 +20,22 @@
 //! - What a device says is data: nothing that it says ends the agent, and every buffer for it is bounded.
 
 mod agent;
+pub mod clock;
+pub mod command;
 pub mod config;
 pub mod event;
 pub mod gps;
 pub mod link;
+pub mod log;
 pub mod obd;
 pub mod outbox;
 pub mod ports;
 pub mod recorder;
 mod retry;
 pub mod uplink;
+pub mod wishes;
 
-pub use agent::{Error, run};
+pub use agent::{Ended, Error, run};
 pub use config::Config;
 
-use std::time::SystemTime;
-
-use bugbrother_wire::{
-    UnixMs,
-    codec::{EARLIEST, LATEST},
-    unix_ms,
-};
-
-/// The computer's clock. One that was never set says the year 2000, the earliest that the contract knows.
-fn now_ms() -> UnixMs {
-    unix_ms(SystemTime::now()).clamp(EARLIEST, LATEST - 1)
-}
+use clock::computers_clock as now_ms;

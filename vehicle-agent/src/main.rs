@@ -2,22 +2,27 @@
 
 mod settings;
 
-use std::process::ExitCode;
+use std::{os::unix::process::CommandExt, process::ExitCode};
 
 use anyhow::Context;
+use bugbrother_agent::{Ended, log::Log};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 fn main() -> ExitCode {
     let flags = settings::Flags::parse();
     let filter = EnvFilter::try_from_env("BUGBROTHER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal).init();
-    match run(flags) {
-        Ok(()) => ExitCode::SUCCESS,
+    let log = Log::new();
+    let to_stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal);
+    let to_memory = fmt::layer().with_writer(log.clone()).with_ansi(false);
+    tracing_subscriber::registry().with(filter).with(to_stderr).with(to_memory).init();
+    match run(flags, log) {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::Restart) => begin_anew(),
         Err(error) => {
             // The chain of causes, once.
             error!("{error:#}");
@@ -26,7 +31,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(flags: settings::Flags) -> anyhow::Result<()> {
+/// This process becomes a new agent, with the same settings.
+fn begin_anew() -> ExitCode {
+    let program = std::env::current_exe();
+    let error = match program {
+        Ok(program) => std::process::Command::new(program).args(std::env::args_os().skip(1)).exec(),
+        Err(error) => error,
+    };
+    error!(error = &error as &dyn std::error::Error, "the agent cannot begin anew");
+    ExitCode::FAILURE
+}
+
+fn run(flags: settings::Flags, log: Log) -> anyhow::Result<Ended> {
     let config = flags.read()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no runtime")?;
@@ -46,11 +62,11 @@ fn run(flags: settings::Flags) -> anyhow::Result<()> {
                 shutdown.cancel();
             }
         });
-        let outcome = bugbrother_agent::run(config, shutdown.clone()).await;
+        let outcome = bugbrother_agent::run(config, log, shutdown.clone()).await;
         shutdown.cancel();
         stopper.await.context("the listener to signals failed")?;
-        outcome?;
-        info!("stopped");
-        Ok(())
+        let ended = outcome?;
+        info!(?ended, "stopped");
+        Ok(ended)
     })
 }

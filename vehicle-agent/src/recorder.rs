@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! - A fix is one row. Values of the engine are rows of their own, by the same clock.
-//! - Rows of a batch rise in time and lie within a day; a batch is closed after a second or [`MOST_ROWS`] rows.
+//! - Rows of a batch rise in time and lie within a day; a batch is closed after a second or [`MOST_ROWS`] rows, and when
+//!   the clock changes or is set anew.
 
 use std::{
     borrow::Cow,
@@ -12,15 +13,14 @@ use std::{
 
 use bugbrother_wire::{
     UnixMs,
-    codec::EARLIEST,
     message::{Clock, Row},
 };
 use tokio::{sync::mpsc, time::sleep_until};
 use tracing::debug;
 
 use crate::{
+    clock::{Stamp, TIME_HOLDS_MS, Time},
     gps::Fix,
-    now_ms,
     outbox::{Batch, Draft},
 };
 
@@ -31,8 +31,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// Rows that come a little late are put in order; a step back that is larger is another time.
 const LATE_MS: i64 = 2_000;
 const LONGEST_SPAN_MS: i64 = 12 * 60 * 60 * 1000;
-/// Without a fix for so long the receiver's time is not carried on: a computer's clock drifts less than that is worth.
-const TIME_HOLDS: Duration = Duration::from_secs(600);
 
 /// Values that an OBD-II adapter told.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,8 +47,8 @@ pub type Key = Cow<'static, str>;
 /// Makes rows and puts them together to batches. Knows no clock but its arguments.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    /// The receiver's time at a moment.
-    gnss: Option<(UnixMs, Instant)>,
+    /// The time of a recording at a moment: what the adapter says meanwhile belongs to it.
+    recorded: Option<(UnixMs, Instant)>,
     open: Option<Open>,
     /// Position is not to leave the vehicle.
     private: bool,
@@ -61,6 +59,8 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Open {
     clock: Clock,
+    /// Of the first row whose time is not the receiver's own.
+    era: Option<u32>,
     since: Instant,
     rows: Vec<(UnixMs, BTreeMap<Key, f64>)>,
     replayed: u64,
@@ -81,7 +81,9 @@ impl Recorder {
 
     /// Takes a fix that came `now`; tells of the batch that is closed by it.
     pub fn take_fix(&mut self, fix: &Fix, now: Instant) -> Option<Batch> {
-        self.gnss = Some((fix.ts, now));
+        if self.replays {
+            self.recorded = Some((fix.ts, now));
+        }
         let quality = &fix.quality;
         let values = [
             ("lat", Some(fix.lat)),
@@ -96,27 +98,21 @@ impl Recorder {
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)))
             .filter(|(key, _)| !(self.private && POSITION.contains(key)));
-        self.add(
-            Clock::Gnss,
-            fix.ts,
-            told.map(|(key, value)| (key.into(), value)).collect(),
-            u64::from(self.replays),
-            now,
-        )
+        let values = told.map(|(key, value)| (key.into(), value)).collect();
+        self.add(Moment { ts: fix.ts, clock: Clock::Gnss, era: None }, values, u64::from(self.replays), now)
     }
 
-    /// Takes values of the engine; `now` and `system` are the same moment by both clocks.
-    pub fn take_reading(&mut self, reading: &Reading, now: Instant, system: UnixMs) -> Option<Batch> {
-        let (clock, time, moment) = match self.gnss {
-            Some((ts, at)) if now.duration_since(at) < TIME_HOLDS => (Clock::Gnss, ts, at),
-            // Nobody knows what time it is.
-            _ if system <= EARLIEST => return None,
-            _ => (Clock::System, system, now),
+    /// Takes values of the engine; `stamp` is when they were read, but for a recording, whose time goes on instead.
+    pub fn take_reading(&mut self, reading: &Reading, now: Instant, stamp: Stamp) -> Option<Batch> {
+        let moment = match self.recorded {
+            Some((ts, at)) if to_ms(now.saturating_duration_since(at)) < TIME_HOLDS_MS => {
+                let since = to_ms(reading.at.saturating_duration_since(at));
+                let before = to_ms(at.saturating_duration_since(reading.at));
+                Moment { ts: ts + since - before, clock: Clock::Gnss, era: None }
+            }
+            _ => Moment { ts: stamp.ts, clock: stamp.clock, era: Some(stamp.era) },
         };
-        let since = reading.at.saturating_duration_since(moment).as_millis();
-        let before = moment.saturating_duration_since(reading.at).as_millis();
-        let ts = time + to_ms(since) - to_ms(before);
-        self.add(clock, ts, reading.values.iter().cloned().collect(), 0, now)
+        self.add(moment, reading.values.iter().cloned().collect(), 0, now)
     }
 
     /// When the open batch is to be closed.
@@ -143,20 +139,16 @@ impl Recorder {
         })
     }
 
-    fn add(
-        &mut self,
-        clock: Clock,
-        ts: UnixMs,
-        values: BTreeMap<Key, f64>,
-        replayed: u64,
-        now: Instant,
-    ) -> Option<Batch> {
+    fn add(&mut self, moment: Moment, values: BTreeMap<Key, f64>, replayed: u64, now: Instant) -> Option<Batch> {
         if values.is_empty() {
             return None;
         }
-        let fits = self.open.as_ref().is_none_or(|open| open.fits(clock, ts));
+        let fits = self.open.as_ref().is_none_or(|open| open.fits(&moment));
         let closed = if fits { None } else { self.close() };
-        let open = self.open.get_or_insert_with(|| Open { clock, since: now, rows: Vec::new(), replayed: 0 });
+        let Moment { ts, clock, era } = moment;
+        let new = || Open { clock, era, since: now, rows: Vec::new(), replayed: 0 };
+        let open = self.open.get_or_insert_with(new);
+        open.era = open.era.or(era);
         open.rows.push((ts, values));
         open.replayed += replayed;
         if open.rows.len() < MOST_ROWS {
@@ -167,16 +159,26 @@ impl Recorder {
     }
 }
 
+/// When a row was.
+struct Moment {
+    ts: UnixMs,
+    clock: Clock,
+    /// `None` for the receiver's own time.
+    era: Option<u32>,
+}
+
 impl Open {
-    fn fits(&self, clock: Clock, ts: UnixMs) -> bool {
+    fn fits(&self, moment: &Moment) -> bool {
+        let &Moment { ts, clock, era } = moment;
         let times = || self.rows.iter().map(|(ts, _)| *ts);
         let (first, last) = (times().min().unwrap_or(ts), times().max().unwrap_or(ts));
-        self.clock == clock && ts >= last - LATE_MS && ts - first <= LONGEST_SPAN_MS && last - ts <= LONGEST_SPAN_MS
+        let comparable = self.clock == clock && self.era.zip(era).is_none_or(|(open, new)| open == new);
+        comparable && ts >= last - LATE_MS && ts - first <= LONGEST_SPAN_MS && last - ts <= LONGEST_SPAN_MS
     }
 }
 
-fn to_ms(millis: u128) -> i64 {
-    i64::try_from(millis).unwrap_or(i64::MAX)
+fn to_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What the recorder's task listens to.
@@ -186,6 +188,7 @@ pub(crate) struct Inputs {
     pub private: tokio::sync::watch::Receiver<bool>,
     /// Whether the fixes are those of a recording.
     pub replays: bool,
+    pub time: Time,
 }
 
 /// Records until all sensors are gone; what is open then is closed.
@@ -203,8 +206,12 @@ pub(crate) async fn record(mut inputs: Inputs, drafts: mpsc::Sender<Draft>) {
         let closed = tokio::select! {
             fix = inputs.fixes.recv(), if !gps_ended => match fix {
                 Some(fix) => {
+                    let now = Instant::now();
+                    if !inputs.replays {
+                        inputs.time.hear_receiver(fix.ts, now);
+                    }
                     recorder.keep_private(*inputs.private.borrow());
-                    recorder.take_fix(&fix, Instant::now())
+                    recorder.take_fix(&fix, now)
                 }
                 None => {
                     gps_ended = true;
@@ -212,7 +219,7 @@ pub(crate) async fn record(mut inputs: Inputs, drafts: mpsc::Sender<Draft>) {
                 }
             },
             reading = inputs.readings.recv(), if !obd_ended => match reading {
-                Some(reading) => recorder.take_reading(&reading, Instant::now(), now_ms()),
+                Some(reading) => recorder.take_reading(&reading, Instant::now(), inputs.time.stamp(reading.at)),
                 None => {
                     obd_ended = true;
                     None
@@ -249,12 +256,20 @@ mod tests {
         rows.map(|row| batch.t0 + i64::from(row.dt_ms)).collect()
     }
 
+    fn stamp(ts: UnixMs, clock: Clock, era: u32) -> Stamp {
+        Stamp { ts, clock, era }
+    }
+
+    fn reading(at: Instant) -> Reading {
+        Reading { at, values: vec![("rpm".into(), 800.0)] }
+    }
+
     #[test]
     fn a_late_value_is_put_in_its_place() {
         let (mut recorder, now) = (Recorder::default(), Instant::now());
-        let reading = |ms| Reading { at: now + Duration::from_millis(ms), values: vec![("rpm".into(), 800.0)] };
         recorder.take_fix(&fix(10_000), now);
-        recorder.take_reading(&reading(950), now + Duration::from_millis(960), 99);
+        let late = now + Duration::from_millis(960);
+        recorder.take_reading(&reading(late), late, stamp(10_950, Clock::Gnss, 1));
         recorder.take_fix(&fix(10_900), now + Duration::from_millis(990));
         let batch = recorder.close().unwrap();
         assert_eq!(times(&batch), [10_000, 10_900, 10_950]);
@@ -263,14 +278,28 @@ mod tests {
     }
 
     #[test]
-    fn without_a_receiver_the_computers_clock_counts() {
-        let (mut recorder, now) = (Recorder::default(), Instant::now());
-        let reading = Reading { at: now, values: vec![("spd".into(), 3.0)] };
+    fn what_the_adapter_says_during_a_replay_is_at_the_recordings_time() {
+        let (mut recorder, now) = (Recorder::new(true), Instant::now());
+        recorder.take_fix(&fix(1_270_293_748_000), now);
         let later = now + Duration::from_millis(40);
-        recorder.take_reading(&reading, later, 1_790_000_005_000);
-        // The first fix brings another clock and so another batch.
-        let batch = recorder.take_fix(&fix(9_000), later).unwrap();
-        assert_eq!((batch.clock, batch.t0), (Clock::System, 1_790_000_004_960));
+        recorder.take_reading(&reading(later), later, stamp(1_790_000_005_000, Clock::Ntp, 1));
+        assert_eq!(times(&recorder.close().unwrap()), [1_270_293_748_000, 1_270_293_748_040]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_in_the_middle_of_a_batch_closes_it() {
+        let (mut recorder, now) = (Recorder::default(), Instant::now());
+        let mut take = |ts, clock, era| recorder.take_reading(&reading(now), now, stamp(ts, clock, era));
+        // Started, with no idea of the time; then the network tells it; then it corrects itself by a second; then a fix.
+        let unset = bugbrother_wire::codec::EARLIEST;
+        assert_eq!(take(unset + 5_000, Clock::None, 0), None);
+        assert_eq!(take(unset + 5_900, Clock::None, 0), None);
+        let closed = take(1_790_000_005_000, Clock::Ntp, 1).unwrap();
+        assert_eq!((closed.clock, times(&closed)), (Clock::None, vec![unset + 5_000, unset + 5_900]));
+        let closed = take(1_790_000_005_200, Clock::Ntp, 2).unwrap();
+        assert_eq!((closed.clock, times(&closed)), (Clock::Ntp, vec![1_790_000_005_000]));
+        let closed = recorder.take_fix(&fix(1_790_000_005_300), now).unwrap();
+        assert_eq!((closed.clock, times(&closed)), (Clock::Ntp, vec![1_790_000_005_200]));
         assert_eq!(recorder.close().unwrap().clock, Clock::Gnss);
     }
 

@@ -13,7 +13,7 @@ use std::{
 
 use bugbrother_agent::{
     link::{Address, Link},
-    obd::{self, CarVin, Outputs},
+    obd::{self, CarVin, Outputs, Task},
     outbox::Draft,
     recorder::{Key, Reading},
 };
@@ -21,7 +21,7 @@ use bugbrother_simulator::{Simulator, demo_fleet};
 use bugbrother_wire::message::{DtcStatus, EventKind};
 use serialport::{SerialPort, TTYPort};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -111,6 +111,7 @@ struct Car {
     drafts: mpsc::Receiver<Draft>,
     vin: watch::Receiver<CarVin>,
     _periods: watch::Sender<BTreeMap<String, u32>>,
+    tasks: mpsc::Sender<Task>,
     stop: CancellationToken,
     task: JoinHandle<()>,
     seen: Arc<Mutex<Vec<(Key, f64)>>>,
@@ -123,16 +124,18 @@ impl Car {
         let (signals, _) = watch::channel(Vec::new());
         let (vin, vin_in) = watch::channel(CarVin::Unknown);
         let (periods, periods_in) = watch::channel(BTreeMap::new());
+        let (tasks, mut tasks_in) = mpsc::channel(4);
         let stop = CancellationToken::new();
         let ending = stop.clone();
         let task = tokio::task::spawn_blocking(move || {
-            obd::run(&link, &Outputs { readings, drafts, signals, vin }, periods_in, &ending);
+            obd::run(&link, &Outputs { readings, drafts, signals, vin }, periods_in, &mut tasks_in, &ending);
         });
         Car {
             readings: readings_in,
             drafts: drafts_in,
             vin: vin_in,
             _periods: periods,
+            tasks,
             stop,
             task,
             seen: Arc::default(),
@@ -257,6 +260,36 @@ async fn trouble_codes_are_read_in_every_form() {
     ] {
         let mut car = Car::connect(adapter(script(&[("03", Say::This(said))])));
         assert_eq!(car.codes().await, stored(codes), "{said}");
+        car.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_are_cleared_with_the_engine_off_and_told_anew() {
+    for (rpm, cleared, words) in [
+        ("41 0C 00 00", "44", None),
+        ("41 0C 14 5F", "44", Some("the engine runs")),
+        ("41 0C 00 00", "7F 04 22", Some("service 04 refused with code 22")),
+    ] {
+        let mut car = Car::connect(adapter(script(&[
+            ("010C", Say::This(rpm)),
+            ("03", Say::This("43 01 01 43")),
+            ("04", Say::This(cleared)),
+        ])));
+        assert_eq!(car.codes().await.len(), 1);
+        let (answer, answered) = oneshot::channel();
+        car.tasks.send(Task::ClearCodes(answer)).await.unwrap();
+        let answered = timeout(LIMIT, answered).await.unwrap().unwrap();
+        assert_eq!(answered.is_ok(), words.is_none(), "{answered:?}");
+        if let Some(words) = words {
+            assert!(answered.unwrap_err().contains(words));
+        } else {
+            assert_eq!(car.codes().await.len(), 1, "this car has them again at once");
+        }
+        let (answer, answered) = oneshot::channel();
+        car.tasks.send(Task::ReadCodes(answer)).await.unwrap();
+        let troubles = timeout(LIMIT, answered).await.unwrap().unwrap().unwrap();
+        assert_eq!(troubles.in_words(), "1 trouble code: P0143 (stored)");
         car.end().await;
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bugbrother_agent::{
-    outbox::{Batch, Draft, Outbox},
+    outbox::{Answer, Batch, Draft, Outbox},
     uplink::delivery::{Delivery, LIVE_REACH, Lane},
 };
 use bugbrother_store::progress::{Mark, Progress};
@@ -32,7 +32,7 @@ fn samples() -> Draft {
 }
 
 fn urgent() -> Draft {
-    Draft::Reply { command: CommandId(uuid::Uuid::nil()), state: ReplyState::Denied, at: NOW, detail: None }
+    Draft::Reply(Answer::new(CommandId(uuid::Uuid::nil()), ReplyState::Denied, NOW))
 }
 
 /// A vehicle and the fleet's database.

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use bugbrother_agent::outbox::{Batch, Draft, KEPT, Outbox, OutboxError, Progress, peek_vin};
+use bugbrother_agent::outbox::{Answer, Batch, Draft, KEPT, Outbox, OutboxError, Progress, peek_vin};
 use bugbrother_wire::{
     Epoch, Message, Seq, Topic, Vin, decode,
     message::{Ack, Clock, Gap, Row, Telemetry, VinSource},
@@ -35,12 +35,8 @@ fn samples(rows: usize) -> Draft {
 }
 
 fn event() -> Draft {
-    Draft::Reply {
-        command: bugbrother_wire::CommandId(uuid::Uuid::from_u128(7)),
-        state: bugbrother_wire::message::ReplyState::Denied,
-        at: NOW,
-        detail: None,
-    }
+    let command = bugbrother_wire::CommandId(uuid::Uuid::from_u128(7));
+    Draft::Reply(Answer::new(command, bugbrother_wire::message::ReplyState::Denied, NOW))
 }
 
 fn ack(epoch: Epoch, store: &str, seq: u64, ranges: &[(u64, u64)]) -> Ack {
@@ -188,6 +184,7 @@ async fn a_file_of_an_older_version_goes_on_and_its_gaps_take_their_place() {
     let mut db = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     let older = "DELETE FROM record WHERE seq < 3; DROP INDEX record_gap; ALTER TABLE record DROP COLUMN gap_from; \
                  ALTER TABLE record DROP COLUMN gap_to; ALTER TABLE identity DROP COLUMN stored_ranges; \
+                 DROP INDEX record_boot; ALTER TABLE record DROP COLUMN boot; DROP TABLE boot; DROP TABLE usage; \
                  PRAGMA user_version = 0";
     sqlx::raw_sql(older).execute(&mut db).await.unwrap();
     db.close().await.unwrap();

@@ -1,6 +1,7 @@
 //! The real program replays recordings through a real broker, and everything on the way is killed.
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+#[expect(dead_code, reason = "another test needs the rest")]
 mod parts;
 
 use std::{

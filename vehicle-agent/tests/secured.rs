@@ -4,12 +4,11 @@
 #[expect(dead_code, reason = "another test needs the rest")]
 mod parts;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use bugbrother_kit::{mosquitto::Mosquitto, port, process::Process};
 use bugbrother_simulator::Drive;
-use parts::database::Database;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use parts::{certificates, database::Database};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_bugbrother-agent");
 const VIN: &str = "WVWZZZ1JZ3W386752";
@@ -17,27 +16,10 @@ const LIMIT: Duration = Duration::from_secs(120);
 const ACL: &str = "user database\ntopic read fleet/v1/+/up/#\ntopic write fleet/v1/+/down/#\n\
                    pattern write fleet/v1/%u/up/#\npattern read fleet/v1/%u/down/#\n";
 
-/// `ca.crt`, and a certificate and a key for each of these names.
-fn write_certificates(dir: &Path, names: &[&str]) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    fs::write(dir.join("ca.crt"), ca.pem()).unwrap();
-    for name in names {
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, *name);
-        let key = KeyPair::generate().unwrap();
-        fs::write(dir.join(format!("{name}.crt")), params.signed_by(&key, &ca).unwrap().pem()).unwrap();
-        let path = dir.join(format!("{name}.key"));
-        fs::write(&path, key.serialize_pem()).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drive_arrives_whole_over_tls_with_a_certificate_in_place_of_a_password() {
     let dir = tempfile::tempdir().unwrap();
-    write_certificates(dir.path(), &["server", VIN]);
+    certificates::write(dir.path(), &["server", VIN]);
     let path = |name: &str| dir.path().join(name).display().to_string();
     fs::write(path("acl"), ACL).unwrap();
     let services = port::free().unwrap();

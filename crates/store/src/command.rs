@@ -1,8 +1,10 @@
 //! Commands to vehicles, and how far they have come.
 
+use std::collections::BTreeMap;
+
 use bugbrother_wire::{
     CommandId, SCHEMA_VERSION, UnixMs, Vin,
-    message::{Command, Reply, ReplyState},
+    message::{Argument, Command, Reply, ReplyState},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
@@ -20,6 +22,10 @@ pub struct CommandRecord {
     pub state_ts: UnixMs,
     /// Result or reason, in the vehicle's words.
     pub detail: Option<String>,
+    /// What programs can use of the result.
+    pub result: BTreeMap<String, Argument>,
+    /// A longer text that was asked for.
+    pub text: Option<String>,
 }
 
 /// Life of a command. It only moves on: accepted, running, then one of the others, at which it stays.
@@ -100,7 +106,7 @@ impl Store {
     /// One command.
     pub async fn command(&self, command: CommandId) -> Result<Option<CommandRecord>, StoreError> {
         let row = sqlx::query(
-            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail FROM command \
+            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail, result, text FROM command \
              WHERE id = $1",
         )
         .bind(command.to_string())
@@ -117,7 +123,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<CommandRecord>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail FROM command \
+            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail, result, text FROM command \
              WHERE vin = $1 AND (issued, id) < ($2, $3) ORDER BY issued DESC, id DESC LIMIT $4",
         )
         .bind(vin.as_str())
@@ -139,7 +145,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<CommandRecord>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail FROM command \
+            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail, result, text FROM command \
              WHERE vin = $1 AND state IN ('issued', 'accepted', 'running') AND (issued, id) > ($2, $3) \
              ORDER BY issued, id LIMIT $4",
         )
@@ -158,7 +164,7 @@ impl Store {
 pub(crate) async fn advance(tx: &mut Transaction<'_, Any>, reply: &Reply) -> Result<bool, StoreError> {
     let state = CommandState::from(reply.state);
     let done = sqlx::query(
-        "UPDATE command SET state = $3, state_ts = $4, detail = $5 WHERE id = $1 AND vin = $2 \
+        "UPDATE command SET state = $3, state_ts = $4, detail = $5, result = $7, text = $8 WHERE id = $1 AND vin = $2 \
          AND CASE state WHEN 'issued' THEN 0 WHEN 'accepted' THEN 1 WHEN 'running' THEN 2 ELSE 3 END < $6",
     )
     .bind(reply.command.to_string())
@@ -167,6 +173,8 @@ pub(crate) async fn advance(tx: &mut Transaction<'_, Any>, reply: &Reply) -> Res
     .bind(reply.at)
     .bind(reply.detail.as_deref())
     .bind(state.step())
+    .bind((!reply.result.is_empty()).then(|| word::json(&reply.result)))
+    .bind(reply.text.as_deref())
     .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -187,5 +195,10 @@ fn read(row: &AnyRow) -> Result<CommandRecord, StoreError> {
         state: word::read("command", row.try_get(7)?)?,
         state_ts: row.try_get(8)?,
         detail: row.try_get(9)?,
+        result: match row.try_get::<Option<String>, _>(10)? {
+            Some(json) => word::from_json("command", &json)?,
+            None => BTreeMap::new(),
+        },
+        text: row.try_get(11)?,
     })
 }

@@ -2,12 +2,15 @@
 //!
 //! `rmp-serde` alone accepts trailing bytes and NaN; here every message is checked as a whole before anybody sees it.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     SCHEMA_VERSION, Seq, Topic, UnixMs, Vin,
     message::{
-        Alert, Birth, Command, Config, Diagnostics, Event, Media, Message, Reply, Shape, State, Status, Telemetry,
+        Alert, Argument, Birth, Command, Config, Diagnostics, Event, Media, Message, Reply, Shape, State, Status,
+        Telemetry,
     },
     topic::Kind,
 };
@@ -22,6 +25,8 @@ pub const MAX_KEYS: usize = 256;
 pub const MAX_ROWS: usize = 4096;
 /// Most bytes of a text.
 pub const MAX_TEXT: usize = 1024;
+/// Most bytes of the one text that may be long, that of a reply.
+pub const MAX_LONG_TEXT: usize = 32 * 1024;
 /// Most entries of any list or map but the rows.
 pub const MAX_ENTRIES: usize = 1024;
 /// Most ranges in an acknowledgement.
@@ -186,6 +191,18 @@ fn outbox(epoch: crate::Epoch, seq: Seq) -> Result<(), DecodeError> {
     const TOP: u64 = i64::MAX as u64;
     require((1..TOP).contains(&epoch.0), "epoch", "is outside 1 to 2^63")?;
     require((1..TOP).contains(&seq.0), "seq", "is outside 1 to 2^63")
+}
+
+fn arguments(field: &'static str, arguments: &BTreeMap<String, Argument>) -> Result<(), DecodeError> {
+    entries(field, arguments.len())?;
+    arguments.iter().try_for_each(|(name, argument)| {
+        text(field, name.as_str())?;
+        match argument {
+            Argument::Number(number) => require(number.is_finite(), field, "holds a number that is not finite"),
+            Argument::Text(long) => text(field, long.as_str()),
+            Argument::Bool(_) | Argument::Integer(_) => Ok(()),
+        }
+    })
 }
 
 fn key(key: &str) -> Result<(), DecodeError> {
@@ -372,7 +389,10 @@ impl Checked for Reply {
     fn check(&self) -> Result<(), DecodeError> {
         outbox(self.epoch, self.seq)?;
         time("at", self.at)?;
-        text("detail", self.detail.as_deref())
+        text("detail", self.detail.as_deref())?;
+        let short = self.text.as_ref().is_none_or(|long| long.len() <= MAX_LONG_TEXT);
+        require(short, "text", "is longer than 32 KiB")?;
+        arguments("result", &self.result)
     }
 }
 
@@ -402,22 +422,11 @@ impl Checked for Command {
         (self.v, self.vin)
     }
     fn check(&self) -> Result<(), DecodeError> {
-        use crate::message::Argument;
         time("issued", self.issued)?;
         time("expires", self.expires)?;
         text("name", self.name.as_str())?;
         text("by", self.by.as_str())?;
-        entries("arguments", self.arguments.len())?;
-        self.arguments.iter().try_for_each(|(name, argument)| {
-            text("arguments", name.as_str())?;
-            match argument {
-                Argument::Number(number) => {
-                    require(number.is_finite(), "arguments", "holds a number that is not finite")
-                }
-                Argument::Text(long) => text("arguments", long.as_str()),
-                Argument::Bool(_) | Argument::Integer(_) => Ok(()),
-            }
-        })
+        arguments("arguments", &self.arguments)
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`decode`]: the formulas of SAE J1979, trouble codes, VIN
 //! - `schedule`: what is asked when
 //! - `session`: the conversation
+//! - `task`: what the car is asked to do besides
 //!
 //! # Invariants
 //! - obd2 sees only answers that were read here first: none of its `todo!()`s can be reached.
@@ -24,12 +25,15 @@ mod port;
 mod schedule;
 #[cfg(feature = "obd")]
 mod session;
+mod task;
 
 use std::collections::BTreeMap;
 
 use bugbrother_wire::{Vin, message::SignalDeclaration};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+
+pub use task::{Task, Troubles};
 
 use crate::{link::Link, outbox::Draft, recorder::Reading};
 
@@ -56,12 +60,13 @@ pub struct Outputs {
     pub vin: watch::Sender<CarVin>,
 }
 
-/// Talks to the car until `stop`; an adapter that is gone is opened again. Blocks its thread.
+/// Talks to the car, and does `tasks` in between, until `stop`; an adapter that is gone is opened again. Blocks its thread.
 #[cfg(feature = "obd")]
 pub fn run(
     link: &Link,
     outputs: &Outputs,
     mut periods: watch::Receiver<BTreeMap<String, u32>>,
+    tasks: &mut mpsc::Receiver<Task>,
     stop: &CancellationToken,
 ) {
     use std::time::Instant;
@@ -84,7 +89,8 @@ pub fn run(
                 if was_there.replace(true) == Some(false) {
                     tell(outputs, EventKind::AdapterPlugged);
                 }
-                let mut session = session::Session { car, outputs, periods: &mut periods, stop, told: &mut told };
+                let mut session =
+                    session::Session { car, outputs, periods: &mut periods, tasks, stop, told: &mut told };
                 session.talk()
             }
             Err(fault) => fault,
@@ -121,6 +127,7 @@ pub fn run(
     _link: &Link,
     _outputs: &Outputs,
     _periods: watch::Receiver<BTreeMap<String, u32>>,
+    _tasks: &mut mpsc::Receiver<Task>,
     _stop: &CancellationToken,
 ) {
 }

@@ -9,7 +9,10 @@ use bugbrother_wire::{
     message::{Dtc, DtcStatus, Monitor},
     signal,
 };
-use tokio::{sync::watch, time::sleep_until};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep_until,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
@@ -19,6 +22,7 @@ use super::{
     decode::{self, PARAMETERS, Parameter, Readiness},
     elm::Car,
     schedule::{Job, Schedule},
+    task::{Task, Troubles},
 };
 use crate::{now_ms, outbox::Draft, recorder::Reading, uplink::declaration};
 
@@ -38,6 +42,7 @@ pub(super) struct Session<'a> {
     pub car: Car,
     pub outputs: &'a Outputs,
     pub periods: &'a mut watch::Receiver<BTreeMap<String, u32>>,
+    pub tasks: &'a mut mpsc::Receiver<Task>,
     pub stop: &'a CancellationToken,
     pub told: &'a mut Told,
 }
@@ -66,6 +71,7 @@ impl Session<'_> {
                 Err(fault) => debug!(%fault, "the car is silent"),
                 Ok(()) => {}
             }
+            self.refuse_tasks();
             if let Err(fault) = self.tell_voltage() {
                 return fault;
             }
@@ -92,6 +98,7 @@ impl Session<'_> {
             if self.periods.has_changed().unwrap_or(false) {
                 schedule.set_periods(&self.periods.borrow_and_update(), Instant::now());
             }
+            self.do_tasks()?;
             let job = match schedule.next(Instant::now()) {
                 Ok(job) => job,
                 Err(due) => {
@@ -124,6 +131,59 @@ impl Session<'_> {
                 self.send(row.take())?;
             }
         }
+    }
+
+    /// What the fleet wants done between two values. Only what ends the session is a fault here.
+    fn do_tasks(&mut self) -> Result<(), Fault> {
+        while let Ok(task) = self.tasks.try_recv() {
+            match task {
+                Task::ReadCodes(answer) => {
+                    let read = self.read_and_tell();
+                    if let Err(fault @ Fault::Gone(_)) = &read {
+                        return Err(fault.clone());
+                    }
+                    drop(answer.send(read.map_err(|fault| fault.to_string())));
+                }
+                Task::ClearCodes(answer) => {
+                    let cleared = self.clear();
+                    if let Err(Refused::Fault(fault @ Fault::Gone(_))) = &cleared {
+                        return Err(fault.clone());
+                    }
+                    drop(answer.send(cleared.map_err(|refused| refused.to_string())));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_tasks(&mut self) {
+        while let Ok(task) = self.tasks.try_recv() {
+            let silent = "the car is silent: is the ignition on?".to_owned();
+            match task {
+                Task::ReadCodes(answer) => drop(answer.send(Err(silent))),
+                Task::ClearCodes(answer) => drop(answer.send(Err(silent))),
+            }
+        }
+    }
+
+    fn read_and_tell(&mut self) -> Result<Troubles, Fault> {
+        let (picture, _) = self.read_troubles()?;
+        let troubles = Troubles { mil: picture.mil, dtcs: picture.dtcs.clone() };
+        self.told.0 = None;
+        self.tell_troubles(picture)?;
+        Ok(troubles)
+    }
+
+    /// Mode 04, which ECUs refuse or take ill while the engine runs.
+    fn clear(&mut self) -> Result<(), Refused> {
+        const RPM: u8 = 0x0C;
+        let running = |reply: &Reply| reply.data.iter().any(|byte| *byte != 0);
+        if self.car.ask(0x01, RPM).is_ok_and(|replies| replies.iter().any(running)) {
+            return Err(Refused::EngineRuns);
+        }
+        self.car.ask_mode(0x04).map_err(Refused::Fault)?;
+        self.read_and_tell().map_err(Refused::Fault)?;
+        Ok(())
     }
 
     fn do_job(&mut self, job: Job, row: &mut Row) -> Result<(), Fault> {
@@ -267,6 +327,15 @@ impl Session<'_> {
         let waited = self.stop.run_until_cancelled(sleep_until(until.into()));
         tokio::runtime::Handle::current().block_on(waited).is_some()
     }
+}
+
+/// Why codes were not cleared.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("the engine runs: codes are cleared with the ignition on and the engine off")]
+    EngineRuns,
+    #[error(transparent)]
+    Fault(Fault),
 }
 
 pub(super) fn ended() -> Fault {

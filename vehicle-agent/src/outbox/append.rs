@@ -5,8 +5,8 @@ use tokio::{sync::mpsc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{File, Outbox, OutboxError, draft::Draft, failed, from_kind, gap_of, to_column};
-use crate::now_ms;
+use super::{File, Outbox, OutboxError, draft::Draft, failed, from_kind, gap_of, hold, to_column};
+use crate::clock::Time;
 
 /// Most records of one commit.
 const GROUP: usize = 256;
@@ -22,12 +22,13 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub async fn keep(
     outbox: Outbox,
     mut drafts: mpsc::Receiver<Draft>,
+    time: Time,
     stop: CancellationToken,
 ) -> Result<(), OutboxError> {
     let mut group = Vec::with_capacity(GROUP);
     let mut refused = false;
     while drafts.recv_many(&mut group, GROUP).await > 0 {
-        while let Err(error) = outbox.append(&group, now_ms()).await {
+        while let Err(error) = outbox.append(&group, time.now()).await {
             metrics::counter!("bugbrother_agent_outbox_failures_total").increment(1);
             if stop.is_cancelled() {
                 lose(group, drafts).await;
@@ -65,7 +66,7 @@ impl Outbox {
     /// Gives the drafts their numbers and writes them in one transaction.
     pub async fn append(&self, drafts: &[Draft], now: UnixMs) -> Result<(), OutboxError> {
         let mut file = self.0.file.lock().await;
-        let File { db, max_bytes, bytes, .. } = &mut *file;
+        let File { db, max_bytes, bytes, boot, .. } = &mut *file;
         let mut tally = *self.0.tally.borrow();
         let mut total = *bytes;
         let mut tx = db.begin().await.map_err(failed("written"))?;
@@ -76,19 +77,33 @@ impl Outbox {
                 Draft::Gap(gap) => Some((to_column(gap.from.0), to_column(gap.to.0))),
                 _ => None,
             };
-            let body = draft.encode(identity.vin, identity.epoch, seq, now);
+            let provisional = draft.is_provisional(now);
+            let mut body = draft.encode(identity.vin, identity.epoch, seq, now);
+            let (mut made_at, mut held) = (now, None);
+            if provisional {
+                match boot.as_ref().map(|boot| (boot.number, boot.started)) {
+                    // The time has come to be known while the record was on its way here.
+                    Some((_, Some(good))) => {
+                        body = hold::moved(kind, &body, good).ok_or(OutboxError::Corrupt("record"))?;
+                        made_at = hold::place(made_at, good);
+                    }
+                    Some((number, None)) => held = Some(number),
+                    None => {}
+                }
+            }
             let size = body.len() as u64;
             sqlx::query(
-                "INSERT INTO record (seq, kind, urgent, made_at, body, gap_from, gap_to) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO record (seq, kind, urgent, made_at, body, gap_from, gap_to, boot) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
             .bind(to_column(seq.0))
             .bind(from_kind(kind))
             .bind(i64::from(urgent))
-            .bind(now)
+            .bind(made_at)
             .bind(body)
             .bind(gap.map(|(from, _)| from))
             .bind(gap.map(|(_, to)| to))
+            .bind(held)
             .execute(tx)
             .await
             .map_err(failed("written"))?;
@@ -189,6 +204,7 @@ mod tests {
     use bugbrother_wire::message::VinSource;
 
     use super::*;
+    use crate::{clock::ClockSettings, now_ms};
 
     fn draft() -> Draft {
         Draft::Diagnostics {
@@ -198,6 +214,10 @@ mod tests {
             monitors: Vec::new(),
             freeze_frame: None,
         }
+    }
+
+    fn time() -> Time {
+        Time::new(ClockSettings::of_this_system())
     }
 
     async fn open(dir: &tempfile::TempDir) -> Outbox {
@@ -212,7 +232,7 @@ mod tests {
         outbox.refuse_writes(true).await;
         let (sender, drafts) = mpsc::channel(1);
         let stop = CancellationToken::new();
-        let keeping = tokio::spawn(keep(outbox, drafts, stop.clone()));
+        let keeping = tokio::spawn(keep(outbox, drafts, time(), stop.clone()));
         // The first two are taken and waiting, so the third is waited for.
         for _ in 0..2 {
             sender.send(draft()).await.unwrap();
@@ -229,7 +249,7 @@ mod tests {
         let outbox = open(&dir).await;
         outbox.refuse_writes(true).await;
         let (sender, drafts) = mpsc::channel(1);
-        let keeping = tokio::spawn(keep(outbox.clone(), drafts, CancellationToken::new()));
+        let keeping = tokio::spawn(keep(outbox.clone(), drafts, time(), CancellationToken::new()));
         for _ in 0..2 {
             sender.send(draft()).await.unwrap();
         }

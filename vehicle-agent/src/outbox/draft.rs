@@ -3,10 +3,13 @@ use std::collections::BTreeMap;
 use bugbrother_wire::{
     CommandId, Epoch, EventId, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
     message::{
-        Clock, Diagnostics, Dtc, Event, EventKind, FreezeFrame, Gap, Monitor, Reply, ReplyState, Row, Telemetry,
+        Argument, Clock, Diagnostics, Dtc, Event, EventKind, FreezeFrame, Gap, Monitor, Reply, ReplyState, Row,
+        Telemetry,
     },
     topic::Kind,
 };
+
+use crate::clock::is_provisional;
 
 /// What is to be kept and sent, before it has its place in the outbox.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,16 +34,7 @@ pub enum Draft {
     /// Something happened.
     Event(Happening),
     /// What became of a command.
-    Reply {
-        /// The command.
-        command: CommandId,
-        /// How far it has come.
-        state: ReplyState,
-        /// When.
-        at: UnixMs,
-        /// Reason, in words.
-        detail: Option<String>,
-    },
+    Reply(Answer),
 }
 
 /// Something that happened in the vehicle.
@@ -58,6 +52,30 @@ pub struct Happening {
     pub values: BTreeMap<String, f64>,
     /// More, in words.
     pub text: Option<String>,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The command.
+    pub command: CommandId,
+    /// How far it has come.
+    pub state: ReplyState,
+    /// When.
+    pub at: UnixMs,
+    /// Result or reason, in words.
+    pub detail: Option<String>,
+    /// What programs can use of the result.
+    pub result: BTreeMap<String, Argument>,
+    /// A longer text that was asked for.
+    pub text: Option<String>,
+}
+
+impl Answer {
+    /// How far a command has come, with nothing more to say.
+    pub fn new(command: CommandId, state: ReplyState, at: UnixMs) -> Self {
+        Answer { command, state, at, detail: None, result: BTreeMap::new(), text: None }
+    }
 }
 
 impl Happening {
@@ -90,7 +108,7 @@ impl Draft {
             Draft::Batch(_) | Draft::Gap(_) => Kind::Telemetry,
             Draft::Diagnostics { .. } => Kind::Diagnostics,
             Draft::Event(_) => Kind::Event,
-            Draft::Reply { .. } => Kind::Reply,
+            Draft::Reply(_) => Kind::Reply,
         }
     }
 
@@ -99,6 +117,17 @@ impl Draft {
         match self {
             Draft::Batch(batch) => batch.replayed,
             _ => 0,
+        }
+    }
+
+    /// Whether its time is only that since the computer's start.
+    pub(super) fn is_provisional(&self, now: UnixMs) -> bool {
+        match self {
+            Draft::Batch(batch) => batch.clock == Clock::None && is_provisional(batch.t0),
+            Draft::Gap(_) => is_provisional(now),
+            Draft::Diagnostics { at, .. } | Draft::Reply(Answer { at, .. }) | Draft::Event(Happening { at, .. }) => {
+                is_provisional(*at)
+            }
         }
     }
 
@@ -134,8 +163,8 @@ impl Draft {
                 let (lat, lon) = place.unzip();
                 encode(&Event { v, vin, epoch, seq, id, at, kind, lat, lon, values, text })
             }
-            Draft::Reply { command, state, at, detail } => {
-                encode(&Reply { v, vin, epoch, seq, command, state, at, detail })
+            Draft::Reply(Answer { command, state, at, detail, result, text }) => {
+                encode(&Reply { v, vin, epoch, seq, command, state, at, detail, result, text })
             }
         }
     }

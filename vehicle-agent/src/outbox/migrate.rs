@@ -14,6 +14,10 @@ pub(super) async fn migrate(db: &mut SqliteConnection) -> Result<(), sqlx::Error
         place_gaps(&mut tx).await?;
         sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *tx).await?;
     }
+    if version < 2 {
+        sqlx::raw_sql(include_str!("boots.sql")).execute(&mut *tx).await?;
+        sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut *tx).await?;
+    }
     tx.commit().await
 }
 

@@ -5,7 +5,8 @@
 //! - `open`: the file and its identity; `migrate`: its tables
 //! - `append`: group commit, and what goes when there is no room
 //! - `acknowledge`: what the database has
-//! - `wishes`: what the fleet wants
+//! - `hold`: records that wait until it is known what time it is
+//! - `wishes`: what fleet and driver want; `commands`: which commands were taken on
 //!
 //! # Invariants
 //! - One connection, which holds the file for itself: a second agent on the same file is refused.
@@ -16,7 +17,9 @@
 
 mod acknowledge;
 mod append;
+mod commands;
 mod draft;
+mod hold;
 mod migrate;
 mod open;
 mod wishes;
@@ -32,10 +35,13 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::{Mutex, watch};
 
 use acknowledge::Stored;
+use hold::Booted;
 
 pub use acknowledge::Progress;
 pub use append::keep;
-pub use draft::{Batch, Draft, Happening};
+pub use commands::Unfinished;
+pub use draft::{Answer, Batch, Draft, Happening};
+pub use hold::release;
 pub use open::peek_vin;
 pub use wishes::Wanted;
 
@@ -70,6 +76,8 @@ pub struct Tally {
     pub top: Seq,
     /// Records that the database does not have yet.
     pub unstored: u64,
+    /// Records that were held back and can be sent by now, since the file was opened.
+    pub released: u64,
 }
 
 /// A record as it is kept.
@@ -134,6 +142,8 @@ struct File {
     /// Stored records up to here are gone.
     trimmed: u64,
     stored: Stored,
+    /// This start of the computer, once it is told.
+    boot: Option<Booted>,
 }
 
 impl Outbox {
@@ -147,13 +157,15 @@ impl Outbox {
         self.0.tally.subscribe()
     }
 
-    /// The first records in `range` that the database does not have, by their place, at most `limit`.
+    /// The first records in `range` that the database does not have and that are not held back, by their place, at most
+    /// `limit`.
     pub async fn read(&self, range: Range<Seq>, limit: usize) -> Result<Vec<Kept>, OutboxError> {
         let mut file = self.0.file.lock().await;
         let rows = sqlx::query(
             "SELECT seq AS place, seq, kind, body FROM record \
-             WHERE stored = 0 AND seq >= $1 AND seq < $2 AND (gap_to IS NULL OR gap_to < $1) \
-             UNION ALL SELECT gap_to, seq, kind, body FROM record WHERE stored = 0 AND seq < $2 AND gap_to >= $1 \
+             WHERE stored = 0 AND boot IS NULL AND seq >= $1 AND seq < $2 AND (gap_to IS NULL OR gap_to < $1) \
+             UNION ALL SELECT gap_to, seq, kind, body FROM record \
+             WHERE stored = 0 AND boot IS NULL AND seq < $2 AND gap_to >= $1 \
              ORDER BY place LIMIT $3",
         )
         .bind(to_column(range.start.0))

@@ -89,7 +89,7 @@ async fn load(path: &Path, max_bytes: u64, owner: Owner) -> Result<(Identity, Fi
     match loaded {
         Ok((identity, contents)) => {
             let Contents { bytes, tally, stored } = contents;
-            Ok((identity, File { db, max_bytes, bytes, trimmed: 0, stored }, tally))
+            Ok((identity, File { db, max_bytes, bytes, trimmed: 0, stored, boot: None }, tally))
         }
         Err(error) => {
             // Closed before anything else is done with the path: SQLite removes the log of a file that it closes.
@@ -121,7 +121,7 @@ impl Contents {
             .await
             .map_err(failed("read"))?;
         let stored = Stored::new(row.get(0), row.get::<i64, _>(1).unsigned_abs(), row.get(2))?;
-        Ok(Contents { bytes, tally: Tally { top, unstored }, stored })
+        Ok(Contents { bytes, tally: Tally { top, unstored, released: 0 }, stored })
     }
 }
 

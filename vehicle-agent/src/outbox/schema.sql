@@ -18,7 +18,14 @@ CREATE TABLE IF NOT EXISTS identity (
     recording  TEXT,
     replayed   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
--- What the fleet wanted last of the vehicle.
+-- What fleet and driver want.
+CREATE TABLE IF NOT EXISTS wish (
+    one            INTEGER PRIMARY KEY CHECK (one = 1),
+    -- The message, in MessagePack.
+    config         BLOB,
+    driver_private INTEGER NOT NULL
+) STRICT;
+-- The same as older versions kept it.
 CREATE TABLE IF NOT EXISTS wanted (
     one      INTEGER PRIMARY KEY CHECK (one = 1),
     revision INTEGER NOT NULL,
@@ -27,4 +34,12 @@ CREATE TABLE IF NOT EXISTS wanted (
 CREATE TABLE IF NOT EXISTS wanted_period (
     key       TEXT    PRIMARY KEY,
     period_ms INTEGER NOT NULL
+) STRICT;
+-- Commands that were taken on: each is carried out once.
+CREATE TABLE IF NOT EXISTS command (
+    number   INTEGER PRIMARY KEY AUTOINCREMENT,
+    id       BLOB    NOT NULL UNIQUE,
+    name     TEXT    NOT NULL,
+    taken_at INTEGER NOT NULL,
+    ended    INTEGER NOT NULL DEFAULT 0
 ) STRICT;

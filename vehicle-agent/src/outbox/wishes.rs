@@ -1,54 +1,64 @@
 use std::collections::BTreeMap;
 
-use sqlx::{Connection, Row};
+use bugbrother_wire::{SCHEMA_VERSION, codec::decode_value, encode, message::Config};
+use sqlx::Row;
+use tracing::warn;
 
-use super::{Outbox, OutboxError, failed, to_column};
+use super::{Outbox, OutboxError, failed};
 
-/// What the fleet wanted last of the vehicle. It counts from the start on, in reach or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What fleet and driver wanted last. It counts from the start on, in reach or not.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {
-    /// Rises with every change.
-    pub revision: u64,
-    /// Position stays in the vehicle.
-    pub private: bool,
-    /// Signal key → wanted interval in ms.
-    pub periods_ms: BTreeMap<String, u32>,
+    /// Settings of the fleet; `None` if it never said.
+    pub config: Option<Config>,
+    /// Whether the driver switched privacy on, which counts where the settings let him.
+    pub driver_private: bool,
 }
 
 impl Outbox {
-    /// What the fleet wanted last; `None` if it never said.
-    pub async fn wanted(&self) -> Result<Option<Wanted>, OutboxError> {
+    /// What was wanted last.
+    pub async fn wanted(&self) -> Result<Wanted, OutboxError> {
         let db = &mut self.0.file.lock().await.db;
+        let row = sqlx::query("SELECT config, driver_private FROM wish").fetch_optional(&mut *db).await;
+        if let Some(row) = row.map_err(failed("read"))? {
+            let config = row.get::<Option<&[u8]>, _>(0).and_then(|body| match decode_value(body) {
+                Ok(config) => Some(config),
+                Err(error) => {
+                    // Of a newer agent, say. The fleet says it again at the next connection.
+                    warn!(%error, "settings of the fleet cannot be read");
+                    None
+                }
+            });
+            return Ok(Wanted { config, driver_private: row.get(1) });
+        }
+        // As older versions kept it.
         let row = sqlx::query("SELECT revision, private FROM wanted").fetch_optional(&mut *db).await;
-        let Some(row) = row.map_err(failed("read"))? else { return Ok(None) };
+        let Some(row) = row.map_err(failed("read"))? else { return Ok(Wanted::default()) };
         let periods: Vec<(String, u32)> =
             sqlx::query_as("SELECT key, period_ms FROM wanted_period").fetch_all(db).await.map_err(failed("read"))?;
-        Ok(Some(Wanted {
+        let config = Config {
+            v: SCHEMA_VERSION,
+            vin: self.0.identity.vin,
             revision: row.get::<i64, _>(0).unsigned_abs(),
-            private: row.get(1),
             periods_ms: periods.into_iter().collect(),
-        }))
+            thresholds: BTreeMap::new(),
+            geofences: Vec::new(),
+            privacy: row.get(1),
+            driver_privacy: false,
+            daily_bytes: None,
+        };
+        Ok(Wanted { config: Some(config), driver_private: false })
     }
 
-    /// Keeps what the fleet wants, in place of what it wanted before.
+    /// Keeps what is wanted, in place of what was before.
     pub async fn note_wanted(&self, wanted: &Wanted) -> Result<(), OutboxError> {
         let db = &mut self.0.file.lock().await.db;
-        let mut tx = db.begin().await.map_err(failed("written"))?;
-        sqlx::query("INSERT OR REPLACE INTO wanted (one, revision, private) VALUES (1, $1, $2)")
-            .bind(to_column(wanted.revision))
-            .bind(wanted.private)
-            .execute(&mut *tx)
+        sqlx::query("INSERT OR REPLACE INTO wish (one, config, driver_private) VALUES (1, $1, $2)")
+            .bind(wanted.config.as_ref().map(encode))
+            .bind(wanted.driver_private)
+            .execute(db)
             .await
             .map_err(failed("written"))?;
-        sqlx::query("DELETE FROM wanted_period").execute(&mut *tx).await.map_err(failed("written"))?;
-        for (key, period_ms) in &wanted.periods_ms {
-            sqlx::query("INSERT INTO wanted_period (key, period_ms) VALUES ($1, $2)")
-                .bind(key)
-                .bind(period_ms)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed("written"))?;
-        }
-        tx.commit().await.map_err(failed("written"))
+        Ok(())
     }
 }

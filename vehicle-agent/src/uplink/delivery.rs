@@ -103,6 +103,13 @@ impl Delivery {
         }
     }
 
+    /// Records that were held back can be sent.
+    pub fn release(&mut self) {
+        if self.connected {
+            self.begin_late();
+        }
+    }
+
     /// The broker has a publish of `lane`.
     pub fn publish_done(&mut self, lane: Lane) {
         let count = &mut self.under_way[lane as usize];
@@ -181,7 +188,8 @@ impl Delivery {
         }
     }
 
-    fn begin_late(&mut self) {
+    /// Everything that was sent and is not known to be in the database is sent again.
+    pub fn begin_late(&mut self) {
         self.waiting_since = None;
         self.late = self.stored.next()..self.live;
         self.late_ahead.clear();

@@ -1,48 +1,32 @@
-use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
-    error::Error,
-};
+use std::{collections::HashSet, error::Error};
 
 use bugbrother_client::Delivery as Arrived;
 use bugbrother_wire::{
-    CommandId, Message, Topic, decode,
-    message::{Ack, Command, Config, ReplyState},
+    Message, Topic, decode,
+    message::{Ack, Command},
 };
-use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tokio::sync::mpsc;
+use tracing::{error, warn};
 
-use super::Wishes;
 use crate::{
-    now_ms,
-    outbox::{Draft, Outbox, OutboxError, Progress, Wanted},
+    clock::Time,
+    command,
+    outbox::{Outbox, OutboxError, Progress},
+    wishes::Wishes,
 };
-
-/// So many of the last commands are known again when the broker delivers them twice.
-const REMEMBERED: usize = 64;
 
 /// Takes what the fleet says.
 pub(super) struct Downlink {
     outbox: Outbox,
-    periods: watch::Sender<BTreeMap<String, u32>>,
-    private: watch::Sender<bool>,
-    revision: Option<u64>,
-    /// What the disk has not taken yet.
-    unwritten: Option<Wanted>,
-    commands: VecDeque<CommandId>,
+    wishes: Wishes,
+    commands: mpsc::Sender<Command>,
+    time: Time,
     refused: HashSet<&'static str>,
 }
 
 impl Downlink {
-    pub fn new(outbox: Outbox, wishes: Wishes) -> Self {
-        Downlink {
-            outbox,
-            periods: wishes.periods,
-            private: wishes.private,
-            revision: wishes.revision,
-            unwritten: None,
-            commands: VecDeque::with_capacity(REMEMBERED),
-            refused: HashSet::new(),
-        }
+    pub fn new(outbox: Outbox, wishes: Wishes, commands: mpsc::Sender<Command>, time: Time) -> Self {
+        Downlink { outbox, wishes, commands, time, refused: HashSet::new() }
     }
 
     /// Takes a message; an acknowledgement is handed on with what it changed.
@@ -55,7 +39,7 @@ impl Downlink {
             None
         });
         // Also what the disk has refused before: an acknowledgement that it takes may have made room.
-        if let Err(error) = self.write_wanted().await {
+        if let Err(error) = self.wishes.write(&self.outbox).await {
             self.count_unwritten(&error);
         }
         news
@@ -71,8 +55,8 @@ impl Downlink {
                 let progress = self.outbox.acknowledge(&ack, message.retained).await?;
                 return Ok(Some((ack, progress)));
             }
-            Ok(Message::Config(config)) => self.configure(config),
-            Ok(Message::Command(command)) => self.answer(&command).await?,
+            Ok(Message::Config(config)) => self.wishes.configure(config),
+            Ok(Message::Command(command)) => command::take(command, &self.outbox, &self.commands, &self.time).await?,
             Ok(_) => self.refuse("direction", message),
             Err(error) => self.refuse(error.reason(), message),
         }
@@ -93,46 +77,5 @@ impl Downlink {
         if self.refused.insert("disk") {
             error!(error = error as &dyn Error, "what the fleet says cannot be noted");
         }
-    }
-
-    fn configure(&mut self, config: Config) {
-        let Config { revision, privacy, periods_ms, .. } = config;
-        if self.revision.is_some_and(|known| revision <= known) {
-            return;
-        }
-        self.revision = Some(revision);
-        info!(revision, privacy, "settings of the fleet");
-        self.private.send_replace(privacy);
-        self.periods.send_replace(periods_ms.clone());
-        self.unwritten = Some(Wanted { revision, private: privacy, periods_ms });
-    }
-
-    async fn write_wanted(&mut self) -> Result<(), OutboxError> {
-        if let Some(wanted) = &self.unwritten {
-            self.outbox.note_wanted(wanted).await?;
-            self.unwritten = None;
-        }
-        Ok(())
-    }
-
-    /// This version carries out none: each is answered once, so that nobody waits in vain.
-    async fn answer(&mut self, command: &Command) -> Result<(), OutboxError> {
-        if self.commands.contains(&command.id) {
-            return Ok(());
-        }
-        let now = now_ms();
-        let (state, detail) = if command.expires < now {
-            (ReplyState::Expired, "it came after its time".to_owned())
-        } else {
-            let name: String = command.name.chars().take(64).collect();
-            (ReplyState::Denied, format!("this agent knows no command `{name}`"))
-        };
-        let reply = Draft::Reply { command: command.id, state, at: now, detail: Some(detail) };
-        self.outbox.append(&[reply], now).await?;
-        if self.commands.len() == REMEMBERED {
-            self.commands.pop_front();
-        }
-        self.commands.push_back(command.id);
-        Ok(())
     }
 }

@@ -13,7 +13,6 @@ pub mod delivery;
 mod downlink;
 
 use std::{
-    collections::BTreeMap,
     future::{self, Future},
     pin::Pin,
     time::Instant,
@@ -22,14 +21,14 @@ use std::{
 use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
-    message::{Birth, Presence, SignalDeclaration, Status},
+    message::{Birth, Command, Presence, SignalDeclaration, Status},
     signal::Signal,
     topic::Kind,
 };
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     time::{Duration, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -40,13 +39,16 @@ use self::{
     downlink::Downlink,
 };
 use crate::{
+    clock::{Good, Time},
     link::Address,
-    now_ms,
-    outbox::{Outbox, OutboxError},
+    outbox::{Outbox, OutboxError, Tally},
+    wishes::Wishes,
 };
 
 /// What was recorded longer ago than that is not live any more.
 const LIVE_FOR_MS: UnixMs = 10_000;
+/// So exactly it is said since when the agent runs.
+const STARTED_WITHIN_MS: i64 = 10_000;
 /// Publishes beside the outbox's: birth and status.
 const WINDOW_REST: usize = 16;
 const MAX_PACKET_BYTES: usize = 512 * 1024;
@@ -65,17 +67,20 @@ pub struct Account {
     pub password: SecretString,
 }
 
-/// What the uplink and the sensors tell each other.
-#[derive(Debug)]
-pub struct Wishes {
+/// What the uplink and the other parts tell each other.
+pub struct Ties {
     /// What the vehicle will send.
     pub signals: watch::Receiver<Vec<SignalDeclaration>>,
-    /// Signal key → wanted interval in ms.
-    pub periods: watch::Sender<BTreeMap<String, u32>>,
-    /// Whether position stays in the vehicle.
-    pub private: watch::Sender<bool>,
-    /// Up to which of its changes the fleet's settings are known.
-    pub revision: Option<u64>,
+    /// Where the fleet's settings go.
+    pub wishes: Wishes,
+    /// Where its commands go, once they are noted.
+    pub commands: mpsc::Sender<Command>,
+    /// Everything is to be said again.
+    pub resync: mpsc::Receiver<()>,
+    /// Whether there is a connection.
+    pub online: watch::Sender<bool>,
+    /// The agent's time.
+    pub time: Time,
 }
 
 /// Why the uplink ends before it is to.
@@ -90,10 +95,10 @@ pub enum UplinkError {
 }
 
 /// Sends the outbox until `stop`, then says goodbye with its reason.
-pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: CancellationToken) -> Result<(), UplinkError> {
+pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: CancellationToken) -> Result<(), UplinkError> {
     let session = CancellationToken::new();
     let _ends_with_this = session.clone().drop_guard();
-    let started = now_ms();
+    let started = ties.time.estimate();
     let vin = outbox.identity().vin;
     let mut options = Options::new(
         account.broker.host,
@@ -122,7 +127,7 @@ pub async fn run(account: Account, outbox: Outbox, wishes: Wishes, stop: Cancell
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
     let (publisher, mut events) = connect(options, session.clone());
-    let mut uplink = Uplink::new(outbox.clone(), wishes, publisher, status(Presence::Online, None));
+    let mut uplink = Uplink::new(outbox.clone(), ties, publisher, status(Presence::Online, None));
     let served = uplink.serve(&mut events, &stop).await;
     uplink.say_goodbye(status(Presence::Offline, Some("agent stopped"))).await;
     session.cancel();
@@ -148,25 +153,38 @@ struct Uplink {
     signals: watch::Receiver<Vec<SignalDeclaration>>,
     /// Whether `signals` can still change.
     signals_known: bool,
+    resync: mpsc::Receiver<()>,
     under_way: FuturesUnordered<Published>,
     online: Status,
-    tally: watch::Receiver<crate::outbox::Tally>,
+    tally: watch::Receiver<Tally>,
+    /// Of the records that were held back, how many are known to be free.
+    released: u64,
+    connection: watch::Sender<bool>,
+    time: Time,
+    good: watch::Receiver<Option<Good>>,
+    started: Instant,
     publisher: Publisher,
     outbox: Outbox,
 }
 
 impl Uplink {
-    fn new(outbox: Outbox, wishes: Wishes, publisher: Publisher, online: Status) -> Self {
+    fn new(outbox: Outbox, ties: Ties, publisher: Publisher, online: Status) -> Self {
         let tally = outbox.tally();
-        let top = tally.borrow().top;
+        let Tally { top, released, .. } = *tally.borrow();
         Uplink {
             delivery: Delivery::new(top),
-            signals: wishes.signals.clone(),
+            signals: ties.signals,
             signals_known: true,
-            downlink: Downlink::new(outbox.clone(), wishes),
+            resync: ties.resync,
             under_way: FuturesUnordered::new(),
             online,
             tally,
+            released,
+            connection: ties.online,
+            downlink: Downlink::new(outbox.clone(), ties.wishes, ties.commands, ties.time.clone()),
+            good: ties.time.good(),
+            started: Instant::now(),
+            time: ties.time,
             publisher,
             outbox,
         }
@@ -188,6 +206,7 @@ impl Uplink {
                     Some(Event::Up) => self.greet().await?,
                     Some(Event::Down { reason }) => {
                         debug!(reason, "offline: records wait in the outbox");
+                        self.connection.send_replace(false);
                         self.delivery.disconnect();
                         self.under_way.clear();
                     }
@@ -201,13 +220,21 @@ impl Uplink {
                 },
                 Some(lane) = self.under_way.next() => self.delivery.publish_done(lane),
                 Ok(()) = self.tally.changed() => {
-                    let top = self.tally.borrow_and_update().top;
+                    let Tally { top, released, .. } = *self.tally.borrow_and_update();
                     self.delivery.commit(top);
+                    if std::mem::replace(&mut self.released, released) != released {
+                        self.delivery.release();
+                    }
                 }
                 changed = self.signals.changed(), if self.signals_known => {
                     self.signals_known = changed.is_ok();
                     self.publish_birth().await;
                 }
+                Some(()) = self.resync.recv() => {
+                    self.publish_birth().await;
+                    self.delivery.begin_late();
+                }
+                Ok(()) = self.good.changed() => self.correct_the_start().await,
                 () = impatience => {
                     metrics::counter!("bugbrother_agent_resends_total").increment(1);
                     self.delivery.lose_patience();
@@ -216,14 +243,32 @@ impl Uplink {
         }
     }
 
-    /// Says who speaks, on every connection anew.
-    async fn greet(&mut self) -> Result<(), OutboxError> {
+    /// What was said of the start before the time was known may be years off.
+    async fn correct_the_start(&mut self) {
+        if self.good.borrow_and_update().is_none() {
+            return;
+        }
+        let since = self.time.stamp(self.started).ts;
+        let off = (since - self.online.since).abs() > STARTED_WITHIN_MS;
+        if off {
+            self.online.since = since;
+            self.present().await;
+        }
+    }
+
+    async fn present(&mut self) {
         self.publish_birth().await;
         let online = encode(&self.online);
         self.publish_retained(Kind::Status, online).await;
-        let fresh = now_ms() - LIVE_FOR_MS;
+    }
+
+    /// Says who speaks, on every connection anew.
+    async fn greet(&mut self) -> Result<(), OutboxError> {
+        self.present().await;
+        let fresh = self.time.now() - LIVE_FOR_MS;
         let live_from = self.outbox.first_since(fresh, LIVE_REACH).await?;
         self.delivery.connect(live_from);
+        self.connection.send_replace(true);
         info!(unstored = self.tally.borrow().unstored, "online");
         Ok(())
     }
@@ -311,8 +356,14 @@ mod tests {
         topic::ALL_UP,
     };
 
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::outbox::{Draft, Wanted};
+    use crate::{
+        clock::ClockSettings,
+        now_ms,
+        outbox::{Draft, Wanted},
+    };
 
     const LIMIT: Duration = Duration::from_secs(20);
 
@@ -321,10 +372,14 @@ mod tests {
         Outbox::open(&dir.path().join("outbox.db"), 1 << 20, vin, VinSource::Configured, now_ms()).await.unwrap()
     }
 
-    fn wishes() -> (Wishes, watch::Receiver<bool>) {
-        let (private, told) = watch::channel(false);
+    fn ties() -> (Ties, Wishes) {
+        let wishes = Wishes::new(Wanted::default());
         let (_, signals) = watch::channel(Vec::new());
-        (Wishes { signals, periods: watch::Sender::new(BTreeMap::new()), private, revision: None }, told)
+        let (commands, _) = mpsc::channel(1);
+        let (_, resync) = mpsc::channel(1);
+        let time = Time::new(ClockSettings::of_this_system());
+        let online = watch::Sender::new(false);
+        (Ties { signals, wishes: wishes.clone(), commands, resync, online, time }, wishes)
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -334,7 +389,8 @@ mod tests {
         let record =
             Draft::Diagnostics { at: now_ms(), mil: None, dtcs: Vec::new(), monitors: Vec::new(), freeze_frame: None };
         outbox.append(&[record], now_ms()).await.unwrap();
-        let (wishes, mut private) = wishes();
+        let (ties, wishes) = ties();
+        let mut private = wishes.private();
         let account = Account {
             broker: Address { host: "127.0.0.1".to_owned(), port: broker.port() },
             tls: None,
@@ -342,7 +398,7 @@ mod tests {
             password: SecretString::default(),
         };
         let stop = CancellationToken::new();
-        let running = tokio::spawn(run(account, outbox.clone(), wishes, stop.clone()));
+        let running = tokio::spawn(run(account, outbox.clone(), ties, stop.clone()));
 
         let mut options = Options::new("127.0.0.1", broker.port(), "database", "database", "");
         options.subscriptions = vec![(ALL_UP.to_owned(), Qos::AtLeastOnce)];
@@ -378,8 +434,8 @@ mod tests {
         timeout(LIMIT, outbox.tally().wait_for(|tally| tally.unstored == 0)).await.unwrap().unwrap();
         stop.cancel();
         running.await.unwrap().unwrap();
-        let wanted = Wanted { revision: 7, private: true, periods_ms: config.periods_ms };
-        assert_eq!(outbox.wanted().await.unwrap(), Some(wanted));
+        let wanted = Wanted { config: Some(config), driver_private: false };
+        assert_eq!(outbox.wanted().await.unwrap(), wanted);
     }
 
     #[tokio::test]
@@ -397,7 +453,7 @@ mod tests {
             since: now_ms(),
             reason: None,
         };
-        let mut uplink = Uplink::new(outbox, wishes().0, publisher, online);
+        let mut uplink = Uplink::new(outbox, ties().0, publisher, online);
         session.cancel();
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));

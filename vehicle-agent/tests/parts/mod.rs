@@ -1,4 +1,5 @@
 //! What stands in for the rest of the fleet.
 
+pub mod certificates;
 pub mod database;
 pub mod recording;

@@ -146,6 +146,8 @@ pub async fn ask(store: &Store) {
         state: ReplyState::Running,
         at: NOW,
         detail: None,
+        result: Default::default(),
+        text: None,
     };
     assert!(store.advance_command(&reply).await.unwrap());
     store.command(command.id).await.unwrap();

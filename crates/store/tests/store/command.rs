@@ -37,6 +37,8 @@ fn reply(n: u128, state: ReplyState, at: UnixMs, detail: &str) -> Reply {
         state,
         at,
         detail: Some(detail.into()),
+        result: [("code".to_owned(), Argument::Text(detail.into()))].into(),
+        text: Some(format!("all of {detail}")),
     }
 }
 
@@ -51,8 +53,14 @@ async fn a_command_is_kept_once_and_waits_for_a_reply() {
     sent(&store, 1).await;
     assert!(!store.add_command(&Command { name: "other".into(), ..command(1) }).await.unwrap());
     let stored = store.command(command(1).id).await.unwrap().unwrap();
-    let expected =
-        CommandRecord { command: command(1), state: CommandState::Issued, state_ts: command(1).issued, detail: None };
+    let expected = CommandRecord {
+        command: command(1),
+        state: CommandState::Issued,
+        state_ts: command(1).issued,
+        detail: None,
+        result: Default::default(),
+        text: None,
+    };
     assert_eq!(stored, expected);
     assert_eq!(store.command(command(2).id).await.unwrap(), None);
 
@@ -88,7 +96,7 @@ async fn replies_move_a_command_on_and_never_back() {
             let last = last.clone().unwrap();
             let stored = store.command(command(n).id).await.unwrap().unwrap();
             assert_eq!((stored.state, stored.state_ts), (last.state.into(), last.at), "{n} {step}");
-            assert_eq!(stored.detail, last.detail);
+            assert_eq!((stored.detail, stored.result, stored.text), (last.detail, last.result, last.text));
         }
     }
 }

@@ -60,6 +60,12 @@ pub struct Reply {
     /// Result or reason, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What programs can use of the result, such as the word that confirms a command of two steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub result: BTreeMap<String, Argument>,
+    /// A longer text that was asked for, such as the log: at most 32 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// Life of a command in the vehicle.

@@ -151,6 +151,8 @@ pub fn all() -> Vec<(&'static str, Topic, Message)> {
                 state: ReplyState::Done,
                 at: T,
                 detail: text("2 codes cleared"),
+                result: [("cleared".to_owned(), Argument::Integer(2))].into(),
+                text: text("P0301 misfire, cylinder 1"),
             }),
         ),
         (
