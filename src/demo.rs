@@ -76,7 +76,7 @@ fn agent(
     let mut config = bugbrother_agent::Config::new(broker, password.into(), outbox);
     config.vin = Some(profile.vin);
     config.gps = Some(GpsSource::Receiver(Link::Tcp(local(gps_port))));
-    config.obd = Some(Link::Tcp(local(elm_port)));
+    config.obd = Some(Link::Tcp(local(elm_port)).into());
     Ok(config)
 }
 

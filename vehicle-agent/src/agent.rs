@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
+use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc, time::Duration};
 
 use bugbrother_wire::{
     Vin,
@@ -20,6 +20,7 @@ use crate::{
     log::Log,
     obd::{self, CarVin},
     outbox::{self, Draft, Happening, Outbox, OutboxError, peek_vin},
+    ports::Ports,
     recorder::{self, Inputs},
     uplink::{self, Account, Ties, UplinkError},
     wishes::Wishes,
@@ -59,7 +60,7 @@ pub enum Error {
 const FIXES: usize = 256;
 const READINGS: usize = 64;
 const DRAFTS: usize = 256;
-const TASKS: usize = 4;
+const TASKS: usize = 8;
 const GPS_KEYS: [&str; 7] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats"];
 const GPS_PERIOD_MS: u32 = 1000;
 
@@ -93,20 +94,27 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let _sensors_end_with_this = sensors.clone().drop_guard();
     let mut parts = Parts::new();
 
+    let ports = Ports::new("/dev");
     let (drafts, drafts_in) = mpsc::channel(DRAFTS);
     let (readings, readings_in) = mpsc::channel(READINGS);
     let (fixes, fixes_in) = mpsc::channel(FIXES);
     let (signals, signals_in) = watch::channel(gps_signals(&config));
     let (periods, periods_in) = watch::channel(BTreeMap::new());
     let (vin_out, mut car_vin) = watch::channel(CarVin::Unknown);
-    let mut car = None;
-    if let Some(link) = config.obd.clone() {
-        let (tasks, mut tasks_in) = mpsc::channel(TASKS);
-        car = Some(tasks);
-        let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out };
+    let (car, car_in) = watch::channel(None);
+    let (power, _power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
+    let (_moving, moving_in) = watch::channel(false);
+    let mut tasks = None;
+    if let Some(adapter) = config.obd.clone() {
+        let (tasks_out, tasks_in) = mpsc::channel(TASKS);
+        tasks = Some(tasks_out);
+        let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power };
+        let inputs = obd::Inputs { periods: periods_in, moving: moving_in, tasks: tasks_in };
+        let pace = obd::Pace { sleep_after: Duration::from_secs(config.obd_sleep_after_s), ..obd::Pace::default() };
+        let plan = obd::Plan { adapter, ports: ports.clone(), pace };
         let stop = sensors.clone();
         parts.spawn_blocking(move || {
-            obd::run(&link, &outputs, periods_in, &mut tasks_in, &stop);
+            obd::run(&plan, &outputs, inputs, &stop);
             Ok(Part::Other)
         });
     } else {
@@ -137,7 +145,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let restart = CancellationToken::new();
     let (commands, commands_in) = mpsc::channel(command::WAITING);
     let (resync, resync_in) = mpsc::channel(1);
-    let means = Means { wishes: wishes.clone(), car, resync, restart: restart.clone(), log };
+    let means = Means { wishes: wishes.clone(), car: tasks, resync, restart: restart.clone(), log };
     let desk = Desk::open(outbox.clone(), time.clone(), means).await?;
     let stop = sensors.clone();
     parts.spawn(async move {
@@ -197,7 +205,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time) });
     let uplink_over = CancellationToken::new();
-    let ties = Ties { signals: signals_in, wishes, commands, resync: resync_in, online, time };
+    let ties = Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, online, time };
     let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {

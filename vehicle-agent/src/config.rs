@@ -12,7 +12,10 @@ use bugbrother_wire::Vin;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::link::{Broker, Link, LinkError};
+use crate::{
+    link::{Broker, Link, LinkError},
+    obd::{Adapter, DEFAULT_SLEEP_AFTER_S},
+};
 
 /// Settings of the agent. Each is a key of `agent.toml`; an unknown key is refused.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,9 +51,12 @@ pub struct Config {
     /// Where positions come from: `serial:/dev/ttyUSB0@9600`, `tcp:host:port`, `file:PATH[@SPEED]` or `none`.
     #[serde(default, deserialize_with = "gps")]
     pub gps: Option<GpsSource>,
-    /// Where the OBD-II adapter is: `serial:/dev/rfcomm0@38400`, `tcp:host:port` or `none`.
+    /// Where the OBD-II adapter is: `auto`, `serial:/dev/rfcomm0[@38400]`, `tcp:host:port` or `none`.
     #[serde(default, deserialize_with = "obd")]
-    pub obd: Option<Link>,
+    pub obd: Option<Adapter>,
+    /// So many seconds after the engine was switched off the car is asked nothing any more, which spares its battery.
+    #[serde(default = "default_obd_sleep_after_s")]
+    pub obd_sleep_after_s: u64,
     /// The outbox file; it is made if it is not there.
     pub outbox: PathBuf,
     /// Most bytes of records that the outbox holds.
@@ -144,10 +150,13 @@ pub enum ConfigError {
 const LEAST_OUTBOX_BYTES: u64 = 1 << 20;
 const LARGEST_SPEED: f64 = 10_000.0;
 const NMEA_BAUD: u32 = 9600;
-const ELM327_BAUD: u32 = 38_400;
 
 fn default_outbox_bytes() -> u64 {
     256 << 20
+}
+
+fn default_obd_sleep_after_s() -> u64 {
+    DEFAULT_SLEEP_AFTER_S
 }
 
 impl Config {
@@ -165,6 +174,7 @@ impl Config {
             password_file: None,
             gps: None,
             obd: None,
+            obd_sleep_after_s: default_obd_sleep_after_s(),
             outbox,
             outbox_max_bytes: default_outbox_bytes(),
             exit_when_done: false,
@@ -315,10 +325,10 @@ fn gps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GpsSource>, 
     }
 }
 
-fn obd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Link>, D::Error> {
+fn obd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Adapter>, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "none" => Ok(None),
-        link => Link::parse(link, ELM327_BAUD).map(Some).map_err(de::Error::custom),
+        adapter => adapter.parse().map(Some).map_err(de::Error::custom),
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Flags {
     /// serial:/dev/ttyUSB0@9600, tcp:host:port, file:PATH[@SPEED] (a factor or `max`), or none.
     #[arg(long, env = "BUGBROTHER_GPS")]
     gps: Option<String>,
-    /// serial:/dev/rfcomm0@38400, tcp:host:port, or none.
+    /// auto, serial:/dev/rfcomm0[@38400], tcp:host:port, or none.
     #[arg(long, env = "BUGBROTHER_OBD")]
     obd: Option<String>,
     /// The outbox file.

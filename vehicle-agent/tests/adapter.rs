@@ -2,32 +2,26 @@
 #![cfg(feature = "obd")]
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+mod bench;
+
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     io::{ErrorKind, Read, Write},
     net::{Ipv4Addr, TcpListener},
-    sync::{Arc, Mutex},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use bench::Car;
 use bugbrother_agent::{
     link::{Address, Link},
-    obd::{self, CarVin, Outputs, Task},
-    outbox::Draft,
-    recorder::{Key, Reading},
+    obd::CarVin,
 };
 use bugbrother_simulator::{Simulator, demo_fleet};
 use bugbrother_wire::message::{DtcStatus, EventKind};
 use serialport::{SerialPort, TTYPort};
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-    time::timeout,
-};
 use tokio_util::sync::CancellationToken;
 
-const LIMIT: Duration = Duration::from_secs(30);
 const RPM: f64 = 1303.75;
 const SPEED: f64 = 10.0;
 
@@ -106,76 +100,6 @@ fn adapter(script: Script) -> Link {
     Link::Tcp(Address { host: "127.0.0.1".to_owned(), port })
 }
 
-struct Car {
-    readings: mpsc::Receiver<Reading>,
-    drafts: mpsc::Receiver<Draft>,
-    vin: watch::Receiver<CarVin>,
-    _periods: watch::Sender<BTreeMap<String, u32>>,
-    tasks: mpsc::Sender<Task>,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-    seen: Arc<Mutex<Vec<(Key, f64)>>>,
-}
-
-impl Car {
-    fn connect(link: Link) -> Self {
-        let (readings, readings_in) = mpsc::channel(64);
-        let (drafts, drafts_in) = mpsc::channel(64);
-        let (signals, _) = watch::channel(Vec::new());
-        let (vin, vin_in) = watch::channel(CarVin::Unknown);
-        let (periods, periods_in) = watch::channel(BTreeMap::new());
-        let (tasks, mut tasks_in) = mpsc::channel(4);
-        let stop = CancellationToken::new();
-        let ending = stop.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            obd::run(&link, &Outputs { readings, drafts, signals, vin }, periods_in, &mut tasks_in, &ending);
-        });
-        Car {
-            readings: readings_in,
-            drafts: drafts_in,
-            vin: vin_in,
-            _periods: periods,
-            tasks,
-            stop,
-            task,
-            seen: Arc::default(),
-        }
-    }
-
-    /// The next value of a signal; all values are noted.
-    async fn value(&mut self, key: &str) -> f64 {
-        let seen = self.seen.clone();
-        let next = async {
-            loop {
-                let reading = self.readings.recv().await.expect("the adapter's task runs");
-                seen.lock().unwrap().extend(reading.values.iter().cloned());
-                if let Some((_, value)) = reading.values.iter().find(|(known, _)| *known == key) {
-                    return *value;
-                }
-            }
-        };
-        timeout(LIMIT, next).await.unwrap_or_else(|_| panic!("no {key}"))
-    }
-
-    async fn draft(&mut self) -> Draft {
-        timeout(LIMIT, self.drafts.recv()).await.expect("a draft").expect("the adapter's task runs")
-    }
-
-    async fn codes(&mut self) -> Vec<(String, DtcStatus, Option<String>)> {
-        let Draft::Diagnostics { dtcs, .. } = self.draft().await else { panic!("no diagnostics") };
-        dtcs.into_iter().map(|dtc| (dtc.code, dtc.status, dtc.ecu)).collect()
-    }
-
-    /// A panic of the task is the test's.
-    async fn end(self) {
-        self.stop.cancel();
-        let began = Instant::now();
-        drop((self.readings, self.drafts));
-        timeout(LIMIT, self.task).await.expect("it ends").expect("it did not panic");
-        assert!(began.elapsed() < Duration::from_secs(5), "it ends soon");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_answer_in_any_form_is_read_and_a_wrong_one_is_no_value() {
     for (said, rpm) in [
@@ -231,13 +155,8 @@ async fn a_question_that_is_never_answered_does_not_stop_the_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_adapter_that_hangs_up_is_opened_again_and_both_are_told() {
     let mut car = Car::connect(adapter(script(&[("010D", Say::HangUp)])));
-    let mut told = Vec::new();
-    while told.len() < 2 {
-        if let Draft::Event(happening) = car.draft().await {
-            told.push(happening.kind);
-        }
-    }
-    assert_eq!(told, [EventKind::AdapterUnplugged, EventKind::AdapterPlugged]);
+    assert_eq!(car.event().await, EventKind::AdapterUnplugged);
+    assert_eq!(car.event().await, EventKind::AdapterPlugged);
     car.end().await;
 }
 
@@ -265,36 +184,6 @@ async fn trouble_codes_are_read_in_every_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn codes_are_cleared_with_the_engine_off_and_told_anew() {
-    for (rpm, cleared, words) in [
-        ("41 0C 00 00", "44", None),
-        ("41 0C 14 5F", "44", Some("the engine runs")),
-        ("41 0C 00 00", "7F 04 22", Some("service 04 refused with code 22")),
-    ] {
-        let mut car = Car::connect(adapter(script(&[
-            ("010C", Say::This(rpm)),
-            ("03", Say::This("43 01 01 43")),
-            ("04", Say::This(cleared)),
-        ])));
-        assert_eq!(car.codes().await.len(), 1);
-        let (answer, answered) = oneshot::channel();
-        car.tasks.send(Task::ClearCodes(answer)).await.unwrap();
-        let answered = timeout(LIMIT, answered).await.unwrap().unwrap();
-        assert_eq!(answered.is_ok(), words.is_none(), "{answered:?}");
-        if let Some(words) = words {
-            assert!(answered.unwrap_err().contains(words));
-        } else {
-            assert_eq!(car.codes().await.len(), 1, "this car has them again at once");
-        }
-        let (answer, answered) = oneshot::channel();
-        car.tasks.send(Task::ReadCodes(answer)).await.unwrap();
-        let troubles = timeout(LIMIT, answered).await.unwrap().unwrap().unwrap();
-        assert_eq!(troubles.in_words(), "1 trouble code: P0143 (stored)");
-        car.end().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_car_tells_its_vin_or_that_it_has_none_to_tell() {
     let can = "7E8 10 14 49 02 01 57 50 30\r7E8 21 5A 5A 5A 39 39 5A 54\r7E8 22 53 33 39 30 30 30 30";
     let legacy =
@@ -308,8 +197,7 @@ async fn a_car_tells_its_vin_or_that_it_has_none_to_tell() {
         ("49 02 01", CarVin::Untold),
     ] {
         let mut car = Car::connect(adapter(script(&[("0902", Say::This(said))])));
-        let told = timeout(LIMIT, car.vin.wait_for(|vin| *vin != CarVin::Unknown)).await.unwrap();
-        assert_eq!(*told.unwrap(), vin, "{said}");
+        assert_eq!(car.told_vin().await, vin, "{said}");
         car.end().await;
     }
 }

@@ -151,8 +151,8 @@ impl Desk {
                 Outcome { result: [("confirm".to_owned(), Argument::Text(word))].into(), ..Outcome::done(asked) }
             }
             Order::ClearDtcs { confirm: Some(word) } if self.confirmation.take(&word, Instant::now()) => {
-                self.ask_car(Task::ClearCodes).await??;
-                Outcome::done("the car has forgotten its trouble codes")
+                let left = self.ask_car(Task::ClearCodes).await??;
+                Outcome::done(format!("the car has forgotten its trouble codes, and tells now: {}", left.in_words()))
             }
             Order::ClearDtcs { .. } => {
                 let wrong = "`confirm` is not the word of a `clear_dtcs` of the last two minutes";

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use super::legacy;
+
 /// What an ECU answered, from the service byte on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -29,6 +31,12 @@ pub enum Fault {
     /// The adapter was interrupted.
     #[error("the adapter was interrupted")]
     Stopped,
+    /// The adapter has started anew by itself, as for want of power, and has forgotten its settings.
+    #[error("the adapter has started anew")]
+    Reset,
+    /// The ECU wants more time than the adapter gave it, or to be asked again.
+    #[error("the ECU is busy")]
+    Pending,
     /// The bus is disturbed, or the adapter's buffer ran over.
     #[error("the bus is disturbed")]
     Bus,
@@ -51,54 +59,86 @@ pub enum Fault {
     Gone(String),
 }
 
+impl Fault {
+    /// Whether there is no use in asking the next question.
+    pub fn ends_talk(&self) -> bool {
+        matches!(self, Fault::Gone(_) | Fault::Timeout | Fault::Reset)
+    }
+}
+
 /// Response pending (ISO 14229): the answer proper follows.
 const PENDING: u8 = 0x78;
+/// Busy, ask again (ISO 14229).
+const BUSY: u8 = 0x21;
 const NEGATIVE: u8 = 0x7F;
 
 /// The answers to `sent` in what the adapter said up to its prompt. At least one, each at least as long as `sent`, and
 /// each an answer to it.
 pub fn read(sent: &[u8], said: &str) -> Result<Vec<Reply>, Fault> {
-    let mut replies = Replies::default();
+    read_echoing(sent, sent.len(), said)
+}
+
+/// The answers to a question of which they repeat the first `echoed` bytes, the service among them.
+pub fn read_echoing(sent: &[u8], echoed: usize, said: &str) -> Result<Vec<Reply>, Fault> {
+    let service = sent.first().copied().unwrap_or_default();
+    let mut head = sent[..echoed.min(sent.len())].to_vec();
+    if let Some(first) = head.first_mut() {
+        *first |= 0x40;
+    }
+    let mut replies = Replies { head, service, ..Replies::default() };
     let echo: String = sent.iter().map(|byte| format!("{byte:02X}")).collect();
     for line in said.split(['\r', '\n']) {
         let line = line.chars().filter(|c| !c.is_whitespace() && *c != '\0');
         let line: String = line.collect::<String>().to_ascii_uppercase();
-        let line = without_search(&line);
-        if line.is_empty() || line == echo {
+        if line.contains("LVRESET") || line.contains("ELM327") {
+            return Err(Fault::Reset);
+        }
+        let line = without_search(&line)?;
+        if line.is_empty() || is_echo(line, &echo) {
             continue;
         }
         if let Some(fault) = spoken_fault(line) {
             return Err(fault);
         }
-        replies.add_line(sent, line)?;
+        replies.add_line(line)?;
     }
-    replies.finish(sent)
+    replies.finish()
+}
+
+/// What was typed, perhaps with the digit that says how many answers are waited for.
+fn is_echo(line: &str, echo: &str) -> bool {
+    line.strip_prefix(echo).is_some_and(|rest| rest.is_empty() || (rest.len() == 1 && echo.len() > 2))
 }
 
 /// While it looks for the protocol the adapter says so, some of them in the line of the answer.
-fn without_search(line: &str) -> &str {
-    for words in ["SEARCHING", "BUSINIT:OK", "BUSINIT"] {
+fn without_search(line: &str) -> Result<&str, Fault> {
+    for words in ["SEARCHING", "BUSINIT"] {
         if let Some(rest) = line.strip_prefix(words) {
             let rest = rest.trim_start_matches(['.', ':']);
-            return rest.strip_prefix("OK").unwrap_or(rest);
+            // Nobody wakes on this bus: the ignition is off, as a rule.
+            return if rest == "ERROR" { Err(Fault::NoBus) } else { Ok(rest.strip_prefix("OK").unwrap_or(rest)) };
         }
     }
-    line
+    Ok(line)
 }
 
 fn spoken_fault(line: &str) -> Option<Fault> {
-    const DISTURBED: [&str; 7] = ["ERROR", "BUSBUSY", "BUFFERFULL", "LVRESET", "LPALERT", "ACTALERT", "ERR"];
+    const DISTURBED: [&str; 5] = ["ERROR", "BUSBUSY", "BUFFERFULL", "LPALERT", "ACTALERT"];
     match line {
         "NODATA" => Some(Fault::NoData),
         "UNABLETOCONNECT" => Some(Fault::NoBus),
         "?" => Some(Fault::Unknown),
         "STOPPED" => Some(Fault::Stopped),
-        _ => DISTURBED.iter().any(|words| line.contains(words)).then_some(Fault::Bus),
+        // ERR94 and its like are faults of the chip's own.
+        _ => (line.starts_with("ERR") || DISTURBED.iter().any(|words| line.contains(words))).then_some(Fault::Bus),
     }
 }
 
 #[derive(Default)]
 struct Replies {
+    service: u8,
+    /// What each answer begins with.
+    head: Vec<u8>,
     whole: Vec<Reply>,
     /// ISO-TP messages that are not complete, by ECU.
     open: BTreeMap<u32, Message>,
@@ -114,7 +154,7 @@ struct Message {
 }
 
 impl Replies {
-    fn add_line(&mut self, sent: &[u8], line: &str) -> Result<(), Fault> {
+    fn add_line(&mut self, line: &str) -> Result<(), Fault> {
         if let Some((number, data)) = line.split_once(':') {
             return self.add_numbered(number, &bytes(data)?);
         }
@@ -129,23 +169,27 @@ impl Replies {
             // An 11-bit address makes the number of digits odd.
             odd if odd % 2 == 1 && odd > 3 => self.add_frame(number(&line[..3])?, &bytes(&line[3..])?),
             even if even > 8 && line.starts_with("18DA") => self.add_frame(number(&line[..8])?, &bytes(&line[8..])?),
-            _ => self.add_bare(sent, &bytes(line)?),
+            _ => self.add_bare(&bytes(line)?),
         }
     }
 
-    /// Without headers, or with the three-byte header and the checksum of the protocols before CAN.
-    fn add_bare(&mut self, sent: &[u8], line: &[u8]) -> Result<(), Fault> {
-        let answers = |byte: Option<&u8>| match (byte, sent.first()) {
-            (Some(byte), Some(service)) => *byte == (service | 0x40) || *byte == NEGATIVE,
-            _ => false,
-        };
-        let (ecu, data) = match line {
-            _ if answers(line.first()) => (None, line),
-            [_, _, ecu, data @ .., _checksum] if answers(data.first()) => (Some(u32::from(*ecu)), data),
-            _ => return Err(Fault::Garbled),
+    /// Without headers, or with the header and the checksum of the protocols before CAN.
+    fn add_bare(&mut self, line: &[u8]) -> Result<(), Fault> {
+        let (ecu, data) = match legacy::read(line) {
+            // The header of a PWM bus begins like the answer to mode 01: its checksum tells the two apart.
+            Some((ecu, data)) if self.is_answer(data) => (Some(ecu), data),
+            _ if self.is_answer(line) => (None, line),
+            // The answer to another question, which is left out in the end.
+            Some((ecu, data)) => (Some(ecu), data),
+            None if line.first() == self.head.first() => (None, line),
+            None => return Err(Fault::Garbled),
         };
         self.whole.push(Reply { ecu, data: data.to_vec() });
         Ok(())
+    }
+
+    fn is_answer(&self, data: &[u8]) -> bool {
+        data.starts_with(&self.head) || data.starts_with(&[NEGATIVE, self.service])
     }
 
     fn add_numbered(&mut self, index: &str, data: &[u8]) -> Result<(), Fault> {
@@ -201,7 +245,7 @@ impl Replies {
         Ok(())
     }
 
-    fn finish(mut self, sent: &[u8]) -> Result<Vec<Reply>, Fault> {
+    fn finish(mut self) -> Result<Vec<Reply>, Fault> {
         if let Some(mut message) = self.numbered.take() {
             if message.want != usize::MAX && message.data.len() < message.want {
                 return Err(Fault::Garbled);
@@ -212,18 +256,22 @@ impl Replies {
         if !self.open.is_empty() {
             return Err(Fault::Garbled);
         }
+        // Who wants more time and then answers has answered.
+        let waits = |reply: &Reply| matches!(reply.data[..], [NEGATIVE, _, PENDING | BUSY, ..]);
+        let answered: Vec<_> = self.whole.iter().filter(|reply| !waits(reply)).map(|reply| reply.ecu).collect();
+        if self.whole.iter().any(|reply| waits(reply) && !answered.contains(&reply.ecu)) {
+            return Err(Fault::Pending);
+        }
         let refused = self.whole.iter().find_map(|reply| match reply.data[..] {
             [NEGATIVE, service, code, ..] if code != PENDING => Some(Fault::Negative { service, code }),
             _ => None,
         });
-        self.whole.retain(|reply| {
-            let positive = reply.data.first().copied() == sent.first().map(|service| service | 0x40);
-            positive && reply.data.get(1..sent.len()) == sent.get(1..)
-        });
-        if self.whole.is_empty() {
+        let Replies { mut whole, head, .. } = self;
+        whole.retain(|reply| reply.data.starts_with(&head));
+        if whole.is_empty() {
             return Err(refused.unwrap_or(Fault::Garbled));
         }
-        Ok(self.whole)
+        Ok(whole)
     }
 }
 
@@ -260,7 +308,10 @@ mod tests {
             "7E8 04 41 0C 14 5F",
             "7E804410C145FAAAAAA",
             "18 DA F1 10 04 41 0C 14 5F",
-            "48 6B 10 41 0C 14 5F 3D",
+            "48 6B 10 41 0C 14 5F 83",
+            "48 6B 10 41 0C 14 5F AF",
+            "41 6B 10 41 0C 14 5F 20",
+            "010C1\r41 0C 14 5F",
             "84 F1 11 41 0C 14 5F 46",
             "7E8 03 7F 01 78\r7E8 04 41 0C 14 5F",
         ] {
@@ -276,15 +327,44 @@ mod tests {
             ("?", Fault::Unknown),
             ("STOPPED", Fault::Stopped),
             ("CAN ERROR", Fault::Bus),
+            ("BUS INIT: ...ERROR", Fault::NoBus),
+            ("BUS ERROR", Fault::Bus),
+            ("ERR94", Fault::Bus),
+            ("LV RESET", Fault::Reset),
+            ("41 0C\r\rELM327 v1.5", Fault::Reset),
+            ("7F 01 78", Fault::Pending),
+            ("7E8 03 7F 01 21", Fault::Pending),
+            ("7E8 03 7F 01 78\r7E9 04 41 0C 14 5F", Fault::Pending),
+            ("48 6B 10 41 0C 14 5F 84", Fault::Garbled),
+            ("84 F1 11 41 0C 14 47", Fault::Garbled),
             ("41 0C 14\rBUFFER FULL", Fault::Bus),
             ("41 0C 14 5F <RX ERROR", Fault::Bus),
             ("7F 01 12", Fault::Negative { service: 1, code: 0x12 }),
             ("41 0D 14", Fault::Garbled),
             ("41", Fault::Garbled),
+            ("48 6B 10 41 0D 14 33", Fault::Garbled),
             ("", Fault::Garbled),
             ("41 0C ÿþ", Fault::Garbled),
         ] {
             assert_eq!(read(&[1, 0x0C], said), Err(fault), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_question_for_more_than_one_value_is_answered_by_what_begins_with_the_first() {
+        let replies = read_echoing(&[1, 0x0C, 0x0D], 2, "7E8 06 41 0C 14 5F 0D 0A 00").unwrap();
+        assert_eq!(replies[0].data, [0x41, 0x0C, 0x14, 0x5F, 0x0D, 0x0A]);
+        let frozen = read_echoing(&[2, 0x0C, 0], 3, "7E8 05 42 0C 00 14 5F").unwrap();
+        assert_eq!(frozen[0].data, [0x42, 0x0C, 0, 0x14, 0x5F]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_brings_the_reading_down(said in "[0-9A-F: \r<>.é]{0,80}", sent in proptest::collection::vec(0u8..0x40, 0..4)) {
+            if let Ok(replies) = read(&sent, &said) {
+                proptest::prop_assert!(!replies.is_empty());
+                proptest::prop_assert!(replies.iter().all(|reply| reply.data.len() >= sent.len()));
+            }
         }
     }
 

@@ -14,7 +14,7 @@ pub struct Parameter {
     /// Its PID.
     pub pid: u8,
     /// Bytes of data.
-    length: usize,
+    pub length: usize,
     /// Wanted interval.
     pub period_ms: u32,
     value: fn(&[u8]) -> f64,
@@ -74,6 +74,16 @@ impl Parameter {
     /// Key, unit and range.
     pub fn signal(&self) -> &'static Signal {
         signal::by_pid(self.pid).expect("every parameter that is asked for is in the catalogue")
+    }
+
+    /// What it tells.
+    pub fn signals(&self) -> impl Iterator<Item = &'static Signal> + use<> {
+        std::iter::once(self.signal())
+    }
+
+    /// The values in the data of an answer.
+    pub fn read(&self, data: &[u8]) -> impl Iterator<Item = (&'static Signal, f64)> + use<> {
+        self.value(data).map(|value| (self.signal(), value)).into_iter()
     }
 
     /// The value in the data of an answer; `None` if the answer is too short or no working sensor tells such a value.
@@ -192,6 +202,16 @@ pub fn vin<'a>(answers: impl Iterator<Item = (Option<u32>, &'a [u8])>) -> Option
         let text: String = text.into_iter().map(char::from).filter(char::is_ascii_graphic).collect();
         Vin::parse_lenient(&text).ok()
     })
+}
+
+pub fn calibrations<'a>(_answers: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    Vec::new()
+}
+pub fn verifications<'a>(_answers: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    Vec::new()
+}
+pub fn ecu_name<'a>(_answers: impl Iterator<Item = &'a [u8]>) -> Option<String> {
+    None
 }
 
 #[cfg(test)]

@@ -1,368 +1,383 @@
-//! A conversation with a car: which one it is, what it can tell, and then value after value.
+//! A conversation with a car: which one it is, what it can tell, and then value after value, until its engine is off and
+//! its battery is to be left alone.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use bugbrother_wire::{
-    message::{Dtc, DtcStatus, Monitor},
-    signal,
-};
-use tokio::{
-    sync::{mpsc, watch},
-    time::sleep_until,
-};
-use tokio_util::sync::CancellationToken;
+use bugbrother_wire::signal;
 use tracing::{debug, info};
 
 use super::{
-    CarVin, Outputs,
+    CarVin, Pace, Phase, Task, Troubles, about,
     answer::{Fault, Reply},
-    decode::{self, PARAMETERS, Parameter, Readiness},
+    batch::Batches,
+    decode::Parameter,
+    desk::{Desk, Woken},
     elm::Car,
+    protocol::Protocol,
     schedule::{Job, Schedule},
-    task::{Task, Troubles},
+    sleep::{Engine, Wakes, Watch},
+    supports::Supports,
+    troubles::{self, Reader, Told},
 };
-use crate::{now_ms, outbox::Draft, recorder::Reading, uplink::declaration};
+use crate::uplink::declaration;
 
-/// An engine that is off is asked so often whether it is on.
-const SEARCH_EVERY: Duration = Duration::from_secs(5);
-/// Without an answer for so long the engine is off.
-const SILENT_AFTER: Duration = Duration::from_secs(5);
 /// So many in a row that the adapter does not even refuse mean that it hangs.
 const HUNG_AFTER: u32 = 3;
-const VIN_ATTEMPTS: u32 = 3;
-/// Values that are told within so short a time share a row.
-const ROW: Duration = Duration::from_millis(200);
-/// What is wrong is told again after so long, though nothing has changed.
+/// So many new starts in a row mean that the adapter has not enough power.
+const MOST_RESETS: u32 = 5;
+/// A protocol that is known is looked for anew after so many attempts in vain: the adapter may be in another car.
+const SEARCH_AFTER: u32 = 4;
+/// What it is after a wake-up: if nobody answers for so long, the car sleeps.
+const WAKE_PATIENCE: Duration = Duration::from_secs(30);
+/// A stop at a traffic light is not the end of a drive.
+const OFF_AFTER: Duration = Duration::from_secs(30);
+/// A voltage that does not change is told again after so long while the car sleeps.
 const REFRESH: Duration = Duration::from_secs(15 * 60);
+const VOLTAGE_STEP: f64 = 0.1;
 
-pub(super) struct Session<'a> {
-    pub car: Car,
-    pub outputs: &'a Outputs,
-    pub periods: &'a mut watch::Receiver<BTreeMap<String, u32>>,
-    pub tasks: &'a mut mpsc::Receiver<Task>,
-    pub stop: &'a CancellationToken,
-    pub told: &'a mut Told,
-}
-
-/// What was told of the car's troubles last, across sessions.
+/// What is known of a car and its adapter, and what it was told of, across conversations.
 #[derive(Default)]
-pub(super) struct Told(Option<(Picture, Instant)>);
-
-#[derive(PartialEq)]
-struct Picture {
-    mil: Option<bool>,
-    dtcs: Vec<Dtc>,
-    monitors: Vec<Monitor>,
+pub(super) struct Memory {
+    protocol: Option<Protocol>,
+    told: Told,
+    wakes: Wakes,
 }
 
-impl Session<'_> {
+pub(super) struct Session<'a, 'b> {
+    pub car: Car,
+    pub desk: &'a mut Desk<'b>,
+    pub memory: &'a mut Memory,
+    pub pace: &'a Pace,
+    /// The voltage that was measured last.
+    pub voltage: Option<f64>,
+}
+
+/// Why there is nothing more to ask.
+enum Rest {
+    /// Nobody answers.
+    Silent,
+    /// The engine has been off for so long that the battery is to be left alone.
+    Idle,
+}
+
+impl<'a, 'b> Session<'a, 'b> {
+    pub fn new(car: Car, desk: &'a mut Desk<'b>, memory: &'a mut Memory, pace: &'a Pace) -> Self {
+        Session { car, desk, memory, pace, voltage: None }
+    }
+
     /// Talks until the adapter is gone or the agent ends, which is a [`Fault`] either way.
     pub fn talk(&mut self) -> Fault {
+        let (mut misses, mut resets, mut has_slept) = (0, 0, false);
+        let mut silent_since = Instant::now();
+        let mut patience = self.pace.sleep_after;
         loop {
-            let talked = match self.car.search() {
-                Ok(masks) => self.poll(&masks),
-                Err(fault) => Err(fault),
+            let known = self.memory.protocol.filter(|_| misses % SEARCH_AFTER != SEARCH_AFTER - 1);
+            let talked = self.car.find_bus(known).and_then(|masks| {
+                (misses, has_slept, patience) = (0, false, self.pace.sleep_after);
+                self.memory.protocol = self.car.protocol();
+                self.memory.wakes.note(true, Instant::now());
+                let rest = self.drive(&masks, &mut resets);
+                silent_since = Instant::now();
+                rest
+            });
+            let rest = match talked {
+                Ok(rest) => rest,
+                Err(Fault::Reset) if resets < MOST_RESETS => {
+                    resets += 1;
+                    debug!("the adapter has started anew");
+                    match self.car.set_up() {
+                        Ok(()) => continue,
+                        Err(fault) => return fault,
+                    }
+                }
+                Err(fault) if fault.ends_talk() => return fault,
+                Err(fault) => {
+                    debug!(%fault, "the car is silent");
+                    Rest::Silent
+                }
             };
-            match talked {
-                Err(fault @ (Fault::Gone(_) | Fault::Timeout)) => return fault,
-                Err(fault) => debug!(%fault, "the car is silent"),
-                Ok(()) => {}
-            }
-            self.refuse_tasks();
-            if let Err(fault) = self.tell_voltage() {
+            misses += 1;
+            self.desk.refuse_tasks("the car does not answer: is the ignition on?");
+            let slept = match rest {
+                Rest::Silent if silent_since.elapsed() < patience => self.wait_for_bus(),
+                Rest::Silent | Rest::Idle => {
+                    if has_slept {
+                        self.memory.wakes.note(false, Instant::now());
+                    }
+                    patience = WAKE_PATIENCE.min(self.pace.sleep_after);
+                    let slept = self.sleep();
+                    silent_since = Instant::now();
+                    (misses, has_slept) = (0, true);
+                    slept
+                }
+            };
+            if let Err(fault) = slept {
                 return fault;
             }
-            if !self.wait(Instant::now() + SEARCH_EVERY) {
-                return ended();
+        }
+    }
+
+    /// With the engine off the battery is all there is to tell.
+    fn wait_for_bus(&mut self) -> Result<(), Fault> {
+        self.desk.note_ignition(false)?;
+        self.measure()?;
+        self.desk.note_key("vbat", self.voltage);
+        self.desk.send_row()?;
+        self.desk.show(Phase::Off, self.voltage);
+        self.desk.wait(Instant::now() + self.pace.search_every, true).map(drop)
+    }
+
+    fn measure(&mut self) -> Result<(), Fault> {
+        match self.car.voltage() {
+            Ok(voltage) => self.voltage = voltage,
+            Err(fault) if fault.ends_talk() => return Err(fault),
+            Err(fault) => debug!(%fault, "no voltage"),
+        }
+        Ok(())
+    }
+
+    /// Leaves the bus alone until the battery is charged, the vehicle moves or somebody wants something.
+    fn sleep(&mut self) -> Result<(), Fault> {
+        info!("the engine is off: the car is left alone");
+        self.desk.note_ignition(false)?;
+        let mut watch = Watch::new(Instant::now());
+        let mut told: Option<(f64, Instant)> = None;
+        let mut lies_down = true;
+        loop {
+            self.measure()?;
+            let now = Instant::now();
+            if watch.note_voltage(self.voltage, now) {
+                break;
+            }
+            self.desk.show(Phase::Asleep, self.voltage);
+            if let Some(voltage) = self.voltage
+                && told.is_none_or(|(old, at)| (old - voltage).abs() >= VOLTAGE_STEP || now - at >= REFRESH)
+            {
+                told = Some((voltage, now));
+                self.desk.note_key("vbat", self.voltage);
+                self.desk.send_row()?;
+            }
+            if lies_down {
+                lies_down = self.car.lie_down()?;
+            }
+            let woken = self.desk.wait(now + self.pace.look_every, self.memory.wakes.may_wake(now))?;
+            if lies_down {
+                self.car.get_up()?;
+            }
+            if !matches!(woken, Woken::Due) || (self.desk.moves() && self.memory.wakes.may_wake(Instant::now())) {
+                break;
             }
         }
+        info!("the car wakes");
+        self.car.set_up()
     }
 
     /// Asks for what is due until the engine is off.
-    fn poll(&mut self, masks: &[Reply]) -> Result<(), Fault> {
-        let parameters = self.find_parameters(masks)?;
-        if *self.outputs.vin.borrow() == CarVin::Unknown {
-            let vin = self.ask_vin()?;
-            self.outputs.vin.send_replace(vin);
+    fn drive(&mut self, masks: &[Reply], resets: &mut u32) -> Result<Rest, Fault> {
+        self.desk.note_ignition(true)?;
+        self.desk.show(Phase::Running, self.voltage);
+        let supports = Supports::ask(&mut self.car, masks)?;
+        let parameters = supports.parameters();
+        if *self.desk.outputs.vin.borrow() == CarVin::Unknown {
+            let vin = about::ask_vin(&mut self.car)?;
+            self.desk.outputs.vin.send_replace(vin);
         }
+        let car = about::ask(&mut self.car, &supports)?;
+        self.desk.outputs.car.send_if_modified(|told| told.replace(car.clone()) != Some(car));
         self.declare(&parameters);
         info!(signals = parameters.len(), "the car answers");
-        let mut schedule = Schedule::new(parameters, Instant::now());
-        schedule.set_periods(&self.periods.borrow_and_update(), Instant::now());
-        let mut row = Row::default();
-        let (mut heard, mut hung) = (Instant::now(), 0);
+        let mut schedule = Schedule::new(&parameters, Instant::now());
+        schedule.set_periods(&self.desk.periods(), Instant::now());
+        let mut drive = Drive {
+            batches: Batches::new(self.car.protocol()),
+            engine: Engine::default(),
+            reader: Reader::default(),
+            heard: Instant::now(),
+            hung: 0,
+            supports,
+        };
         loop {
-            if self.periods.has_changed().unwrap_or(false) {
-                schedule.set_periods(&self.periods.borrow_and_update(), Instant::now());
+            if let Some(task) = self.desk.next_task() {
+                self.carry_out(task, &mut drive)?;
             }
-            self.do_tasks()?;
-            let job = match schedule.next(Instant::now()) {
-                Ok(job) => job,
+            if let Some(periods) = self.desk.new_periods() {
+                schedule.set_periods(&periods, Instant::now());
+            }
+            match schedule.next(Instant::now()) {
+                Ok(job) => {
+                    self.do_next(job, &mut schedule, &mut drive)?;
+                    if drive.hung == 0 && drive.heard.elapsed() < self.pace.silent_after {
+                        *resets = 0;
+                    }
+                }
                 Err(due) => {
-                    self.send(row.take())?;
-                    if !self.wait(due) {
-                        return Err(ended());
-                    }
-                    continue;
-                }
-            };
-            match self.do_job(job, &mut row) {
-                Ok(()) => (heard, hung) = (Instant::now(), 0),
-                Err(fault @ Fault::Gone(_)) => return Err(fault),
-                Err(Fault::Timeout) => hung += 1,
-                Err(Fault::NoData | Fault::NoBus | Fault::Bus) => hung = 0,
-                Err(fault) => {
-                    metrics::counter!("bugbrother_agent_obd_faults_total").increment(1);
-                    debug!(%fault, "no value");
-                    hung = 0;
+                    self.desk.send_row()?;
+                    self.desk.wait(due, false)?;
                 }
             }
-            if hung >= HUNG_AFTER {
-                return Err(Fault::Timeout);
+            let now = Instant::now();
+            if drive.heard.elapsed() > self.pace.silent_after {
+                self.desk.send_row()?;
+                return Ok(Rest::Silent);
             }
-            if heard.elapsed() > SILENT_AFTER {
-                self.send(row.take())?;
-                return Ok(());
+            drive.engine.note_movement(self.desk.moves(), now);
+            let off_for = drive.engine.off_for(now);
+            if off_for > self.pace.sleep_after {
+                self.desk.send_row()?;
+                return Ok(Rest::Idle);
             }
-            if row.is_old() {
-                self.send(row.take())?;
+            let phase = if off_for > OFF_AFTER { Phase::Off } else { Phase::Running };
+            self.desk.show(phase, self.voltage);
+            self.desk.send_old_row()?;
+        }
+    }
+
+    /// Does a job, with whatever can be asked for at once with it, and notes how it went.
+    fn do_next(&mut self, job: Job, schedule: &mut Schedule, drive: &mut Drive) -> Result<(), Fault> {
+        let began = Instant::now();
+        let batch = match job {
+            Job::Parameter(first) => drive.batches.gather(first, schedule, &drive.supports, began),
+            _ => Vec::new(),
+        };
+        let done = match job {
+            Job::Parameter(_) if batch.len() > 1 => self.ask_batch(&batch, drive),
+            Job::Parameter(parameter) => self.ask_one(parameter, drive),
+            Job::Voltage => self.tell_voltage(drive),
+            Job::Trouble => self.look_for_troubles(drive).map(|_| true),
+        };
+        let now = Instant::now();
+        let took = now - began;
+        let worked = done.is_ok();
+        if batch.len() > 1 {
+            let share = took / u32::try_from(batch.len()).unwrap_or(1);
+            // A batch that fails says nothing of its members: each is asked for alone before it is given up.
+            batch.iter().filter(|_| worked).for_each(|p| schedule.done(Job::Parameter(p), share, true, now));
+        } else {
+            schedule.done(job, took, worked, now);
+        }
+        match done {
+            Ok(heard) => {
+                if heard {
+                    drive.heard = now;
+                }
+                drive.hung = 0;
+            }
+            Err(fault @ (Fault::Gone(_) | Fault::Reset)) => return Err(fault),
+            Err(Fault::Timeout) => drive.hung += 1,
+            Err(Fault::NoData | Fault::NoBus | Fault::Bus) => drive.hung = 0,
+            Err(fault) => {
+                metrics::counter!("bugbrother_agent_obd_faults_total").increment(1);
+                debug!(%fault, "no value");
+                // Who refuses is awake.
+                if matches!(fault, Fault::Negative { .. } | Fault::Pending) {
+                    drive.heard = now;
+                }
+                drive.hung = 0;
+            }
+        }
+        if drive.hung >= HUNG_AFTER { Err(Fault::Timeout) } else { Ok(()) }
+    }
+
+    /// The adapter says this, not the car.
+    fn tell_voltage(&mut self, drive: &mut Drive) -> Result<bool, Fault> {
+        self.measure()?;
+        let voltage = self.voltage.ok_or(Fault::NoData)?;
+        self.desk.note_key("vbat", Some(voltage));
+        drive.engine.note("vbat", voltage, Instant::now());
+        Ok(false)
+    }
+
+    fn ask_one(&mut self, parameter: &'static Parameter, drive: &mut Drive) -> Result<bool, Fault> {
+        let replies = self.car.ask(0x01, parameter.pid, drive.supports.answers(parameter))?;
+        let values = replies.iter().map(|reply| parameter.read(&reply.data).collect::<Vec<_>>());
+        // Of several ECUs that have it the first one that tells a value counts.
+        let values = values.into_iter().find(|values| !values.is_empty()).unwrap_or_default();
+        self.note(&values, drive);
+        Ok(true)
+    }
+
+    fn ask_batch(&mut self, batch: &[&'static Parameter], drive: &mut Drive) -> Result<bool, Fault> {
+        let values = drive.batches.ask(&mut self.car, batch)?;
+        self.note(&values, drive);
+        Ok(true)
+    }
+
+    fn note(&mut self, values: &[(&'static signal::Signal, f64)], drive: &mut Drive) {
+        for (signal, value) in values {
+            self.desk.note(signal, *value);
+            drive.engine.note(signal.key, *value, Instant::now());
+            if signal.key == "vbat" {
+                self.voltage = Some(*value);
             }
         }
     }
 
-    /// What the fleet wants done between two values. Only what ends the session is a fault here.
-    fn do_tasks(&mut self) -> Result<(), Fault> {
-        while let Ok(task) = self.tasks.try_recv() {
-            match task {
-                Task::ReadCodes(answer) => {
-                    let read = self.read_and_tell();
-                    if let Err(fault @ Fault::Gone(_)) = &read {
-                        return Err(fault.clone());
-                    }
-                    drop(answer.send(read.map_err(|fault| fault.to_string())));
-                }
-                Task::ClearCodes(answer) => {
-                    let cleared = self.clear();
-                    if let Err(Refused::Fault(fault @ Fault::Gone(_))) = &cleared {
-                        return Err(fault.clone());
-                    }
-                    drop(answer.send(cleared.map_err(|refused| refused.to_string())));
-                }
-            }
+    fn look_for_troubles(&mut self, drive: &mut Drive) -> Result<Troubles, Fault> {
+        let (troubles, count) = drive.reader.read(&mut self.car, &drive.supports)?;
+        self.desk.note_key("dtcs", count);
+        if self.memory.told.is_news(&troubles, Instant::now()) {
+            self.desk.tell(troubles.to_draft())?;
         }
-        Ok(())
-    }
-
-    fn refuse_tasks(&mut self) {
-        while let Ok(task) = self.tasks.try_recv() {
-            let silent = "the car is silent: is the ignition on?".to_owned();
-            match task {
-                Task::ReadCodes(answer) => drop(answer.send(Err(silent))),
-                Task::ClearCodes(answer) => drop(answer.send(Err(silent))),
-            }
-        }
-    }
-
-    fn read_and_tell(&mut self) -> Result<Troubles, Fault> {
-        let (picture, _) = self.read_troubles()?;
-        let troubles = Troubles { mil: picture.mil, dtcs: picture.dtcs.clone() };
-        self.told.0 = None;
-        self.tell_troubles(picture)?;
         Ok(troubles)
     }
 
-    /// Mode 04, which ECUs refuse or take ill while the engine runs.
-    fn clear(&mut self) -> Result<(), Refused> {
-        const RPM: u8 = 0x0C;
-        let running = |reply: &Reply| reply.data.iter().any(|byte| *byte != 0);
-        if self.car.ask(0x01, RPM).is_ok_and(|replies| replies.iter().any(running)) {
-            return Err(Refused::EngineRuns);
-        }
-        self.car.ask_mode(0x04).map_err(Refused::Fault)?;
-        self.read_and_tell().map_err(Refused::Fault)?;
-        Ok(())
-    }
-
-    fn do_job(&mut self, job: Job, row: &mut Row) -> Result<(), Fault> {
-        match job {
-            Job::Parameter(parameter) => {
-                let replies = self.car.ask(0x01, parameter.pid)?;
-                let value = replies.iter().find_map(|reply| parameter.value(&reply.data));
-                row.add(parameter.signal().key, value);
+    fn carry_out(&mut self, task: Task, drive: &mut Drive) -> Result<(), Fault> {
+        let (troubles, reply) = match task {
+            Task::ReadCodes(reply) => (self.read_anew(drive), reply),
+            Task::ClearCodes(reply) => {
+                let cleared = match troubles::clear(&mut self.car, &drive.supports) {
+                    Ok(Ok(())) => self.read_anew(drive),
+                    Ok(Err(refusal)) => Ok(Err(refusal)),
+                    Err(fault) => Err(fault),
+                };
+                (cleared, reply)
             }
-            Job::Voltage => row.add("vbat", plausible("vbat", self.car.voltage()?)),
-            Job::Trouble => {
-                let (picture, count) = self.read_troubles()?;
-                row.add("dtcs", count);
-                self.tell_troubles(picture)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The parameters that some ECU supports and that are of use here.
-    fn find_parameters(&mut self, masks: &[Reply]) -> Result<Vec<&'static Parameter>, Fault> {
-        let all = |base: u8, replies: &[Reply]| -> Vec<u8> {
-            replies.iter().flat_map(|reply| decode::supported(base, &reply.data).collect::<Vec<_>>()).collect()
         };
-        let mut pids = all(0x00, masks);
-        for base in [0x20, 0x40, 0x60, 0x80, 0xA0] {
-            if !pids.contains(&base) {
-                break;
-            }
-            match self.car.ask(0x01, base) {
-                Ok(replies) => pids.extend(all(base, &replies)),
-                Err(fault @ (Fault::Gone(_) | Fault::Timeout)) => return Err(fault),
-                Err(_) => break,
-            }
+        let (answer, fault) = match troubles {
+            Ok(answer) => (answer, None),
+            Err(fault) => (Err(fault.to_string()), Some(fault)),
+        };
+        // Who gave the task may have left meanwhile.
+        drop(reply.send(answer));
+        match fault {
+            Some(fault) if fault.ends_talk() => Err(fault),
+            _ => Ok(()),
         }
-        let known = PARAMETERS.iter();
-        Ok(known.filter(|known| pids.contains(&known.pid)).collect())
     }
 
-    fn ask_vin(&mut self) -> Result<CarVin, Fault> {
-        for _ in 0..VIN_ATTEMPTS {
-            match self.car.ask(0x09, 0x02) {
-                Ok(replies) => {
-                    let answers = replies.iter().map(|reply| (reply.ecu, &reply.data[..]));
-                    if let Some(vin) = decode::vin(answers) {
-                        return Ok(CarVin::Told(vin));
-                    }
-                }
-                Err(fault @ Fault::Gone(_)) => return Err(fault),
-                Err(fault) => debug!(%fault, "no VIN"),
-            }
+    /// Reads and tells what is wrong, whether it is news or not.
+    fn read_anew(&mut self, drive: &mut Drive) -> Result<Result<Troubles, String>, Fault> {
+        self.memory.told = Told::default();
+        drive.reader = Reader::default();
+        match self.look_for_troubles(drive) {
+            Ok(troubles) => Ok(Ok(troubles)),
+            Err(fault) if fault.ends_talk() => Err(fault),
+            Err(fault) => Ok(Err(format!("the codes cannot be read: {fault}"))),
         }
-        Ok(CarVin::Untold)
     }
 
     fn declare(&self, parameters: &[&'static Parameter]) {
-        let told = parameters.iter().map(|parameter| (parameter.signal(), parameter.period_ms));
-        let rest = ["vbat", "dtcs"].into_iter().filter_map(signal::find);
-        let rest = rest.filter(|signal| parameters.iter().all(|p| p.signal() != *signal));
-        let declared = told.chain(rest.map(|signal| (signal, 60_000)));
-        self.outputs.signals.send_modify(|signals| {
-            for (signal, period_ms) in declared {
+        let told =
+            parameters.iter().flat_map(|parameter| parameter.signals().map(|signal| (signal, parameter.period_ms)));
+        let rest = ["vbat", "dtcs", "ign"].into_iter().filter_map(signal::find).map(|signal| (signal, 60_000));
+        self.desk.outputs.signals.send_modify(|signals| {
+            for (signal, period_ms) in told.chain(rest) {
                 if signals.iter().all(|known| known.key != signal.key) {
                     signals.push(declaration(signal, period_ms));
                 }
             }
         });
     }
-
-    /// Lamp, readiness and codes, and the number of codes that the car counts itself. Modes that an ECU does not know,
-    /// as 0A before 2010, are left out.
-    fn read_troubles(&mut self) -> Result<(Picture, Option<f64>), Fault> {
-        let mut readiness = None;
-        match self.car.ask(0x01, 0x01) {
-            Ok(replies) => {
-                let all = readiness.insert(Readiness::default());
-                replies.iter().for_each(|reply| all.add(&reply.data));
-            }
-            Err(Fault::NoData | Fault::Negative { .. }) => {}
-            Err(fault) => return Err(fault),
-        }
-        let mut dtcs = Vec::new();
-        for (mode, status) in [(0x03, DtcStatus::Stored), (0x07, DtcStatus::Pending), (0x0A, DtcStatus::Permanent)] {
-            match self.car.ask_mode(mode) {
-                Ok(replies) => {
-                    dtcs.extend(replies.iter().flat_map(|reply| decode::trouble_codes(&reply.data, status, reply.ecu)))
-                }
-                Err(Fault::NoData | Fault::Negative { .. }) => {}
-                Err(fault) => return Err(fault),
-            }
-        }
-        dtcs.sort();
-        dtcs.dedup();
-        let picture = Picture {
-            mil: readiness.as_ref().map(|readiness| readiness.mil),
-            dtcs,
-            monitors: readiness.as_ref().map(Readiness::to_monitors).unwrap_or_default(),
-        };
-        let count = readiness.map(|readiness| f64::from(readiness.count));
-        Ok((picture, plausible("dtcs", count)))
-    }
-
-    fn tell_troubles(&mut self, picture: Picture) -> Result<(), Fault> {
-        if let Some((told, at)) = &self.told.0
-            && *told == picture
-            && at.elapsed() < REFRESH
-        {
-            return Ok(());
-        }
-        let draft = Draft::Diagnostics {
-            at: now_ms(),
-            mil: picture.mil,
-            dtcs: picture.dtcs.clone(),
-            monitors: picture.monitors.clone(),
-            freeze_frame: None,
-        };
-        self.told.0 = Some((picture, Instant::now()));
-        self.outputs.drafts.blocking_send(draft).map_err(|_| ended())
-    }
-
-    /// With the engine off the battery is all there is to tell.
-    fn tell_voltage(&mut self) -> Result<(), Fault> {
-        let mut row = Row::default();
-        match self.car.voltage() {
-            Ok(voltage) => row.add("vbat", plausible("vbat", voltage)),
-            Err(fault @ (Fault::Gone(_) | Fault::Timeout)) => return Err(fault),
-            Err(fault) => debug!(%fault, "no voltage"),
-        }
-        self.send(row.take())
-    }
-
-    fn send(&self, reading: Option<Reading>) -> Result<(), Fault> {
-        match reading {
-            Some(reading) => self.outputs.readings.blocking_send(reading).map_err(|_| ended()),
-            None => Ok(()),
-        }
-    }
-
-    /// False when the agent ends.
-    fn wait(&self, until: Instant) -> bool {
-        let waited = self.stop.run_until_cancelled(sleep_until(until.into()));
-        tokio::runtime::Handle::current().block_on(waited).is_some()
-    }
 }
 
-/// Why codes were not cleared.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error("the engine runs: codes are cleared with the ignition on and the engine off")]
-    EngineRuns,
-    #[error(transparent)]
-    Fault(Fault),
-}
-
-pub(super) fn ended() -> Fault {
-    Fault::Gone("the agent ends".to_owned())
-}
-
-fn plausible(key: &str, value: Option<f64>) -> Option<f64> {
-    let signal = signal::find(key)?;
-    value.filter(|value| signal.is_plausible(*value))
-}
-
-/// Values that are told shortly one after the other.
-#[derive(Default)]
-struct Row(Option<Reading>);
-
-impl Row {
-    fn add(&mut self, key: &'static str, value: Option<f64>) {
-        let Some(value) = value else { return };
-        let reading = self.0.get_or_insert_with(|| Reading { at: Instant::now(), values: Vec::new() });
-        reading.values.push((key.into(), value));
-    }
-
-    fn is_old(&self) -> bool {
-        self.0.as_ref().is_some_and(|reading| reading.at.elapsed() > ROW)
-    }
-
-    fn take(&mut self) -> Option<Reading> {
-        self.0.take()
-    }
+/// What is known of a drive.
+struct Drive {
+    supports: Supports,
+    batches: Batches,
+    engine: Engine,
+    reader: Reader,
+    /// When the car said anything.
+    heard: Instant,
+    /// Questions in a row that the adapter did not even refuse.
+    hung: u32,
 }

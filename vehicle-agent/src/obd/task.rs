@@ -1,25 +1,51 @@
-//! What the car is asked to do besides telling its values.
-
-use bugbrother_wire::message::{Dtc, DtcStatus};
+use bugbrother_wire::message::{Dtc, DtcStatus, FreezeFrame, Monitor};
 use tokio::sync::oneshot;
 
-/// Something to be done between two values. Its answer comes once, or is dropped when the agent ends.
+/// What the car is to do once. The answer is a reason in words where it cannot be done: no adapter, ignition off, engine
+/// running, the car's refusal. It comes within seconds if the car answers, and within a minute otherwise.
+///
+/// Whoever does not wait for the answer any more, and drops its receiver, has the task not carried out if it has not begun.
 #[derive(Debug)]
 pub enum Task {
-    /// Read the trouble codes now, and tell them to the fleet, too.
+    /// Read what is wrong, now; it is sent as diagnostics, too. Wakes a car that is left alone.
     ReadCodes(oneshot::Sender<Result<Troubles, String>>),
-    /// Have the car forget its trouble codes (mode 04), then read and tell them again. Refused, in words, while the engine
-    /// runs or the car is silent.
-    ClearCodes(oneshot::Sender<Result<(), String>>),
+    /// Clear trouble codes, freeze frames and readiness (mode 04) in all ECUs, and read again: answers what is left. Refused
+    /// while the engine runs, the vehicle moves or the ignition is off.
+    ClearCodes(oneshot::Sender<Result<Troubles, String>>),
 }
 
-/// What the car says is wrong with it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// All that the car says is wrong with it.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Troubles {
     /// Malfunction indicator lamp, where the car tells.
     pub mil: Option<bool>,
     /// Trouble codes.
     pub dtcs: Vec<Dtc>,
+    /// Readiness monitors.
+    pub monitors: Vec<Monitor>,
+    /// Values at the moment a code was stored.
+    pub freeze_frame: Option<FreezeFrame>,
+}
+
+impl Task {
+    fn answer(self) -> oneshot::Sender<Result<Troubles, String>> {
+        match self {
+            Task::ReadCodes(answer) | Task::ClearCodes(answer) => answer,
+        }
+    }
+
+    /// Says that it is not done, and why.
+    pub fn refuse(self, reason: &str) {
+        // Who gave it may have left meanwhile.
+        drop(self.answer().send(Err(reason.to_owned())));
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub fn is_given_up(&self) -> bool {
+        match self {
+            Task::ReadCodes(answer) | Task::ClearCodes(answer) => answer.is_closed(),
+        }
+    }
 }
 
 impl Troubles {
@@ -60,10 +86,14 @@ mod tests {
         let dtc =
             |code: &str, status, ecu: Option<&str>| Dtc { code: code.to_owned(), status, ecu: ecu.map(str::to_owned) };
         assert_eq!(Troubles::default().in_words(), "no trouble codes");
-        let troubles = Troubles { mil: Some(true), dtcs: vec![dtc("P0301", DtcStatus::Stored, Some("7E8"))] };
+        let troubles = Troubles {
+            mil: Some(true),
+            dtcs: vec![dtc("P0301", DtcStatus::Stored, Some("7E8"))],
+            ..Troubles::default()
+        };
         assert_eq!(troubles.in_words(), "1 trouble code: P0301 (stored, ECU 7E8), the lamp is on");
         let dtcs = vec![dtc("P0301", DtcStatus::Pending, None), dtc("U0100", DtcStatus::Permanent, None)];
-        let told = Troubles { mil: None, dtcs }.in_words();
+        let told = Troubles { dtcs, ..Troubles::default() }.in_words();
         assert_eq!(told, "2 trouble codes: P0301 (pending), U0100 (permanent)");
     }
 }

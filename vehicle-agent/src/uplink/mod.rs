@@ -21,7 +21,7 @@ use std::{
 use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
-    message::{Birth, Command, Presence, SignalDeclaration, Status},
+    message::{Birth, CarDeclaration, Command, Presence, SignalDeclaration, Status},
     signal::Signal,
     topic::Kind,
 };
@@ -71,6 +71,8 @@ pub struct Account {
 pub struct Ties {
     /// What the vehicle will send.
     pub signals: watch::Receiver<Vec<SignalDeclaration>>,
+    /// What the car says of itself, once it has.
+    pub car: watch::Receiver<Option<CarDeclaration>>,
     /// Where the fleet's settings go.
     pub wishes: Wishes,
     /// Where its commands go, once they are noted.
@@ -153,6 +155,9 @@ struct Uplink {
     signals: watch::Receiver<Vec<SignalDeclaration>>,
     /// Whether `signals` can still change.
     signals_known: bool,
+    car: watch::Receiver<Option<CarDeclaration>>,
+    /// Whether `car` can still change.
+    car_known: bool,
     resync: mpsc::Receiver<()>,
     under_way: FuturesUnordered<Published>,
     online: Status,
@@ -175,6 +180,8 @@ impl Uplink {
             delivery: Delivery::new(top),
             signals: ties.signals,
             signals_known: true,
+            car: ties.car,
+            car_known: true,
             resync: ties.resync,
             under_way: FuturesUnordered::new(),
             online,
@@ -228,6 +235,10 @@ impl Uplink {
                 }
                 changed = self.signals.changed(), if self.signals_known => {
                     self.signals_known = changed.is_ok();
+                    self.publish_birth().await;
+                }
+                changed = self.car.changed(), if self.car_known => {
+                    self.car_known = changed.is_ok();
                     self.publish_birth().await;
                 }
                 Some(()) = self.resync.recv() => {
@@ -284,7 +295,7 @@ impl Uplink {
             started: self.online.since,
             signals: self.signals.borrow_and_update().clone(),
             cameras: Vec::new(),
-            car: None,
+            car: self.car.borrow_and_update().clone(),
         };
         self.publish_retained(Kind::Birth, encode(&birth)).await;
     }
@@ -375,11 +386,12 @@ mod tests {
     fn ties() -> (Ties, Wishes) {
         let wishes = Wishes::new(Wanted::default());
         let (_, signals) = watch::channel(Vec::new());
+        let (_, car) = watch::channel(None);
         let (commands, _) = mpsc::channel(1);
         let (_, resync) = mpsc::channel(1);
         let time = Time::new(ClockSettings::of_this_system());
         let online = watch::Sender::new(false);
-        (Ties { signals, wishes: wishes.clone(), commands, resync, online, time }, wishes)
+        (Ties { signals, car, wishes: wishes.clone(), commands, resync, online, time }, wishes)
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,111 @@
+//! Several parameters in one question, which a CAN carries: one round trip for up to six values (SAE J1979, 6.3).
+
+use std::time::Instant;
+
+use bugbrother_wire::signal::Signal;
+
+use super::{
+    answer::{Fault, Reply},
+    decode::Parameter,
+    elm::Car,
+    protocol::Protocol,
+    schedule::Schedule,
+    supports::Supports,
+};
+
+/// Most parameters of a question.
+const MOST: usize = 6;
+/// After so many questions that brought nothing whole, parameters are asked for one by one.
+const MOST_FAILURES: u32 = 2;
+
+/// Whether and how parameters are asked for together.
+pub(super) struct Batches {
+    failures: u32,
+    is_can: bool,
+}
+
+type Values = Vec<(&'static Signal, f64)>;
+
+impl Batches {
+    pub fn new(protocol: Option<Protocol>) -> Self {
+        Batches { failures: 0, is_can: protocol.is_some_and(Protocol::is_can) }
+    }
+
+    /// `first` and what may be asked for with it: what the same ECUs have.
+    pub fn gather(
+        &self,
+        first: &'static Parameter,
+        schedule: &Schedule,
+        supports: &Supports,
+        now: Instant,
+    ) -> Vec<&'static Parameter> {
+        let mut batch = vec![first];
+        if self.is_can && self.failures < MOST_FAILURES {
+            let fits = |other: &Parameter| supports.have_both(first.pid, other.pid);
+            batch.extend(schedule.companions(first, MOST - 1, now, fits));
+        }
+        batch
+    }
+
+    /// Asks for them; what several ECUs tell is taken of the first.
+    pub fn ask(&mut self, car: &mut Car, batch: &[&'static Parameter]) -> Result<Values, Fault> {
+        let pids: Vec<u8> = batch.iter().map(|parameter| parameter.pid).collect();
+        let asked = car.ask_several(&pids).and_then(|replies| {
+            let split = replies.iter().map(|reply| split(batch, reply)).collect::<Option<Vec<Values>>>();
+            split.ok_or(Fault::Garbled)
+        });
+        match &asked {
+            Ok(_) => self.failures = 0,
+            Err(fault) if fault.ends_talk() => {}
+            Err(_) => self.failures += 1,
+        }
+        let mut values: Values = Vec::new();
+        for (signal, value) in asked?.into_iter().flatten() {
+            if values.iter().all(|(known, _)| known.key != signal.key) {
+                values.push((signal, value));
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The values in an answer, which begins behind the first PID. All of them, whole and in their order, or none.
+fn split(batch: &[&'static Parameter], reply: &Reply) -> Option<Values> {
+    let (mut rest, mut values) = (&reply.data[..], Vec::new());
+    for (index, parameter) in batch.iter().enumerate() {
+        if index > 0 {
+            let (pid, after) = rest.split_first()?;
+            if *pid != parameter.pid {
+                return None;
+            }
+            rest = after;
+        }
+        let (data, after) = rest.split_at_checked(parameter.length)?;
+        values.extend(parameter.read(data));
+        rest = after;
+    }
+    rest.is_empty().then_some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::obd::decode::PARAMETERS;
+
+    #[test]
+    fn an_answer_is_split_only_if_it_is_whole() {
+        let find = |pid| PARAMETERS.iter().find(|parameter| parameter.pid == pid).unwrap();
+        let batch = [find(0x0C), find(0x0D), find(0x05)];
+        let values = |data: &[u8]| {
+            let split = split(&batch, &Reply { ecu: None, data: data.to_vec() })?;
+            Some(split.into_iter().map(|(signal, value)| (signal.key, value)).collect::<Vec<_>>())
+        };
+        let whole = [0x14, 0x5F, 0x0D, 0x0A, 0x05, 0x78];
+        assert_eq!(values(&whole).unwrap(), [("rpm", 1303.75), ("spd", 10.0), ("ect", 80.0)]);
+        for end in 0..whole.len() {
+            assert_eq!(values(&whole[..end]), None, "{end}");
+        }
+        assert_eq!(values(&[0x14, 0x5F, 0x05, 0x78, 0x0D, 0x0A]), None, "in another order");
+        assert_eq!(values(&[0x14, 0x5F, 0x0D, 0x0A, 0x05, 0x78, 0x00]), None, "too long");
+    }
+}

@@ -1,0 +1,82 @@
+//! Which ECU has which parameters: asked, not assumed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    answer::{Fault, Reply},
+    decode::{self, PARAMETERS, Parameter},
+    elm::Car,
+};
+
+/// The PIDs of mode 01 that each ECU says it has; all in one where the adapter does not tell ECUs apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Supports(BTreeMap<Option<u32>, BTreeSet<u8>>);
+
+const MASKS: [u8; 6] = [0x20, 0x40, 0x60, 0x80, 0xA0, 0xC0];
+
+impl Supports {
+    /// Asks for the masks that follow the first one.
+    pub fn ask(car: &mut Car, first: &[Reply]) -> Result<Self, Fault> {
+        let mut supports = Supports::default();
+        supports.add(0x00, first);
+        for base in MASKS {
+            if supports.ecus(base) == 0 {
+                break;
+            }
+            match car.ask_patiently(&[0x01, base]) {
+                Ok(replies) => supports.add(base, &replies),
+                Err(fault) if fault.ends_talk() => return Err(fault),
+                Err(_) => break,
+            }
+        }
+        Ok(supports)
+    }
+
+    fn add(&mut self, base: u8, masks: &[Reply]) {
+        for reply in masks {
+            self.0.entry(reply.ecu).or_default().extend(decode::supported(base, &reply.data));
+        }
+    }
+
+    /// The control units that have answered.
+    pub fn units(&self) -> impl Iterator<Item = Option<u32>> {
+        self.0.keys().copied()
+    }
+
+    /// How many ECUs have that PID.
+    pub fn ecus(&self, pid: u8) -> usize {
+        self.0.values().filter(|pids| pids.contains(&pid)).count()
+    }
+
+    /// Whether the same ECUs have both.
+    pub fn have_both(&self, one: u8, other: u8) -> bool {
+        self.0.values().all(|pids| pids.contains(&one) == pids.contains(&other))
+    }
+
+    /// What some ECU has and is of use here.
+    pub fn parameters(&self) -> Vec<&'static Parameter> {
+        PARAMETERS.iter().filter(|parameter| self.ecus(parameter.pid) > 0).collect()
+    }
+
+    /// How many answers to wait for, where each is in a single frame.
+    pub fn answers(&self, parameter: &Parameter) -> Option<usize> {
+        // Where ECUs are not told apart, nobody knows how many there are.
+        let known = self.units().all(|unit| unit.is_some());
+        (known && parameter.length <= 5).then(|| self.ecus(parameter.pid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ecu_has_its_own_parameters() {
+        let mut supports = Supports::default();
+        let reply = |ecu, mask: [u8; 4]| Reply { ecu: Some(ecu), data: mask.to_vec() };
+        supports.add(0x00, &[reply(0x7E8, [0x80, 0x18, 0, 0x01]), reply(0x7E9, [0x80, 0x08, 0, 0])]);
+        assert_eq!([0x01, 0x0C, 0x0D, 0x20, 0x21].map(|pid| supports.ecus(pid)), [2, 1, 2, 1, 0]);
+        assert!(supports.have_both(0x01, 0x0D) && !supports.have_both(0x0C, 0x0D));
+        assert_eq!(supports.parameters().iter().map(|parameter| parameter.pid).filter(|pid| *pid < 0x20).count(), 2);
+    }
+}
