@@ -7,6 +7,7 @@
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
 //! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
+//! - [`microcontroller`]: sensors, buttons and doors on a serial line → values and presses
 //! - [`event`]: samples → what has happened: ignition, harsh driving, crash, geofences
 //! - [`recorder`]: fixes and values → rows → batches
 //! - [`outbox`]: what is not yet in the fleet's database, on disk
@@ -27,6 +28,7 @@ pub mod event;
 pub mod gps;
 pub mod link;
 pub mod log;
+pub mod microcontroller;
 pub mod obd;
 pub mod outbox;
 pub mod ports;

@@ -87,6 +87,11 @@ catalogue! {
     // Trouble
     "mild"  "Distance with lamp on"   Some("Vehicle.OBD.DistanceWithMIL"), "km" 0.0 .. 65_535.0 Some(0x21);
     "dtcs"  "Stored trouble codes"    None, "" 0.0 .. 127.0 None;
+    // Extra sensors, of a microcontroller
+    "gx"    "Rate of roll"            Some("Vehicle.AngularVelocity.Roll"), "degrees/s" -2000.0 .. 2000.0 None;
+    "gy"    "Rate of pitch"           Some("Vehicle.AngularVelocity.Pitch"), "degrees/s" -2000.0 .. 2000.0 None;
+    "gz"    "Rate of yaw"             Some("Vehicle.AngularVelocity.Yaw"), "degrees/s" -2000.0 .. 2000.0 None;
+    "itemp" "Inside temperature"      Some("Vehicle.Cabin.HVAC.AmbientAirTemperature"), "celsius" -40.0 .. 125.0 None;
 }
 
 #[cfg(test)]
