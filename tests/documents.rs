@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use bugbrother_kit::process::program;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -15,6 +15,8 @@ const DOCUMENTS: [&str; 9] = [
     "docs/trips.md",
     "docs/export.md",
     "docs/performance.md",
+    "docs/events.md",
+    "docs/microcontroller.md",
 ];
 
 fn root() -> &'static Path {

@@ -16,12 +16,14 @@ use crate::{
     clock::{ClockSettings, Time},
     command::{self, Desk, Means},
     config::{Config, ConfigError, GpsSource},
-    gps,
+    event, gps,
     log::Log,
+    microcontroller::{self, Press},
     obd::{self, CarVin},
     outbox::{self, Draft, Happening, Outbox, OutboxError, peek_vin},
     ports::Ports,
-    recorder::{self, Inputs},
+    recorder::{self, Inputs, Reading},
+    rest,
     uplink::{self, Account, Ties, UplinkError},
     wishes::Wishes,
 };
@@ -59,6 +61,9 @@ pub enum Error {
 /// Some seconds of a fast receiver; more waits in the kernel, and then in the device.
 const FIXES: usize = 256;
 const READINGS: usize = 64;
+/// Some seconds of an accelerometer.
+const SENSED: usize = 256;
+const HAPPENINGS: usize = 8;
 const DRAFTS: usize = 256;
 const TASKS: usize = 8;
 const GPS_KEYS: [&str; 7] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats"];
@@ -102,14 +107,15 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let (periods, periods_in) = watch::channel(BTreeMap::new());
     let (vin_out, mut car_vin) = watch::channel(CarVin::Unknown);
     let (car, car_in) = watch::channel(None);
-    let (power, _power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
-    let (_moving, moving_in) = watch::channel(false);
+    let (power, power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
+    let (moving, moving_in) = watch::channel(false);
     let mut tasks = None;
+    let controller = listen_to_controller(&config, &ports, signals.clone(), &sensors, &mut parts);
     if let Some(adapter) = config.obd.clone() {
         let (tasks_out, tasks_in) = mpsc::channel(TASKS);
         tasks = Some(tasks_out);
         let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power };
-        let inputs = obd::Inputs { periods: periods_in, moving: moving_in, tasks: tasks_in };
+        let inputs = obd::Inputs { periods: periods_in, moving: moving_in.clone(), tasks: tasks_in };
         let pace = obd::Pace { sleep_after: Duration::from_secs(config.obd_sleep_after_s), ..obd::Pace::default() };
         let plan = obd::Plan { adapter, ports: ports.clone(), pace };
         let stop = sensors.clone();
@@ -165,12 +171,42 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     if skip > 0 {
         info!(fixes = skip, "the recording goes on where it was");
     }
-    let inputs = Inputs {
+    let (rest, rest_in) = watch::channel(None);
+    let resting = rest::follow(power_in, moving_in, rest, sensors.clone());
+    parts.spawn(async move {
+        resting.await;
+        Ok(Part::Other)
+    });
+    let (seen_fixes, seen_fixes_in) = mpsc::channel(FIXES);
+    let (seen_readings, seen_readings_in) = mpsc::channel(READINGS);
+    let Controller { sensed, happenings, presses } = controller;
+    let looking = event::Inputs {
         fixes: fixes_in,
         readings: readings_in,
+        sensed,
+        happenings,
+        config: wishes.config(),
+        private: wishes.private(),
+        time: time.clone(),
+        replays: recording.is_some(),
+        known: None,
+    };
+    let (known_events, _) = watch::channel(None);
+    let seen =
+        event::Outputs { fixes: seen_fixes, readings: seen_readings, drafts: drafts.clone(), known: known_events };
+    parts.spawn(async move {
+        event::look_out(looking, seen).await;
+        Ok(Part::Other)
+    });
+    parts.spawn(heed(presses, wishes.clone(), outbox.clone()));
+    let inputs = Inputs {
+        fixes: seen_fixes_in,
+        readings: seen_readings_in,
         private: wishes.private(),
         replays: recording.is_some(),
         time: time.clone(),
+        moving,
+        rest: rest_in.clone(),
     };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;
@@ -205,7 +241,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time) });
     let uplink_over = CancellationToken::new();
-    let ties = Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, online, time };
+    let ties =
+        Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, rest: rest_in, online, time };
     let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {
@@ -260,6 +297,52 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let closed = outbox.close().await.map_err(Error::from);
     with(with(outcome, left), closed)?;
     Ok(if restart.is_cancelled() { Ended::Restart } else { Ended::Done })
+}
+
+/// What a microcontroller says; all of it ends at once where there is none.
+struct Controller {
+    sensed: mpsc::Receiver<Reading>,
+    happenings: mpsc::Receiver<Happening>,
+    presses: mpsc::Receiver<Press>,
+}
+
+fn listen_to_controller(
+    config: &Config,
+    ports: &Ports,
+    signals: watch::Sender<Vec<SignalDeclaration>>,
+    sensors: &CancellationToken,
+    parts: &mut Parts,
+) -> Controller {
+    let (readings, sensed) = mpsc::channel(SENSED);
+    let (happenings, happenings_in) = mpsc::channel(HAPPENINGS);
+    let (presses, presses_in) = mpsc::channel(HAPPENINGS);
+    if let Some(source) = config.microcontroller.clone() {
+        let outputs = microcontroller::Outputs { readings, happenings, presses, signals };
+        let (ports, stop) = (ports.clone(), sensors.clone());
+        parts.spawn(async move {
+            microcontroller::run(&source, &ports, outputs, &stop).await;
+            Ok(Part::Other)
+        });
+    }
+    Controller { sensed, happenings: happenings_in, presses: presses_in }
+}
+
+/// Does what the buttons in the car are for. The panic button is an event already.
+async fn heed(mut presses: mpsc::Receiver<Press>, wishes: Wishes, outbox: Outbox) -> Result<Part, Error> {
+    while let Some(press) = presses.recv().await {
+        if press != Press::Privacy {
+            continue;
+        }
+        match wishes.press() {
+            Ok(_) => {
+                if let Err(error) = wishes.write(&outbox).await {
+                    warn!(error = &error as &dyn std::error::Error, "privacy is switched, but not noted on disk");
+                }
+            }
+            Err(refused) => info!(reason = %refused, "the button for privacy was pressed"),
+        }
+    }
+    Ok(Part::Other)
 }
 
 /// Hands on what the fleet wants to those who know only their part of it, and tells when privacy changes.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::{
     link::{Broker, Link, LinkError},
+    microcontroller,
     obd::{Adapter, DEFAULT_SLEEP_AFTER_S},
 };
 
@@ -57,6 +58,9 @@ pub struct Config {
     /// So many seconds after the engine was switched off the car is asked nothing any more, which spares its battery.
     #[serde(default = "default_obd_sleep_after_s")]
     pub obd_sleep_after_s: u64,
+    /// Where a microcontroller with extra sensors is: `auto`, `serial:/dev/ttyACM0@115200`, `tcp:host:port` or `none`.
+    #[serde(default, deserialize_with = "microcontroller")]
+    pub microcontroller: Option<microcontroller::Source>,
     /// The outbox file; it is made if it is not there.
     pub outbox: PathBuf,
     /// Most bytes of records that the outbox holds.
@@ -175,6 +179,7 @@ impl Config {
             gps: None,
             obd: None,
             obd_sleep_after_s: default_obd_sleep_after_s(),
+            microcontroller: None,
             outbox,
             outbox_max_bytes: default_outbox_bytes(),
             exit_when_done: false,
@@ -325,6 +330,13 @@ fn gps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GpsSource>, 
     }
 }
 
+fn microcontroller<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<microcontroller::Source>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "none" => Ok(None),
+        source => source.parse().map(Some).map_err(de::Error::custom),
+    }
+}
+
 fn obd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Adapter>, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "none" => Ok(None),
@@ -341,6 +353,7 @@ mod tests {
         broker = "localhost:1883"
         password = "s3cret"
         gps = "file:drive.nmea.gz@10"
+        microcontroller = "auto"
         outbox = "outbox.db"
     "#;
 
@@ -352,6 +365,7 @@ mod tests {
         let Some(GpsSource::Recording { path, speed }) = config.gps else { panic!("{:?}", config.gps) };
         assert_eq!(path, Path::new("drive.nmea.gz"));
         assert_eq!(speed, Speed::Times(10.0));
+        assert_eq!(config.microcontroller, Some(microcontroller::Source::Auto));
     }
 
     #[test]
@@ -363,6 +377,7 @@ mod tests {
             ("@10", "@fast", "gps"),
             ("@10", "@-1", "gps"),
             ("file:", "ftp:", "gps"),
+            ("\"auto\"", "\"usb\"", "microcontroller"),
             ("outbox = \"outbox.db\"", "", "outbox"),
         ] {
             let error = toml::from_str::<Config>(&GOOD.replace(from, to)).unwrap_err();

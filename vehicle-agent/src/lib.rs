@@ -9,7 +9,7 @@
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
 //! - [`microcontroller`]: sensors, buttons and doors on a serial line → values and presses
 //! - [`event`]: samples → what has happened: ignition, harsh driving, crash, geofences
-//! - [`recorder`]: fixes and values → rows → batches
+//! - [`recorder`]: fixes and values → rows → batches; [`rest`]: when the vehicle stands with its engine off
 //! - [`outbox`]: what is not yet in the fleet's database, on disk
 //! - [`uplink`]: outbox → MQTT, acknowledgements, settings and commands back
 //! - [`wishes`]: what fleet and driver want; [`command`]: what the fleet has done once; [`log`]: the newest lines of the log
@@ -33,6 +33,7 @@ pub mod obd;
 pub mod outbox;
 pub mod ports;
 pub mod recorder;
+pub mod rest;
 mod retry;
 pub mod uplink;
 pub mod wishes;

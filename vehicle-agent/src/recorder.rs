@@ -1,7 +1,7 @@
 //! Fixes and values → rows → batches.
 //!
 //! # Invariants
-//! - A fix is one row. Values of the engine are rows of their own, by the same clock.
+//! - A fix is one row, but for most of those of a vehicle that rests. Values of the engine are rows of their own, by the same clock.
 //! - Rows of a batch rise in time and lie within a day; a batch is closed after a second or [`MOST_ROWS`] rows, and when
 //!   the clock changes or is set anew.
 
@@ -15,13 +15,17 @@ use bugbrother_wire::{
     UnixMs,
     message::{Clock, Row},
 };
-use tokio::{sync::mpsc, time::sleep_until};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep_until,
+};
 use tracing::debug;
 
 use crate::{
     clock::{Stamp, TIME_HOLDS_MS, Time},
     gps::Fix,
     outbox::{Batch, Draft},
+    rest::{Movement, Parked, Rest},
 };
 
 /// Most rows of a batch.
@@ -185,15 +189,20 @@ fn to_ms(duration: Duration) -> i64 {
 pub(crate) struct Inputs {
     pub fixes: mpsc::Receiver<Fix>,
     pub readings: mpsc::Receiver<Reading>,
-    pub private: tokio::sync::watch::Receiver<bool>,
+    pub private: watch::Receiver<bool>,
     /// Whether the fixes are those of a recording.
     pub replays: bool,
     pub time: Time,
+    /// Whether the vehicle moves, for who wants to know.
+    pub moving: watch::Sender<bool>,
+    /// Whether the vehicle rests.
+    pub rest: watch::Receiver<Rest>,
 }
 
 /// Records until all sensors are gone; what is open then is closed.
 pub(crate) async fn record(mut inputs: Inputs, drafts: mpsc::Sender<Draft>) {
     let mut recorder = Recorder::new(inputs.replays);
+    let (mut movement, mut parked) = (Movement::default(), Parked::default());
     let (mut gps_ended, mut obd_ended) = (false, false);
     while !(gps_ended && obd_ended) {
         let deadline = recorder.deadline();
@@ -210,8 +219,14 @@ pub(crate) async fn record(mut inputs: Inputs, drafts: mpsc::Sender<Draft>) {
                     if !inputs.replays {
                         inputs.time.hear_receiver(fix.ts, now);
                     }
+                    let moves = movement.take(&fix, now);
+                    inputs.moving.send_if_modified(|known| std::mem::replace(known, moves) != moves);
+                    if inputs.rest.borrow().is_none() {
+                        parked = Parked::default();
+                    }
                     recorder.keep_private(*inputs.private.borrow());
-                    recorder.take_fix(&fix, now)
+                    let wanted = moves || inputs.rest.borrow().is_none() || parked.takes(now);
+                    wanted.then(|| recorder.take_fix(&fix, now)).flatten()
                 }
                 None => {
                     gps_ended = true;

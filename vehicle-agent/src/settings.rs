@@ -46,6 +46,9 @@ pub struct Flags {
     /// auto, serial:/dev/rfcomm0[@38400], tcp:host:port, or none.
     #[arg(long, env = "BUGBROTHER_OBD")]
     obd: Option<String>,
+    /// auto, serial:/dev/ttyACM0@115200, tcp:host:port, or none.
+    #[arg(long, env = "BUGBROTHER_MICROCONTROLLER")]
+    microcontroller: Option<String>,
     /// The outbox file.
     #[arg(long, env = "BUGBROTHER_OUTBOX")]
     outbox: Option<String>,
@@ -90,6 +93,7 @@ impl Flags {
             ("password_file", self.password_file),
             ("gps", self.gps),
             ("obd", self.obd),
+            ("microcontroller", self.microcontroller),
             ("outbox", self.outbox),
         ];
         for (key, text) in texts {
@@ -145,6 +149,7 @@ mod tests {
             ("--broker", "nowhere"),
             ("--gps", "usb"),
             ("--obd", "bluetooth"),
+            ("--microcontroller", "usb"),
             ("--outbox-max-bytes", "7"),
         ] {
             let flags = [&ENOUGH[..], &[flag, wrong]].concat();

@@ -7,7 +7,7 @@ mod recording;
 use std::time::Duration;
 
 use bugbrother_agent::{
-    event::{Detectors, Limits, Moment, Snapshot},
+    event::{Detectors, Limits, Moment, Snapshot, limits::THRESHOLDS},
     gps::{Fix, fix::Assembler, gate::Gate},
     outbox::Happening,
     recorder::Key,
@@ -177,11 +177,26 @@ fn near(found: f64, expected: f64, within: f64) -> bool {
     (found - expected).abs() <= within
 }
 
+#[test]
+fn the_document_has_every_threshold_as_it_is() {
+    let document = include_str!("../../docs/events.md");
+    for known in THRESHOLDS {
+        let start = format!("| `{}` |", known.name);
+        let line = document.lines().find(|line| line.starts_with(&start)).expect(known.name);
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        assert_eq!(cells[2].replace('²', "^2"), known.unit, "{line}");
+        assert_eq!(cells[3].parse().ok(), known.default, "{line}");
+        assert_eq!(cells[4], format!("{}–{}", known.min, known.max), "{line}");
+    }
+}
+
 // ---- Pedals and corners ----
 
 #[test]
 fn a_harsh_braking_is_one_event_with_its_peak_duration_and_speeds_by_any_sensor() {
-    for (name, sensors) in [("obd", OBD), ("gnss", GNSS), ("both", BOTH), ("imu", FULL), ("obd at 5 Hz", Sensors { obd_ms: 200, ..OBD })] {
+    for (name, sensors) in
+        [("obd", OBD), ("gnss", GNSS), ("both", BOTH), ("imu", FULL), ("obd at 5 Hz", Sensors { obd_ms: 200, ..OBD })]
+    {
         let mut car = Written::new(sensors);
         car.go(2.0, 0.0, 0.0).reach(80.0);
         let began = car.ts();
@@ -209,7 +224,9 @@ fn a_harsh_start_is_one_event_by_any_sensor() {
 
 #[test]
 fn a_harsh_bend_is_one_event_and_its_side_is_told() {
-    for (name, sensors) in [("gnss", GNSS), ("both", BOTH), ("imu", FULL), ("gnss at 10 Hz", Sensors { gnss_ms: 100, ..GNSS })] {
+    for (name, sensors) in
+        [("gnss", GNSS), ("both", BOTH), ("imu", FULL), ("gnss at 10 Hz", Sensors { gnss_ms: 100, ..GNSS })]
+    {
         for (left, kmh) in [(5.5, 50.0), (-5.5, 50.0), (5.0, 80.0)] {
             let mut car = Written::new(sensors);
             car.go(2.0, 0.0, 0.0).reach(kmh).go(4.0, 0.0, left).go(10.0, 0.0, 0.0);
@@ -221,11 +238,18 @@ fn a_harsh_bend_is_one_event_and_its_side_is_told() {
 
 #[test]
 fn ordinary_driving_in_noise_is_no_event() {
-    for sensors in [OBD, GNSS, BOTH, FULL, Sensors { obd_ms: 200, gnss_ms: 100, ..FULL }, Sensors { obd_ms: 2500, ..OBD }] {
+    for sensors in
+        [OBD, GNSS, BOTH, FULL, Sensors { obd_ms: 200, gnss_ms: 100, ..FULL }, Sensors { obd_ms: 2500, ..OBD }]
+    {
         let mut car = Written::new(sensors);
         car.go(5.0, 0.0, 0.0);
         for _ in 0..20 {
-            car.go(6.0, 2.2, 0.0).go(5.0, 0.0, 0.0).go(4.0, 0.0, 2.8).go(4.0, 0.0, -2.8).go(5.0, -2.6, 0.0).go(6.0, 0.0, 0.0);
+            car.go(6.0, 2.2, 0.0)
+                .go(5.0, 0.0, 0.0)
+                .go(4.0, 0.0, 2.8)
+                .go(4.0, 0.0, -2.8)
+                .go(5.0, -2.6, 0.0)
+                .go(6.0, 0.0, 0.0);
         }
         assert_eq!(car.others(), [], "{} {} {}", sensors.obd_ms, sensors.gnss_ms, sensors.imu_ms);
     }
@@ -311,7 +335,11 @@ fn a_blow_is_a_crash_at_once_and_turning_over_is_no_second_one() {
     car.go(0.1, -110.0, 20.0);
     assert_eq!(car.others(), [EventKind::Crash], "within a tenth of a second");
     let event = car.last().clone();
-    assert!(event.values["peak"] > 39.2 && event.values["dv"] > 8.0 && event.values["ax"] < -30.0, "{:?}", event.values);
+    assert!(
+        event.values["peak"] > 39.2 && event.values["dv"] > 8.0 && event.values["ax"] < -30.0,
+        "{:?}",
+        event.values
+    );
     assert!(near((event.at - began) as f64, 0.0, 200.0) && near(event.values["spd"], 60.0, 3.0));
     assert!(event.place.is_some());
     car.go(0.4, 0.0, 0.0).go(0.1, 30.0, 90.0).go(20.0, 0.0, 0.0);
@@ -333,7 +361,9 @@ fn potholes_kicks_and_full_brakes_are_no_crash() {
 
 #[test]
 fn without_an_accelerometer_a_speed_that_is_lost_at_once_and_for_good_is_a_crash() {
-    for (name, sensors, kmh) in [("obd", OBD, 70.0), ("gnss", GNSS, 70.0), ("obd at 5 Hz", Sensors { obd_ms: 200, ..OBD }, 40.0)] {
+    for (name, sensors, kmh) in
+        [("obd", OBD, 70.0), ("gnss", GNSS, 70.0), ("obd at 5 Hz", Sensors { obd_ms: 200, ..OBD }, 40.0)]
+    {
         let mut car = Written::new(sensors);
         car.go(2.0, 0.0, 0.0).reach(kmh);
         car.kmh = 0.0;
@@ -432,11 +462,20 @@ fn an_adapter_that_falls_silent_is_no_ignition_while_it_moves() {
 #[test]
 fn a_wire_of_the_ignition_counts_and_a_starter_that_pulls_it_down_does_not() {
     let mut car = Written::new(Sensors { obd_ms: 0, gnss_ms: 0, volts: 14.4, ..OBD });
-    for (ign, seconds) in [(0.0, 5.0), (1.0, 3.0), (0.0, 0.4), (1.0, 60.0), (0.0, 5.0)] {
+    let switched_off = car.ts() + 152_400;
+    for (ign, seconds) in [(0.0, 20.0), (1.0, 3.0), (0.0, 0.4), (1.0, 60.0), (0.0, 9.0), (1.0, 60.0), (0.0, 20.0)] {
         car.tell(&[("ign", ign)]);
         car.go(seconds, 0.0, 0.0);
     }
     assert_eq!(car.kinds(), [EventKind::IgnitionOn, EventKind::IgnitionOff]);
+    assert_eq!(car.last().at, switched_off);
+    // Control units that are not heard while it drives.
+    let mut car = Written::new(Sensors { obd_ms: 0, ..BOTH });
+    for (ign, kmh) in [(1.0, 50.0), (0.0, 70.0), (0.0, 60.0), (1.0, 50.0)] {
+        car.tell(&[("ign", ign)]);
+        car.reach(kmh).go(30.0, 0.0, 0.0);
+    }
+    assert_eq!(car.kinds(), [EventKind::IgnitionOn]);
 }
 
 #[test]

@@ -70,10 +70,10 @@ fn a_press_is_told_once_and_a_door_when_it_changes() {
         .collect();
     let (heard, refused) = heard(lines.concat().as_bytes());
     let happened: Vec<_> = heard.iter().flat_map(|heard| &heard.happenings).collect();
-    assert_eq!(happened.iter().map(|happening| happening.kind).collect::<Vec<_>>(), [
-        EventKind::PanicButton,
-        EventKind::Contact
-    ]);
+    assert_eq!(
+        happened.iter().map(|happening| happening.kind).collect::<Vec<_>>(),
+        [EventKind::PanicButton, EventKind::Contact]
+    );
     assert_eq!(happened[1].text.as_deref(), Some("door1 open"));
     assert_eq!(happened[1].values["x.door1"], 1.0);
     assert_eq!(heard.iter().filter_map(|heard| heard.press).collect::<Vec<_>>(), [Press::Panic]);
@@ -113,7 +113,8 @@ fn of_a_million_damaged_bytes_nothing_is_taken_that_was_not_said() {
     let (mut lines, mut told) = (0, 0);
     let mut at_ms = 0;
     while lines < 20_000 {
-        let mut line = signed(&format!("ax={}.25 x.temp=21.5 contact.door1=open ms={at_ms}", dice.roll(9))).into_bytes();
+        let mut line =
+            signed(&format!("ax={}.25 x.temp=21.5 contact.door1=open ms={at_ms}", dice.roll(9))).into_bytes();
         for _ in 0..dice.roll(3) {
             let at = dice.roll(line.len());
             match dice.roll(3) {
@@ -142,6 +143,21 @@ fn of_a_million_damaged_bytes_nothing_is_taken_that_was_not_said() {
     assert!((5_000..15_000).contains(&told), "{told}");
 }
 
+#[test]
+fn every_line_of_the_document_is_understood() {
+    let document = include_str!("../../docs/microcontroller.md");
+    let json = |line: &str| line.starts_with('{');
+    let signed = |line: &str| line.rsplit_once('*').is_some_and(|(_, sum)| sum.len() == 4);
+    let lines: Vec<&str> = document.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    let lines: Vec<&str> = lines.into_iter().filter(|line| json(line) || signed(line)).collect();
+    assert_eq!(lines.len(), 6);
+    let (heard, refused) = heard((lines.join("\n") + "\n").as_bytes());
+    assert_eq!((heard.len(), refused), (6, 0));
+    let with_sum = document.split("`\"crc\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let body = lines[1].strip_suffix('}').unwrap();
+    assert_eq!(with_sum, format!("{:04X}", checksum(body)));
+}
+
 // ---- The sketch ----
 
 /// What the example's sketch says in 20 s of its own time, compiled for this computer.
@@ -151,7 +167,16 @@ fn sketch() -> String {
     let dir = tempfile::tempdir().unwrap();
     let program = dir.path().join("sketch");
     let compiled = Command::new("g++")
-        .args(["-std=gnu++17", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fno-sanitize-recover", "-x", "c++"])
+        .args([
+            "-std=gnu++17",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-fsanitize=undefined",
+            "-fno-sanitize-recover",
+            "-x",
+            "c++",
+        ])
         .arg(format!("-DSKETCH=\"{}\"", sketch.display()))
         .arg("-I")
         .arg(root.join("tests/arduino"))
@@ -177,24 +202,43 @@ fn the_sketch_of_the_example_says_what_is_understood() {
     assert_eq!(reader.refused(), 0);
     // 115200 bits a second are 11,520 bytes.
     assert!(said.len() < 20 * 11_520 / 2, "{} bytes in 20 s: half of what the port carries", said.len());
-    let told = |key: &str| values(&heard).into_iter().filter(|(known, _)| *known == key).map(|(_, value)| value).collect::<Vec<_>>();
-    assert!((940..=960).contains(&told("ax").len()), "50 a second, but for the one without a sensor: {}", told("ax").len());
-    for (key, value) in [("ax", 4.9), ("ay", -2.45), ("az", 9.81), ("gx", 10.0), ("gy", -20.0), ("gz", 0.0), ("itemp", 21.28)] {
+    let told = |key: &str| {
+        values(&heard).into_iter().filter(|(known, _)| *known == key).map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    assert!(
+        (940..=960).contains(&told("ax").len()),
+        "50 a second, but for the one without a sensor: {}",
+        told("ax").len()
+    );
+    for (key, value) in
+        [("ax", 4.9), ("ay", -2.45), ("az", 9.81), ("gx", 10.0), ("gy", -20.0), ("gz", 0.0), ("itemp", 21.28)]
+    {
         assert!(told(key).iter().all(|found| (found - value).abs() < 0.02), "{key}: {:?}", told(key).first());
         assert!(told(key).len() >= 19, "{key}");
     }
     let presses: Vec<_> = heard.iter().filter_map(|heard| heard.press).collect();
     assert_eq!(presses, [Press::Panic, Press::Privacy]);
     assert_eq!(said.matches("button=panic n=1").count(), 3);
-    let happened: Vec<_> = heard.iter().flat_map(|heard| &heard.happenings).map(|h| (h.kind, h.text.as_deref())).collect();
-    assert_eq!(happened, [
-        (EventKind::PanicButton, None),
-        (EventKind::Contact, Some("door1 open")),
-        (EventKind::Contact, Some("door1 closed"))
-    ]);
+    let happened: Vec<_> =
+        heard.iter().flat_map(|heard| &heard.happenings).map(|h| (h.kind, h.text.as_deref())).collect();
+    assert_eq!(
+        happened,
+        [
+            (EventKind::PanicButton, None),
+            (EventKind::Contact, Some("door1 open")),
+            (EventKind::Contact, Some("door1 closed"))
+        ]
+    );
     let declared = heard.iter().filter_map(|heard| heard.signals.as_ref()).next_back().unwrap();
     let units: Vec<_> = declared.iter().map(|signal| (signal.key.as_str(), signal.unit.as_str())).collect();
-    let six = [("ax", "m/s^2"), ("ay", "m/s^2"), ("az", "m/s^2"), ("gx", "degrees/s"), ("gy", "degrees/s"), ("gz", "degrees/s")];
+    let six = [
+        ("ax", "m/s^2"),
+        ("ay", "m/s^2"),
+        ("az", "m/s^2"),
+        ("gx", "degrees/s"),
+        ("gy", "degrees/s"),
+        ("gz", "degrees/s"),
+    ];
     assert_eq!(units, [&six[..], &[("itemp", "celsius"), ("x.door1", "")]].concat());
 }
 
@@ -220,7 +264,14 @@ impl Listening {
         let task = tokio::spawn(async move {
             microcontroller::run(&source, &ports, Outputs { readings, happenings, presses, signals }, &ending).await;
         });
-        Listening { readings: readings_in, happenings: happenings_in, presses: presses_in, signals: signals_in, stop, task }
+        Listening {
+            readings: readings_in,
+            happenings: happenings_in,
+            presses: presses_in,
+            signals: signals_in,
+            stop,
+            task,
+        }
     }
 
     async fn value(&mut self, key: &str) -> f64 {
@@ -317,7 +368,8 @@ async fn who_says_more_than_is_taken_does_not_fill_memory_and_is_heard_over_tcp_
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let flood = signed("ax=1 ay=1 az=9").repeat(20_000) + &signed("contact.door1=closed") + &signed("contact.door1=open");
+        let flood =
+            signed("ax=1 ay=1 az=9").repeat(20_000) + &signed("contact.door1=closed") + &signed("contact.door1=open");
         stream.write_all(flood.as_bytes()).unwrap();
         // It stays connected until the test is over.
         thread::park();

@@ -193,6 +193,7 @@ void setup() {
     pinMode(PRIVACY_PIN, INPUT_PULLUP);
     pinMode(DOOR_PIN, INPUT_PULLUP);
     startMotion();
+    motionDue = slowDue = helloDue = millis();
 }
 
 void loop() {

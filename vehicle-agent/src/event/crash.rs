@@ -6,7 +6,7 @@ use super::{
     Limits, MS_PER_KMH,
     manoeuvre::rounded,
     row::Row,
-    situation::{Situation, STANDING_KMH},
+    situation::{STANDING_KMH, Situation},
 };
 use crate::outbox::Happening;
 

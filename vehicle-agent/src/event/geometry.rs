@@ -131,7 +131,9 @@ mod tests {
     #[test]
     fn a_ring_over_the_antimeridian_holds_what_lies_in_it_on_both_sides() {
         let taveuni = square((-16.9, 180.0), 0.2);
-        for (lon, inside) in [(179.9, true), (-179.9, true), (180.0, true), (-180.0, true), (179.7, false), (0.0, false)] {
+        for (lon, inside) in
+            [(179.9, true), (-179.9, true), (180.0, true), (-180.0, true), (179.7, false), (0.0, false)]
+        {
             assert_eq!(border_m(&taveuni, (-16.9, lon)) < 0.0, inside, "{lon}");
         }
         let line = Shape::Corridor { line: vec![(-17.0, 179.5), (-17.0, -179.5)], width_m: 500.0 };

@@ -2,7 +2,7 @@ use bugbrother_wire::message::EventKind;
 
 use super::{
     Limits,
-    situation::{Situation, STANDING_KMH},
+    situation::{STANDING_KMH, Situation},
 };
 use crate::outbox::Happening;
 

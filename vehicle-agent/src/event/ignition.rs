@@ -2,13 +2,17 @@ use bugbrother_wire::message::EventKind;
 
 use super::{
     row::Row,
-    situation::{CHARGING_V, Situation, STANDING_KMH},
+    situation::{CHARGING_V, STANDING_KMH, Situation},
     snapshot::Snapshot,
 };
 use crate::outbox::Happening;
 
-/// A state must hold for so long: starters pull a line down for a moment.
-const DEBOUNCE_MS: u64 = 1_000;
+/// It must be on for so long, and off for so long: starters pull a line down for a moment, and control units that are
+/// slow to answer seem to be off for some seconds.
+const ON_MS: u64 = 1_000;
+const OFF_MS: u64 = 15_000;
+/// Who has moved just now has not switched off yet.
+const ROLLS_MS: u64 = 10_000;
 /// A sensor of the ignition that has been silent for so long is gone, and the rest counts again.
 const WIRE_MS: u64 = 10 * 60_000;
 /// Wheels that turn.
@@ -69,7 +73,11 @@ impl Ignition {
 
     /// Changes the state once it is time.
     pub fn tick(&mut self, now: &mut Situation, out: &mut Vec<Happening>) {
-        let wished = self.candidate.filter(|(_, since)| now.now.saturating_sub(*since) >= DEBOUNCE_MS);
+        let rolls = self.moved_at.is_some_and(|moved| moved + ROLLS_MS > now.now);
+        let wished = self.candidate.filter(|(on, since)| {
+            let held = now.now.saturating_sub(*since);
+            if *on { held >= ON_MS } else { held >= OFF_MS && !rolls }
+        });
         let off = || if self.is_wired(now) { None } else { self.went_off(now) };
         let change = wished.or_else(|| off().map(|since| (false, since)));
         if let Some((on, since)) = change {

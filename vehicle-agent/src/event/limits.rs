@@ -106,12 +106,7 @@ mod tests {
         ];
         let wanted = wanted.map(|(name, value)| (name.to_owned(), value)).into();
         let (limits, ignored) = Limits::read(&wanted);
-        let expected = Limits {
-            harsh_braking: Some(2.5),
-            idling: None,
-            low_charging: Some(13.0),
-            ..Limits::default()
-        };
+        let expected = Limits { harsh_braking: Some(2.5), idling: None, low_charging: Some(13.0), ..Limits::default() };
         assert_eq!(limits, expected);
         assert_eq!(ignored, ["crash", "low_battery", "no_such"]);
     }

@@ -7,6 +7,7 @@
 //! - `ignition`, `pedals`, `corners`, `crash`, `tow`, `idling`, `battery`, `fences`: one detector each
 //! - [`geometry`]: how far a place is from the border of an area
 //! - [`snapshot`]: what must outlive the agent
+//! - `lookout`: the task that lies between the sensors and the recorder
 //!
 //! # Invariants
 //! - No I/O and no clock: the same moments give the same events, their random identities apart.
@@ -22,6 +23,7 @@ pub mod geometry;
 mod idling;
 mod ignition;
 pub mod limits;
+mod lookout;
 mod manoeuvre;
 mod pedals;
 mod row;
@@ -32,11 +34,12 @@ mod tow;
 
 use bugbrother_wire::{UnixMs, message::Geofence};
 
-pub use self::{limits::Limits, snapshot::Snapshot};
+pub(crate) use self::lookout::{Inputs, Outputs, look_out};
 use self::{
     battery::Battery, corners::Corners, crash::Crash, fences::Fences, idling::Idling, ignition::Ignition,
     pedals::Pedals, row::Row, situation::Situation, tow::Tow,
 };
+pub use self::{limits::Limits, snapshot::Snapshot};
 use crate::{outbox::Happening, recorder::Key};
 
 /// A step back in time that is larger is another time, and what was being watched is forgotten.

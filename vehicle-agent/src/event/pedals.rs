@@ -107,12 +107,11 @@ impl Pedals {
         limits: &Limits,
         out: &mut Vec<Happening>,
     ) {
-        let slowed = limits.harsh_braking.and_then(|limit| {
-            self.braking.step(EventKind::HarshBraking, slowing, limit, now)
-        });
-        let sped = limits.harsh_acceleration.and_then(|limit| {
-            self.accelerating.step(EventKind::HarshAcceleration, speeding, limit, now)
-        });
+        let slowed =
+            limits.harsh_braking.and_then(|limit| self.braking.step(EventKind::HarshBraking, slowing, limit, now));
+        let sped = limits
+            .harsh_acceleration
+            .and_then(|limit| self.accelerating.step(EventKind::HarshAcceleration, speeding, limit, now));
         out.extend(slowed.filter(|done| is_kept(done, now)).map(braking));
         out.extend(sped.filter(|done| is_kept(done, now)).map(accelerating));
     }

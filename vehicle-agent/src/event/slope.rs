@@ -78,9 +78,8 @@ impl Slope {
         }
         let count = self.samples.len() as f64;
         let seconds = |at: u64| (at - from) as f64 / 1000.0;
-        let (mean_t, mean_v) = self.samples.iter().fold((0.0, 0.0), |(t, v), (at, value)| {
-            (t + seconds(*at) / count, v + value / count)
-        });
+        let (mean_t, mean_v) =
+            self.samples.iter().fold((0.0, 0.0), |(t, v), (at, value)| (t + seconds(*at) / count, v + value / count));
         let (covariance, variance) = self.samples.iter().fold((0.0, 0.0), |(covariance, variance), (at, value)| {
             let t = seconds(*at) - mean_t;
             (covariance + t * (value - mean_v), variance + t * t)

@@ -5,6 +5,7 @@
 //! - [`signals`]: which signals it may tell, and in which units
 //! - [`timeline`]: its clock → ours
 //! - [`buttons`]: presses and contacts, each once
+//! - [`thinner`]: so many values → those that are recorded
 //! - [`reader`](Reader): all of it together, without I/O
 //! - `search`: finds the port that it is on
 //!
@@ -19,9 +20,10 @@ pub mod message;
 mod reader;
 mod search;
 pub mod signals;
+pub mod thinner;
 pub mod timeline;
 
-use std::{io, time::Duration};
+use std::{io, str::FromStr, time::Duration};
 
 use bugbrother_wire::message::SignalDeclaration;
 use tokio::{
@@ -38,7 +40,13 @@ pub use self::{
     buttons::Press,
     reader::{Heard, Reader},
 };
-use crate::{link::Link, outbox::Happening, ports::Ports, recorder::Reading, retry::Retry};
+use crate::{
+    link::{Link, LinkError},
+    outbox::Happening,
+    ports::Ports,
+    recorder::Reading,
+    retry::Retry,
+};
 
 /// Where the microcontroller is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +55,17 @@ pub enum Source {
     Auto,
     /// There.
     Link(Link),
+}
+
+impl FromStr for Source {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        match text {
+            "auto" => Ok(Source::Auto),
+            link => Link::parse(link, BAUD).map(Source::Link),
+        }
+    }
 }
 
 /// Where what it tells goes.
@@ -58,10 +77,12 @@ pub struct Outputs {
     pub happenings: mpsc::Sender<Happening>,
     /// Buttons that were pressed.
     pub presses: mpsc::Sender<Press>,
-    /// What it will tell, in place of what it told before.
+    /// What it will tell is added to what others do.
     pub signals: watch::Sender<Vec<SignalDeclaration>>,
 }
 
+/// What the example's sketch speaks at.
+const BAUD: u32 = 115_200;
 /// It says hello every 5 s.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -144,6 +165,20 @@ async fn listen(mut input: Input, heard: Option<Vec<u8>>, outputs: &Outputs) -> 
     }
 }
 
+/// Adds declarations to those that are known; answers whether that changes them.
+fn declare(known: &mut Vec<SignalDeclaration>, signals: Vec<SignalDeclaration>) -> bool {
+    let mut changes = false;
+    for signal in signals {
+        match known.iter_mut().find(|known| known.key == signal.key) {
+            Some(same) if same.unit == signal.unit => continue,
+            Some(other) => *other = signal,
+            None => known.push(signal),
+        }
+        changes = true;
+    }
+    changes
+}
+
 /// Hands on what was heard. Buttons and doors wait until they are taken; values that nobody takes in time are counted.
 async fn tell(heard: Heard, origin: std::time::Instant, outputs: &Outputs) -> io::Result<()> {
     let closed = || io::Error::new(io::ErrorKind::BrokenPipe, "nobody listens any more");
@@ -157,7 +192,7 @@ async fn tell(heard: Heard, origin: std::time::Instant, outputs: &Outputs) -> io
         }
     }
     if let Some(signals) = heard.signals {
-        outputs.signals.send_replace(signals);
+        outputs.signals.send_if_modified(|known| declare(known, signals));
     }
     if !heard.values.is_empty() {
         let at = origin + Duration::from_millis(heard.at_ms);

@@ -145,13 +145,7 @@ impl Reader {
     }
 
     /// `contact.door1=open` is an event, and 1 as signal `x.door1`.
-    fn contact(
-        &mut self,
-        name: &str,
-        state: &str,
-        at_ms: u64,
-        heard: &mut Heard,
-    ) -> Result<(Key, f64, bool), Refusal> {
+    fn contact(&mut self, name: &str, state: &str, at_ms: u64, heard: &mut Heard) -> Result<(Key, f64, bool), Refusal> {
         let open = match state {
             "open" => true,
             "closed" => false,

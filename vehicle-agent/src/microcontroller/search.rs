@@ -31,7 +31,9 @@ pub(super) struct Found {
 enum Verdict {
     Ours(Box<Found>),
     /// Nothing, or nothing that is readable at this speed.
-    Unread { silent: bool },
+    Unread {
+        silent: bool,
+    },
     /// Another device's, or it cannot be opened.
     Others,
 }

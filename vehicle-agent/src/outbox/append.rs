@@ -108,6 +108,9 @@ impl Outbox {
             .await
             .map_err(failed("written"))?;
             tally.top = seq;
+            if urgent {
+                tally.urgent = seq;
+            }
             tally.unstored += 1;
             Ok(size)
         };

@@ -76,6 +76,8 @@ pub struct Tally {
     pub top: Seq,
     /// Records that the database does not have yet.
     pub unstored: u64,
+    /// The newest number that was given to anything but samples since the file was opened; 0 before the first.
+    pub urgent: Seq,
     /// Records that were held back and can be sent by now, since the file was opened.
     pub released: u64,
 }

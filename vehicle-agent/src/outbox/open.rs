@@ -121,7 +121,7 @@ impl Contents {
             .await
             .map_err(failed("read"))?;
         let stored = Stored::new(row.get(0), row.get::<i64, _>(1).unsigned_abs(), row.get(2))?;
-        Ok(Contents { bytes, tally: Tally { top, unstored, released: 0 }, stored })
+        Ok(Contents { bytes, tally: Tally { top, unstored, released: 0, urgent: Seq(0) }, stored })
     }
 }
 

@@ -42,6 +42,7 @@ use crate::{
     clock::{Good, Time},
     link::Address,
     outbox::{Outbox, OutboxError, Tally},
+    rest::Rest,
     wishes::Wishes,
 };
 
@@ -53,6 +54,10 @@ const STARTED_WITHIN_MS: i64 = 10_000;
 const WINDOW_REST: usize = 16;
 const MAX_PACKET_BYTES: usize = 512 * 1024;
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+/// A vehicle that rests stays connected so long for what the database does not have yet.
+const REST_PATIENCE: Duration = Duration::from_secs(60);
+/// A vehicle that rests says so often how it is.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(3600);
 
 /// To whom the agent speaks.
 #[derive(Debug)]
@@ -79,6 +84,8 @@ pub struct Ties {
     pub commands: mpsc::Sender<Command>,
     /// Everything is to be said again.
     pub resync: mpsc::Receiver<()>,
+    /// Whether the vehicle rests.
+    pub rest: watch::Receiver<Rest>,
     /// Whether there is a connection.
     pub online: watch::Sender<bool>,
     /// The agent's time.
@@ -96,10 +103,9 @@ pub enum UplinkError {
     Session,
 }
 
-/// Sends the outbox until `stop`, then says goodbye with its reason.
+/// Sends the outbox until `stop`, then says goodbye with its reason. While the vehicle rests there is no connection, but for
+/// what is urgent and a sign of life every hour.
 pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: CancellationToken) -> Result<(), UplinkError> {
-    let session = CancellationToken::new();
-    let _ends_with_this = session.clone().drop_guard();
     let started = ties.time.estimate();
     let vin = outbox.identity().vin;
     let mut options = Options::new(
@@ -128,13 +134,44 @@ pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: Cancellatio
     options.subscriptions = vec![(Topic::down_filter(vin), Qos::AtLeastOnce)];
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
-    let (publisher, mut events) = connect(options, session.clone());
-    let mut uplink = Uplink::new(outbox.clone(), ties, publisher, status(Presence::Online, None));
-    let served = uplink.serve(&mut events, &stop).await;
-    uplink.say_goodbye(status(Presence::Offline, Some("agent stopped"))).await;
-    session.cancel();
-    while events.recv().await.is_some() {}
-    served
+    let mut ties = Some(ties);
+    let mut uplink: Option<Uplink> = None;
+    loop {
+        let session = CancellationToken::new();
+        let _ends_with_this = session.clone().drop_guard();
+        let (publisher, mut events) = connect(options.clone(), session.clone());
+        let uplink = match (&mut uplink, ties.take()) {
+            (Some(uplink), _) => {
+                uplink.publisher = publisher;
+                uplink
+            }
+            (none, ties) => {
+                let ties = ties.expect("they are taken once, for the first connection");
+                none.insert(Uplink::new(outbox.clone(), ties, publisher, status(Presence::Online, None)))
+            }
+        };
+        let served = uplink.serve(&mut events, &stop).await;
+        let (presence, reason) = match &served {
+            Ok(Left::Rest(reason)) => (Presence::Asleep, &**reason),
+            _ => (Presence::Offline, "agent stopped"),
+        };
+        let farewell = Status { since: uplink.online.since, ..status(presence, Some(reason)) };
+        uplink.leave(farewell).await;
+        session.cancel();
+        while events.recv().await.is_some() {}
+        match served? {
+            Left::Stop => return Ok(()),
+            Left::Rest(_) => uplink.wait_for_reason(&stop).await,
+        }
+    }
+}
+
+/// Why a connection was let go of.
+enum Left {
+    /// The agent ends.
+    Stop,
+    /// The vehicle rests, for this reason.
+    Rest(String),
 }
 
 /// What `up/birth` says of a signal.
@@ -159,6 +196,7 @@ struct Uplink {
     /// Whether `car` can still change.
     car_known: bool,
     resync: mpsc::Receiver<()>,
+    rest: watch::Receiver<Rest>,
     under_way: FuturesUnordered<Published>,
     online: Status,
     tally: watch::Receiver<Tally>,
@@ -183,6 +221,7 @@ impl Uplink {
             car: ties.car,
             car_known: true,
             resync: ties.resync,
+            rest: ties.rest,
             under_way: FuturesUnordered::new(),
             online,
             tally,
@@ -197,9 +236,24 @@ impl Uplink {
         }
     }
 
-    async fn serve(&mut self, events: &mut Events, stop: &CancellationToken) -> Result<(), UplinkError> {
+    async fn serve(&mut self, events: &mut Events, stop: &CancellationToken) -> Result<Left, UplinkError> {
+        let mut rests_since = None;
         loop {
             self.send().await?;
+            let rest = self.rest.borrow_and_update().clone();
+            rests_since = rest.is_some().then(|| rests_since.unwrap_or_else(Instant::now));
+            let patience_ends = rests_since.map(|since| since + REST_PATIENCE);
+            if let (Some(reason), Some(patience_ends)) = (rest, patience_ends)
+                && (Instant::now() >= patience_ends || (self.is_online() && self.tally.borrow().unstored == 0))
+            {
+                return Ok(Left::Rest(reason));
+            }
+            let out_of_patience = async {
+                match patience_ends {
+                    Some(end) => sleep_until(end.into()).await,
+                    None => future::pending().await,
+                }
+            };
             let deadline = self.delivery.deadline();
             let impatience = async {
                 match deadline {
@@ -208,7 +262,9 @@ impl Uplink {
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return Ok(Left::Stop),
+                () = out_of_patience => {}
+                Ok(()) = self.rest.changed() => {}
                 event = events.recv() => match event {
                     Some(Event::Up) => self.greet().await?,
                     Some(Event::Down { reason }) => {
@@ -343,6 +399,31 @@ impl Uplink {
         Ok(())
     }
 
+    fn is_online(&self) -> bool {
+        *self.connection.borrow()
+    }
+
+    /// Says goodbye and takes no notice of what is under way any more.
+    async fn leave(&mut self, farewell: Status) {
+        self.say_goodbye(farewell).await;
+        self.connection.send_replace(false);
+        self.delivery.disconnect();
+        self.under_way.clear();
+    }
+
+    /// Waits until the vehicle is in use, something urgent is to be said, or a sign of life is due.
+    async fn wait_for_reason(&mut self, stop: &CancellationToken) {
+        let urgent = self.tally.borrow().urgent;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Ok(_) = self.rest.wait_for(Option::is_none) => {}
+            Ok(_) = self.tally.wait_for(|tally| tally.urgent > urgent) => {}
+            () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+        }
+        let top = self.tally.borrow().top;
+        self.delivery.commit(top);
+    }
+
     async fn say_goodbye(&mut self, offline: Status) {
         let topic = Topic::new(offline.vin, Kind::Status).to_string();
         let goodbye = async {
@@ -390,8 +471,9 @@ mod tests {
         let (commands, _) = mpsc::channel(1);
         let (_, resync) = mpsc::channel(1);
         let time = Time::new(ClockSettings::of_this_system());
+        let (_, rest) = watch::channel(None);
         let online = watch::Sender::new(false);
-        (Ties { signals, car, wishes: wishes.clone(), commands, resync, online, time }, wishes)
+        (Ties { signals, car, wishes: wishes.clone(), commands, resync, rest, online, time }, wishes)
     }
 
     #[tokio::test(flavor = "multi_thread")]
