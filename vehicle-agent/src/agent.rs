@@ -16,6 +16,7 @@ use crate::{
     clock::{ClockSettings, Time},
     command::{self, Desk, Means},
     config::{Config, ConfigError, GpsSource},
+    enrol::{Folder, keep_renewed},
     event, gps,
     log::Log,
     microcontroller::{self, Press},
@@ -239,7 +240,15 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         let (time, stop) = (time.clone(), leave.clone());
         async move { time.keep(&stop).await }
     };
-    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time) });
+    let keeping_identity = {
+        let (identity, time, stop) = (config.identity.map(Folder::new), time.clone(), leave.clone());
+        async move {
+            if let Some(folder) = identity {
+                keep_renewed(folder, time, stop).await;
+            }
+        }
+    };
+    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time, keeping_identity) });
     let uplink_over = CancellationToken::new();
     let ties =
         Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, rest: rest_in, online, time };

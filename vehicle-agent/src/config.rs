@@ -37,6 +37,11 @@ pub struct Config {
     /// File with the certificate's private key. Nobody but its owner may be able to read it.
     #[serde(default)]
     pub key: Option<PathBuf>,
+    /// Folder with this vehicle's identity, as `bugbrother-agent enroll` makes it: then `vin`, `broker`, `ca`, `certificate`
+    /// and `key` come from there where they are not set, the outbox is in it, receiver and adapter are looked for, and the
+    /// certificate is renewed in time.
+    #[serde(default)]
+    pub identity: Option<PathBuf>,
     /// Whether a broker on another machine may be spoken to without TLS: anybody in between can read and change all of it.
     #[serde(default)]
     pub insecure: bool,
@@ -172,6 +177,7 @@ impl Config {
             ca: None,
             certificate: None,
             key: None,
+            identity: None,
             insecure: false,
             username: None,
             password: Some(password),

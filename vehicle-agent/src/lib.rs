@@ -2,7 +2,7 @@
 //! and publishes it over MQTT until the fleet's database has said that it is stored.
 //!
 //! # Layout
-//! - [`config`]: settings; [`run`] in `agent` puts the parts together
+//! - [`config`]: settings; [`enrol`]: the vehicle's certificate; [`run`] in `agent` puts the parts together
 //! - [`clock`]: what time it is and what that is worth
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
 //! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
@@ -24,6 +24,7 @@ mod agent;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod enrol;
 pub mod event;
 pub mod gps;
 pub mod link;
