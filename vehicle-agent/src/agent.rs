@@ -1,5 +1,6 @@
-use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
 
+use bugbrother_client::Traffic;
 use bugbrother_wire::{
     Vin,
     message::{EventKind, SignalDeclaration, VinSource},
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    budget::{self, Thinning},
     clock::{ClockSettings, Time},
     command::{self, Desk, Means},
     config::{Config, ConfigError, GpsSource},
@@ -106,6 +108,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let (fixes, fixes_in) = mpsc::channel(FIXES);
     let (signals, signals_in) = watch::channel(gps_signals(&config));
     let (periods, periods_in) = watch::channel(BTreeMap::new());
+    let (daily_bytes, daily_bytes_in) = watch::channel(None);
+    let (thinning, thinning_in) = watch::channel(Thinning::default());
     let (vin_out, mut car_vin) = watch::channel(CarVin::Unknown);
     let (car, car_in) = watch::channel(None);
     let (power, power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
@@ -117,7 +121,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         tasks = Some(tasks_out);
         let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power };
         let inputs = obd::Inputs { periods: periods_in, moving: moving_in.clone(), tasks: tasks_in };
-        let pace = obd::Pace { sleep_after: Duration::from_secs(config.obd_sleep_after_s), ..obd::Pace::default() };
+        let pace = obd::Pace::sleeping_after(config.obd_sleep_after_s);
         let plan = obd::Plan { adapter, ports: ports.clone(), pace };
         let stop = sensors.clone();
         parts.spawn_blocking(move || {
@@ -159,7 +163,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         desk.run(commands_in, stop).await;
         Ok(Part::Other)
     });
-    parts.spawn(follow(wishes.clone(), periods, drafts.clone(), time.clone(), sensors.clone()));
+    let followers = Followers { periods, daily_bytes, drafts: drafts.clone() };
+    parts.spawn(follow(wishes.clone(), followers, time.clone(), sensors.clone()));
 
     let recording = match &config.gps {
         Some(GpsSource::Recording { path, .. }) => Some(path.clone()),
@@ -208,12 +213,15 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         time: time.clone(),
         moving,
         rest: rest_in.clone(),
+        thinning: thinning_in,
+        rhythm: config.rhythm(),
     };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;
         Ok(Part::Other)
     });
-    let keeping = outbox::keep(outbox.clone(), drafts_in, time.clone(), sensors.clone());
+    let (grouping, pace) = (config.grouping(), config.pace());
+    let keeping = outbox::keep(outbox.clone(), drafts_in, grouping, time.clone(), sensors.clone());
     parts.spawn(async move {
         keeping.await?;
         Ok(Part::Other)
@@ -227,8 +235,11 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     } else {
         drop(fixes);
     }
+    let traffic = Traffic::default();
     let account = Account {
-        broker: config.broker.address,
+        pace,
+        traffic: traffic.clone(),
+        brokers: config.broker.addresses().cloned().collect(),
         tls,
         username: config.username.unwrap_or_else(|| vin.to_string()),
         password,
@@ -241,14 +252,16 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         async move { time.keep(&stop).await }
     };
     let keeping_identity = {
-        let (identity, time, stop) = (config.identity.map(Folder::new), time.clone(), leave.clone());
+        let (identity, time, stop) = (config.identity.clone().map(Folder::new), time.clone(), leave.clone());
         async move {
             if let Some(folder) = identity {
                 keep_renewed(folder, time, stop).await;
             }
         }
     };
-    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time, keeping_identity) });
+    let limit = budget::Limit { local: config.daily_bytes, of_fleet: daily_bytes_in };
+    let counting = budget::keep(outbox.clone(), time.clone(), traffic, limit, thinning, leave.clone());
+    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time, keeping_identity, counting) });
     let uplink_over = CancellationToken::new();
     let ties =
         Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, rest: rest_in, online, time };
@@ -354,23 +367,24 @@ async fn heed(mut presses: mpsc::Receiver<Press>, wishes: Wishes, outbox: Outbox
     Ok(Part::Other)
 }
 
-/// Hands on what the fleet wants to those who know only their part of it, and tells when privacy changes.
-async fn follow(
-    wishes: Wishes,
+/// Those who know only their part of what is wanted.
+struct Followers {
     periods: watch::Sender<BTreeMap<String, u32>>,
+    daily_bytes: watch::Sender<Option<u64>>,
     drafts: mpsc::Sender<Draft>,
-    time: Time,
-    stop: CancellationToken,
-) -> Result<Part, Error> {
+}
+
+/// Hands on what the fleet wants, and tells when privacy changes.
+async fn follow(wishes: Wishes, to: Followers, time: Time, stop: CancellationToken) -> Result<Part, Error> {
     let (mut config, mut private) = (wishes.config(), wishes.private());
     let hand_on = |config: &Option<Arc<bugbrother_wire::message::Config>>| {
-        if let Some(config) = config {
-            periods.send_if_modified(|known| {
-                let changes = *known != config.periods_ms;
-                known.clone_from(&config.periods_ms);
-                changes
-            });
-        }
+        let Some(config) = config else { return };
+        to.periods.send_if_modified(|known| {
+            let changes = *known != config.periods_ms;
+            known.clone_from(&config.periods_ms);
+            changes
+        });
+        to.daily_bytes.send_if_modified(|known| std::mem::replace(known, config.daily_bytes) != config.daily_bytes);
     };
     hand_on(&config.borrow_and_update());
     private.mark_unchanged();
@@ -382,7 +396,7 @@ async fn follow(
                 let on = *private.borrow_and_update();
                 let kind = if on { EventKind::PrivacyOn } else { EventKind::PrivacyOff };
                 info!(on, "privacy");
-                drop(drafts.send(Draft::Event(Happening::new(kind, time.now()))).await);
+                drop(to.drafts.send(Draft::Event(Happening::new(kind, time.now()))).await);
             }
         }
     }

@@ -9,18 +9,21 @@
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
 //! - [`microcontroller`]: sensors, buttons and doors on a serial line → values and presses
 //! - [`event`]: samples → what has happened: ignition, harsh driving, crash, geofences
-//! - [`recorder`]: fixes and values → rows → batches; [`rest`]: when the vehicle stands with its engine off
+//! - [`recorder`]: fixes and values → rows → batches; [`sieve`]: which values are worth it; [`rest`]: when the vehicle stands
+//!   with its engine off
 //! - [`outbox`]: what is not yet in the fleet's database, on disk
+//! - [`budget`]: how much may go over the network in a day
 //! - [`uplink`]: outbox → MQTT, acknowledgements, settings and commands back
 //! - [`wishes`]: what fleet and driver want; [`command`]: what the fleet has done once; [`log`]: the newest lines of the log
 //!
 //! # Invariants
 //! - A record is on disk before it is sent, and stays there until the database has it. PUBACK deletes nothing.
 //! - A sequence number is given once in the life of an outbox file. A record that had to go is named by a gap record.
-//! - Every valid fix becomes exactly one row, at the receiver's own time.
+//! - Every valid fix becomes exactly one row, at the receiver's own time, unless the day's bytes are scarce.
 //! - What a device says is data: nothing that it says ends the agent, and every buffer for it is bounded.
 
 mod agent;
+pub mod budget;
 pub mod clock;
 pub mod command;
 pub mod config;
@@ -36,6 +39,7 @@ pub mod ports;
 pub mod recorder;
 pub mod rest;
 mod retry;
+pub mod sieve;
 pub mod uplink;
 pub mod wishes;
 

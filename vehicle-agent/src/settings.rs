@@ -25,7 +25,8 @@ pub struct Flags {
     /// The vehicle; may be left out when OBD-II tells it.
     #[arg(long, env = "BUGBROTHER_VIN")]
     vin: Option<String>,
-    /// The MQTT broker, mqtts://host:port; without TLS, host:port, it must be on this machine.
+    /// The MQTT broker, mqtts://host:port; without TLS, host:port, it must be on this machine. Several, in the order in
+    /// which they are preferred, with commas.
     #[arg(long, env = "BUGBROTHER_BROKER")]
     broker: Option<String>,
     /// File with the certificates of those who may sign the broker's; those that this system trusts if left out.

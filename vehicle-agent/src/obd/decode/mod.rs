@@ -1,97 +1,19 @@
 //! Bytes of the ECUs → values, trouble codes, VIN: SAE J1979. Pure.
 
+mod parameter;
+mod table;
+
 use std::collections::BTreeMap;
 
 use bugbrother_wire::{
     Vin,
     message::{Dtc, DtcStatus, Monitor},
-    signal::{self, Signal},
 };
 
-/// A parameter of mode 01 that is asked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Parameter {
-    /// Its PID.
-    pub pid: u8,
-    /// Bytes of data.
-    pub length: usize,
-    /// Wanted interval.
-    pub period_ms: u32,
-    value: fn(&[u8]) -> f64,
-}
-
-const FAST_MS: u32 = 500;
-const MEDIUM_MS: u32 = 2_000;
-const SLOW_MS: u32 = 10_000;
-
-/// The formulas of SAE J1979, with A, B, C, D for the bytes.
-pub const PARAMETERS: &[Parameter] = &[
-    parameter(0x0C, 2, FAST_MS, |d| word(d) / 4.0),
-    parameter(0x0D, 1, FAST_MS, byte),
-    parameter(0x04, 1, MEDIUM_MS, percent),
-    parameter(0x11, 1, MEDIUM_MS, percent),
-    parameter(0x0B, 1, MEDIUM_MS, byte),
-    parameter(0x10, 2, MEDIUM_MS, |d| word(d) / 100.0),
-    parameter(0x0E, 1, MEDIUM_MS, |d| byte(d) / 2.0 - 64.0),
-    parameter(0x5E, 2, MEDIUM_MS, |d| word(d) / 20.0),
-    parameter(0x06, 1, SLOW_MS, trim),
-    parameter(0x07, 1, SLOW_MS, trim),
-    parameter(0x05, 1, SLOW_MS, celsius),
-    parameter(0x0F, 1, SLOW_MS, celsius),
-    parameter(0x5C, 1, SLOW_MS, celsius),
-    parameter(0x46, 1, SLOW_MS, celsius),
-    parameter(0x33, 1, SLOW_MS, byte),
-    parameter(0x1F, 2, SLOW_MS, word),
-    parameter(0x21, 2, SLOW_MS, word),
-    parameter(0x2F, 1, SLOW_MS, percent),
-    parameter(0x5B, 1, SLOW_MS, percent),
-    parameter(0x42, 2, SLOW_MS, |d| word(d) / 1000.0),
-    parameter(0xA6, 4, SLOW_MS, |d| (word(d) * 65_536.0 + word(&d[2..])) / 10.0),
-];
-
-const fn parameter(pid: u8, length: usize, period_ms: u32, value: fn(&[u8]) -> f64) -> Parameter {
-    Parameter { pid, length, period_ms, value }
-}
-
-// The table gives each formula as many bytes as it takes.
-fn byte(data: &[u8]) -> f64 {
-    f64::from(data[0])
-}
-fn word(data: &[u8]) -> f64 {
-    f64::from(data[0]) * 256.0 + f64::from(data[1])
-}
-fn percent(data: &[u8]) -> f64 {
-    byte(data) * 100.0 / 255.0
-}
-fn celsius(data: &[u8]) -> f64 {
-    byte(data) - 40.0
-}
-fn trim(data: &[u8]) -> f64 {
-    byte(data) / 1.28 - 100.0
-}
-
-impl Parameter {
-    /// Key, unit and range.
-    pub fn signal(&self) -> &'static Signal {
-        signal::by_pid(self.pid).expect("every parameter that is asked for is in the catalogue")
-    }
-
-    /// What it tells.
-    pub fn signals(&self) -> impl Iterator<Item = &'static Signal> + use<> {
-        std::iter::once(self.signal())
-    }
-
-    /// The values in the data of an answer.
-    pub fn read(&self, data: &[u8]) -> impl Iterator<Item = (&'static Signal, f64)> + use<> {
-        self.value(data).map(|value| (self.signal(), value)).into_iter()
-    }
-
-    /// The value in the data of an answer; `None` if the answer is too short or no working sensor tells such a value.
-    pub fn value(&self, data: &[u8]) -> Option<f64> {
-        let value = (self.value)(data.get(..self.length)?);
-        self.signal().is_plausible(value).then_some(value)
-    }
-}
+pub use self::{
+    parameter::{Parameter, Value},
+    table::PARAMETERS,
+};
 
 /// The PIDs after `base` that a bit mask of PID `base` (00, 20, 40…) says are there.
 pub fn supported(base: u8, mask: &[u8]) -> impl Iterator<Item = u8> {
@@ -204,16 +126,6 @@ pub fn vin<'a>(answers: impl Iterator<Item = (Option<u32>, &'a [u8])>) -> Option
     })
 }
 
-pub fn calibrations<'a>(_answers: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-    Vec::new()
-}
-pub fn verifications<'a>(_answers: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-    Vec::new()
-}
-pub fn ecu_name<'a>(_answers: impl Iterator<Item = &'a [u8]>) -> Option<String> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
@@ -221,8 +133,7 @@ mod tests {
     use super::*;
 
     fn value(pid: u8, data: &[u8]) -> Option<f64> {
-        let found = PARAMETERS.iter().find(|parameter| parameter.pid == pid);
-        found.unwrap().value(data)
+        Parameter::find(pid).unwrap().read(data).next().map(|(_, value)| value)
     }
 
     #[test]
@@ -249,9 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn every_parameter_is_in_the_catalogue_once() {
-        let keys: std::collections::BTreeSet<_> = PARAMETERS.iter().map(|p| p.signal().key).collect();
-        assert_eq!(keys.len(), PARAMETERS.len());
+    fn every_parameter_is_found_by_its_pid() {
+        for parameter in PARAMETERS {
+            assert_eq!(Parameter::find(parameter.pid).map(|found| found.pid), Some(parameter.pid));
+        }
+        assert!(Parameter::find(0x00).is_none());
     }
 
     #[test]
@@ -303,7 +216,9 @@ mod tests {
         #[test]
         fn no_bytes_bring_a_decoder_down(data in vec(any::<u8>(), 0..40)) {
             for parameter in PARAMETERS {
-                if let Some(value) = parameter.value(&data) { prop_assert!(value.is_finite()); }
+                for (signal, value) in parameter.read(&data) {
+                    prop_assert!(value.is_finite() && signal.is_plausible(value), "{} {value}", signal.key);
+                }
             }
             trouble_codes(&data, DtcStatus::Pending, None);
             Readiness::default().add(&data);

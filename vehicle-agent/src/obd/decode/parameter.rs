@@ -1,0 +1,57 @@
+//! What a parameter is, and how its bytes are read.
+
+use bugbrother_wire::signal::{self, Signal};
+
+use super::table::PARAMETERS;
+
+/// A parameter of mode 01: one PID, one answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its PID.
+    pub pid: u8,
+    /// Wanted interval.
+    pub period_ms: u32,
+    /// Bytes of data.
+    pub length: usize,
+    /// What it tells.
+    pub values: &'static [Value],
+}
+
+/// A value in the data of a parameter.
+#[derive(Debug, Clone, Copy)]
+pub struct Value {
+    /// Key of its signal.
+    pub key: &'static str,
+    /// How it is computed, with A, B, C… for the bytes and A0…A7 for the bits of A, such as `(256A+B)/4`.
+    pub formula: &'static str,
+    /// The same for the computer; `None` if its support bit says that it is not there, or a byte is missing.
+    pub eval: fn(&[u8]) -> Option<f64>,
+}
+
+impl Value {
+    /// Name, unit and range.
+    pub fn signal(&self) -> &'static Signal {
+        signal::find(self.key).expect("every value of the table is in the catalogue")
+    }
+}
+
+impl Parameter {
+    /// The parameter with that PID, if it is in the table.
+    pub fn find(pid: u8) -> Option<&'static Parameter> {
+        PARAMETERS.binary_search_by_key(&pid, |parameter| parameter.pid).ok().map(|at| &PARAMETERS[at])
+    }
+
+    /// What it tells.
+    pub fn signals(&self) -> impl Iterator<Item = &'static Signal> + use<> {
+        self.values.iter().map(Value::signal)
+    }
+
+    /// The values in the data of an answer, as far as their bytes are there and a working sensor could have told them.
+    pub fn read<'a>(&self, data: &'a [u8]) -> impl Iterator<Item = (&'static Signal, f64)> + use<'a> {
+        let data = &data[..data.len().min(self.length)];
+        self.values.iter().filter_map(move |value| {
+            let (signal, value) = (value.signal(), (value.eval)(data)?);
+            signal.is_plausible(value).then_some((signal, value))
+        })
+    }
+}
