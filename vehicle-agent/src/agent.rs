@@ -20,12 +20,13 @@ use crate::{
     command::{self, Desk, Means},
     config::{Config, ConfigError, GpsSource},
     enrol::{Folder, keep_renewed},
-    gps,
+    event, gps,
     log::Log,
+    microcontroller::{self, Press},
     obd::{self, CarVin},
     outbox::{self, Draft, Happening, Outbox, OutboxError, peek_vin},
     ports::Ports,
-    recorder::{self, Inputs},
+    recorder::{self, Inputs, Reading},
     rest,
     uplink::{self, Account, Ties, UplinkError},
     wishes::Wishes,
@@ -64,6 +65,9 @@ pub enum Error {
 /// Some seconds of a fast receiver; more waits in the kernel, and then in the device.
 const FIXES: usize = 256;
 const READINGS: usize = 64;
+/// Some seconds of an accelerometer.
+const SENSED: usize = 256;
+const HAPPENINGS: usize = 8;
 const DRAFTS: usize = 256;
 const TASKS: usize = 8;
 const GPS_KEYS: [&str; 9] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats", "fixq", "acc"];
@@ -112,6 +116,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let (power, power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
     let (moving, moving_in) = watch::channel(false);
     let mut tasks = None;
+    let controller = listen_to_controller(&config, &ports, signals.clone(), &sensors, &mut parts);
     if let Some(adapter) = config.obd.clone() {
         let (tasks_out, tasks_in) = mpsc::channel(TASKS);
         tasks = Some(tasks_out);
@@ -179,9 +184,31 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         resting.await;
         Ok(Part::Other)
     });
-    let inputs = Inputs {
+    let (seen_fixes, seen_fixes_in) = mpsc::channel(FIXES);
+    let (seen_readings, seen_readings_in) = mpsc::channel(READINGS);
+    let Controller { sensed, happenings, presses } = controller;
+    let looking = event::Inputs {
         fixes: fixes_in,
         readings: readings_in,
+        sensed,
+        happenings,
+        config: wishes.config(),
+        private: wishes.private(),
+        time: time.clone(),
+        replays: recording.is_some(),
+        known: None,
+    };
+    let (known_events, _) = watch::channel(None);
+    let seen =
+        event::Outputs { fixes: seen_fixes, readings: seen_readings, drafts: drafts.clone(), known: known_events };
+    parts.spawn(async move {
+        event::look_out(looking, seen).await;
+        Ok(Part::Other)
+    });
+    parts.spawn(heed(presses, wishes.clone(), outbox.clone()));
+    let inputs = Inputs {
+        fixes: seen_fixes_in,
+        readings: seen_readings_in,
         private: wishes.private(),
         replays: recording.is_some(),
         time: time.clone(),
@@ -309,6 +336,52 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let closed = outbox.close().await.map_err(Error::from);
     with(with(outcome, left), closed)?;
     Ok(if restart.is_cancelled() { Ended::Restart } else { Ended::Done })
+}
+
+/// What a microcontroller says; all of it ends at once where there is none.
+struct Controller {
+    sensed: mpsc::Receiver<Reading>,
+    happenings: mpsc::Receiver<Happening>,
+    presses: mpsc::Receiver<Press>,
+}
+
+fn listen_to_controller(
+    config: &Config,
+    ports: &Ports,
+    signals: watch::Sender<Vec<SignalDeclaration>>,
+    sensors: &CancellationToken,
+    parts: &mut Parts,
+) -> Controller {
+    let (readings, sensed) = mpsc::channel(SENSED);
+    let (happenings, happenings_in) = mpsc::channel(HAPPENINGS);
+    let (presses, presses_in) = mpsc::channel(HAPPENINGS);
+    if let Some(source) = config.microcontroller.clone() {
+        let outputs = microcontroller::Outputs { readings, happenings, presses, signals };
+        let (ports, stop) = (ports.clone(), sensors.clone());
+        parts.spawn(async move {
+            microcontroller::run(&source, &ports, outputs, &stop).await;
+            Ok(Part::Other)
+        });
+    }
+    Controller { sensed, happenings: happenings_in, presses: presses_in }
+}
+
+/// Does what the buttons in the car are for. The panic button is an event already.
+async fn heed(mut presses: mpsc::Receiver<Press>, wishes: Wishes, outbox: Outbox) -> Result<Part, Error> {
+    while let Some(press) = presses.recv().await {
+        if press != Press::Privacy {
+            continue;
+        }
+        match wishes.press() {
+            Ok(_) => {
+                if let Err(error) = wishes.write(&outbox).await {
+                    warn!(error = &error as &dyn std::error::Error, "privacy is switched, but not noted on disk");
+                }
+            }
+            Err(refused) => info!(reason = %refused, "the button for privacy was pressed"),
+        }
+    }
+    Ok(Part::Other)
 }
 
 /// Those who know only their part of what is wanted.

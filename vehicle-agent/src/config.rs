@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, de};
 pub use crate::gps::{GpsSource, GpsSourceError, Speed};
 use crate::{
     link::{Broker, Brokers, LinkError},
+    microcontroller,
     obd::{Adapter, DEFAULT_SLEEP_AFTER_S},
     outbox::Grouping,
     recorder::Rhythm,
@@ -73,6 +74,9 @@ pub struct Config {
     /// The folder of the device files in which `auto` looks for receiver and adapter.
     #[serde(default = "default_devices")]
     pub devices: PathBuf,
+    /// Where a microcontroller with extra sensors is: `auto`, `serial:/dev/ttyACM0@115200`, `tcp:host:port` or `none`.
+    #[serde(default, deserialize_with = "microcontroller")]
+    pub microcontroller: Option<microcontroller::Source>,
     /// The outbox file; it is made if it is not there.
     pub outbox: PathBuf,
     /// Most bytes of records that the outbox holds.
@@ -221,6 +225,7 @@ impl Config {
             obd: None,
             obd_sleep_after_s: default_obd_sleep_after_s(),
             devices: default_devices(),
+            microcontroller: None,
             outbox,
             outbox_max_bytes: default_outbox_bytes(),
             write_every_s: default_write_every_s(),
@@ -367,6 +372,13 @@ fn gps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GpsSource>, 
     }
 }
 
+fn microcontroller<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<microcontroller::Source>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "none" => Ok(None),
+        source => source.parse().map(Some).map_err(de::Error::custom),
+    }
+}
+
 fn obd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Adapter>, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "none" => Ok(None),
@@ -383,6 +395,7 @@ mod tests {
         broker = "localhost:1883"
         password = "s3cret"
         gps = "file:drive.nmea.gz@10"
+        microcontroller = "auto"
         outbox = "outbox.db"
     "#;
 
@@ -394,6 +407,7 @@ mod tests {
         let Some(GpsSource::Recording { path, speed }) = config.gps else { panic!("{:?}", config.gps) };
         assert_eq!(path, Path::new("drive.nmea.gz"));
         assert_eq!(speed, Speed::Times(10.0));
+        assert_eq!(config.microcontroller, Some(microcontroller::Source::Auto));
     }
 
     #[test]
@@ -405,6 +419,7 @@ mod tests {
             ("@10", "@fast", "gps"),
             ("@10", "@-1", "gps"),
             ("file:", "ftp:", "gps"),
+            ("\"auto\"", "\"usb\"", "microcontroller"),
             ("outbox = \"outbox.db\"", "", "outbox"),
         ] {
             let error = toml::from_str::<Config>(&GOOD.replace(from, to)).unwrap_err();

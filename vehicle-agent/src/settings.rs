@@ -59,6 +59,9 @@ pub struct Flags {
     /// The folder of the device files in which `auto` looks; /dev if left out.
     #[arg(long, env = "BUGBROTHER_DEVICES")]
     devices: Option<String>,
+    /// auto, serial:/dev/ttyACM0@115200, tcp:host:port, or none.
+    #[arg(long, env = "BUGBROTHER_MICROCONTROLLER")]
+    microcontroller: Option<String>,
     /// The outbox file.
     #[arg(long, env = "BUGBROTHER_OUTBOX")]
     outbox: Option<String>,
@@ -135,6 +138,7 @@ impl Flags {
             ("gps", self.gps),
             ("obd", self.obd),
             ("devices", self.devices),
+            ("microcontroller", self.microcontroller),
             ("outbox", self.outbox),
         ];
         for (key, text) in texts {
@@ -216,6 +220,7 @@ mod tests {
             ("--broker", "nowhere"),
             ("--gps", "usb"),
             ("--obd", "bluetooth"),
+            ("--microcontroller", "usb"),
             ("--outbox-max-bytes", "7"),
         ] {
             let flags = [&ENOUGH[..], &[flag, wrong]].concat();

@@ -306,6 +306,11 @@ catalogue! {
     "clrt"    "Engine time since codes were cleared" Some("Vehicle.OBD.TimeSinceDTCCleared"), "min" 0.0 .. 65_535.0 Some(0x4E);
     "clrd"    "Distance since codes were cleared" Some("Vehicle.OBD.DistanceSinceDTCClear"), "km" 0.0 .. 65_535.0 Some(0x31);
     "warmups" "Warm-ups since codes were cleared" Some("Vehicle.OBD.WarmupsSinceDTCClear"), "" 0.0 .. 255.0 Some(0x30);
+    // Extra sensors, of a microcontroller
+    "gx"    "Rate of roll"            Some("Vehicle.AngularVelocity.Roll"), "degrees/s" -2000.0 .. 2000.0 None;
+    "gy"    "Rate of pitch"           Some("Vehicle.AngularVelocity.Pitch"), "degrees/s" -2000.0 .. 2000.0 None;
+    "gz"    "Rate of yaw"             Some("Vehicle.AngularVelocity.Yaw"), "degrees/s" -2000.0 .. 2000.0 None;
+    "itemp" "Inside temperature"      Some("Vehicle.Cabin.HVAC.AmbientAirTemperature"), "celsius" -40.0 .. 125.0 None;
 }
 
 #[cfg(test)]
