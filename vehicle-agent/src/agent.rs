@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
+use std::{collections::BTreeMap, io, panic::resume_unwind, pin::Pin, sync::Arc};
 
 use bugbrother_client::Traffic;
 use bugbrother_wire::{
@@ -11,7 +11,7 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     alive,
@@ -73,6 +73,9 @@ const TASKS: usize = 8;
 const GPS_KEYS: [&str; 9] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats", "fixq", "acc"];
 const GPS_PERIOD_MS: u32 = 1000;
 
+/// Under this name the outbox keeps what is known of ignition and geofences.
+const EVENTS: &str = "events";
+
 /// What the agent wants when it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -89,6 +92,9 @@ enum Part {
     Other,
 }
 
+/// What becomes of the records.
+type Uplink = Pin<Box<dyn Future<Output = Result<(), UplinkError>> + Send>>;
+
 type Parts = JoinSet<Result<Part, Error>>;
 
 /// Runs the agent until `shutdown`, or until its recording is replayed and stored where the settings say so.
@@ -103,6 +109,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let _sensors_end_with_this = sensors.clone().drop_guard();
     let mut parts = Parts::new();
 
+    let time = Time::new(ClockSettings::of_this_system());
+    time.look().await;
     let ports = Ports::new(&config.devices);
     let (drafts, drafts_in) = mpsc::channel(DRAFTS);
     let (readings, readings_in) = mpsc::channel(READINGS);
@@ -120,7 +128,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     if let Some(adapter) = config.obd.clone() {
         let (tasks_out, tasks_in) = mpsc::channel(TASKS);
         tasks = Some(tasks_out);
-        let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power };
+        let outputs =
+            obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power, time: time.clone() };
         let inputs = obd::Inputs { periods: periods_in, moving: moving_in.clone(), tasks: tasks_in };
         let pace = obd::Pace::sleeping_after(config.obd_sleep_after_s);
         let plan = obd::Plan { adapter, ports: ports.clone(), pace };
@@ -147,8 +156,6 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     info!(%vin, ?vin_source, "this vehicle");
     let (path, max_bytes) = (&config.outbox, config.outbox_max_bytes);
-    let time = Time::new(ClockSettings::of_this_system());
-    time.look().await;
     let outbox = Outbox::open(path, max_bytes, vin, vin_source, time.estimate()).await?;
     if let Some(good) = outbox.enter(time.boot()).await? {
         time.remember(good.started);
@@ -196,9 +203,10 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         private: wishes.private(),
         time: time.clone(),
         replays: recording.is_some(),
-        known: None,
+        known: outbox.noted(EVENTS).await?,
     };
-    let (known_events, _) = watch::channel(None);
+    let (known_events, known_events_in) = watch::channel(None);
+    parts.spawn(remember(known_events_in, outbox.clone()));
     let seen =
         event::Outputs { fixes: seen_fixes, readings: seen_readings, drafts: drafts.clone(), known: known_events };
     parts.spawn(async move {
@@ -282,7 +290,10 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         online,
         time,
     };
-    let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
+    let uplink: Uplink = match config.dry_run {
+        false => Box::pin(uplink::run(account, outbox.clone(), ties, leave.clone())),
+        true => Box::pin(uplink::print(outbox.clone(), ties, io::stdout(), leave.clone())),
+    };
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {
         let _over = over;
@@ -379,6 +390,20 @@ async fn heed(mut presses: mpsc::Receiver<Press>, wishes: Wishes, outbox: Outbox
                 }
             }
             Err(refused) => info!(reason = %refused, "the button for privacy was pressed"),
+        }
+    }
+    Ok(Part::Other)
+}
+
+/// Keeps what the detectors of events know, so that a restart is no event.
+async fn remember(mut known: watch::Receiver<Option<event::Snapshot>>, outbox: Outbox) -> Result<Part, Error> {
+    while known.changed().await.is_ok() {
+        let snapshot = known.borrow_and_update().clone();
+        if let Some(snapshot) = snapshot
+            && let Err(error) = outbox.note(EVENTS, &snapshot).await
+        {
+            // What is on disk is older: the worst is an event too many.
+            debug!(error = &error as &dyn std::error::Error, "what is known of events is not kept");
         }
     }
     Ok(Part::Other)

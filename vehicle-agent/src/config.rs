@@ -105,6 +105,9 @@ pub struct Config {
     /// End when a recording has been replayed and the database has all of it.
     #[serde(default)]
     pub exit_when_done: bool,
+    /// Print what would be sent, and send nothing; there is no such setting in a file.
+    #[serde(skip)]
+    pub dry_run: bool,
 }
 
 /// Why settings are refused.
@@ -235,6 +238,7 @@ impl Config {
             economy: false,
             daily_bytes: None,
             exit_when_done: false,
+            dry_run: false,
         }
     }
 

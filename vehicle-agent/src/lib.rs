@@ -3,6 +3,7 @@
 //!
 //! # Layout
 //! - [`alive`]: what systemd is told
+//! - [`doctor`]: what there is in the car, for who installs it
 //! - [`config`]: settings; [`enrol`]: the vehicle's certificate; [`run`] in `agent` puts the parts together
 //! - [`clock`]: what time it is and what that is worth
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
@@ -29,6 +30,7 @@ pub mod budget;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod doctor;
 pub mod enrol;
 pub mod event;
 pub mod gps;

@@ -4,6 +4,7 @@
 //! - [`delivery`]: what is sent next, a pure state machine
 //! - [`pace`]: how fast goes what is late
 //! - `downlink`: acknowledgements, settings and commands
+//! - `print`: the same for a screen instead of a broker
 //!
 //! # Invariants
 //! - Only what the outbox has on disk is sent, and only `down/ack` removes it from there.
@@ -13,6 +14,7 @@
 pub mod delivery;
 mod downlink;
 pub mod pace;
+mod print;
 
 use std::{
     future::{self, Future},
@@ -36,6 +38,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+pub use self::print::print;
 use self::{
     delivery::{Delivery, LIVE_REACH, Lane, WINDOW},
     downlink::Downlink,
@@ -214,6 +217,27 @@ enum Left {
     Rest(String),
 }
 
+/// What an agent says of itself.
+fn birth(
+    outbox: &Outbox,
+    started: UnixMs,
+    signals: &mut watch::Receiver<Vec<SignalDeclaration>>,
+    car: &mut watch::Receiver<Option<CarDeclaration>>,
+) -> Birth {
+    let identity = outbox.identity();
+    Birth {
+        v: SCHEMA_VERSION,
+        vin: identity.vin,
+        vin_source: identity.vin_source,
+        epoch: identity.epoch,
+        agent: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+        signals: signals.borrow_and_update().clone(),
+        cameras: Vec::new(),
+        car: car.borrow_and_update().clone(),
+    }
+}
+
 /// What `up/birth` says of a signal.
 pub(crate) fn declaration(signal: &Signal, period_ms: u32) -> SignalDeclaration {
     SignalDeclaration {
@@ -390,18 +414,7 @@ impl Uplink {
     }
 
     async fn publish_birth(&mut self) {
-        let identity = self.outbox.identity();
-        let birth = Birth {
-            v: SCHEMA_VERSION,
-            vin: identity.vin,
-            vin_source: identity.vin_source,
-            epoch: identity.epoch,
-            agent: env!("CARGO_PKG_VERSION").to_owned(),
-            started: self.online.since,
-            signals: self.signals.borrow_and_update().clone(),
-            cameras: Vec::new(),
-            car: self.car.borrow_and_update().clone(),
-        };
+        let birth = birth(&self.outbox, self.online.since, &mut self.signals, &mut self.car);
         self.publish_retained(Kind::Birth, encode(&birth)).await;
     }
 
