@@ -5,11 +5,12 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use bugbrother_kit::process::program;
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/third-party.md",
+    "docs/agent.md",
     "docs/database.md",
     "docs/schema.md",
     "docs/trips.md",

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    alive,
     budget::{self, Thinning},
     clock::{ClockSettings, Time},
     command::{self, Desk, Means},
@@ -65,7 +66,7 @@ const FIXES: usize = 256;
 const READINGS: usize = 64;
 const DRAFTS: usize = 256;
 const TASKS: usize = 8;
-const GPS_KEYS: [&str; 7] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats"];
+const GPS_KEYS: [&str; 9] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats", "fixq", "acc"];
 const GPS_PERIOD_MS: u32 = 1000;
 
 /// What the agent wants when it has ended.
@@ -98,7 +99,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let _sensors_end_with_this = sensors.clone().drop_guard();
     let mut parts = Parts::new();
 
-    let ports = Ports::new("/dev");
+    let ports = Ports::new(&config.devices);
     let (drafts, drafts_in) = mpsc::channel(DRAFTS);
     let (readings, readings_in) = mpsc::channel(READINGS);
     let (fixes, fixes_in) = mpsc::channel(FIXES);
@@ -189,8 +190,9 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         thinning: thinning_in,
         rhythm: config.rhythm(),
     };
+    let recorded = drafts.clone();
     parts.spawn(async move {
-        recorder::record(inputs, drafts).await;
+        recorder::record(inputs, recorded).await;
         Ok(Part::Other)
     });
     let (grouping, pace) = (config.grouping(), config.pace());
@@ -200,13 +202,15 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         Ok(Part::Other)
     });
     if let Some(source) = config.gps {
+        let plan = gps::Plan::new(source, ports);
+        let outputs = gps::Outputs { fixes, drafts, time: time.clone() };
         let stop = sensors.clone();
         parts.spawn(async move {
-            gps::run(&source, skip, fixes, &stop).await?;
+            gps::run(&plan, skip, outputs, &stop).await?;
             Ok(Part::Receiver)
         });
     } else {
-        drop(fixes);
+        drop((fixes, drafts));
     }
     let traffic = Traffic::default();
     let account = Account {
@@ -234,10 +238,23 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let limit = budget::Limit { local: config.daily_bytes, of_fleet: daily_bytes_in };
     let counting = budget::keep(outbox.clone(), time.clone(), traffic, limit, thinning, leave.clone());
-    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time, keeping_identity, counting) });
     let uplink_over = CancellationToken::new();
-    let ties =
-        Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, rest: rest_in, online, time };
+    let (pings, pings_in) = mpsc::channel(1);
+    let watching = alive::watch(outbox.clone(), pings, leave.clone());
+    let background = tokio::spawn(async move {
+        tokio::join!(releasing, keeping_time, keeping_identity, counting, watching);
+    });
+    let ties = Ties {
+        signals: signals_in,
+        car: car_in,
+        wishes,
+        commands,
+        resync: resync_in,
+        rest: rest_in,
+        pings: pings_in,
+        online,
+        time,
+    };
     let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {

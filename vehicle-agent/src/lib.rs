@@ -2,6 +2,7 @@
 //! and publishes it over MQTT until the fleet's database has said that it is stored.
 //!
 //! # Layout
+//! - [`alive`]: what systemd is told
 //! - [`config`]: settings; [`enrol`]: the vehicle's certificate; [`run`] in `agent` puts the parts together
 //! - [`clock`]: what time it is and what that is worth
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
@@ -21,6 +22,7 @@
 //! - What a device says is data: nothing that it says ends the agent, and every buffer for it is bounded.
 
 mod agent;
+pub mod alive;
 pub mod budget;
 pub mod clock;
 pub mod command;

@@ -50,12 +50,15 @@ pub struct Flags {
     /// File whose first line is the MQTT password; readable by its owner alone.
     #[arg(long, env = "BUGBROTHER_PASSWORD_FILE")]
     password_file: Option<String>,
-    /// serial:/dev/ttyUSB0@9600, tcp:host:port, file:PATH[@SPEED] (a factor or `max`), or none.
+    /// auto, serial:/dev/ttyUSB0[@9600], tcp:host:port, gpsd[:host[:port]], file:PATH[@SPEED] (a factor or `max`), or none.
     #[arg(long, env = "BUGBROTHER_GPS")]
     gps: Option<String>,
     /// auto, serial:/dev/rfcomm0[@38400], tcp:host:port, or none.
     #[arg(long, env = "BUGBROTHER_OBD")]
     obd: Option<String>,
+    /// The folder of the device files in which `auto` looks; /dev if left out.
+    #[arg(long, env = "BUGBROTHER_DEVICES")]
+    devices: Option<String>,
     /// The outbox file.
     #[arg(long, env = "BUGBROTHER_OUTBOX")]
     outbox: Option<String>,
@@ -131,6 +134,7 @@ impl Flags {
             ("password_file", self.password_file),
             ("gps", self.gps),
             ("obd", self.obd),
+            ("devices", self.devices),
             ("outbox", self.outbox),
         ];
         for (key, text) in texts {

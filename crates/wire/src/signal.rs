@@ -58,6 +58,9 @@ catalogue! {
     "gspd"  "Speed over ground"       None, "km/h" 0.0 .. 400.0 None;
     "hdop"  "Dilution of precision"   None, "" 0.0 .. 100.0 None;
     "sats"  "Satellites used"         None, "" 0.0 .. 99.0 None;
+    // As in NMEA 0183 GGA: 1 satellites, 2 with corrections, 3 GPS's precise service, 4 RTK, 5 float RTK, 6 dead reckoning
+    "fixq"  "Fix quality"             Some("Vehicle.CurrentLocation.GNSSReceiver.FixType"), "" 1.0 .. 6.0 None;
+    "acc"   "Horizontal accuracy"     Some("Vehicle.CurrentLocation.HorizontalAccuracy"), "m" 0.0 .. 100_000.0 None;
     // Driving
     "spd"   "Speed"                   Some("Vehicle.Speed"), "km/h" 0.0 .. 400.0 Some(0x0D);
     "odo"   "Odometer"                Some("Vehicle.TraveledDistance"), "km" 0.0 .. 9_999_999.0 Some(0xA6);

@@ -51,16 +51,12 @@ impl Batches {
         now: Instant,
     ) -> Vec<&'static Parameter> {
         let mut batch = vec![first];
-        if self.may_batch(first) {
-            let fits = |other: &Parameter| self.may_batch(other) && supports.have_both(first.pid, other.pid);
+        let answers_as_known = |parameter: &Parameter| parameter.is_fixed() && self.proven.contains(&parameter.pid);
+        if self.is_can && self.failures < MOST_FAILURES && answers_as_known(first) {
+            let fits = |other: &Parameter| answers_as_known(other) && supports.have_both(first.pid, other.pid);
             batch.extend(schedule.companions(first, MOST - 1, now, fits));
         }
         batch
-    }
-
-    fn may_batch(&self, parameter: &Parameter) -> bool {
-        let allowed = self.is_can && self.failures < MOST_FAILURES;
-        allowed && parameter.is_fixed() && self.proven.contains(&parameter.pid)
     }
 
     /// Asks for them; what several ECUs tell is taken of the first.

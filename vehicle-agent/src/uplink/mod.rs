@@ -42,6 +42,7 @@ use self::{
     pace::{Bucket, Pace},
 };
 use crate::{
+    alive::Ping,
     clock::{Good, Time},
     link::Address,
     outbox::{Outbox, OutboxError, Tally, Wanted},
@@ -97,6 +98,8 @@ pub struct Ties {
     pub resync: mpsc::Receiver<()>,
     /// Whether the vehicle rests.
     pub rest: watch::Receiver<Rest>,
+    /// Questions whether the uplink goes round.
+    pub pings: mpsc::Receiver<Ping>,
     /// Whether there is a connection.
     pub online: watch::Sender<bool>,
     /// The agent's time.
@@ -113,6 +116,7 @@ impl Ties {
             commands: mpsc::channel(1).0,
             resync: mpsc::channel(1).1,
             rest: watch::channel(None).1,
+            pings: mpsc::channel(1).1,
             online: watch::Sender::new(false),
             time,
         }
@@ -196,6 +200,12 @@ pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: Cancellatio
     }
 }
 
+fn answer(ping: Ping) {
+    if ping.send(()).is_err() {
+        debug!("who asked has lost patience");
+    }
+}
+
 /// Why a connection was let go of.
 enum Left {
     /// The agent ends.
@@ -227,6 +237,7 @@ struct Uplink {
     car_known: bool,
     resync: mpsc::Receiver<()>,
     rest: watch::Receiver<Rest>,
+    pings: mpsc::Receiver<Ping>,
     under_way: FuturesUnordered<Published>,
     online: Status,
     tally: watch::Receiver<Tally>,
@@ -256,6 +267,7 @@ impl Uplink {
             car_known: true,
             resync: ties.resync,
             rest: ties.rest,
+            pings: ties.pings,
             under_way: FuturesUnordered::new(),
             online,
             tally,
@@ -292,6 +304,7 @@ impl Uplink {
                 () = stop.cancelled() => return Ok(Left::Stop),
                 () = out_of_patience => {}
                 Ok(()) = self.rest.changed() => {}
+                Some(ping) = self.pings.recv() => answer(ping),
                 event = events.recv() => match event {
                     Some(Event::Up) => self.greet().await?,
                     Some(Event::Down { reason }) => {
@@ -459,11 +472,16 @@ impl Uplink {
     /// Waits until the vehicle is in use, something urgent is to be said, or a sign of life is due.
     async fn wait_for_reason(&mut self, stop: &CancellationToken) {
         let urgent = self.tally.borrow().urgent;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            Ok(_) = self.rest.wait_for(Option::is_none) => {}
-            Ok(_) = self.tally.wait_for(|tally| tally.urgent > urgent) => {}
-            () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+        let sign_of_life = until(Some(Instant::now() + SIGN_OF_LIFE));
+        tokio::pin!(sign_of_life);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Ok(_) = self.rest.wait_for(Option::is_none) => break,
+                Ok(_) = self.tally.wait_for(|tally| tally.urgent > urgent) => break,
+                () = &mut sign_of_life => break,
+                Some(ping) = self.pings.recv() => answer(ping),
+            }
         }
         let top = self.tally.borrow().top;
         self.delivery.commit(top);
@@ -600,5 +618,43 @@ mod tests {
         session.cancel();
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_said_of_the_start_is_corrected_when_the_time_is_known() {
+        let (dir, broker) = (tempfile::tempdir().unwrap(), Mosquitto::open_to_all().unwrap());
+        let outbox = outbox(&dir).await;
+        // A Raspberry Pi with a clock that nobody has set.
+        let board = dir.path().join("proc/device-tree");
+        std::fs::create_dir_all(&board).unwrap();
+        std::fs::write(board.join("model"), "Raspberry Pi 4").unwrap();
+        let time = Time::new(ClockSettings::in_folder(dir.path()));
+        let account = Account {
+            brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
+            tls: None,
+            username: "agent".to_owned(),
+            password: SecretString::default(),
+            pace: PACE,
+            traffic: Traffic::default(),
+        };
+        let stop = CancellationToken::new();
+        let vin = outbox.identity().vin;
+        let mut options = Options::new("127.0.0.1", broker.port(), "viewer", "viewer", "");
+        options.subscriptions = vec![(Topic::new(vin, Kind::Birth).to_string(), Qos::AtLeastOnce)];
+        let (_viewer, mut events) = connect(options, stop.clone());
+        let ties = Ties::of_an_outbox_alone(time.clone());
+        let running = tokio::spawn(run(account, outbox, ties, stop.clone()));
+        let mut started = async || loop {
+            if let Event::Message(message) = timeout(LIMIT, events.recv()).await.unwrap().unwrap() {
+                let birth: Birth = bugbrother_wire::codec::decode_value(&message.payload).unwrap();
+                return birth.started;
+            }
+        };
+        assert!((started().await - now_ms()).abs() < 60_000);
+        let real = now_ms() + 86_400_000;
+        time.hear_receiver(real, Instant::now());
+        assert!((started().await - real).abs() < 60_000);
+        stop.cancel();
+        running.await.unwrap().unwrap();
     }
 }
