@@ -1,6 +1,6 @@
 //! Several parameters in one question, which a CAN carries: one round trip for up to six values (SAE J1979, 6.3).
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use bugbrother_wire::signal::Signal;
 
@@ -22,13 +22,24 @@ const MOST_FAILURES: u32 = 2;
 pub(super) struct Batches {
     failures: u32,
     is_can: bool,
+    /// Parameters whose answers are as long as the table says, so that an answer can be split behind them.
+    proven: BTreeSet<u8>,
 }
 
 type Values = Vec<(&'static Signal, f64)>;
 
 impl Batches {
     pub fn new(protocol: Option<Protocol>) -> Self {
-        Batches { failures: 0, is_can: protocol.is_some_and(Protocol::is_can) }
+        Batches { failures: 0, is_can: protocol.is_some_and(Protocol::is_can), proven: BTreeSet::new() }
+    }
+
+    /// Notes what was answered when a parameter was asked for alone.
+    pub fn prove(&mut self, parameter: &Parameter, replies: &[Reply]) {
+        if replies.iter().all(|reply| reply.data.len() == parameter.length) {
+            self.proven.insert(parameter.pid);
+        } else {
+            self.proven.remove(&parameter.pid);
+        }
     }
 
     /// `first` and what may be asked for with it: what the same ECUs have.
@@ -40,8 +51,8 @@ impl Batches {
         now: Instant,
     ) -> Vec<&'static Parameter> {
         let mut batch = vec![first];
-        if self.is_can && self.failures < MOST_FAILURES && first.is_fixed() {
-            let fits = |other: &Parameter| other.is_fixed() && supports.have_both(first.pid, other.pid);
+        if self.is_can && self.failures < MOST_FAILURES && self.proven.contains(&first.pid) {
+            let fits = |other: &Parameter| self.proven.contains(&other.pid) && supports.have_both(first.pid, other.pid);
             batch.extend(schedule.companions(first, MOST - 1, now, fits));
         }
         batch

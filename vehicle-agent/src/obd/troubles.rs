@@ -68,6 +68,7 @@ impl Reader {
     /// 0A before 2010, are left out.
     pub fn read(&mut self, car: &mut Car, supports: &Supports) -> Result<(Troubles, Option<f64>), Fault> {
         let readiness = if supports.ecus(0x01) > 0 { read_readiness(car)? } else { None };
+        let counts = readiness.as_ref().is_some_and(|readiness| readiness.count > 0);
         let mut dtcs = Vec::new();
         for (mode, status) in [(0x03, DtcStatus::Stored), (0x07, DtcStatus::Pending), (PERMANENT, DtcStatus::Permanent)]
         {
@@ -76,9 +77,14 @@ impl Reader {
             }
             match car.ask_mode(mode) {
                 Ok(replies) => {
+                    if mode == PERMANENT {
+                        self.unanswered = 0;
+                    }
                     dtcs.extend(replies.iter().flat_map(|reply| decode::trouble_codes(&reply.data, status, reply.ecu)));
                 }
                 Err(Fault::NoData | Fault::Negative { .. }) if mode == PERMANENT => self.unanswered += 1,
+                // A car that has none may say nothing; one that has some has just fallen silent.
+                Err(fault @ Fault::NoData) if mode == 0x03 && counts => return Err(fault),
                 Err(Fault::NoData | Fault::Negative { .. }) => {}
                 Err(fault) => return Err(fault),
             }
@@ -113,6 +119,7 @@ impl Reader {
     }
 }
 
+/// A car that says that it tells this, and does not, is silent: that is no word on its troubles.
 fn read_readiness(car: &mut Car) -> Result<Option<Readiness>, Fault> {
     match car.ask_patiently(&[0x01, 0x01]) {
         Ok(replies) => {
@@ -120,7 +127,7 @@ fn read_readiness(car: &mut Car) -> Result<Option<Readiness>, Fault> {
             replies.iter().for_each(|reply| all.add(&reply.data));
             Ok(Some(all))
         }
-        Err(Fault::NoData | Fault::Negative { .. }) => Ok(None),
+        Err(Fault::Negative { .. }) => Ok(None),
         Err(fault) => Err(fault),
     }
 }
