@@ -180,3 +180,17 @@ fn claim(ports: &Ports, path: &Path) -> io::Result<Option<Claim>> {
         claim => Ok(claim),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_that_a_port_had_last_is_tried_first_and_bluetooth_has_none() {
+        let search = Search { last: Some(("/dev/ttyUSB0".into(), 57_600)) };
+        let bauds = search.bauds(Path::new("/dev/ttyUSB0"));
+        assert_eq!((bauds[0], bauds[1], bauds.len()), (57_600, 9600, BAUDS.len()));
+        assert_eq!(search.bauds(Path::new("/dev/ttyUSB1")), BAUDS);
+        assert_eq!(search.bauds(Path::new("/dev/rfcomm0")).len(), 1);
+    }
+}
