@@ -5,7 +5,7 @@
 //! - [`config`]: settings; [`run`] in `agent` puts the parts together
 //! - [`clock`]: what time it is and what that is worth
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
-//! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
+//! - [`gps`]: NMEA 0183 from a receiver or a recording, or a gpsd → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
 //! - [`recorder`]: fixes and values → rows → batches; [`rest`]: when the vehicle stands with its engine off
 //! - [`outbox`]: what is not yet in the fleet's database, on disk

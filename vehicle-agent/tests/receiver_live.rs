@@ -50,21 +50,37 @@ const VOID: &str = "$GPRMC,112228.037,V,,,,,,,210926,,,N*4D\r\n";
 
 /// A drive, in the pieces that a receiver says at once.
 fn epochs() -> Vec<String> {
-    let drive = Drive {
-        seed: 21,
-        duration: Duration::from_secs(120),
-        start: 1_790_000_000_000,
-        rate_hz: 5,
-        damaged: false,
-    };
+    let drive =
+        Drive { seed: 21, duration: Duration::from_secs(120), start: 1_790_000_000_000, rate_hz: 5, damaged: false };
     let text = String::from_utf8(drive.log().bytes).unwrap();
-    text.split_inclusive("\r\n").fold(Vec::new(), |mut epochs: Vec<String>, line| {
+    let mut epochs: Vec<String> = Vec::new();
+    for line in text.split_inclusive("\r\n") {
         match epochs.last_mut() {
             Some(epoch) if !line.starts_with("$GPRMC") => epoch.push_str(line),
             _ => epochs.push(line.to_owned()),
         }
-        epochs
-    })
+        if line.starts_with("$GPGSA") {
+            let used: Vec<&str> = line.split(',').skip(3).take(12).filter(|satellite| !satellite.is_empty()).collect();
+            epochs.last_mut().unwrap().push_str(&in_view(&used));
+        }
+    }
+    epochs
+}
+
+/// GSV, without which gpsd tells of no satellites.
+fn in_view(satellites: &[&str]) -> String {
+    let chunks = satellites.chunks(4);
+    let count = chunks.len();
+    let sentence = |(index, chunk): (usize, &[&str])| {
+        let seen: String = chunk.iter().map(|satellite| format!(",{satellite},40,083,41")).collect();
+        seal(&format!("GPGSV,{count},{},{:02}{seen}", index + 1, satellites.len()))
+    };
+    chunks.enumerate().map(sentence).collect()
+}
+
+fn seal(body: &str) -> String {
+    let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
+    format!("${body}*{sum:02X}\r\n")
 }
 
 /// The agent's part that is tested.
@@ -77,8 +93,7 @@ struct Listener {
 
 impl Listener {
     fn start(source: &str, devices: &Path) -> Self {
-        let plan =
-            Plan { dead_after: DEAD_AFTER, ..Plan::new(source.parse().unwrap(), Ports::new(devices)) };
+        let plan = Plan { dead_after: DEAD_AFTER, ..Plan::new(source.parse().unwrap(), Ports::new(devices)) };
         let ((fixes, fixes_in), (drafts, drafts_in)) = (mpsc::channel(256), mpsc::channel(256));
         let outputs = Outputs { fixes, drafts, time: Time::new(ClockSettings::of_this_system()) };
         let stop = CancellationToken::new();
@@ -341,8 +356,7 @@ async fn a_receiver_that_is_a_rollover_behind_tells_todays_date() {
     let mut listener = Listener::start(&source, Path::new("/nowhere"));
     let mut stream = accept(&server).await;
     let body = "GNRMC,112228.25,A,4719.9584,N,00749.2468,E,10.00,180.50,050207,,,A";
-    let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
-    stream.write_all(format!("${body}*{sum:02X}\r\n").as_bytes()).await.unwrap();
+    stream.write_all(seal(body).as_bytes()).await.unwrap();
     // 2007-02-05 and 1024 weeks are 2026-09-21.
     assert_eq!(listener.fix().await.ts, 1_789_989_748_250);
     listener.end().await;
@@ -383,7 +397,8 @@ impl Drop for Gpsd {
 async fn a_gpsd_tells_the_same_positions_as_the_receiver_behind_it() {
     let direct: HashMap<_, _> =
         decode(epochs().concat().as_bytes()).fixes.into_iter().map(|fix| (fix.ts, fix)).collect();
-    let receiver = OnLine::plug(9600);
+    // What a terminal is set to when gpsd opens it, and tries first.
+    let receiver = OnLine::plug(38_400);
     let mut gpsd = Gpsd::start(&receiver.path);
     let port = gpsd.port;
     let up = || std::future::ready(std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
