@@ -7,7 +7,7 @@
 //! - [`config`]: settings; [`enrol`]: the vehicle's certificate; [`run`] in `agent` puts the parts together
 //! - [`clock`]: what time it is and what that is worth
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
-//! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
+//! - [`gps`]: NMEA 0183 from a receiver or a recording, or a gpsd → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
 //! - [`microcontroller`]: sensors, buttons and doors on a serial line → values and presses
 //! - [`event`]: samples → what has happened: ignition, harsh driving, crash, geofences

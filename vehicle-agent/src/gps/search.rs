@@ -94,6 +94,7 @@ impl Search {
         if let Some((last, _)) = &self.last {
             paths.sort_by_key(|path| path != last);
         }
+        let mut trouble = "no serial port has a receiver".to_owned();
         for path in paths {
             let Some(claim) = ports.claim(&path) else { continue };
             match self.try_speeds(&path, false).await {
@@ -101,10 +102,11 @@ impl Search {
                     return Ok(speaking(port, (&path, baud), heard, Some(claim), dead_after));
                 }
                 Ok(None) => debug!(port = %path.display(), "no receiver here"),
-                Err(error) => debug!(port = %path.display(), %error, "port cannot be used"),
+                // Such as one that this user may not open, which may be just the receiver's.
+                Err(error) => trouble.push_str(&format!("; {} cannot be used: {error}", path.display())),
             }
         }
-        Err(io::Error::other("no serial port has a receiver"))
+        Err(io::Error::other(trouble))
     }
 
     /// Listens at each speed. Where nothing is said at all no other speed is tried, unless the port is `known` to be a
@@ -178,5 +180,19 @@ fn claim(ports: &Ports, path: &Path) -> io::Result<Option<Claim>> {
     match ports.claim(path) {
         None if path.exists() => Err(io::Error::other("another part of the agent uses its port")),
         claim => Ok(claim),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_that_a_port_had_last_is_tried_first_and_bluetooth_has_none() {
+        let search = Search { last: Some(("/dev/ttyUSB0".into(), 57_600)) };
+        let bauds = search.bauds(Path::new("/dev/ttyUSB0"));
+        assert_eq!((bauds[0], bauds[1], bauds.len()), (57_600, 9600, BAUDS.len()));
+        assert_eq!(search.bauds(Path::new("/dev/ttyUSB1")), BAUDS);
+        assert_eq!(search.bauds(Path::new("/dev/rfcomm0")).len(), 1);
     }
 }
