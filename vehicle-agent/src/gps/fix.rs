@@ -547,7 +547,7 @@ mod tests {
     fn a_fix_is_out_as_soon_as_all_has_come_that_came_in_the_epoch_before() {
         let gst = "GPGST,112228.037,1.0,2.5,2.0,45.0,3.0,4.0,6.0";
         let mut assembler = Assembler::default();
-        let mut push = |sentence: &str| assembler.push(&read(sentence)).into_iter().filter_map(Result::ok).last();
+        let mut push = |sentence: &str| assembler.push(&read(sentence)).into_iter().filter_map(Result::ok).next_back();
         assert_eq!([RMC, GGA, gst].map(&mut push), [None, None, None]);
         let next = |sentence: &str| sentence.replace("28.037", "29.037");
         let first = push(&next(RMC)).unwrap();
