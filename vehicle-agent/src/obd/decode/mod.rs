@@ -1,8 +1,8 @@
-//! Bytes of the ECUs → values, trouble codes, VIN: SAE J1979. Pure.
+//! Bytes of the ECUs → values, trouble codes, identity: SAE J1979. Pure.
 //!
 //! # Layout
 //! - [`parameter`](Parameter): what a parameter of mode 01 is; `table`: all of them; `examples`: each with bytes and values
-//! - `readiness`: mode 01 PID 01; `codes`: modes 03, 07, 0A; `vin`: mode 09 PID 02
+//! - `readiness`: mode 01 PID 01; `codes`: modes 03, 07, 0A; `identity`: mode 09
 //!
 //! # Invariants
 //! - No bytes bring a decoder down, and a value that no working sensor tells is none.
@@ -11,17 +11,17 @@
 mod codes;
 #[cfg(test)]
 mod examples;
+mod identity;
 mod parameter;
 mod readiness;
 mod table;
-mod vin;
 
 pub use self::{
     codes::trouble_codes,
+    identity::{calibrations, ecu_name, verifications, vin},
     parameter::{Parameter, Value},
     readiness::Readiness,
     table::PARAMETERS,
-    vin::vin,
 };
 
 /// The PIDs after `base` that a bit mask of PID `base` (00, 20, 40…) says are there.
@@ -58,6 +58,9 @@ mod tests {
             trouble_codes(&data, DtcStatus::Pending, None);
             Readiness::default().add(&data);
             vin([(None, &data[..])].into_iter());
+            prop_assert!(calibrations(data.chunks(5)).iter().all(|text| text.len() <= 16));
+            prop_assert!(verifications(data.chunks(5)).iter().all(|number| number.len() == 8));
+            ecu_name([&data[..]].into_iter());
             prop_assert!(supported(0xE0, &data).count() <= 32);
         }
     }
