@@ -1,14 +1,19 @@
 use bugbrother_wire::signal::{self, Signal};
 
-use super::PARAMETERS;
+use super::{
+    PARAMETERS, formula,
+    maxima::{Maxima, Maximum},
+};
 
 /// A PID of mode 01: one question, one answer, one value or several.
 #[derive(Debug)]
 pub struct Parameter {
     /// Its PID.
     pub pid: u8,
-    /// Bytes of data in an answer.
+    /// Bytes of data in an answer, as the newest standard has it.
     pub length: usize,
+    /// Bytes of data in the shortest answer that the standard has allowed.
+    pub shortest: usize,
     /// Wanted interval.
     pub period_ms: u32,
     /// What it tells.
@@ -20,11 +25,10 @@ pub struct Parameter {
 pub struct Value {
     /// Key of its signal.
     pub key: &'static str,
-    /// How it is made of the bytes A, B, C… of the answer. `A.0` is the lowest bit of A; what follows `if` says whether
-    /// the vehicle has the value at all.
+    /// How it is made of the bytes of the answer: see [`formula`].
     pub formula: &'static str,
-    /// The formula; `None` for a value that the vehicle says it has not. The data is as long as the parameter says.
-    pub(super) eval: fn(&[u8]) -> Option<f64>,
+    /// The maximum of which it is a part, where a vehicle may set that.
+    pub maximum: Option<Maximum>,
 }
 
 impl Parameter {
@@ -33,18 +37,33 @@ impl Parameter {
         PARAMETERS.iter().find(|parameter| parameter.pid == pid)
     }
 
+    /// Whether all answers have the same length, as they must where several are in one message.
+    pub fn is_fixed(&self) -> bool {
+        self.shortest == self.length
+    }
+
     /// What it tells.
     pub fn signals(&self) -> impl Iterator<Item = &'static Signal> + use<> {
         self.values.iter().map(Value::signal)
     }
 
-    /// The values in the data of an answer: none if it is too short, and none that no working sensor tells. Bytes behind
-    /// those that the standard knows are ignored.
+    /// The values in the data of an answer of a vehicle that does not scale them: see [`Self::read_scaled`].
     pub fn read<'a>(&self, data: &'a [u8]) -> impl Iterator<Item = (&'static Signal, f64)> + use<'a> {
-        let data = data.get(..self.length);
+        self.read_scaled(data, &Maxima::default())
+    }
+
+    /// The values in the data of an answer. Left out are those that the vehicle says it has not, those whose bytes are
+    /// missing, and those that no working sensor tells.
+    pub fn read_scaled<'a>(
+        &self,
+        data: &'a [u8],
+        maxima: &Maxima,
+    ) -> impl Iterator<Item = (&'static Signal, f64)> + use<'a> {
+        let maxima = *maxima;
         self.values.iter().filter_map(move |value| {
+            let factor = value.maximum.map_or(1.0, |of| maxima.factor(of));
             let signal = value.signal();
-            let value = (value.eval)(data?)?;
+            let value = formula::evaluate(value.formula, data)? * factor;
             signal.is_plausible(value).then_some((signal, value))
         })
     }
