@@ -357,7 +357,7 @@ catalogue! {
     "egt.26" "Exhaust gas temperature, bank 2 sensor 6" None, "celsius" -40.0 .. 1300.0 Some(0x99);
     "egt.27" "Exhaust gas temperature, bank 2 sensor 7" None, "celsius" -40.0 .. 1300.0 Some(0x99);
     "egt.28" "Exhaust gas temperature, bank 2 sensor 8" None, "celsius" -40.0 .. 1300.0 Some(0x99);
-    "hv.v" "Traction battery voltage" Some("Vehicle.Powertrain.TractionBattery.CurrentVoltage"), "V" 0.0 .. 1023.984_375 Some(0x9A);
+    "hv.v" "Traction battery voltage" Some("Vehicle.Powertrain.TractionBattery.CurrentVoltage"), "V" 0.0 .. 1_023.984_375 Some(0x9A);
     "hv.a" "Traction battery current" None, "A" -3276.8 .. 3276.7 Some(0x9A);
     "def.conc" "Exhaust fluid concentration" None, "percent" 0.0 .. 63.75 Some(0x9B);
     "def.t" "Exhaust fluid temperature" None, "celsius" -40.0 .. 215.0 Some(0x9B);
@@ -382,7 +382,7 @@ catalogue! {
     "fsu.a4" "Use of fuel system A, bank 4" None, "percent" 0.0 .. 100.0 Some(0x9F);
     "fsu.b4" "Use of fuel system B, bank 4" None, "percent" 0.0 .. 100.0 Some(0x9F);
     // From A1
-    "cylfuel" "Fuel per cylinder stroke" None, "mg/stroke" 0.0 .. 2047.968_75 Some(0xA2);
+    "cylfuel" "Fuel per cylinder stroke" None, "mg/stroke" 0.0 .. 2_047.968_75 Some(0xA2);
     "gear" "Gear" None, "" 1.0 .. 14.0 Some(0xA4);
     "gear.ratio" "Gear ratio" None, "" 0.0 .. 65.535 Some(0xA4);
     "def.dose" "Commanded exhaust fluid dosing" None, "percent" 0.0 .. 127.5 Some(0xA5);

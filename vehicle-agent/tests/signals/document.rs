@@ -52,10 +52,11 @@ const TAIL: &str = "
 
 ## What is not decoded
 
-A wrong value is worse than none: what is not certain from several public sources stays out.
+A wrong value is worse than none: what public sources do not agree on, or leave open, stays out. AA, B2, D2 and D3 are
+too new for more than one source.
 
-- No numbers: 01, 41 (readiness, decoded as such), 02 (code of the freeze frame), 13 and 1D (which oxygen sensors there
-  are), 7D, 7E, 92 (bits), A9 (switch of the ABS)
+- No numbers: 01 (readiness, which diagnostics have), 41 (the same for this drive), 02 (code of the freeze frame), 13 and
+  1D (which oxygen sensors there are), 7D, 7E, 92 (bits), A9 (switch of the ABS)
 - Scales, not signals: 4F, 50
 - Timers and counters of regulators, of no use to a fleet: 81, 82, 89, 8A (run time of emission controls) and the
   kilometres in 88; the status bits in 90 and 91
