@@ -1,5 +1,6 @@
-use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
 
+use bugbrother_client::Traffic;
 use bugbrother_wire::{
     Vin,
     message::{EventKind, SignalDeclaration, VinSource},
@@ -13,9 +14,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    alive,
+    budget::{self, Thinning},
     clock::{ClockSettings, Time},
     command::{self, Desk, Means},
     config::{Config, ConfigError, GpsSource},
+    enrol::{Folder, keep_renewed},
     gps,
     log::Log,
     obd::{self, CarVin},
@@ -101,6 +105,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let (fixes, fixes_in) = mpsc::channel(FIXES);
     let (signals, signals_in) = watch::channel(gps_signals(&config));
     let (periods, periods_in) = watch::channel(BTreeMap::new());
+    let (daily_bytes, daily_bytes_in) = watch::channel(None);
+    let (thinning, thinning_in) = watch::channel(Thinning::default());
     let (vin_out, mut car_vin) = watch::channel(CarVin::Unknown);
     let (car, car_in) = watch::channel(None);
     let (power, power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
@@ -111,7 +117,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         tasks = Some(tasks_out);
         let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power };
         let inputs = obd::Inputs { periods: periods_in, moving: moving_in.clone(), tasks: tasks_in };
-        let pace = obd::Pace { sleep_after: Duration::from_secs(config.obd_sleep_after_s), ..obd::Pace::default() };
+        let pace = obd::Pace::sleeping_after(config.obd_sleep_after_s);
         let plan = obd::Plan { adapter, ports: ports.clone(), pace };
         let stop = sensors.clone();
         parts.spawn_blocking(move || {
@@ -153,7 +159,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         desk.run(commands_in, stop).await;
         Ok(Part::Other)
     });
-    parts.spawn(follow(wishes.clone(), periods, drafts.clone(), time.clone(), sensors.clone()));
+    let followers = Followers { periods, daily_bytes, drafts: drafts.clone() };
+    parts.spawn(follow(wishes.clone(), followers, time.clone(), sensors.clone()));
 
     let recording = match &config.gps {
         Some(GpsSource::Recording { path, .. }) => Some(path.clone()),
@@ -180,12 +187,15 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         time: time.clone(),
         moving,
         rest: rest_in.clone(),
+        thinning: thinning_in,
+        rhythm: config.rhythm(),
     };
     parts.spawn(async move {
         recorder::record(inputs, drafts).await;
         Ok(Part::Other)
     });
-    let keeping = outbox::keep(outbox.clone(), drafts_in, time.clone(), sensors.clone());
+    let (grouping, pace) = (config.grouping(), config.pace());
+    let keeping = outbox::keep(outbox.clone(), drafts_in, grouping, time.clone(), sensors.clone());
     parts.spawn(async move {
         keeping.await?;
         Ok(Part::Other)
@@ -199,8 +209,11 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     } else {
         drop(fixes);
     }
+    let traffic = Traffic::default();
     let account = Account {
-        broker: config.broker.address,
+        pace,
+        traffic: traffic.clone(),
+        brokers: config.broker.addresses().cloned().collect(),
         tls,
         username: config.username.unwrap_or_else(|| vin.to_string()),
         password,
@@ -212,10 +225,33 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         let (time, stop) = (time.clone(), leave.clone());
         async move { time.keep(&stop).await }
     };
-    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time) });
+    let keeping_identity = {
+        let (identity, time, stop) = (config.identity.clone().map(Folder::new), time.clone(), leave.clone());
+        async move {
+            if let Some(folder) = identity {
+                keep_renewed(folder, time, stop).await;
+            }
+        }
+    };
+    let limit = budget::Limit { local: config.daily_bytes, of_fleet: daily_bytes_in };
+    let counting = budget::keep(outbox.clone(), time.clone(), traffic, limit, thinning, leave.clone());
     let uplink_over = CancellationToken::new();
-    let ties =
-        Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, rest: rest_in, online, time };
+    let (pings, pings_in) = mpsc::channel(1);
+    let watching = alive::watch(outbox.clone(), pings, leave.clone());
+    let background = tokio::spawn(async move {
+        tokio::join!(releasing, keeping_time, keeping_identity, counting, watching);
+    });
+    let ties = Ties {
+        signals: signals_in,
+        car: car_in,
+        wishes,
+        commands,
+        resync: resync_in,
+        rest: rest_in,
+        pings: pings_in,
+        online,
+        time,
+    };
     let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
     let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {
@@ -272,23 +308,24 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     Ok(if restart.is_cancelled() { Ended::Restart } else { Ended::Done })
 }
 
-/// Hands on what the fleet wants to those who know only their part of it, and tells when privacy changes.
-async fn follow(
-    wishes: Wishes,
+/// Those who know only their part of what is wanted.
+struct Followers {
     periods: watch::Sender<BTreeMap<String, u32>>,
+    daily_bytes: watch::Sender<Option<u64>>,
     drafts: mpsc::Sender<Draft>,
-    time: Time,
-    stop: CancellationToken,
-) -> Result<Part, Error> {
+}
+
+/// Hands on what the fleet wants, and tells when privacy changes.
+async fn follow(wishes: Wishes, to: Followers, time: Time, stop: CancellationToken) -> Result<Part, Error> {
     let (mut config, mut private) = (wishes.config(), wishes.private());
     let hand_on = |config: &Option<Arc<bugbrother_wire::message::Config>>| {
-        if let Some(config) = config {
-            periods.send_if_modified(|known| {
-                let changes = *known != config.periods_ms;
-                known.clone_from(&config.periods_ms);
-                changes
-            });
-        }
+        let Some(config) = config else { return };
+        to.periods.send_if_modified(|known| {
+            let changes = *known != config.periods_ms;
+            known.clone_from(&config.periods_ms);
+            changes
+        });
+        to.daily_bytes.send_if_modified(|known| std::mem::replace(known, config.daily_bytes) != config.daily_bytes);
     };
     hand_on(&config.borrow_and_update());
     private.mark_unchanged();
@@ -300,7 +337,7 @@ async fn follow(
                 let on = *private.borrow_and_update();
                 let kind = if on { EventKind::PrivacyOn } else { EventKind::PrivacyOff };
                 info!(on, "privacy");
-                drop(drafts.send(Draft::Event(Happening::new(kind, time.now()))).await);
+                drop(to.drafts.send(Draft::Event(Happening::new(kind, time.now()))).await);
             }
         }
     }

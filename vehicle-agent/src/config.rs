@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use bugbrother_client::Tls;
@@ -13,8 +14,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
-    link::{Broker, Link, LinkError},
+    link::{Broker, Brokers, Link, LinkError},
     obd::{Adapter, DEFAULT_SLEEP_AFTER_S},
+    outbox::Grouping,
+    recorder::Rhythm,
+    uplink::pace::Pace,
 };
 
 /// Settings of the agent. Each is a key of `agent.toml`; an unknown key is refused.
@@ -24,9 +28,11 @@ pub struct Config {
     /// The vehicle; may be absent where OBD-II tells it.
     #[serde(default, deserialize_with = "vin")]
     pub vin: Option<Vin>,
-    /// The MQTT broker, `mqtts://host:port`; without TLS, `host:port`, it must be on this machine or `insecure` be set.
-    #[serde(deserialize_with = "text")]
-    pub broker: Broker,
+    /// The MQTT broker, `mqtts://host:port`; without TLS, `host:port`, it must be on this machine or `insecure` be set. An
+    /// array of them, or a text with commas, is tried in turn: one that works is stayed with, and those before it are
+    /// tried again every 10 to 20 minutes.
+    #[serde(deserialize_with = "brokers")]
+    pub broker: Brokers,
     /// File with the certificates of those who may sign the broker's; those that this system trusts if absent.
     #[serde(default)]
     pub ca: Option<PathBuf>,
@@ -36,6 +42,11 @@ pub struct Config {
     /// File with the certificate's private key. Nobody but its owner may be able to read it.
     #[serde(default)]
     pub key: Option<PathBuf>,
+    /// Folder with this vehicle's identity, as `bugbrother-agent enroll` makes it: then `vin`, `broker`, `ca`, `certificate`
+    /// and `key` come from there where they are not set, the outbox is in it, receiver and adapter are looked for, and the
+    /// certificate is renewed in time.
+    #[serde(default)]
+    pub identity: Option<PathBuf>,
     /// Whether a broker on another machine may be spoken to without TLS: anybody in between can read and change all of it.
     #[serde(default)]
     pub insecure: bool,
@@ -54,7 +65,8 @@ pub struct Config {
     /// Where the OBD-II adapter is: `auto`, `serial:/dev/rfcomm0[@38400]`, `tcp:host:port` or `none`.
     #[serde(default, deserialize_with = "obd")]
     pub obd: Option<Adapter>,
-    /// So many seconds after the engine was switched off the car is asked nothing any more, which spares its battery.
+    /// So many seconds after the engine was switched off the car is asked nothing any more, which spares its battery; at
+    /// least 30.
     #[serde(default = "default_obd_sleep_after_s")]
     pub obd_sleep_after_s: u64,
     /// The outbox file; it is made if it is not there.
@@ -62,6 +74,26 @@ pub struct Config {
     /// Most bytes of records that the outbox holds.
     #[serde(default = "default_outbox_bytes")]
     pub outbox_max_bytes: u64,
+    /// Samples are written to the disk at most so often, in seconds from 1 to 60: a memory card lives the longer, and a
+    /// power cut and every viewer's picture are so much older. Events are written at once.
+    #[serde(default = "default_write_every_s")]
+    pub write_every_s: u32,
+    /// Most records a second of what was recorded out of reach, from 1 to 10000.
+    #[serde(default = "default_backfill_records_s")]
+    pub backfill_records_s: u32,
+    /// Most bytes a second of what was recorded out of reach, from 1000 to 100000000.
+    #[serde(default = "default_backfill_bytes_s")]
+    pub backfill_bytes_s: u32,
+    /// How long samples are gathered before they are sent, in seconds from 1 to 60; 1 if absent, 30 in economy. Viewers
+    /// see the vehicle so much later. Events are sent at once.
+    #[serde(default)]
+    pub batch_s: Option<u32>,
+    /// Save bytes: one row a second, values rounded to what matters and left out for up to 30 s while they do not change.
+    #[serde(default)]
+    pub economy: bool,
+    /// Most bytes over the network in a day (UTC), from 100000; without it there is no limit. The fleet's own goes before it.
+    #[serde(default)]
+    pub daily_bytes: Option<u64>,
     /// End when a recording has been replayed and the database has all of it.
     #[serde(default)]
     pub exit_when_done: bool,
@@ -105,6 +137,21 @@ pub enum ConfigError {
     /// Too small for a single record.
     #[error("`outbox_max_bytes` is {0}, the least is {LEAST_OUTBOX_BYTES}")]
     OutboxTooSmall(u64),
+    /// Not even for the connections.
+    #[error("`daily_bytes` is {0}, the least is {LEAST_DAILY_BYTES}")]
+    TooFewBytes(u64),
+    /// A number that is none of those that make sense.
+    #[error("`{name}` is {value}, it must be from {least} to {most}")]
+    Range {
+        /// Which.
+        name: &'static str,
+        /// What it is.
+        value: u32,
+        /// The least that it may be.
+        least: u32,
+        /// The most that it may be.
+        most: u32,
+    },
     /// Nothing ever ends.
     #[error("`exit_when_done` wants a recording, as in `gps = \"file:drive.nmea\"`")]
     NeverDone,
@@ -148,8 +195,22 @@ pub enum ConfigError {
 
 /// A batch is far below 256 KiB; a hundred of them are the least that makes sense to keep.
 const LEAST_OUTBOX_BYTES: u64 = 1 << 20;
+const LEAST_DAILY_BYTES: u64 = 100_000;
 const LARGEST_SPEED: f64 = 10_000.0;
 const NMEA_BAUD: u32 = 9600;
+
+fn default_write_every_s() -> u32 {
+    1
+}
+
+/// Two hours at a batch a second are through in 144 s.
+fn default_backfill_records_s() -> u32 {
+    50
+}
+
+fn default_backfill_bytes_s() -> u32 {
+    64 << 10
+}
 
 fn default_outbox_bytes() -> u64 {
     256 << 20
@@ -161,13 +222,14 @@ fn default_obd_sleep_after_s() -> u64 {
 
 impl Config {
     /// Settings with neither sensor nor VIN, for programs that build them in code.
-    pub fn new(broker: impl Into<Broker>, password: SecretString, outbox: PathBuf) -> Self {
+    pub fn new(broker: impl Into<Brokers>, password: SecretString, outbox: PathBuf) -> Self {
         Config {
             vin: None,
             broker: broker.into(),
             ca: None,
             certificate: None,
             key: None,
+            identity: None,
             insecure: false,
             username: None,
             password: Some(password),
@@ -177,6 +239,12 @@ impl Config {
             obd_sleep_after_s: default_obd_sleep_after_s(),
             outbox,
             outbox_max_bytes: default_outbox_bytes(),
+            write_every_s: default_write_every_s(),
+            backfill_records_s: default_backfill_records_s(),
+            backfill_bytes_s: default_backfill_bytes_s(),
+            batch_s: None,
+            economy: false,
+            daily_bytes: None,
             exit_when_done: false,
         }
     }
@@ -195,15 +263,28 @@ impl Config {
         if self.outbox_max_bytes < LEAST_OUTBOX_BYTES {
             return Err(ConfigError::OutboxTooSmall(self.outbox_max_bytes));
         }
+        for (name, value, range) in [
+            ("batch_s", self.batch_s.unwrap_or(1), 1..=60),
+            ("write_every_s", self.write_every_s, 1..=60),
+            ("backfill_records_s", self.backfill_records_s, 1..=10_000),
+            ("backfill_bytes_s", self.backfill_bytes_s, 1_000..=100_000_000),
+        ] {
+            if !range.contains(&value) {
+                return Err(ConfigError::Range { name, value, least: *range.start(), most: *range.end() });
+            }
+        }
+        if let Some(bytes) = self.daily_bytes.filter(|bytes| *bytes < LEAST_DAILY_BYTES) {
+            return Err(ConfigError::TooFewBytes(bytes));
+        }
         let ends = matches!(self.gps, Some(GpsSource::Recording { .. }));
         if self.exit_when_done && !ends {
             return Err(ConfigError::NeverDone);
         }
-        if !self.broker.secure && !self.broker.is_local() && !self.insecure {
+        if !self.broker.are_secure() && !self.broker.are_local() && !self.insecure {
             return Err(ConfigError::Insecure);
         }
         let for_tls = [("ca", &self.ca), ("certificate", &self.certificate), ("key", &self.key)];
-        if let Some((name, _)) = for_tls.iter().find(|(_, path)| path.is_some() && !self.broker.secure) {
+        if let Some((name, _)) = for_tls.iter().find(|(_, path)| path.is_some() && !self.broker.are_secure()) {
             return Err(ConfigError::WithoutTls(name));
         }
         match (&self.certificate, &self.key) {
@@ -218,13 +299,29 @@ impl Config {
         Ok(())
     }
 
+    /// How batches are made.
+    pub fn rhythm(&self) -> Rhythm {
+        let seconds = self.batch_s.unwrap_or(if self.economy { 30 } else { 1 });
+        Rhythm { wait: Duration::from_secs(seconds.into()), economy: self.economy }
+    }
+
+    /// When what is recorded is written.
+    pub fn grouping(&self) -> Grouping {
+        Grouping { every: Duration::from_secs(self.write_every_s.into()) }
+    }
+
+    /// How fast goes what was recorded out of reach.
+    pub fn pace(&self) -> Pace {
+        Pace { records_s: self.backfill_records_s, bytes_s: self.backfill_bytes_s }
+    }
+
     /// How the broker is to be spoken to by TLS, if at all. A key that others can read is refused.
     pub fn tls(&self) -> Result<Option<Tls>, ConfigError> {
         if let Some(key) = &self.key {
             check_mode("key", key)?;
         }
         let identity = self.certificate.clone().zip(self.key.clone());
-        Ok(self.broker.secure.then(|| Tls { ca: self.ca.clone(), identity }))
+        Ok(self.broker.are_secure().then(|| Tls { ca: self.ca.clone(), identity }))
     }
 
     /// The MQTT password, from the settings or from the file that they name; empty when a certificate stands for it.
@@ -304,13 +401,21 @@ pub enum GpsSourceError {
     Speed(String),
 }
 
-fn text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: std::fmt::Display>,
-{
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(de::Error::custom)
+fn brokers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Brokers, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "`broker` wants a text, or an array of texts")]
+    enum Form {
+        Text(String),
+        Array(Vec<String>),
+    }
+    let parsed = match Form::deserialize(deserializer)? {
+        Form::Text(text) => text.parse(),
+        Form::Array(texts) => {
+            let brokers: Result<Vec<Broker>, LinkError> = texts.iter().map(|text| text.parse()).collect();
+            brokers.and_then(Brokers::try_from)
+        }
+    };
+    parsed.map_err(de::Error::custom)
 }
 
 fn vin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vin>, D::Error> {
@@ -378,6 +483,9 @@ mod tests {
             ("password = \"s3cret\"", "", "`password_file`"),
             ("file:drive.nmea.gz@10\"", "tcp:h:1\"\nexit_when_done = true", "recording"),
             ("outbox =", "outbox_max_bytes = 10\noutbox =", "least"),
+            ("outbox =", "write_every_s = 0\noutbox =", "`write_every_s` is 0, it must be from 1 to 60"),
+            ("outbox =", "daily_bytes = 9\noutbox =", "`daily_bytes` is 9, the least is 100000"),
+            ("outbox =", "backfill_records_s = 0\noutbox =", "`backfill_records_s`"),
             ("localhost", "fleet.example.org", "`insecure`"),
             ("outbox =", "ca = \"ca.crt\"\noutbox =", "`ca` is for TLS"),
             ("localhost:1883\"", "mqtts://localhost:8883\"\ncertificate = \"x\"", "`certificate` is set without `key`"),
@@ -387,6 +495,21 @@ mod tests {
             let config: Config = toml::from_str(&GOOD.replace(from, to)).unwrap();
             let error = config.check().unwrap_err().to_string();
             assert!(error.contains(part), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn brokers_are_one_or_a_list() {
+        let addresses = |broker: &str| {
+            let config = toml::from_str::<Config>(&GOOD.replace("\"localhost:1883\"", broker)).unwrap();
+            config.broker.addresses().map(|address| address.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(addresses("\"localhost:1883\""), ["localhost:1883"]);
+        assert_eq!(addresses("\"mqtts://a:8883,mqtts://b:8883\""), ["a:8883", "b:8883"]);
+        assert_eq!(addresses("[\"mqtts://a:8883\", \"mqtts://b:8883\"]"), ["a:8883", "b:8883"]);
+        for wrong in ["[]", "7", "[\"mqtts://a:8883\", \"localhost:1883\"]"] {
+            let error = toml::from_str::<Config>(&GOOD.replace("\"localhost:1883\"", wrong)).unwrap_err();
+            assert!(error.to_string().contains("broker"), "{error}");
         }
     }
 

@@ -61,6 +61,55 @@ impl FromStr for Broker {
     }
 }
 
+/// The brokers in the order in which they are preferred, at least one. All are spoken to alike, by TLS or without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brokers(Vec<Broker>);
+
+impl Brokers {
+    /// Where they are.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.0.iter().map(|broker| &broker.address)
+    }
+
+    /// Whether they are spoken to by TLS.
+    pub fn are_secure(&self) -> bool {
+        self.0.iter().all(|broker| broker.secure)
+    }
+
+    /// Whether what is said to them stays on this machine.
+    pub fn are_local(&self) -> bool {
+        self.0.iter().all(Broker::is_local)
+    }
+}
+
+impl<B: Into<Broker>> From<B> for Brokers {
+    fn from(one: B) -> Self {
+        Brokers(vec![one.into()])
+    }
+}
+
+impl TryFrom<Vec<Broker>> for Brokers {
+    type Error = LinkError;
+
+    fn try_from(brokers: Vec<Broker>) -> Result<Self, LinkError> {
+        let Some(first) = brokers.first() else { return Err(LinkError::NoBroker) };
+        match brokers.iter().any(|broker| broker.secure != first.secure) {
+            true => Err(LinkError::MixedBrokers),
+            false => Ok(Brokers(brokers)),
+        }
+    }
+}
+
+/// With commas between them.
+impl FromStr for Brokers {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        let brokers: Result<Vec<Broker>, _> = text.split(',').map(|broker| broker.trim().parse()).collect();
+        brokers?.try_into()
+    }
+}
+
 /// Why a text is not the address of a device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
@@ -73,6 +122,12 @@ pub enum LinkError {
     /// No broker.
     #[error("`{0}` is neither `mqtts://host:port` nor `host:port`, with a port from 1 to 65535")]
     Broker(String),
+    /// A list with none.
+    #[error("the list of brokers is empty")]
+    NoBroker,
+    /// What is secret with one is not with the other.
+    #[error("some brokers are spoken to by TLS and some not: use mqtts:// for all of them, or for none")]
+    MixedBrokers,
     /// No speed that a serial port has.
     #[error("`{0}` is not a speed in bits per second from 300 to 4000000")]
     Baud(String),
@@ -169,6 +224,17 @@ mod tests {
         for wrong in ["http://fleet:80", "mqtts://fleet", "fleet", ":1883", "mqtts://"] {
             assert_eq!(wrong.parse::<Broker>(), Err(LinkError::Broker(wrong.to_owned())));
         }
+    }
+
+    #[test]
+    fn a_list_of_brokers_has_one_at_least_and_all_are_spoken_to_alike() {
+        let two: Brokers = "mqtts://a:8883, mqtts://b:8883".parse().unwrap();
+        assert_eq!(two.addresses().map(Address::to_string).collect::<Vec<_>>(), ["a:8883", "b:8883"]);
+        assert!(two.are_secure() && !two.are_local());
+        assert!("localhost:1883".parse::<Brokers>().unwrap().are_local());
+        assert_eq!("mqtts://a:8883,localhost:1883".parse::<Brokers>(), Err(LinkError::MixedBrokers));
+        assert_eq!("a:1,".parse::<Brokers>(), Err(LinkError::Broker(String::new())));
+        assert_eq!(Brokers::try_from(Vec::new()), Err(LinkError::NoBroker));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `bugbrother-agent`: settings → build → run → drain.
 
 mod settings;
+mod task;
 
 use std::{os::unix::process::CommandExt, process::ExitCode};
 
@@ -20,7 +21,11 @@ fn main() -> ExitCode {
     let to_stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal);
     let to_memory = fmt::layer().with_writer(log.clone()).with_ansi(false);
     tracing_subscriber::registry().with(filter).with(to_stderr).with(to_memory).init();
-    match run(flags, log) {
+    let outcome = match &flags.task {
+        Some(task) => task::perform(task).map(|()| Ended::Done),
+        None => run(flags, log),
+    };
+    match outcome {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Restart) => begin_anew(),
         Err(error) => {

@@ -1,8 +1,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use bugbrother_agent::Config;
-use clap::Parser;
+use bugbrother_agent::{
+    Config,
+    enrol::{EnrolError, Folder},
+};
+use clap::{Parser, Subcommand};
 use toml::{Table, Value};
 
 /// The program in the car: sensors, outbox on disk, MQTT.
@@ -11,15 +14,19 @@ use toml::{Table, Value};
 /// `--outbox`, `--gps` or `--obd`, and a password or a certificate with its key are enough. The password itself is no flag, since others can see
 /// those: it comes from `--password-file` or the variable BUGBROTHER_PASSWORD.
 #[derive(Debug, Parser)]
-#[command(name = "bugbrother-agent", version)]
+#[command(name = "bugbrother-agent", version, args_conflicts_with_subcommands = true)]
 pub struct Flags {
+    /// Something else than to run.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// File with settings, in TOML.
     #[arg(long, env = "BUGBROTHER_CONFIG")]
     config: Option<PathBuf>,
     /// The vehicle; may be left out when OBD-II tells it.
     #[arg(long, env = "BUGBROTHER_VIN")]
     vin: Option<String>,
-    /// The MQTT broker, mqtts://host:port; without TLS, host:port, it must be on this machine.
+    /// The MQTT broker, mqtts://host:port; without TLS, host:port, it must be on this machine. Several, in the order in
+    /// which they are preferred, with commas.
     #[arg(long, env = "BUGBROTHER_BROKER")]
     broker: Option<String>,
     /// File with the certificates of those who may sign the broker's; those that this system trusts if left out.
@@ -34,6 +41,9 @@ pub struct Flags {
     /// Speak to a broker on another machine without TLS, where anybody in between can read and change all of it.
     #[arg(long, env = "BUGBROTHER_INSECURE")]
     insecure: bool,
+    /// Folder with this vehicle's identity, as `bugbrother-agent enroll` makes it: nothing else has to be said then.
+    #[arg(long, env = "BUGBROTHER_IDENTITY")]
+    identity: Option<String>,
     /// MQTT user name; the VIN if left out.
     #[arg(long, env = "BUGBROTHER_USERNAME")]
     username: Option<String>,
@@ -56,6 +66,36 @@ pub struct Flags {
     #[arg(long, env = "BUGBROTHER_EXIT_WHEN_DONE")]
     exit_when_done: bool,
 }
+
+/// What the program does besides running.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Get this vehicle's certificate from the fleet's server, for the code that `bugbrother vehicle add` printed.
+    Enroll {
+        /// The fleet's server, https://…
+        server: String,
+        /// The code.
+        code: String,
+        /// Folder for the identity; it is made if it is not there.
+        #[arg(long, default_value = DEFAULT_FOLDER)]
+        dir: PathBuf,
+        /// File with the certificates of those who may sign the server's own; those that this system trusts if left out.
+        #[arg(long)]
+        ca: Option<PathBuf>,
+        /// Replace an identity that is there.
+        #[arg(long)]
+        again: bool,
+    },
+    /// Renew the certificate now; a running agent does so by itself, after two thirds of its life.
+    Renew {
+        /// Folder with the identity.
+        #[arg(long, default_value = DEFAULT_FOLDER)]
+        dir: PathBuf,
+    },
+}
+
+/// The one folder that the agent writes to.
+pub const DEFAULT_FOLDER: &str = "/var/lib/bugbrother-agent";
 
 impl Flags {
     /// The settings of the file, with the flags' and variables' in their place.
@@ -85,6 +125,7 @@ impl Flags {
             ("ca", self.ca),
             ("certificate", self.certificate),
             ("key", self.key),
+            ("identity", self.identity),
             ("username", self.username),
             ("password", password.filter(|_| self.password_file.is_none())),
             ("password_file", self.password_file),
@@ -108,8 +149,34 @@ impl Flags {
     }
 }
 
+/// What an identity stands for, where it is not said otherwise.
+fn add_identity(table: &mut Table) -> Result<()> {
+    let Some(folder) = table.get("identity").and_then(Value::as_str) else { return Ok(()) };
+    let folder = Folder::new(folder);
+    let identity = folder.identity().context("`identity`")?;
+    let identity = identity.with_context(|| EnrolError::NotEnrolled(folder.path().to_owned()).to_string())?;
+    let file = |path: PathBuf| path.display().to_string();
+    let own = [
+        ("vin", Some(identity.vin.to_string())),
+        ("broker", identity.broker),
+        ("ca", Some(file(folder.ca_file()))),
+        ("certificate", Some(file(folder.identity_file()))),
+        ("key", Some(file(folder.identity_file()))),
+        ("outbox", Some(file(folder.path().join("outbox.db")))),
+        ("gps", Some("auto".to_owned())),
+        ("obd", cfg!(feature = "obd").then(|| "auto".to_owned())),
+    ];
+    for (key, value) in own {
+        if let Some(value) = value {
+            table.entry(key).or_insert(Value::String(value));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses each wrong setting by its name.
-fn to_config(table: Table) -> Result<Config> {
+fn to_config(mut table: Table) -> Result<Config> {
+    add_identity(&mut table)?;
     let config: Config = table.try_into().context("settings")?;
     config.check().context("settings")?;
     Ok(config)

@@ -6,7 +6,8 @@ use std::{fs, path::Path};
 use bugbrother_agent::outbox::{Answer, Batch, Draft, KEPT, Outbox, OutboxError, Progress, peek_vin};
 use bugbrother_wire::{
     Epoch, Message, Seq, Topic, Vin, decode,
-    message::{Ack, Clock, Gap, Row, Telemetry, VinSource},
+    message::{Ack, Clock, Event, EventKind, Gap, Row, Telemetry, VinSource},
+    topic::Kind,
 };
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
@@ -184,7 +185,8 @@ async fn a_file_of_an_older_version_goes_on_and_its_gaps_take_their_place() {
     let mut db = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     let older = "DELETE FROM record WHERE seq < 3; DROP INDEX record_gap; ALTER TABLE record DROP COLUMN gap_from; \
                  ALTER TABLE record DROP COLUMN gap_to; ALTER TABLE identity DROP COLUMN stored_ranges; \
-                 DROP INDEX record_boot; ALTER TABLE record DROP COLUMN boot; DROP TABLE boot; DROP TABLE usage; \
+                 DROP INDEX record_boot; ALTER TABLE record DROP COLUMN boot; ALTER TABLE record DROP COLUMN crc; DROP TABLE boot; DROP TABLE usage; \
+                 ALTER TABLE wanted DROP COLUMN daily_bytes; \
                  PRAGMA user_version = 0";
     sqlx::raw_sql(older).execute(&mut db).await.unwrap();
     db.close().await.unwrap();
@@ -240,7 +242,8 @@ async fn a_damaged_file_is_put_aside_and_a_new_epoch_begins() {
     assert_eq!(peek_vin(&path).await.unwrap(), None);
     let outbox = open(&path, LARGE).await;
     outbox.append(&[samples(1)], NOW).await.unwrap();
-    assert_eq!(unstored(&outbox).await, [1]);
+    // The first tells the fleet.
+    assert_eq!(unstored(&outbox).await, [1, 2]);
     assert_eq!(
         fs::read_dir(dir.path())
             .unwrap()
@@ -250,23 +253,131 @@ async fn a_damaged_file_is_put_aside_and_a_new_epoch_begins() {
     );
 }
 
-#[tokio::test]
-async fn a_file_whose_records_are_damaged_is_put_aside_as_well() {
+/// Bytes that are on the disk of a record of that value, and so of no other.
+fn value(seq: u64) -> f64 {
+    1.0e9 + seq as f64 + 0.123_456_7
+}
+
+/// Records of 30 kB each, most of which is in overflow pages, whose values tell them apart.
+fn large(seq: u64) -> Draft {
+    let rows = (0..3000).map(|dt_ms| Row { dt_ms, values: vec![Some(value(seq))] }).collect();
+    Draft::Batch(Batch { clock: Clock::Gnss, t0: NOW, keys: vec!["spd".to_owned()], rows, replayed: 0 })
+}
+
+/// Pages of the file that hold nothing but that record.
+fn overflow_pages(bytes: &[u8], seq: u64) -> Vec<usize> {
+    let pattern = value(seq).to_be_bytes();
+    let counts = |page: &[u8]| page.windows(8).filter(|window| *window == pattern).count();
+    let pages = bytes.chunks(4096).enumerate().filter(|(_, page)| counts(page) > 300);
+    pages.map(|(index, _)| index * 4096).collect()
+}
+
+/// A closed outbox of ten large records, of which the page of `seq` is changed.
+async fn damaged(seq: u64, damage: impl Fn(&mut [u8])) -> (TempDir, Epoch, Outbox) {
     let (dir, outbox) = empty().await;
     let path = dir.path().join("outbox.db");
-    outbox.append(&vec![samples(200); 50], NOW).await.unwrap();
+    for seq in 1..=10 {
+        outbox.append(&[large(seq)], NOW).await.unwrap();
+    }
     let epoch = outbox.identity().epoch;
     outbox.close().await.unwrap();
     let mut bytes = fs::read(&path).unwrap();
-    assert!(bytes.len() > 20 * 4096, "the records have pages of their own");
-    // The first pages hold the schema and the identity.
-    bytes[8 * 4096..].fill(0x5A);
+    let page = overflow_pages(&bytes, seq)[2];
+    damage(&mut bytes[page..page + 4096]);
     fs::write(&path, bytes).unwrap();
     let outbox = open(&path, LARGE).await;
-    assert_ne!(outbox.identity().epoch, epoch);
+    assert_eq!(outbox.identity().epoch, epoch, "the damage does not show yet");
+    (dir, epoch, outbox)
+}
+
+/// Kinds of events and texts in the outbox.
+async fn events(outbox: &Outbox) -> Vec<(EventKind, String)> {
+    let all = outbox.read(Seq(0)..Seq(u64::MAX), 100_000).await.unwrap();
+    let events = all.iter().filter(|record| record.kind == Kind::Event);
+    events
+        .map(|record| bugbrother_wire::codec::decode_value::<Event>(&record.body).unwrap())
+        .map(|event| (event.kind, event.text.unwrap_or_default()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_file_whose_records_are_damaged_goes_on_with_what_can_be_read_and_tells_the_fleet() {
+    let (dir, outbox) = empty().await;
+    let path = dir.path().join("outbox.db");
+    for seq in 1..=10 {
+        outbox.append(&[large(seq)], NOW).await.unwrap();
+    }
+    let epoch = outbox.identity().epoch;
+    outbox.acknowledge(&ack(epoch, "a", 2, &[(4, 4)]), false).await.unwrap();
+    outbox.close().await.unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    // The page of the table that holds the records' beginnings: none of those can be read any more.
+    let text = b"\xa4keys\x91\xa3spd";
+    let leaf = bytes.chunks(4096).rposition(|page| page.windows(text.len()).any(|window| window == text)).unwrap();
+    bytes[leaf * 4096..(leaf + 1) * 4096].fill(0x5A);
+    fs::write(&path, bytes).unwrap();
+    let outbox = open(&path, LARGE).await;
+    assert_eq!(outbox.identity().epoch, epoch);
+    let kept: Vec<u64> = unstored(&outbox).await;
+    let lost: Vec<u64> = gaps(&outbox).await.iter().flat_map(|(from, to)| *from..=*to).collect();
+    assert!(!lost.is_empty());
+    let mut all: Vec<u64> = kept.into_iter().chain(lost.iter().copied()).chain([1, 2, 4]).collect();
+    all.sort_unstable();
+    let top = outbox.tally().borrow().top.0;
+    assert_eq!(all, (1..=top).collect::<Vec<_>>(), "every number is there, stored or named as lost");
+    let told = events(&outbox).await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, EventKind::OutboxDamaged);
+    assert!(told[0].1.contains(&format!("{} are lost", lost.len())), "{told:?}");
     outbox.append(&[samples(1)], NOW).await.unwrap();
     outbox.close().await.unwrap();
-    assert_eq!(unstored(&open(&path, LARGE).await).await, [1]);
+    assert_eq!(*unstored(&open(&path, LARGE).await).await.last().unwrap(), top + 1);
+    // A second time: the first damaged file makes room for the next.
+    let mut bytes = fs::read(&path).unwrap();
+    let length = bytes.len();
+    bytes[4096..length].fill(0x5A);
+    fs::write(&path, bytes).unwrap();
+    let outbox = open(&path, LARGE).await;
+    assert_ne!(outbox.identity().epoch, epoch, "not even its identity could be read");
+    assert_eq!(events(&outbox).await, [(EventKind::OutboxDamaged, "0 records could be read, 0 are lost".to_owned())]);
+    let aside = fs::read_dir(dir.path()).unwrap().flatten();
+    assert_eq!(aside.filter(|file| file.file_name().to_string_lossy().contains("damaged")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_record_of_which_a_page_is_lost_is_given_up_when_that_shows_and_the_rest_goes_on() {
+    // The number of the page that follows.
+    let (dir, epoch, outbox) = damaged(5, |page| page[..4].fill(0x5A)).await;
+    assert_eq!(unstored(&outbox).await, [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12]);
+    assert_eq!(gaps(&outbox).await, [(5, 5)]);
+    assert_eq!(events(&outbox).await, [(EventKind::OutboxDamaged, "9 records could be read, 1 are lost".to_owned())]);
+    outbox.append(&[samples(1)], NOW).await.unwrap();
+    outbox.acknowledge(&ack(epoch, "a", 12, &[]), false).await.unwrap();
+    assert_eq!(unstored(&outbox).await, [13]);
+    outbox.close().await.unwrap();
+    assert_eq!(open(&dir.path().join("outbox.db"), LARGE).await.identity().epoch, epoch);
+}
+
+#[tokio::test]
+async fn a_record_of_which_a_bit_is_lost_is_given_up_when_that_shows() {
+    let (_dir, epoch, outbox) = damaged(7, |page| page[1000] ^= 1).await;
+    assert_eq!(unstored(&outbox).await, [1, 2, 3, 4, 5, 6, 8, 9, 10, 11]);
+    assert_eq!(gaps(&outbox).await, [(7, 7)]);
+    outbox.acknowledge(&ack(epoch, "a", 11, &[]), false).await.unwrap();
+    assert_eq!(unstored(&outbox).await, [] as [u64; 0]);
+}
+
+#[tokio::test]
+async fn damage_that_shows_when_a_record_is_acknowledged_ends_nothing() {
+    let (_dir, epoch, outbox) = damaged(5, |page| page[..4].fill(0x5A)).await;
+    let all = ack(epoch, "a", 10, &[]);
+    if outbox.acknowledge(&all, false).await.is_err() {
+        // It is said again, at the latest when something is sent again.
+        outbox.append(&[samples(1)], NOW).await.unwrap();
+        outbox.acknowledge(&all, false).await.unwrap();
+    }
+    let left = unstored(&outbox).await;
+    assert!(left.iter().all(|seq| *seq > 10), "{left:?}");
 }
 
 #[tokio::test]

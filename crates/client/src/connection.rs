@@ -22,6 +22,10 @@ use crate::{Delivery, Event, Options, Publisher, link::Link, options::CONNECT_TI
 
 /// More than there are packet ids, so that queueing never fails for want of room.
 const REQUESTS: usize = 1 << 17;
+/// A PUBACK without a reason (MQTT 5.0, 3.4), a PINGREQ and its answer; and what the rest has in the mean.
+const ACK_BYTES: usize = 4;
+const PING_BYTES: usize = 2;
+const OTHER_BYTES: usize = 40;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a connection ended.
@@ -79,6 +83,8 @@ impl<'a> Connection<'a> {
             };
             let handed_over = match event {
                 v5::Event::Incoming(Packet::ConnAck(ack)) => {
+                    self.options.traffic.packet_sent(self.options.connect_bytes(), self.options.tls.is_some());
+                    self.options.traffic.packet_received(OTHER_BYTES, self.options.tls.is_some());
                     let link = Link::new(self.client.clone(), self.options, ack.properties.as_ref());
                     self.link = Some(Arc::new(link));
                     if self.options.subscriptions.is_empty() {
@@ -93,7 +99,10 @@ impl<'a> Connection<'a> {
                     Some(reason) => return End::Lost(reason),
                     None => self.announce().await,
                 },
-                v5::Event::Incoming(Packet::Publish(publish)) => self.deliver(publish, shutdown).await,
+                v5::Event::Incoming(Packet::Publish(publish)) => {
+                    self.options.traffic.packet_received(publish.size(), self.options.tls.is_some());
+                    self.deliver(publish, shutdown).await
+                }
                 event => {
                     self.track(&event);
                     true
@@ -132,7 +141,24 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// What goes over the network. Publishes are counted where their size is known.
+    fn count(&self, event: &v5::Event) {
+        let secure = self.options.tls.is_some();
+        let traffic = &self.options.traffic;
+        match event {
+            v5::Event::Incoming(Packet::Publish(publish)) => traffic.packet_received(publish.size(), secure),
+            v5::Event::Incoming(Packet::PubAck(_)) => traffic.packet_received(ACK_BYTES, secure),
+            v5::Event::Incoming(Packet::PingResp(_)) => traffic.packet_received(PING_BYTES, secure),
+            v5::Event::Incoming(_) => traffic.packet_received(OTHER_BYTES, secure),
+            v5::Event::Outgoing(Outgoing::Publish(_)) => {}
+            v5::Event::Outgoing(Outgoing::PubAck(_)) => traffic.packet_sent(ACK_BYTES, secure),
+            v5::Event::Outgoing(Outgoing::PingReq) => traffic.packet_sent(PING_BYTES, secure),
+            v5::Event::Outgoing(_) => traffic.packet_sent(OTHER_BYTES, secure),
+        }
+    }
+
     fn track(&self, event: &v5::Event) {
+        self.count(event);
         let Some(link) = &self.link else { return };
         match event {
             v5::Event::Outgoing(Outgoing::Publish(packet_id)) => link.on_sent(*packet_id),

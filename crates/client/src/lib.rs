@@ -6,6 +6,7 @@
 //! - [`connect`]: begins a session; [`Publisher`] and [`Events`] are its two ends, [`Delivery`] is what arrives
 //! - `connection`: one connection, from CONNECT to its end
 //! - `link`: publishes that wait for their PUBACK, of one connection
+//! - [`Traffic`]: bytes over the network
 //! - `backoff`: when to try again; `reason`: errors in words
 //!
 //! # Invariants
@@ -25,9 +26,11 @@ mod options;
 mod reason;
 mod session;
 mod tls;
+mod traffic;
 
 pub use delivery::Delivery;
 pub use link::{PublishError, Publisher, Receipt};
 pub use options::{Options, Qos, Will};
 pub use session::{Event, Events, connect};
 pub use tls::{Tls, TlsError};
+pub use traffic::Traffic;

@@ -15,7 +15,7 @@ use rumqttc::v5::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot, watch};
 use tracing::warn;
 
-use crate::{Delivery, Options, Qos};
+use crate::{Delivery, Options, Qos, Traffic};
 
 /// Why a message is not with the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -172,6 +172,8 @@ pub(crate) struct Link {
     client: AsyncClient,
     window: Arc<Semaphore>,
     limits: Limits,
+    traffic: Traffic,
+    secure: bool,
     under_way: Mutex<UnderWay>,
 }
 
@@ -206,6 +208,7 @@ impl UnderWay {
 struct Waiting {
     done: oneshot::Sender<Result<(), PublishError>>,
     place: OwnedSemaphorePermit,
+    bytes: usize,
 }
 
 /// A place in the window is free again when this and all before it are acknowledged, so that packet ids never come round
@@ -219,11 +222,19 @@ struct Sent {
 impl Link {
     pub fn new(client: AsyncClient, options: &Options, connack: Option<&ConnAckProperties>) -> Self {
         let limits = Limits::new(options, connack);
-        Link { client, window: Arc::new(Semaphore::new(limits.window)), limits, under_way: Mutex::default() }
+        Link {
+            client,
+            window: Arc::new(Semaphore::new(limits.window)),
+            limits,
+            traffic: options.traffic.clone(),
+            secure: options.tls.is_some(),
+            under_way: Mutex::default(),
+        }
     }
 
     fn queue(&self, message: Message, place: OwnedSemaphorePermit) -> Result<Receipt, PublishError> {
         let Message { topic, payload, qos, retain, properties } = message;
+        let bytes = topic.len() + payload.len() + HEADERS;
         let qos = qos.to_rumqttc();
         let (done, receipt) = oneshot::channel();
         // Both queues are filled under one lock, so that their orders agree.
@@ -233,14 +244,15 @@ impl Link {
             None => self.client.try_publish(topic, qos, retain, payload),
         }
         .map_err(|_| PublishError::NotConnected)?;
-        under_way.queued.push_back(Waiting { done, place });
+        under_way.queued.push_back(Waiting { done, place, bytes });
         Ok(Receipt(receipt))
     }
 
     /// rumqttc wrote a publish; 0 is the packet id of QoS 0.
     pub fn on_sent(&self, packet_id: u16) {
         let mut under_way = lock(&self.under_way);
-        let Some(Waiting { done, place }) = under_way.queued.pop_front() else { return };
+        let Some(Waiting { done, place, bytes }) = under_way.queued.pop_front() else { return };
+        self.traffic.packet_sent(bytes, self.secure);
         if packet_id == 0 {
             drop(place);
             // Nobody need be waiting for it.

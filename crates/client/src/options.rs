@@ -12,7 +12,7 @@ use rumqttc::{
 };
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::Tls;
+use crate::{Tls, Traffic};
 
 /// Quality of service. 2 is not needed: records carry numbers and duplicates are harmless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +52,11 @@ pub struct Options {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Further brokers, host and port, that are tried in turn when an attempt fails.
+    /// Further brokers, host and port, that are tried in turn when an attempt fails. One that works is stayed with.
     pub alternatives: Vec<(String, u16)>,
+    /// On another broker than the first, those before it are knocked at after a random time between these two, and
+    /// again and again; the first that answers, with TLS as far as the handshake, is gone back to. `None` for never.
+    pub return_after: Option<(Duration, Duration)>,
     /// TLS; `None` for a plain connection.
     pub tls: Option<Tls>,
     /// MQTT client identifier.
@@ -79,6 +82,8 @@ pub struct Options {
     /// Most received messages that wait to be taken, and that the broker sends without an acknowledgement. When so many
     /// wait, nothing more is read from the connection.
     pub backlog: usize,
+    /// What goes over the network is added to it.
+    pub traffic: Traffic,
 }
 
 impl Options {
@@ -94,6 +99,7 @@ impl Options {
             host: host.into(),
             port,
             alternatives: Vec::new(),
+            return_after: None,
             tls: None,
             client_id: client_id.into(),
             username: username.into(),
@@ -106,13 +112,14 @@ impl Options {
             max_packet_bytes: 1 << 20,
             window: 64,
             backlog: 1024,
+            traffic: Traffic::default(),
         }
     }
 
     /// The brokers in the order in which they are tried.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = (&str, u16)> + Clone {
+    pub(crate) fn addresses(&self) -> Vec<(&str, u16)> {
         let others = self.alternatives.iter().map(|(host, port)| (host.as_str(), *port));
-        std::iter::once((self.host.as_str(), self.port)).chain(others)
+        std::iter::once((self.host.as_str(), self.port)).chain(others).collect()
     }
 
     pub(crate) fn to_rumqttc(&self, host: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> MqttOptions {
@@ -123,8 +130,7 @@ impl Options {
         properties.session_expiry_interval = self.keep_session.map(|kept| saturated(kept.as_secs()));
         properties.receive_maximum = Some(u16::try_from(self.backlog).unwrap_or(u16::MAX).max(1));
         properties.max_packet_size = Some(saturated(self.max_packet_bytes as u64));
-        // A host in brackets is for people: rumqttc looks up and verifies the bare address.
-        let mut options = MqttOptions::new(&self.client_id, host.trim_matches(['[', ']']), port);
+        let mut options = MqttOptions::new(&self.client_id, bare(host), port);
         options
             .set_clean_start(self.keep_session.is_none())
             .set_keep_alive(self.keep_alive.max(SHORTEST_KEEP_ALIVE))
@@ -144,6 +150,12 @@ impl Options {
         options
     }
 
+    /// Of CONNECT, roughly.
+    pub(crate) fn connect_bytes(&self) -> usize {
+        let will = self.will.as_ref().map_or(0, |will| will.topic.len() + will.payload.len());
+        40 + self.client_id.len() + self.username.len() + self.password.len() + will
+    }
+
     pub(crate) fn filters(&self) -> impl Iterator<Item = Filter> {
         self.subscriptions.iter().map(|(path, qos)| {
             let mut filter = Filter::new(path, qos.to_rumqttc());
@@ -153,6 +165,11 @@ impl Options {
             filter
         })
     }
+}
+
+/// A host in brackets is for people: what looks up and verifies takes the bare address.
+pub(crate) fn bare(host: &str) -> &str {
+    host.trim_matches(['[', ']'])
 }
 
 fn saturated(number: u64) -> u32 {

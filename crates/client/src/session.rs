@@ -1,14 +1,23 @@
-use std::time::Duration;
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use rand::{SeedableRng, rngs::SmallRng};
-use tokio::{sync::mpsc, time::sleep};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use tokio::{
+    net::TcpStream,
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, pki_types::ServerName},
+};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use crate::{
     Delivery, Options, Publisher,
     backoff::Backoff,
     connection::{Connection, End},
+    options::{CONNECT_TIMEOUT, bare},
     reason,
     tls::Connector,
 };
@@ -61,24 +70,34 @@ async fn keep_connected(
     let mut backoff = Backoff::default();
     let mut rng = SmallRng::from_os_rng();
     let mut last_reason = String::new();
-    let mut addresses = options.addresses().cycle().peekable();
+    let addresses = options.addresses();
+    let mut at = 0;
     while !shutdown.is_cancelled() {
-        let Some(&(host, port)) = addresses.peek() else { return };
-        let (end, stood) = attempt(&options, host, port, connector.as_mut(), &publisher, &events, &shutdown).await;
+        let (host, port) = addresses[at];
+        let before = &addresses[..at];
+        let session = Session { options: &options, publisher: &publisher, events: &events, shutdown: &shutdown };
+        let (end, stood) = session.attempt((host, port), before, connector.as_mut(), &mut rng).await;
         publisher.set(None);
-        let reason = match end {
-            End::Stopped => return,
-            End::Lost(reason) => reason,
+        let (reason, wait) = match end {
+            Outcome::Over(End::Stopped) => return,
+            Outcome::Over(End::Lost(reason)) => {
+                // An outage of hours is one line in the log, not one for every attempt.
+                if stood.is_some() || reason != last_reason {
+                    warn!(broker = host, port, user = options.username, reason, "no connection to the broker");
+                }
+                if stood.is_none() {
+                    at = (at + 1) % addresses.len();
+                }
+                last_reason.clone_from(&reason);
+                (reason, backoff.next(stood, &mut rng))
+            }
+            Outcome::Return(to) => {
+                at = to;
+                let (broker, port) = addresses[to];
+                info!(broker, port, user = options.username, "a broker that is preferred answers again");
+                ("going back to a broker that is preferred".to_owned(), Duration::ZERO)
+            }
         };
-        let wait = backoff.next(stood, &mut rng);
-        // An outage of hours is one line in the log, not one for every attempt.
-        if stood.is_some() || reason != last_reason {
-            warn!(broker = host, port, user = options.username, reason, "no connection to the broker");
-        }
-        if stood.is_none() {
-            addresses.next();
-        }
-        last_reason.clone_from(&reason);
         tokio::select! {
             sent = events.send(Event::Down { reason }) => if sent.is_err() { return },
             () = shutdown.cancelled() => return,
@@ -90,24 +109,90 @@ async fn keep_connected(
     }
 }
 
-/// One connection, and how long it stood.
-async fn attempt(
+/// How an attempt ended.
+enum Outcome {
+    Over(End),
+    /// In good order, since the broker of that index answers.
+    Return(usize),
+}
+
+struct Session<'a> {
+    options: &'a Options,
+    publisher: &'a Publisher,
+    events: &'a mpsc::Sender<Event>,
+    shutdown: &'a CancellationToken,
+}
+
+impl Session<'_> {
+    /// One connection, and how long it stood. It is left for one of the brokers `before` it that answers.
+    async fn attempt(
+        &self,
+        (host, port): (&str, u16),
+        before: &[(&str, u16)],
+        connector: Option<&mut Connector>,
+        rng: &mut SmallRng,
+    ) -> (Outcome, Option<Duration>) {
+        let options = self.options;
+        let tls = match connector {
+            Some(connector) => match connector.config().await {
+                Ok(config) => Some(config),
+                Err(error) => return (Outcome::Over(End::Lost(reason::of_chain(&error))), None),
+            },
+            None => None,
+        };
+        options.traffic.connection(tls.is_some());
+        let to = options.to_rumqttc(host, port, tls.clone());
+        let mut connection = Connection::new(options, to, self.publisher, self.events);
+        let leave = self.shutdown.child_token();
+        let mut returns = None;
+        let end = {
+            let mut running = pin!(connection.run(&leave));
+            tokio::select! {
+                end = &mut running => end,
+                index = until_one_answers(options, before, tls, rng) => {
+                    returns = Some(index);
+                    leave.cancel();
+                    running.await
+                }
+            }
+        };
+        let stood = connection.stood();
+        match (end, returns) {
+            (End::Stopped, Some(index)) if !self.shutdown.is_cancelled() && !self.events.is_closed() => {
+                (Outcome::Return(index), stood)
+            }
+            (end, _) => (Outcome::Over(end), stood),
+        }
+    }
+}
+
+/// Knocks at these brokers now and then.
+async fn until_one_answers(
     options: &Options,
-    host: &str,
-    port: u16,
-    connector: Option<&mut Connector>,
-    publisher: &Publisher,
-    events: &mpsc::Sender<Event>,
-    shutdown: &CancellationToken,
-) -> (End, Option<Duration>) {
-    let tls = match connector {
-        Some(connector) => match connector.config().await {
-            Ok(config) => Some(config),
-            Err(error) => return (End::Lost(reason::of_chain(&error)), None),
-        },
-        None => None,
+    brokers: &[(&str, u16)],
+    tls: Option<Arc<ClientConfig>>,
+    rng: &mut SmallRng,
+) -> usize {
+    let Some((least, most)) = options.return_after.filter(|_| !brokers.is_empty()) else {
+        return std::future::pending().await;
     };
-    let mut connection = Connection::new(options, options.to_rumqttc(host, port, tls), publisher, events);
-    let end = connection.run(shutdown).await;
-    (end, connection.stood())
+    loop {
+        sleep(rng.random_range(least..=most.max(least))).await;
+        for (index, (host, port)) in brokers.iter().enumerate() {
+            match timeout(CONNECT_TIMEOUT, knock(bare(host), *port, tls.clone())).await {
+                Ok(Ok(())) => return index,
+                Ok(Err(error)) => debug!(broker = host, port, %error, "a broker that is preferred is still away"),
+                Err(_) => debug!(broker = host, port, "a broker that is preferred does not answer"),
+            }
+        }
+    }
+}
+
+async fn knock(host: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> io::Result<()> {
+    let socket = TcpStream::connect((host, port)).await?;
+    if let Some(config) = tls {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        TlsConnector::from(config).connect(name, socket).await?;
+    }
+    Ok(())
 }

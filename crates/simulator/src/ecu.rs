@@ -4,18 +4,34 @@ use bugbrother_wire::Vin;
 
 use crate::{
     car::{Car, Reading},
+    elm::bus::{Answer, Bus, Protocol},
     engine::Fuel,
 };
 
 /// CAN identifier that an ECU answers with.
-pub(crate) const ENGINE: u16 = 0x7E8;
-pub(crate) const GEARBOX: u16 = 0x7E9;
+const ENGINE: u32 = 0x7E8;
+const GEARBOX: u32 = 0x7E9;
 
-/// An ECU's answer: who, and the bytes from the response's mode on.
-pub(crate) type Answer = (u16, Vec<u8>);
+impl Bus for Car {
+    fn protocol(&self) -> Protocol {
+        Protocol::Can11
+    }
+
+    fn is_awake(&self) -> bool {
+        self.reading().ignition
+    }
+
+    fn voltage(&self) -> f64 {
+        self.reading().voltage
+    }
+
+    fn ask(&mut self, request: &[u8]) -> Vec<Answer> {
+        ask(self, request)
+    }
+}
 
 /// Asks every ECU on the bus; silence is an empty list. With the ignition off nobody hears.
-pub(crate) fn ask(car: &mut Car, request: &[u8]) -> Vec<Answer> {
+fn ask(car: &mut Car, request: &[u8]) -> Vec<Answer> {
     if !car.reading().ignition {
         return Vec::new();
     }
@@ -81,7 +97,11 @@ fn gearbox(car: &Car, request: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Mode 01: the values of those PIDs that the ECU has, or silence when it has none of them.
-fn current(pids: &[u8], value: impl Fn(u8) -> Option<Vec<u8>>, supported: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
+pub(crate) fn current(
+    pids: &[u8],
+    value: impl Fn(u8) -> Option<Vec<u8>>,
+    supported: impl Fn(u8) -> bool,
+) -> Option<Vec<u8>> {
     let mut body = vec![0x41];
     for &pid in pids {
         let data = if pid % 0x20 == 0 {
@@ -100,7 +120,7 @@ fn current(pids: &[u8], value: impl Fn(u8) -> Option<Vec<u8>>, supported: impl F
 }
 
 /// Which of the 32 PIDs after `base` there are, the highest bit for the first; the last bit says that more follow.
-fn bit_mask(base: u8, supported: impl Fn(u8) -> bool) -> [u8; 4] {
+pub(crate) fn bit_mask(base: u8, supported: impl Fn(u8) -> bool) -> [u8; 4] {
     let mut mask = 0u32;
     for offset in 1..32 {
         if supported(base + offset) {

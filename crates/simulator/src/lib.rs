@@ -8,6 +8,7 @@
 //! - [`driver`](crate::fleet::Style): how fast, where to halt; [`engine`]: force, fuel, air; [`car`]: all of it together
 //! - [`nmea`]: the GNSS receiver; [`log`]: a drive as a file
 //! - [`elm`]: the ELM327; `ecu`: the control units behind it
+//! - [`mock`]: adapters and cars of all kinds, and everything that goes wrong with them
 //! - [`serve`]: both on TCP ports
 //!
 //! # Invariants
@@ -21,6 +22,7 @@ pub mod engine;
 pub mod fleet;
 pub mod geo;
 pub mod log;
+pub mod mock;
 pub mod nmea;
 pub mod roads;
 pub mod route;

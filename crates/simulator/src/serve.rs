@@ -126,7 +126,7 @@ async fn serve_elm(car: Shared, listener: TcpListener) {
     loop {
         let mut stream = accept(&listener).await;
         while let Ok(count @ 1..) = stream.read(&mut buffer).await {
-            let answer = adapter.receive(&buffer[..count], &mut car.lock());
+            let answer = adapter.receive(&buffer[..count], &mut *car.lock());
             if !write(&mut stream, &answer).await {
                 break;
             }

@@ -40,7 +40,10 @@ pub struct Enrolled {
     pub certificate: String,
     /// The certificate of the fleet's authority, PEM: whom to trust as a broker.
     pub ca: String,
-    /// When the certificate ends. Half of its life is a good time to renew it.
+    /// From when on the certificate is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<UnixMs>,
+    /// When the certificate ends. After two thirds of its life it should be renewed.
     pub not_after: UnixMs,
     /// The broker, such as `mqtts://fleet.example.org:8883`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

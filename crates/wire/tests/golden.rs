@@ -85,11 +85,13 @@ fn what_vehicles_ask_and_are_answered_is_written_as_it_always_was() {
         vin: vin(),
         certificate: "CERT".to_owned(),
         ca: "CA".to_owned(),
+        not_before: None,
         not_after: 1_790_000_000_000,
         broker: None,
     };
     let text = serde_json::to_string(&enrolled).unwrap();
     assert_eq!(text, r#"{"vin":"WVWZZZ1JZ3W386752","certificate":"CERT","ca":"CA","not_after":1790000000000}"#);
+    enrolled.not_before = Some(1_780_000_000_000);
     enrolled.broker = Some("mqtts://fleet.example.org:8883".to_owned());
     let text = serde_json::to_string(&enrolled).unwrap();
     assert!(text.ends_with(r#","broker":"mqtts://fleet.example.org:8883"}"#), "{text}");

@@ -4,7 +4,7 @@
 //! - [`broker`]: which broker a test runs on
 //! - [`mosquitto`]: Debian's Mosquitto, the broker that we did not write
 //! - [`postgres`], [`influx`]: the databases, as Debian has them
-//! - [`volume`]: a small disk, to fill
+//! - [`volume`]: a small disk, to fill; [`disk`]: one whose power can be cut
 //! - [`mqtt`]: an MQTT client that hides nothing
 //! - [`process`]: a program of ours: started, killed, its log kept
 //! - [`system`]: the server's services on free ports with a data folder of their own
@@ -22,6 +22,7 @@
 pub mod broker;
 mod command;
 mod crew;
+pub mod disk;
 pub mod influx;
 mod janitor;
 pub mod mosquitto;

@@ -1,12 +1,12 @@
 //! Several parameters in one question, which a CAN carries: one round trip for up to six values (SAE J1979, 6.3).
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use bugbrother_wire::signal::Signal;
 
 use super::{
     answer::{Fault, Reply},
-    decode::{Maxima, Parameter},
+    decode::Parameter,
     elm::Car,
     protocol::Protocol,
     schedule::Schedule,
@@ -22,13 +22,24 @@ const MOST_FAILURES: u32 = 2;
 pub(super) struct Batches {
     failures: u32,
     is_can: bool,
+    /// Parameters whose answers are as long as the table says, so that an answer can be split behind them.
+    proven: BTreeSet<u8>,
 }
 
 type Values = Vec<(&'static Signal, f64)>;
 
 impl Batches {
     pub fn new(protocol: Option<Protocol>) -> Self {
-        Batches { failures: 0, is_can: protocol.is_some_and(Protocol::is_can) }
+        Batches { failures: 0, is_can: protocol.is_some_and(Protocol::is_can), proven: BTreeSet::new() }
+    }
+
+    /// Notes what was answered when a parameter was asked for alone.
+    pub fn prove(&mut self, parameter: &Parameter, replies: &[Reply]) {
+        if replies.iter().all(|reply| reply.data.len() == parameter.length) {
+            self.proven.insert(parameter.pid);
+        } else {
+            self.proven.remove(&parameter.pid);
+        }
     }
 
     /// `first` and what may be asked for with it: what the same ECUs have.
@@ -40,21 +51,18 @@ impl Batches {
         now: Instant,
     ) -> Vec<&'static Parameter> {
         let mut batch = vec![first];
-        if self.is_can && self.failures < MOST_FAILURES && first.is_fixed() {
-            let fits = |other: &Parameter| other.is_fixed() && supports.have_both(first.pid, other.pid);
+        if self.is_can && self.failures < MOST_FAILURES && self.proven.contains(&first.pid) {
+            let fits = |other: &Parameter| self.proven.contains(&other.pid) && supports.have_both(first.pid, other.pid);
             batch.extend(schedule.companions(first, MOST - 1, now, fits));
         }
         batch
     }
 
     /// Asks for them; what several ECUs tell is taken of the first.
-    pub fn ask(&mut self, car: &mut Car, batch: &[&'static Parameter], supports: &Supports) -> Result<Values, Fault> {
+    pub fn ask(&mut self, car: &mut Car, batch: &[&'static Parameter]) -> Result<Values, Fault> {
         let pids: Vec<u8> = batch.iter().map(|parameter| parameter.pid).collect();
         let asked = car.ask_several(&pids).and_then(|replies| {
-            let split = replies
-                .iter()
-                .map(|reply| split(batch, reply, &supports.maxima(reply.ecu)))
-                .collect::<Option<Vec<Values>>>();
+            let split = replies.iter().map(|reply| split(batch, reply)).collect::<Option<Vec<Values>>>();
             split.ok_or(Fault::Garbled)
         });
         match &asked {
@@ -73,7 +81,7 @@ impl Batches {
 }
 
 /// The values in an answer, which begins behind the first PID. All of them, whole and in their order, or none.
-fn split(batch: &[&'static Parameter], reply: &Reply, maxima: &Maxima) -> Option<Values> {
+fn split(batch: &[&'static Parameter], reply: &Reply) -> Option<Values> {
     let (mut rest, mut values) = (&reply.data[..], Vec::new());
     for (index, parameter) in batch.iter().enumerate() {
         if index > 0 {
@@ -84,7 +92,7 @@ fn split(batch: &[&'static Parameter], reply: &Reply, maxima: &Maxima) -> Option
             rest = after;
         }
         let (data, after) = rest.split_at_checked(parameter.length)?;
-        values.extend(parameter.read_scaled(data, maxima));
+        values.extend(parameter.read(data));
         rest = after;
     }
     rest.is_empty().then_some(values)
@@ -100,7 +108,7 @@ mod tests {
         let find = |pid| PARAMETERS.iter().find(|parameter| parameter.pid == pid).unwrap();
         let batch = [find(0x0C), find(0x0D), find(0x05)];
         let values = |data: &[u8]| {
-            let split = split(&batch, &Reply { ecu: None, data: data.to_vec() }, &Maxima::default())?;
+            let split = split(&batch, &Reply { ecu: None, data: data.to_vec() })?;
             Some(split.into_iter().map(|(signal, value)| (signal.key, value)).collect::<Vec<_>>())
         };
         let whole = [0x14, 0x5F, 0x0D, 0x0A, 0x05, 0x78];

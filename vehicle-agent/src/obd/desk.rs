@@ -20,7 +20,7 @@ pub(super) struct Desk<'a> {
     stop: &'a CancellationToken,
     row: Option<Reading>,
     ignition: Option<bool>,
-    /// A task that woke the car.
+    /// A task in hand.
     waiting: Option<Task>,
     /// Whether anybody may still give tasks, or say that the vehicle moves.
     gives_tasks: bool,
@@ -85,6 +85,18 @@ impl<'a> Desk<'a> {
             if !task.is_given_up() {
                 return Some(task);
             }
+        }
+    }
+
+    /// Takes a task in hand before the car is asked whether it is there; those that come later are for the next time.
+    pub fn hold_task(&mut self) {
+        self.waiting = self.next_task();
+    }
+
+    /// Refuses the task in hand, if it was not carried out.
+    pub fn refuse_held(&mut self, reason: &str) {
+        if let Some(task) = self.waiting.take() {
+            task.refuse(reason);
         }
     }
 

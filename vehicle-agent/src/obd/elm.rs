@@ -162,7 +162,8 @@ impl Car {
             self.elm.0.borrow_mut().question = Question {
                 more: sent.get(2..).unwrap_or_default().to_vec(),
                 echoed: if manner.echoed == 0 { sent.len() } else { manner.echoed },
-                digit: manner.answers.filter(|answers| (1..=9).contains(answers)),
+                // That an ECU wants more time counts as an answer.
+                digit: manner.answers.filter(|answers| attempt == 1 && (1..=9).contains(answers)),
                 patience,
             };
             let answered = match *sent {
@@ -189,6 +190,11 @@ impl Car {
         }
         let number = said.trim().trim_end_matches(['V', 'v']);
         Ok(number.parse().ok())
+    }
+
+    /// Has the adapter leave the bus: on a K-line it would go on keeping the ECU awake, every three seconds.
+    pub fn leave_bus(&mut self) -> Result<(), Fault> {
+        self.say("ATPC").map(drop)
     }
 
     /// Sends the adapter to sleep; false if it does not know how to.

@@ -160,6 +160,15 @@ impl Default for Pace {
     }
 }
 
+impl Pace {
+    /// As usual, but with so many seconds until the car is left alone, within reason: not at each traffic light.
+    pub fn sleeping_after(seconds: u64) -> Self {
+        Pace { sleep_after: Duration::from_secs(seconds.clamp(SHORTEST_SLEEP_AFTER_S, 86_400)), ..Pace::default() }
+    }
+}
+
+const SHORTEST_SLEEP_AFTER_S: u64 = 30;
+
 /// So many seconds after the engine was switched off the car is left alone.
 pub const DEFAULT_SLEEP_AFTER_S: u64 = 120;
 

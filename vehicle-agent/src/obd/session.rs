@@ -33,7 +33,8 @@ const WAKE_PATIENCE: Duration = Duration::from_secs(30);
 const OFF_AFTER: Duration = Duration::from_secs(30);
 /// A voltage that does not change is told again after so long while the car sleeps.
 const REFRESH: Duration = Duration::from_secs(15 * 60);
-const VOLTAGE_STEP: f64 = 0.1;
+/// The adapter tells tenths of a volt.
+const VOLTAGE_STEP: f64 = 0.05;
 
 /// What is known of a car and its adapter, and what it was told of, across conversations.
 #[derive(Default)]
@@ -41,6 +42,8 @@ pub(super) struct Memory {
     protocol: Option<Protocol>,
     told: Told,
     wakes: Wakes,
+    /// While the car sleeps.
+    watch: Option<Watch>,
 }
 
 pub(super) struct Session<'a, 'b> {
@@ -70,7 +73,15 @@ impl<'a, 'b> Session<'a, 'b> {
         let (mut misses, mut resets, mut has_slept) = (0, 0, false);
         let mut silent_since = Instant::now();
         let mut patience = self.pace.sleep_after;
+        if self.memory.watch.is_some() {
+            (patience, has_slept) = (WAKE_PATIENCE.min(patience), true);
+            if let Err(fault) = self.sleep() {
+                return fault;
+            }
+            silent_since = Instant::now();
+        }
         loop {
+            self.desk.hold_task();
             let known = self.memory.protocol.filter(|_| misses % SEARCH_AFTER != SEARCH_AFTER - 1);
             let talked = self.car.find_bus(known).and_then(|masks| {
                 (misses, has_slept, patience) = (0, false, self.pace.sleep_after);
@@ -82,22 +93,17 @@ impl<'a, 'b> Session<'a, 'b> {
             });
             let rest = match talked {
                 Ok(rest) => rest,
-                Err(Fault::Reset) if resets < MOST_RESETS => {
-                    resets += 1;
-                    debug!("the adapter has started anew");
-                    match self.car.set_up() {
-                        Ok(()) => continue,
-                        Err(fault) => return fault,
-                    }
-                }
-                Err(fault) if fault.ends_talk() => return fault,
+                Err(fault) if fault.ends_talk() => match self.recover(fault, &mut resets) {
+                    Ok(()) => continue,
+                    Err(fault) => return fault,
+                },
                 Err(fault) => {
                     debug!(%fault, "the car is silent");
                     Rest::Silent
                 }
             };
             misses += 1;
-            self.desk.refuse_tasks("the car does not answer: is the ignition on?");
+            self.desk.refuse_held("the car does not answer: is the ignition on?");
             let slept = match rest {
                 Rest::Silent if silent_since.elapsed() < patience => self.wait_for_bus(),
                 Rest::Silent | Rest::Idle => {
@@ -111,10 +117,20 @@ impl<'a, 'b> Session<'a, 'b> {
                     slept
                 }
             };
-            if let Err(fault) = slept {
+            if let Err(fault) = slept.or_else(|fault| self.recover(fault, &mut resets)) {
                 return fault;
             }
         }
+    }
+
+    /// An adapter that has started anew by itself is set up again, but not for ever.
+    fn recover(&mut self, fault: Fault, resets: &mut u32) -> Result<(), Fault> {
+        if fault != Fault::Reset || *resets >= MOST_RESETS {
+            return Err(fault);
+        }
+        *resets += 1;
+        debug!("the adapter has started anew");
+        self.car.set_up()
     }
 
     /// With the engine off the battery is all there is to tell.
@@ -140,13 +156,19 @@ impl<'a, 'b> Session<'a, 'b> {
     fn sleep(&mut self) -> Result<(), Fault> {
         info!("the engine is off: the car is left alone");
         self.desk.note_ignition(false)?;
-        let mut watch = Watch::new(Instant::now());
+        self.car.leave_bus()?;
         let mut told: Option<(f64, Instant)> = None;
         let mut lies_down = true;
         loop {
-            self.measure()?;
+            match self.measure() {
+                // For want of power, perhaps; it has forgotten nothing that matters now.
+                Err(Fault::Reset) => self.car.set_up()?,
+                measured => measured?,
+            }
             let now = Instant::now();
-            if watch.note_voltage(self.voltage, now) {
+            // Kept when the adapter is lost meanwhile: a connection that comes and goes must not wake the car each time.
+            let watch = self.memory.watch.get_or_insert_with(|| Watch::new(now));
+            if watch.note_voltage(self.voltage, now) && self.memory.wakes.may_charge(now) {
                 break;
             }
             self.desk.show(Phase::Asleep, self.voltage);
@@ -169,6 +191,7 @@ impl<'a, 'b> Session<'a, 'b> {
             }
         }
         info!("the car wakes");
+        self.memory.watch = None;
         self.car.set_up()
     }
 
@@ -192,7 +215,7 @@ impl<'a, 'b> Session<'a, 'b> {
             batches: Batches::new(self.car.protocol()),
             engine: Engine::default(),
             reader: Reader::default(),
-            heard: Instant::now(),
+            silent_since: None,
             hung: 0,
             supports,
         };
@@ -206,7 +229,7 @@ impl<'a, 'b> Session<'a, 'b> {
             match schedule.next(Instant::now()) {
                 Ok(job) => {
                     self.do_next(job, &mut schedule, &mut drive)?;
-                    if drive.hung == 0 && drive.heard.elapsed() < self.pace.silent_after {
+                    if drive.hung == 0 && drive.silent_since.is_none() {
                         *resets = 0;
                     }
                 }
@@ -216,7 +239,7 @@ impl<'a, 'b> Session<'a, 'b> {
                 }
             }
             let now = Instant::now();
-            if drive.heard.elapsed() > self.pace.silent_after {
+            if drive.silent_since.is_some_and(|since| now - since > self.pace.silent_after) {
                 self.desk.send_row()?;
                 return Ok(Rest::Silent);
             }
@@ -256,26 +279,28 @@ impl<'a, 'b> Session<'a, 'b> {
             schedule.done(job, took, worked, now);
         }
         match done {
-            Ok(heard) => {
-                if heard {
-                    drive.heard = now;
-                }
-                drive.hung = 0;
-            }
+            Ok(true) => drive.silent_since = None,
+            Ok(false) => {}
             Err(fault @ (Fault::Gone(_) | Fault::Reset)) => return Err(fault),
-            Err(Fault::Timeout) => drive.hung += 1,
-            Err(Fault::NoData | Fault::NoBus | Fault::Bus) => drive.hung = 0,
+            // Says nothing of the car.
+            Err(Fault::Timeout) => {
+                drive.hung += 1;
+                return if drive.hung >= HUNG_AFTER { Err(Fault::Timeout) } else { Ok(()) };
+            }
+            Err(Fault::NoData | Fault::NoBus | Fault::Bus) => {
+                drive.silent_since.get_or_insert(began);
+            }
             Err(fault) => {
                 metrics::counter!("bugbrother_agent_obd_faults_total").increment(1);
                 debug!(%fault, "no value");
                 // Who refuses is awake.
                 if matches!(fault, Fault::Negative { .. } | Fault::Pending) {
-                    drive.heard = now;
+                    drive.silent_since = None;
                 }
-                drive.hung = 0;
             }
         }
-        if drive.hung >= HUNG_AFTER { Err(Fault::Timeout) } else { Ok(()) }
+        drive.hung = 0;
+        Ok(())
     }
 
     /// The adapter says this, not the car.
@@ -289,16 +314,16 @@ impl<'a, 'b> Session<'a, 'b> {
 
     fn ask_one(&mut self, parameter: &'static Parameter, drive: &mut Drive) -> Result<bool, Fault> {
         let replies = self.car.ask(0x01, parameter.pid, drive.supports.answers(parameter))?;
-        let read = |reply: &Reply| parameter.read_scaled(&reply.data, &drive.supports.maxima(reply.ecu)).collect();
-        let values = replies.iter().map(read);
+        drive.batches.prove(parameter, &replies);
+        let values = replies.iter().map(|reply| parameter.read(&reply.data).collect::<Vec<_>>());
         // Of several ECUs that have it the first one that tells a value counts.
-        let values: Vec<_> = values.into_iter().find(|values: &Vec<_>| !values.is_empty()).unwrap_or_default();
+        let values = values.into_iter().find(|values| !values.is_empty()).unwrap_or_default();
         self.note(&values, drive);
         Ok(true)
     }
 
     fn ask_batch(&mut self, batch: &[&'static Parameter], drive: &mut Drive) -> Result<bool, Fault> {
-        let values = drive.batches.ask(&mut self.car, batch, &drive.supports)?;
+        let values = drive.batches.ask(&mut self.car, batch)?;
         self.note(&values, drive);
         Ok(true)
     }
@@ -377,8 +402,8 @@ struct Drive {
     batches: Batches,
     engine: Engine,
     reader: Reader,
-    /// When the car said anything.
-    heard: Instant,
+    /// Since when the adapter says that nobody answers.
+    silent_since: Option<Instant>,
     /// Questions in a row that the adapter did not even refuse.
     hung: u32,
 }

@@ -11,7 +11,7 @@ use tracing::info;
 use super::{
     Troubles,
     answer::Fault,
-    decode::{self, PARAMETERS, Readiness, freeze},
+    decode::{self, PARAMETERS, Readiness},
     elm::Car,
     supports::Supports,
 };
@@ -68,6 +68,7 @@ impl Reader {
     /// 0A before 2010, are left out.
     pub fn read(&mut self, car: &mut Car, supports: &Supports) -> Result<(Troubles, Option<f64>), Fault> {
         let readiness = if supports.ecus(0x01) > 0 { read_readiness(car)? } else { None };
+        let counts = readiness.as_ref().is_some_and(|readiness| readiness.count > 0);
         let mut dtcs = Vec::new();
         for (mode, status) in [(0x03, DtcStatus::Stored), (0x07, DtcStatus::Pending), (PERMANENT, DtcStatus::Permanent)]
         {
@@ -76,9 +77,14 @@ impl Reader {
             }
             match car.ask_mode(mode) {
                 Ok(replies) => {
+                    if mode == PERMANENT {
+                        self.unanswered = 0;
+                    }
                     dtcs.extend(replies.iter().flat_map(|reply| decode::trouble_codes(&reply.data, status, reply.ecu)));
                 }
                 Err(Fault::NoData | Fault::Negative { .. }) if mode == PERMANENT => self.unanswered += 1,
+                // A car that has none may say nothing; one that has some has just fallen silent.
+                Err(fault @ Fault::NoData) if mode == 0x03 && counts => return Err(fault),
                 Err(Fault::NoData | Fault::Negative { .. }) => {}
                 Err(fault) => return Err(fault),
             }
@@ -91,17 +97,12 @@ impl Reader {
             monitors: readiness.as_ref().map(Readiness::to_monitors).unwrap_or_default(),
             freeze_frame: None,
         };
-        troubles.freeze_frame = self.freeze_frame(car, supports, &troubles)?;
+        troubles.freeze_frame = self.freeze_frame(car, &troubles)?;
         Ok((troubles, readiness.map(|readiness| f64::from(readiness.count))))
     }
 
     /// Takes a dozen questions, so it is read when stored codes have come or gone.
-    fn freeze_frame(
-        &mut self,
-        car: &mut Car,
-        supports: &Supports,
-        troubles: &Troubles,
-    ) -> Result<Option<FreezeFrame>, Fault> {
+    fn freeze_frame(&mut self, car: &mut Car, troubles: &Troubles) -> Result<Option<FreezeFrame>, Fault> {
         let stored: BTreeSet<Dtc> = troubles.stored().cloned().collect();
         if stored.is_empty() {
             self.frozen = None;
@@ -112,12 +113,13 @@ impl Reader {
         {
             return Ok(frame.clone());
         }
-        let frame = read_freeze_frame(car, supports)?;
+        let frame = read_freeze_frame(car)?;
         self.frozen = Some((stored, frame.clone()));
         Ok(frame)
     }
 }
 
+/// A car that says that it tells this, and does not, is silent: that is no word on its troubles.
 fn read_readiness(car: &mut Car) -> Result<Option<Readiness>, Fault> {
     match car.ask_patiently(&[0x01, 0x01]) {
         Ok(replies) => {
@@ -125,13 +127,13 @@ fn read_readiness(car: &mut Car) -> Result<Option<Readiness>, Fault> {
             replies.iter().for_each(|reply| all.add(&reply.data));
             Ok(Some(all))
         }
-        Err(Fault::NoData | Fault::Negative { .. }) => Ok(None),
+        Err(Fault::Negative { .. }) => Ok(None),
         Err(fault) => Err(fault),
     }
 }
 
 /// Freeze frame 0 of the first ECU that keeps one.
-fn read_freeze_frame(car: &mut Car, supports: &Supports) -> Result<Option<FreezeFrame>, Fault> {
+fn read_freeze_frame(car: &mut Car) -> Result<Option<FreezeFrame>, Fault> {
     // PID 02 is the code that caused it, 0000 for none.
     let causes = optional(car.ask_frozen(0x02))?;
     let cause = causes.iter().find_map(|reply| {
@@ -153,8 +155,7 @@ fn read_freeze_frame(car: &mut Car, supports: &Supports) -> Result<Option<Freeze
     for parameter in PARAMETERS.iter().filter(|parameter| pids.contains(&parameter.pid)) {
         let replies = optional(car.ask_frozen(parameter.pid))?;
         for reply in replies.iter().filter(|reply| reply.ecu == ecu) {
-            let values = freeze::read(parameter.pid, &reply.data, &supports.maxima(ecu));
-            frame.values.extend(values.map(|(signal, value)| (signal.key.to_owned(), value)));
+            frame.values.extend(parameter.read(&reply.data).map(|(signal, value)| (signal.key.to_owned(), value)));
         }
     }
     Ok(Some(frame))

@@ -49,6 +49,15 @@ fn named(ack: &Ack) -> RangeInclusiveSet<u64> {
 impl Outbox {
     /// Takes note of what the database has; `retained` as the broker flagged the message.
     pub async fn acknowledge(&self, ack: &Ack, retained: bool) -> Result<Progress, OutboxError> {
+        let progress = self.acknowledge_later(ack, retained).await?;
+        self.write_acknowledged().await?;
+        Ok(progress)
+    }
+
+    /// As [`Outbox::acknowledge`], but what only goes forward is written with the next records, which spares the disk a
+    /// transaction. [`Outbox::write_acknowledged`] writes it at once. Forgotten by a power cut, it does no harm: the
+    /// records are sent again, and the database knows them.
+    pub async fn acknowledge_later(&self, ack: &Ack, retained: bool) -> Result<Progress, OutboxError> {
         let mut file = self.0.file.lock().await;
         let top = self.0.tally.borrow().top;
         let named = ack.ranges.last().map_or(ack.seq, |(_, to)| *to);
@@ -62,27 +71,48 @@ impl Outbox {
         let progress = judge(&file.stored, ack, retained);
         match progress {
             Progress::None => return Ok(progress),
-            Progress::Forward(_) => {}
-            Progress::Back(_) => {
-                let (reopened, lost) = file.reopen(ack, top).await?;
-                warn!(
-                    store = ack.store,
-                    seq = ack.seq.0,
-                    reopened,
-                    holes = lost.len(),
-                    "the database has gone back: what is still kept is sent again"
-                );
-                self.0.tally.send_modify(|tally| tally.unstored += reopened);
-                drop(file);
-                // Before the acknowledgement is noted: should the agent end here, it comes to this again.
-                self.append(&lost, now_ms()).await?;
-                file = self.0.file.lock().await;
+            Progress::Forward(_) => {
+                file.stored = file.stored.after(ack, progress);
+                file.unwritten = true;
+                return Ok(progress);
             }
+            Progress::Back(_) => {}
         }
-        let top = self.0.tally.borrow().top;
-        let stored = file.mark_stored(ack, progress, top).await?;
-        self.0.tally.send_modify(|tally| tally.unstored -= stored);
+        let (reopened, lost) = file.reopen(ack, top).await?;
+        warn!(
+            store = ack.store,
+            seq = ack.seq.0,
+            reopened,
+            holes = lost.len(),
+            "the database has gone back: what is still kept is sent again"
+        );
+        self.0.tally.send_modify(|tally| tally.unstored += reopened);
+        // Before the acknowledgement is noted: should the agent end here, it comes to this again.
+        file.unwritten = false;
+        self.append_to(&mut file, &lost, &[], now_ms()).await?;
+        file.stored = file.stored.after(ack, progress);
+        file.unwritten = true;
+        self.write_acknowledged_in(&mut file).await?;
         Ok(progress)
+    }
+
+    /// Writes what [`Outbox::acknowledge_later`] has only taken note of.
+    pub async fn write_acknowledged(&self) -> Result<(), OutboxError> {
+        let mut file = self.0.file.lock().await;
+        self.write_acknowledged_in(&mut file).await
+    }
+
+    pub(super) async fn write_acknowledged_in(&self, file: &mut File) -> Result<(), OutboxError> {
+        if !file.unwritten {
+            return Ok(());
+        }
+        let kept_from = self.0.tally.borrow().top.0.saturating_sub(KEPT);
+        let mut tx = file.db.begin().await.map_err(failed("written"))?;
+        let marked = mark_stored(&mut tx, &file.stored, file.trimmed, kept_from).await?;
+        tx.commit().await.map_err(failed("written"))?;
+        file.settle(&marked, kept_from);
+        self.0.tally.send_modify(|tally| tally.unstored -= marked.unstored);
+        Ok(())
     }
 }
 
@@ -118,7 +148,7 @@ impl File {
     }
 
     /// Numbers above `from` that are neither kept nor declared by a gap record that is.
-    async fn holes(&mut self, from: Seq, top: Seq) -> Result<RangeInclusiveSet<u64>, OutboxError> {
+    pub(super) async fn holes(&mut self, from: Seq, top: Seq) -> Result<RangeInclusiveSet<u64>, OutboxError> {
         let mut rows = sqlx::query(
             "SELECT before + 1, seq - 1 FROM (SELECT seq, lag(seq, 1, $1) OVER (ORDER BY seq) AS before FROM \
              (SELECT seq FROM record WHERE seq > $1 UNION ALL SELECT $2)) WHERE seq - before > 1",
@@ -142,47 +172,50 @@ impl File {
         Ok(holes)
     }
 
-    /// Removes what the acknowledgement names; of the newest numbers it is only marked. Tells how many records that
-    /// were not stored before are so now.
-    async fn mark_stored(&mut self, ack: &Ack, progress: Progress, top: Seq) -> Result<u64, OutboxError> {
-        let kept_from = top.0.saturating_sub(KEPT);
-        let stored = self.stored.after(ack, progress);
-        let mut tx = self.db.begin().await.map_err(failed("written"))?;
-        let mut freed = Freed::default();
-        let mut marked = 0;
-        let whole = std::iter::once((Seq(1), ack.seq));
-        for (from, to) in whole.chain(ack.ranges.iter().copied()) {
-            freed.delete(&mut tx, from.0, to.0.min(kept_from), 0).await?;
-            marked += sqlx::query("UPDATE record SET stored = 1 WHERE seq BETWEEN $1 AND $2 AND stored = 0")
-                .bind(to_column(from.0.max(kept_from + 1)))
-                .bind(to_column(to.0))
-                .execute(&mut *tx)
-                .await
-                .map_err(failed("written"))?
-                .rows_affected();
-        }
-        // What was only marked before and is no longer one of the newest.
-        freed.delete(&mut tx, self.trimmed + 1, kept_from, 1).await?;
-        sqlx::query("UPDATE identity SET store = $1, stored_seq = $2, stored_ranges = $3")
-            .bind(&stored.store)
-            .bind(to_column(stored.seq().0))
-            .bind(stored.encode())
+    /// What [`mark_stored`] did is on disk.
+    pub(super) fn settle(&mut self, marked: &Marked, kept_from: u64) {
+        self.trimmed = kept_from;
+        self.bytes = self.bytes.saturating_sub(marked.bytes);
+        self.unwritten = false;
+    }
+}
+
+/// Removes what the database has up to `kept_from`; above that it is only marked.
+pub(super) async fn mark_stored(
+    tx: &mut SqliteConnection,
+    stored: &Stored,
+    trimmed: u64,
+    kept_from: u64,
+) -> Result<Marked, OutboxError> {
+    let mut marked = Marked::default();
+    for range in stored.numbers.iter() {
+        let (from, to) = (*range.start(), *range.end());
+        marked.delete(tx, from, to.min(kept_from), 0).await?;
+        marked.unstored += sqlx::query("UPDATE record SET stored = 1 WHERE seq BETWEEN $1 AND $2 AND stored = 0")
+            .bind(to_column(from.max(kept_from + 1)))
+            .bind(to_column(to))
             .execute(&mut *tx)
             .await
-            .map_err(failed("written"))?;
-        tx.commit().await.map_err(failed("written"))?;
-        self.trimmed = kept_from;
-        self.bytes = self.bytes.saturating_sub(freed.bytes);
-        self.stored = stored;
-        Ok(marked + freed.unstored)
+            .map_err(failed("written"))?
+            .rows_affected();
     }
+    // What was only marked before and is no longer one of the newest.
+    marked.delete(tx, trimmed + 1, kept_from, 1).await?;
+    sqlx::query("UPDATE identity SET store = $1, stored_seq = $2, stored_ranges = $3")
+        .bind(&stored.store)
+        .bind(to_column(stored.seq().0))
+        .bind(stored.encode())
+        .execute(&mut *tx)
+        .await
+        .map_err(failed("written"))?;
+    Ok(marked)
 }
 
 /// What the database has, as far as it said.
 pub(super) struct Stored {
     store: Option<String>,
     /// With 0, which is none.
-    numbers: RangeInclusiveSet<u64>,
+    pub numbers: RangeInclusiveSet<u64>,
 }
 
 impl Stored {
@@ -205,7 +238,7 @@ impl Stored {
     }
 
     /// Every record up to here is in the database.
-    fn seq(&self) -> Seq {
+    pub fn seq(&self) -> Seq {
         Seq(self.numbers.first().map_or(0, |range| *range.end()))
     }
 
@@ -214,15 +247,24 @@ impl Stored {
     }
 }
 
+/// What marking has changed.
 #[derive(Default)]
-struct Freed {
-    bytes: u64,
-    unstored: u64,
+pub(super) struct Marked {
+    /// Of the records that are gone.
+    pub bytes: u64,
+    /// Records that were not stored before.
+    pub unstored: u64,
 }
 
-impl Freed {
+impl Marked {
     /// Deletes what is between the numbers and whose mark is at least `stored`.
-    async fn delete(&mut self, tx: &mut SqliteConnection, from: u64, to: u64, stored: i64) -> Result<(), OutboxError> {
+    pub async fn delete(
+        &mut self,
+        tx: &mut SqliteConnection,
+        from: u64,
+        to: u64,
+        stored: i64,
+    ) -> Result<(), OutboxError> {
         let rows = sqlx::query(
             "DELETE FROM record WHERE seq BETWEEN $1 AND $2 AND stored >= $3 RETURNING length(body), stored",
         )

@@ -1,19 +1,39 @@
 use bugbrother_wire::{Seq, UnixMs, message::Gap};
 use rangemap::RangeInclusiveSet;
 use sqlx::{Connection, Row, SqliteConnection};
-use tokio::{sync::mpsc, time::Duration};
+use tokio::{
+    sync::mpsc,
+    time::{Duration, Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{File, Outbox, OutboxError, draft::Draft, failed, from_kind, gap_of, hold, to_column};
+use super::{
+    File, KEPT, Outbox, OutboxError,
+    acknowledge::{Marked, mark_stored},
+    crc_of,
+    draft::Draft,
+    failed, from_kind, gap_of, hold,
+    open::{is_damage, is_full},
+    to_column,
+};
 use crate::clock::Time;
 
 /// Most records of one commit.
 const GROUP: usize = 256;
+/// A group of so many is written though it is not time yet: a recording that is replayed fast has them.
+const FULL_GROUP: usize = 64;
 /// Room is made for so large a part of the whole at once, so that gaps are few.
-const SHED_PART: u64 = 16;
+pub(super) const SHED_PART: u64 = 16;
 const SHED_STEP: i64 = 1024;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// When what has come in is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Grouping {
+    /// Samples are written at most so often. What is urgent is written at once, and they with it.
+    pub every: Duration,
+}
 
 /// Writes what comes in, as many at a time as are waiting, until all senders are gone.
 ///
@@ -22,12 +42,22 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub async fn keep(
     outbox: Outbox,
     mut drafts: mpsc::Receiver<Draft>,
+    grouping: Grouping,
     time: Time,
     stop: CancellationToken,
 ) -> Result<(), OutboxError> {
     let mut group = Vec::with_capacity(GROUP);
     let mut refused = false;
+    let mut last_write: Option<Instant> = None;
     while drafts.recv_many(&mut group, GROUP).await > 0 {
+        let due = last_write.map_or_else(Instant::now, |last| last + grouping.every);
+        while group.len() < FULL_GROUP && !group.iter().any(Draft::is_urgent) {
+            match timeout_at(due, drafts.recv_many(&mut group, GROUP)).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => break,
+            }
+        }
+        last_write = Some(Instant::now());
         while let Err(error) = outbox.append(&group, time.now()).await {
             metrics::counter!("bugbrother_agent_outbox_failures_total").increment(1);
             if stop.is_cancelled() {
@@ -63,13 +93,40 @@ async fn lose(mut group: Vec<Draft>, mut drafts: mpsc::Receiver<Draft>) {
 }
 
 impl Outbox {
-    /// Gives the drafts their numbers and writes them in one transaction.
+    /// Gives the drafts their numbers and writes them in one transaction, together with what is acknowledged.
     pub async fn append(&self, drafts: &[Draft], now: UnixMs) -> Result<(), OutboxError> {
         let mut file = self.0.file.lock().await;
-        let File { db, max_bytes, bytes, boot, .. } = &mut *file;
+        match self.append_to(&mut file, drafts, &[], now).await {
+            Err(error) if is_damage(&error) => {
+                self.salvage(&mut file, &error, now).await?;
+                self.append_to(&mut file, drafts, &[], now).await
+            }
+            Err(error) if is_full(&error) && file.shrink().await => self.append_to(&mut file, drafts, &[], now).await,
+            done => done,
+        }
+    }
+
+    /// As [`Outbox::append`], while the records `gone` go.
+    pub(super) async fn append_to(
+        &self,
+        file: &mut File,
+        drafts: &[Draft],
+        gone: &[Seq],
+        now: UnixMs,
+    ) -> Result<(), OutboxError> {
+        let File { db, max_bytes, boot, .. } = file;
         let mut tally = *self.0.tally.borrow();
-        let mut total = *bytes;
+        let kept_from = tally.top.0.saturating_sub(KEPT);
         let mut tx = db.begin().await.map_err(failed("written"))?;
+        let mut marked = match file.unwritten {
+            true => mark_stored(&mut tx, &file.stored, file.trimmed, kept_from).await?,
+            false => Marked::default(),
+        };
+        for seq in gone {
+            marked.delete(&mut tx, seq.0, seq.0, 0).await?;
+        }
+        tally.unstored -= marked.unstored;
+        let mut total = file.bytes.saturating_sub(marked.bytes);
         let mut place = async |tx: &mut SqliteConnection, draft: Draft| {
             let (kind, urgent) = (draft.kind(), draft.is_urgent());
             let (identity, seq) = (self.0.identity, tally.top.next());
@@ -91,10 +148,10 @@ impl Outbox {
                     None => {}
                 }
             }
-            let size = body.len() as u64;
+            let (size, crc) = (body.len() as u64, crc_of(&body));
             sqlx::query(
-                "INSERT INTO record (seq, kind, urgent, made_at, body, gap_from, gap_to, boot) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                "INSERT INTO record (seq, kind, urgent, made_at, body, gap_from, gap_to, boot, crc) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             )
             .bind(to_column(seq.0))
             .bind(from_kind(kind))
@@ -104,6 +161,7 @@ impl Outbox {
             .bind(gap.map(|(from, _)| from))
             .bind(gap.map(|(_, to)| to))
             .bind(held)
+            .bind(crc)
             .execute(tx)
             .await
             .map_err(failed("written"))?;
@@ -138,7 +196,10 @@ impl Outbox {
         }
         tx.commit().await.map_err(failed("written"))?;
         tally.unstored -= lost;
-        *bytes = total;
+        if file.unwritten {
+            file.settle(&marked, kept_from);
+        }
+        file.bytes = total;
         if lost > 0 {
             metrics::counter!("bugbrother_agent_lost_records_total").increment(lost);
             warn!(records = lost, "outbox is full: the oldest samples are given up");
@@ -223,6 +284,8 @@ mod tests {
         Time::new(ClockSettings::of_this_system())
     }
 
+    const EVERY_SECOND: Grouping = Grouping { every: Duration::from_secs(1) };
+
     async fn open(dir: &tempfile::TempDir) -> Outbox {
         let vin = "WVWZZZ1JZ3W386752".parse().unwrap();
         Outbox::open(&dir.path().join("outbox.db"), 1 << 20, vin, VinSource::Configured, now_ms()).await.unwrap()
@@ -235,7 +298,7 @@ mod tests {
         outbox.refuse_writes(true).await;
         let (sender, drafts) = mpsc::channel(1);
         let stop = CancellationToken::new();
-        let keeping = tokio::spawn(keep(outbox, drafts, time(), stop.clone()));
+        let keeping = tokio::spawn(keep(outbox, drafts, EVERY_SECOND, time(), stop.clone()));
         // The first two are taken and waiting, so the third is waited for.
         for _ in 0..2 {
             sender.send(draft()).await.unwrap();
@@ -252,7 +315,7 @@ mod tests {
         let outbox = open(&dir).await;
         outbox.refuse_writes(true).await;
         let (sender, drafts) = mpsc::channel(1);
-        let keeping = tokio::spawn(keep(outbox.clone(), drafts, time(), CancellationToken::new()));
+        let keeping = tokio::spawn(keep(outbox.clone(), drafts, EVERY_SECOND, time(), CancellationToken::new()));
         for _ in 0..2 {
             sender.send(draft()).await.unwrap();
         }
@@ -260,5 +323,45 @@ mod tests {
         drop(sender);
         keeping.await.unwrap().unwrap();
         assert_eq!(outbox.tally().borrow().unstored, 2);
+    }
+
+    fn samples() -> Draft {
+        let rows = vec![bugbrother_wire::message::Row { dt_ms: 0, values: vec![Some(1.0)] }];
+        let keys = vec!["spd".to_owned()];
+        let clock = bugbrother_wire::message::Clock::Gnss;
+        Draft::Batch(super::super::Batch { clock, t0: 1_790_000_000_000, keys, rows, replayed: 0 })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn samples_are_written_once_a_second_and_what_is_urgent_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = open(&dir).await;
+        let (sender, drafts) = mpsc::channel(256);
+        let keeping = tokio::spawn(keep(outbox.clone(), drafts, EVERY_SECOND, time(), CancellationToken::new()));
+        let mut tally = outbox.tally();
+        let mut top = async |at_least: u64| {
+            tally.wait_for(|tally| tally.top.0 >= at_least).await.unwrap();
+            (tally.borrow().top.0, Instant::now())
+        };
+        sender.send(samples()).await.unwrap();
+        let (_, begun) = top(1).await;
+        for _ in 0..3 {
+            sender.send(samples()).await.unwrap();
+        }
+        let (written, at) = top(2).await;
+        assert_eq!(written, 4, "what came meanwhile is written together");
+        assert!((at - begun).as_millis() >= 990, "{:?}", at - begun);
+        sender.send(samples()).await.unwrap();
+        sender.send(draft()).await.unwrap();
+        let (written, urgent) = top(5).await;
+        assert!(written == 6 && (urgent - at).as_millis() < 990, "{written} {:?}", urgent - at);
+        // A recording that is replayed as fast as can be does not wait.
+        for _ in 0..FULL_GROUP {
+            sender.send(samples()).await.unwrap();
+        }
+        let (_, full) = top(6 + FULL_GROUP as u64).await;
+        assert!((full - urgent).as_millis() < 990);
+        drop(sender);
+        keeping.await.unwrap().unwrap();
     }
 }

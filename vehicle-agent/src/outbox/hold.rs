@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Outbox, OutboxError, failed, to_column, to_kind};
+use super::{Outbox, OutboxError, crc_of, failed, to_column, to_kind};
 use crate::clock::{Boot, Good, Time, is_provisional};
 
 /// So many records are moved in one transaction; what is live is written in between.
@@ -236,7 +236,8 @@ impl Outbox {
 }
 
 async fn write_moved(tx: &mut SqliteConnection, seq: i64, body: Vec<u8>, made_at: UnixMs) -> Result<(), OutboxError> {
-    sqlx::query("UPDATE record SET body = $1, made_at = $2, boot = NULL WHERE seq = $3")
+    sqlx::query("UPDATE record SET crc = $1, body = $2, made_at = $3, boot = NULL WHERE seq = $4")
+        .bind(crc_of(&body))
         .bind(body)
         .bind(made_at)
         .bind(seq)

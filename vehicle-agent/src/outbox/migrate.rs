@@ -15,7 +15,7 @@ pub(super) async fn migrate(db: &mut SqliteConnection) -> Result<(), sqlx::Error
         sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *tx).await?;
     }
     if version < 2 {
-        sqlx::raw_sql(include_str!("boots.sql")).execute(&mut *tx).await?;
+        sqlx::raw_sql(include_str!("time.sql")).execute(&mut *tx).await?;
         sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut *tx).await?;
     }
     tx.commit().await

@@ -5,6 +5,7 @@
 //! - `open`: the file and its identity; `migrate`: its tables
 //! - `append`: group commit, and what goes when there is no room
 //! - `acknowledge`: what the database has
+//! - `room`: what goes when the disk is full before the outbox is; `salvage`: what is left of a damaged file
 //! - `hold`: records that wait until it is known what time it is
 //! - `wishes`: what fleet and driver want; `commands`: which commands were taken on
 //!
@@ -22,6 +23,9 @@ mod draft;
 mod hold;
 mod migrate;
 mod open;
+mod room;
+mod salvage;
+mod usage;
 mod wishes;
 
 use std::{
@@ -34,11 +38,15 @@ use bugbrother_wire::{Epoch, Seq, UnixMs, Vin, message::VinSource, topic::Kind};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::{Mutex, watch};
 
+use tracing::debug;
+
 use acknowledge::Stored;
 use hold::Booted;
 
+use crate::now_ms;
+
 pub use acknowledge::Progress;
-pub use append::keep;
+pub use append::{Grouping, keep};
 pub use commands::Unfinished;
 pub use draft::{Answer, Batch, Draft, Happening};
 pub use hold::release;
@@ -139,11 +147,14 @@ pub enum OutboxError {
 /// The connection and what is known of the file without asking it.
 struct File {
     db: SqliteConnection,
+    path: PathBuf,
     max_bytes: u64,
     bytes: u64,
     /// Stored records up to here are gone.
     trimmed: u64,
     stored: Stored,
+    /// Whether what is known to be stored is still to be written.
+    unwritten: bool,
     /// This start of the computer, once it is told.
     boot: Option<Booted>,
 }
@@ -160,32 +171,29 @@ impl Outbox {
     }
 
     /// The first records in `range` that the database does not have and that are not held back, by their place, at most
-    /// `limit`.
+    /// `limit`. Those that the disk has spoilt are given up, and named by a gap record.
     pub async fn read(&self, range: Range<Seq>, limit: usize) -> Result<Vec<Kept>, OutboxError> {
         let mut file = self.0.file.lock().await;
-        let rows = sqlx::query(
-            "SELECT seq AS place, seq, kind, body FROM record \
-             WHERE stored = 0 AND boot IS NULL AND seq >= $1 AND seq < $2 AND (gap_to IS NULL OR gap_to < $1) \
-             UNION ALL SELECT gap_to, seq, kind, body FROM record \
-             WHERE stored = 0 AND boot IS NULL AND seq < $2 AND gap_to >= $1 \
-             ORDER BY place LIMIT $3",
-        )
-        .bind(to_column(range.start.0))
-        .bind(to_column(range.end.0))
-        .bind(to_column(limit as u64))
-        .fetch_all(&mut file.db)
-        .await
-        .map_err(failed("read"))?;
-        rows.iter()
-            .map(|row| {
-                Ok(Kept {
-                    place: Seq(row.get::<i64, _>(0).unsigned_abs()),
-                    seq: Seq(row.get::<i64, _>(1).unsigned_abs()),
-                    kind: to_kind(row.get(2)).ok_or(OutboxError::Corrupt("kind"))?,
-                    body: row.get(3),
-                })
-            })
-            .collect()
+        let mut salvaged = false;
+        loop {
+            // A disk that takes nothing may still be read: what is sent twice does no harm.
+            if let Err(error) = self.write_acknowledged_in(&mut file).await {
+                debug!(error = &error as &dyn std::error::Error, "acknowledgement is not noted yet");
+            }
+            match file.read(range.clone(), limit).await {
+                Ok(found) if found.spoilt.is_empty() => return Ok(found.whole),
+                Ok(found) => match self.give_up(&mut file, &found.spoilt, now_ms()).await {
+                    // It goes as soon as the disk takes something.
+                    Err(error) if !open::is_damage(&error) => return Ok(found.whole),
+                    given_up => given_up?,
+                },
+                Err(error) if open::is_damage(&error) && !salvaged => {
+                    self.salvage(&mut file, &error, now_ms()).await?;
+                    salvaged = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The lowest number whose record was made at `since` or later, of the newest `reach` ones; what follows the newest
@@ -232,12 +240,50 @@ impl Outbox {
     /// Writes everything to the file proper and closes it. Other handles can no longer be used.
     pub async fn close(self) -> Result<(), OutboxError> {
         let mut file = self.0.file.lock().await;
+        self.write_acknowledged_in(&mut file).await?;
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut file.db).await.map_err(failed("closed"))?;
         Ok(())
     }
 }
 
+/// What is in a part of the file.
+struct Found {
+    whole: Vec<Kept>,
+    spoilt: Vec<Seq>,
+}
+
 impl File {
+    async fn read(&mut self, range: Range<Seq>, limit: usize) -> Result<Found, OutboxError> {
+        let rows = sqlx::query(
+            "SELECT seq AS place, seq, kind, body, crc FROM record \
+             WHERE stored = 0 AND boot IS NULL AND seq >= $1 AND seq < $2 AND (gap_to IS NULL OR gap_to < $1) \
+             UNION ALL SELECT gap_to, seq, kind, body, crc FROM record \
+             WHERE stored = 0 AND boot IS NULL AND seq < $2 AND gap_to >= $1 \
+             ORDER BY place LIMIT $3",
+        )
+        .bind(to_column(range.start.0))
+        .bind(to_column(range.end.0))
+        .bind(to_column(limit as u64))
+        .fetch_all(&mut self.db)
+        .await
+        .map_err(failed("read"))?;
+        let mut found = Found { whole: Vec::with_capacity(rows.len()), spoilt: Vec::new() };
+        for row in rows {
+            let seq = Seq(row.get::<i64, _>(1).unsigned_abs());
+            let body: Vec<u8> = row.get(3);
+            // Older versions wrote no sum.
+            let whole = row.get::<Option<i64>, _>(4).is_none_or(|crc| crc == crc_of(&body));
+            match to_kind(row.get(2)).filter(|_| whole) {
+                Some(kind) => {
+                    let place = Seq(row.get::<i64, _>(0).unsigned_abs());
+                    found.whole.push(Kept { place, seq, kind, body });
+                }
+                None => found.spoilt.push(seq),
+            }
+        }
+        Ok(found)
+    }
+
     async fn note_recording(&mut self, recording: Option<&str>) -> Result<(), OutboxError> {
         sqlx::query("UPDATE identity SET recording = $1, replayed = 0")
             .bind(recording)
@@ -250,6 +296,11 @@ impl File {
 
 fn failed(doing: &'static str) -> impl Fn(sqlx::Error) -> OutboxError {
     move |source| OutboxError::Sql { doing, source }
+}
+
+/// Memory cards change bits, and SQLite has no sums.
+fn crc_of(body: &[u8]) -> i64 {
+    crc32fast::hash(body).into()
 }
 
 /// Numbers stay far below 2^63: at a thousand a second for longer than there have been cars.

@@ -6,14 +6,17 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous},
 };
 use tokio::sync::{Mutex, watch};
-use tracing::{error, info};
+use tracing::info;
 
-use super::{File, Identity, Outbox, OutboxError, Shared, Stored, Tally, failed, migrate::migrate, to_column};
+use super::{
+    File, Identity, Outbox, OutboxError, Shared, Stored, Tally, failed, migrate::migrate, room, salvage, to_column,
+};
 
 /// How long a file that another process is just closing is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 const SQLITE_BUSY: i32 = 5;
 const SQLITE_CORRUPT: i32 = 11;
+const SQLITE_FULL: i32 = 13;
 const SQLITE_NOT_A_DATABASE: i32 = 26;
 
 /// The vehicle of the outbox at `path` and where its VIN came from; `None` if there is no such file yet, or none that
@@ -36,7 +39,8 @@ async fn read_vin(path: &Path) -> Result<Option<(Vin, VinSource)>, OutboxError> 
 }
 
 impl Outbox {
-    /// Opens the outbox of `vin`, or makes it. A file that is damaged is put aside and a new one made, whose epoch is new.
+    /// Opens the outbox of `vin`, or makes it. A file that is damaged is put aside, and what can be read of it goes on in a
+    /// new one.
     pub async fn open(
         path: &Path,
         max_bytes: u64,
@@ -45,10 +49,10 @@ impl Outbox {
         now: UnixMs,
     ) -> Result<Self, OutboxError> {
         let owner = Owner { vin, vin_source, now };
+        salvage::finish(path).map_err(|error| refused(path, sqlx::Error::Io(error)))?;
         let (identity, file, tally) = match load(path, max_bytes, owner).await {
             Err(error) if is_damage(&error) => {
-                error!(outbox = %path.display(), error = &error as &dyn std::error::Error, "outbox is damaged and put aside");
-                put_aside(path, now)?;
+                salvage::replace(path, max_bytes, owner, None, &error).await?;
                 load(path, max_bytes, owner).await
             }
             loaded => loaded,
@@ -60,20 +64,24 @@ impl Outbox {
             unstored = tally.unstored,
             "outbox opened"
         );
-        Ok(Outbox(Arc::new(Shared { file: Mutex::new(file), identity, tally: watch::Sender::new(tally) })))
+        Ok(Outbox::of(identity, file, tally))
+    }
+
+    pub(super) fn of(identity: Identity, file: File, tally: Tally) -> Self {
+        Outbox(Arc::new(Shared { file: Mutex::new(file), identity, tally: watch::Sender::new(tally) }))
     }
 }
 
 /// Who opens an outbox.
 #[derive(Clone, Copy)]
-struct Owner {
-    vin: Vin,
-    vin_source: VinSource,
-    now: UnixMs,
+pub(super) struct Owner {
+    pub vin: Vin,
+    pub vin_source: VinSource,
+    pub now: UnixMs,
 }
 
 /// Everything that is read before the first record is written, so that damage shows while it can be put aside.
-async fn load(path: &Path, max_bytes: u64, owner: Owner) -> Result<(Identity, File, Tally), OutboxError> {
+pub(super) async fn load(path: &Path, max_bytes: u64, owner: Owner) -> Result<(Identity, File, Tally), OutboxError> {
     let mut db = connect(path).await?;
     let loaded = async {
         let identity = match read_identity(path, &mut db).await? {
@@ -81,7 +89,11 @@ async fn load(path: &Path, max_bytes: u64, owner: Owner) -> Result<(Identity, Fi
                 return Err(OutboxError::OtherVehicle { path: path.to_owned(), of: identity.vin, wanted: owner.vin });
             }
             Some(identity) => identity,
-            None => found(&mut db, owner).await?,
+            None => {
+                let identity = found(&mut db, owner).await?;
+                room::keep(path);
+                identity
+            }
         };
         Ok((identity, Contents::read(&mut db).await?))
     }
@@ -89,7 +101,11 @@ async fn load(path: &Path, max_bytes: u64, owner: Owner) -> Result<(Identity, Fi
     match loaded {
         Ok((identity, contents)) => {
             let Contents { bytes, tally, stored } = contents;
-            Ok((identity, File { db, max_bytes, bytes, trimmed: 0, stored, boot: None }, tally))
+            Ok((
+                identity,
+                File { db, path: path.to_owned(), max_bytes, bytes, trimmed: 0, stored, unwritten: false, boot: None },
+                tally,
+            ))
         }
         Err(error) => {
             // Closed before anything else is done with the path: SQLite removes the log of a file that it closes.
@@ -125,7 +141,7 @@ impl Contents {
     }
 }
 
-async fn connect(path: &Path) -> Result<SqliteConnection, OutboxError> {
+pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, OutboxError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -137,7 +153,7 @@ async fn connect(path: &Path) -> Result<SqliteConnection, OutboxError> {
     options.connect().await.map_err(|error| refused(path, error))
 }
 
-async fn read_identity(path: &Path, db: &mut SqliteConnection) -> Result<Option<Identity>, OutboxError> {
+pub(super) async fn read_identity(path: &Path, db: &mut SqliteConnection) -> Result<Option<Identity>, OutboxError> {
     migrate(db).await.map_err(|error| refused(path, error))?;
     let row =
         sqlx::query("SELECT vin, vin_source, epoch FROM identity").fetch_optional(db).await.map_err(failed("read"))?;
@@ -167,27 +183,12 @@ async fn found(db: &mut SqliteConnection, owner: Owner) -> Result<Identity, Outb
     Ok(identity)
 }
 
-/// With its log, which SQLite would otherwise take for that of the new file.
-fn put_aside(path: &Path, now: UnixMs) -> Result<(), OutboxError> {
-    for part in ["", "-wal", "-shm"] {
-        let name = format!("{}{part}", path.display());
-        let aside = format!("{}.damaged-{now}{part}", path.display());
-        match std::fs::rename(name, aside) {
-            Err(error) if part.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(OutboxError::Open { path: path.to_owned(), source: sqlx::Error::Io(error) });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 fn refused(path: &Path, source: sqlx::Error) -> OutboxError {
     let path = path.to_owned();
     if is(&source, &[SQLITE_BUSY]) { OutboxError::InUse(path) } else { OutboxError::Open { path, source } }
 }
 
-fn is_damage(error: &OutboxError) -> bool {
+pub(super) fn is_damage(error: &OutboxError) -> bool {
     match error {
         OutboxError::Corrupt(_) => true,
         OutboxError::Open { source, .. } | OutboxError::Sql { source, .. } => {
@@ -195,6 +196,10 @@ fn is_damage(error: &OutboxError) -> bool {
         }
         OutboxError::InUse(_) | OutboxError::OtherVehicle { .. } => false,
     }
+}
+
+pub(super) fn is_full(error: &OutboxError) -> bool {
+    matches!(error, OutboxError::Sql { source, .. } if is(source, &[SQLITE_FULL]))
 }
 
 /// Whether it is one of the primary codes; SQLite's extended ones have theirs in the lowest byte.

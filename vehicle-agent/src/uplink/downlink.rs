@@ -52,7 +52,7 @@ impl Downlink {
         };
         match decode(&topic, &message.payload) {
             Ok(Message::Ack(ack)) => {
-                let progress = self.outbox.acknowledge(&ack, message.retained).await?;
+                let progress = self.outbox.acknowledge_later(&ack, message.retained).await?;
                 return Ok(Some((ack, progress)));
             }
             Ok(Message::Config(config)) => self.wishes.configure(config),

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`delivery`]: what is sent next, a pure state machine
+//! - [`pace`]: how fast goes what is late
 //! - `downlink`: acknowledgements, settings and commands
 //!
 //! # Invariants
@@ -11,6 +12,7 @@
 
 pub mod delivery;
 mod downlink;
+pub mod pace;
 
 use std::{
     future::{self, Future},
@@ -18,7 +20,7 @@ use std::{
     time::Instant,
 };
 
-use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Will, connect};
+use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Traffic, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
     message::{Birth, CarDeclaration, Command, Presence, SignalDeclaration, Status},
@@ -37,22 +39,28 @@ use tracing::{debug, info};
 use self::{
     delivery::{Delivery, LIVE_REACH, Lane, WINDOW},
     downlink::Downlink,
+    pace::{Bucket, Pace},
 };
 use crate::{
+    alive::Ping,
     clock::{Good, Time},
     link::Address,
-    outbox::{Outbox, OutboxError, Tally},
+    outbox::{Outbox, OutboxError, Tally, Wanted},
     rest::Rest,
     wishes::Wishes,
 };
 
 /// What was recorded longer ago than that is not live any more.
 const LIVE_FOR_MS: UnixMs = 10_000;
+/// An acknowledgement is written with the next records; without any, after so long.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(3);
 /// So exactly it is said since when the agent runs.
 const STARTED_WITHIN_MS: i64 = 10_000;
 /// Publishes beside the outbox's: birth and status.
 const WINDOW_REST: usize = 16;
 const MAX_PACKET_BYTES: usize = 512 * 1024;
+/// On another broker than the first, those before it are tried again after a random time between these.
+const RETURN_AFTER: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(1200));
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// A vehicle that rests stays connected so long for what the database does not have yet.
 const REST_PATIENCE: Duration = Duration::from_secs(60);
@@ -62,14 +70,18 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(3600);
 /// To whom the agent speaks.
 #[derive(Debug)]
 pub struct Account {
-    /// The broker.
-    pub broker: Address,
+    /// The brokers, the preferred one first; at least one.
+    pub brokers: Vec<Address>,
     /// How it is spoken to by TLS, if at all.
     pub tls: Option<Tls>,
     /// MQTT user name.
     pub username: String,
     /// MQTT password.
     pub password: SecretString,
+    /// How fast goes what was recorded out of reach.
+    pub pace: Pace,
+    /// What goes over the network is added to it.
+    pub traffic: Traffic,
 }
 
 /// What the uplink and the other parts tell each other.
@@ -86,10 +98,29 @@ pub struct Ties {
     pub resync: mpsc::Receiver<()>,
     /// Whether the vehicle rests.
     pub rest: watch::Receiver<Rest>,
+    /// Questions whether the uplink goes round.
+    pub pings: mpsc::Receiver<Ping>,
     /// Whether there is a connection.
     pub online: watch::Sender<bool>,
     /// The agent's time.
     pub time: Time,
+}
+
+impl Ties {
+    /// Of an uplink that has nothing to do but to send an outbox: nothing is wanted, no command is carried out.
+    pub fn of_an_outbox_alone(time: Time) -> Self {
+        Ties {
+            signals: watch::channel(Vec::new()).1,
+            car: watch::channel(None).1,
+            wishes: Wishes::new(Wanted::default()),
+            commands: mpsc::channel(1).0,
+            resync: mpsc::channel(1).1,
+            rest: watch::channel(None).1,
+            pings: mpsc::channel(1).1,
+            online: watch::Sender::new(false),
+            time,
+        }
+    }
 }
 
 /// Why the uplink ends before it is to.
@@ -98,6 +129,9 @@ pub enum UplinkError {
     /// The outbox cannot be read.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// Nobody to speak to.
+    #[error("the list of brokers is empty")]
+    NoBroker,
     /// The MQTT session is gone, which only a panic inside it can bring about.
     #[error("the MQTT session ended by itself")]
     Session,
@@ -108,13 +142,10 @@ pub enum UplinkError {
 pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: CancellationToken) -> Result<(), UplinkError> {
     let started = ties.time.estimate();
     let vin = outbox.identity().vin;
-    let mut options = Options::new(
-        account.broker.host,
-        account.broker.port,
-        vin.as_str(),
-        account.username,
-        account.password.expose_secret(),
-    );
+    let mut brokers = account.brokers.into_iter();
+    let broker = brokers.next().ok_or(UplinkError::NoBroker)?;
+    let mut options =
+        Options::new(broker.host, broker.port, vin.as_str(), account.username, account.password.expose_secret());
     let status = |status, reason: Option<&str>| Status {
         v: SCHEMA_VERSION,
         vin,
@@ -131,6 +162,9 @@ pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: Cancellatio
         retain: true,
     });
     options.tls = account.tls;
+    options.traffic = account.traffic;
+    options.alternatives = brokers.map(|broker| (broker.host, broker.port)).collect();
+    options.return_after = Some(RETURN_AFTER);
     options.subscriptions = vec![(Topic::down_filter(vin), Qos::AtLeastOnce)];
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
@@ -147,7 +181,7 @@ pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: Cancellatio
             }
             (none, ties) => {
                 let ties = ties.expect("they are taken once, for the first connection");
-                none.insert(Uplink::new(outbox.clone(), ties, publisher, status(Presence::Online, None)))
+                none.insert(Uplink::new(outbox.clone(), ties, account.pace, publisher, status(Presence::Online, None)))
             }
         };
         let served = uplink.serve(&mut events, &stop).await;
@@ -163,6 +197,12 @@ pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: Cancellatio
             Left::Stop => return Ok(()),
             Left::Rest(_) => uplink.wait_for_reason(&stop).await,
         }
+    }
+}
+
+fn answer(ping: Ping) {
+    if ping.send(()).is_err() {
+        debug!("who asked has lost patience");
     }
 }
 
@@ -197,6 +237,7 @@ struct Uplink {
     car_known: bool,
     resync: mpsc::Receiver<()>,
     rest: watch::Receiver<Rest>,
+    pings: mpsc::Receiver<Ping>,
     under_way: FuturesUnordered<Published>,
     online: Status,
     tally: watch::Receiver<Tally>,
@@ -206,12 +247,16 @@ struct Uplink {
     time: Time,
     good: watch::Receiver<Option<Good>>,
     started: Instant,
+    /// What is late waits for it.
+    bucket: Bucket,
+    /// Since when the disk has not been told of an acknowledgement.
+    acknowledged: Option<Instant>,
     publisher: Publisher,
     outbox: Outbox,
 }
 
 impl Uplink {
-    fn new(outbox: Outbox, ties: Ties, publisher: Publisher, online: Status) -> Self {
+    fn new(outbox: Outbox, ties: Ties, pace: Pace, publisher: Publisher, online: Status) -> Self {
         let tally = outbox.tally();
         let Tally { top, released, .. } = *tally.borrow();
         Uplink {
@@ -222,6 +267,7 @@ impl Uplink {
             car_known: true,
             resync: ties.resync,
             rest: ties.rest,
+            pings: ties.pings,
             under_way: FuturesUnordered::new(),
             online,
             tally,
@@ -230,6 +276,8 @@ impl Uplink {
             downlink: Downlink::new(outbox.clone(), ties.wishes, ties.commands, ties.time.clone()),
             good: ties.time.good(),
             started: Instant::now(),
+            bucket: Bucket::new(pace, Instant::now()),
+            acknowledged: None,
             time: ties.time,
             publisher,
             outbox,
@@ -239,7 +287,7 @@ impl Uplink {
     async fn serve(&mut self, events: &mut Events, stop: &CancellationToken) -> Result<Left, UplinkError> {
         let mut rests_since = None;
         loop {
-            self.send().await?;
+            let refill = self.send().await?;
             let rest = self.rest.borrow_and_update().clone();
             rests_since = rest.is_some().then(|| rests_since.unwrap_or_else(Instant::now));
             let patience_ends = rests_since.map(|since| since + REST_PATIENCE);
@@ -248,23 +296,15 @@ impl Uplink {
             {
                 return Ok(Left::Rest(reason));
             }
-            let out_of_patience = async {
-                match patience_ends {
-                    Some(end) => sleep_until(end.into()).await,
-                    None => future::pending().await,
-                }
-            };
-            let deadline = self.delivery.deadline();
-            let impatience = async {
-                match deadline {
-                    Some(deadline) => sleep_until(deadline.into()).await,
-                    None => future::pending().await,
-                }
-            };
+            let out_of_patience = until(patience_ends);
+            let impatience = until(self.delivery.deadline());
+            let refilled = until(refill);
+            let writing = until(self.acknowledged.map(|since| since + WRITTEN_WITHIN));
             tokio::select! {
                 () = stop.cancelled() => return Ok(Left::Stop),
                 () = out_of_patience => {}
                 Ok(()) = self.rest.changed() => {}
+                Some(ping) = self.pings.recv() => answer(ping),
                 event = events.recv() => match event {
                     Some(Event::Up) => self.greet().await?,
                     Some(Event::Down { reason }) => {
@@ -275,7 +315,9 @@ impl Uplink {
                     }
                     Some(Event::Message(message)) => {
                         if let Some((ack, progress)) = self.downlink.hear(&message).await {
-                            self.delivery.acknowledge(&ack, progress, Instant::now());
+                            let now = Instant::now();
+                            self.delivery.acknowledge(&ack, progress, now);
+                            self.acknowledged.get_or_insert(now);
                         }
                         message.ack();
                     }
@@ -302,6 +344,13 @@ impl Uplink {
                     self.delivery.begin_late();
                 }
                 Ok(()) = self.good.changed() => self.correct_the_start().await,
+                () = refilled => {}
+                () = writing => {
+                    self.acknowledged = None;
+                    if let Err(error) = self.outbox.write_acknowledged().await {
+                        debug!(error = &error as &dyn std::error::Error, "acknowledgement is not noted yet");
+                    }
+                }
                 () = impatience => {
                     metrics::counter!("bugbrother_agent_resends_total").increment(1);
                     self.delivery.lose_patience();
@@ -363,9 +412,15 @@ impl Uplink {
         drop(published.await);
     }
 
-    /// Sends what may be sent now.
-    async fn send(&mut self) -> Result<(), OutboxError> {
-        while let Some(order) = self.delivery.next() {
+    /// Sends what may be sent now. Tells when what is late may go on, if that has to wait.
+    async fn send(&mut self) -> Result<Option<Instant>, OutboxError> {
+        while let Some(mut order) = self.delivery.next() {
+            if order.lane == Lane::Late {
+                order.limit = order.limit.min(self.bucket.allowed(Instant::now()));
+                if order.limit == 0 {
+                    return Ok(Some(self.bucket.ready_at()));
+                }
+            }
             let records = self.outbox.read(order.range.clone(), order.limit).await?;
             let mut sent = Vec::with_capacity(records.len());
             for record in records {
@@ -376,13 +431,16 @@ impl Uplink {
                 // What comes late must not replace a newer picture that the broker keeps.
                 let retain = kind.retained() && order.lane == Lane::Live;
                 let topic = Topic::new(self.online.vin, kind).to_string();
+                if order.lane == Lane::Late {
+                    self.bucket.take(1, topic.len() + record.body.len());
+                }
                 let published = self.publisher.publish(topic, record.body, Qos::AtLeastOnce, retain).await;
                 let lane = order.lane;
                 let published = match published {
                     Ok(receipt) => receipt.map(move |_| lane).boxed(),
                     Err(PublishError::NotConnected) => {
                         self.delivery.disconnect();
-                        return Ok(());
+                        return Ok(None);
                     }
                     // This broker never takes it. It waits for one that does, and nothing waits for it.
                     Err(error) => {
@@ -396,7 +454,7 @@ impl Uplink {
             }
             self.delivery.sent(&order, &sent, Instant::now());
         }
-        Ok(())
+        Ok(None)
     }
 
     fn is_online(&self) -> bool {
@@ -414,11 +472,16 @@ impl Uplink {
     /// Waits until the vehicle is in use, something urgent is to be said, or a sign of life is due.
     async fn wait_for_reason(&mut self, stop: &CancellationToken) {
         let urgent = self.tally.borrow().urgent;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            Ok(_) = self.rest.wait_for(Option::is_none) => {}
-            Ok(_) = self.tally.wait_for(|tally| tally.urgent > urgent) => {}
-            () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+        let sign_of_life = until(Some(Instant::now() + SIGN_OF_LIFE));
+        tokio::pin!(sign_of_life);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Ok(_) = self.rest.wait_for(Option::is_none) => break,
+                Ok(_) = self.tally.wait_for(|tally| tally.urgent > urgent) => break,
+                () = &mut sign_of_life => break,
+                Some(ping) = self.pings.recv() => answer(ping),
+            }
         }
         let top = self.tally.borrow().top;
         self.delivery.commit(top);
@@ -436,6 +499,13 @@ impl Uplink {
         if !timeout(FAREWELL_TIMEOUT, goodbye).await.unwrap_or(false) {
             debug!("left without a word: the broker cannot be reached");
         }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => future::pending().await,
     }
 }
 
@@ -458,6 +528,7 @@ mod tests {
     };
 
     const LIMIT: Duration = Duration::from_secs(20);
+    const PACE: Pace = Pace { records_s: 100, bytes_s: 100_000 };
 
     async fn outbox(dir: &tempfile::TempDir) -> Outbox {
         let vin = "WVWZZZ1JZ3W386752".parse().unwrap();
@@ -465,15 +536,9 @@ mod tests {
     }
 
     fn ties() -> (Ties, Wishes) {
-        let wishes = Wishes::new(Wanted::default());
-        let (_, signals) = watch::channel(Vec::new());
-        let (_, car) = watch::channel(None);
-        let (commands, _) = mpsc::channel(1);
-        let (_, resync) = mpsc::channel(1);
-        let time = Time::new(ClockSettings::of_this_system());
-        let (_, rest) = watch::channel(None);
-        let online = watch::Sender::new(false);
-        (Ties { signals, car, wishes: wishes.clone(), commands, resync, rest, online, time }, wishes)
+        let ties = Ties::of_an_outbox_alone(Time::new(ClockSettings::of_this_system()));
+        let wishes = ties.wishes.clone();
+        (ties, wishes)
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -486,10 +551,12 @@ mod tests {
         let (ties, wishes) = ties();
         let mut private = wishes.private();
         let account = Account {
-            broker: Address { host: "127.0.0.1".to_owned(), port: broker.port() },
+            brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
             tls: None,
             username: "agent".to_owned(),
             password: SecretString::default(),
+            pace: PACE,
+            traffic: Traffic::default(),
         };
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(account, outbox.clone(), ties, stop.clone()));
@@ -515,7 +582,7 @@ mod tests {
             geofences: Vec::new(),
             privacy: true,
             driver_privacy: false,
-            daily_bytes: None,
+            daily_bytes: Some(30_000_000),
         };
 
         outbox.refuse_writes(true).await;
@@ -547,7 +614,7 @@ mod tests {
             since: now_ms(),
             reason: None,
         };
-        let mut uplink = Uplink::new(outbox, ties().0, publisher, online);
+        let mut uplink = Uplink::new(outbox, ties().0, PACE, publisher, online);
         session.cancel();
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));

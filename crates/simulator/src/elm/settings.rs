@@ -1,17 +1,13 @@
 //! The AT commands and what they set.
 
-use super::VERSION;
-use crate::{car::Car, ecu};
-
-/// Protocol 6 of the chip's list, the one that the simulated cars speak.
-const CAN_11_500: char = '6';
+use super::bus::Bus;
 
 /// What a request finds.
-pub(super) enum Bus {
+pub(super) enum Link {
     /// The protocol is known and the bus is there.
     Found,
-    /// It was found just now.
-    Searched,
+    /// It was found just now, and this is said before the answer.
+    Made(&'static str),
     /// It was not; this is said instead of an answer.
     Failed(&'static [&'static str]),
 }
@@ -28,7 +24,7 @@ pub(super) struct Settings {
     automatic: bool,
     connected: bool,
     /// The ECU that requests go to; all of them when absent.
-    address: Option<u16>,
+    address: Option<u32>,
 }
 
 impl Default for Settings {
@@ -48,16 +44,16 @@ impl Default for Settings {
 
 impl Settings {
     /// Obeys an AT command, given without its `AT`.
-    pub fn execute(&mut self, command: &str, car: &Car) -> Vec<String> {
+    pub fn execute(&mut self, command: &str, version: &str, car: &impl Bus) -> Vec<String> {
         let text = match command {
             "Z" | "WS" => {
                 *self = Settings::default();
-                return vec![String::new(), VERSION.to_owned()];
+                return vec![String::new(), version.to_owned()];
             }
-            "I" => VERSION.to_owned(),
+            "I" => version.to_owned(),
             "@1" => "OBDII to RS232 Interpreter".to_owned(),
-            "RV" => format!("{:.1}V", car.reading().voltage),
-            "IGN" => if car.reading().ignition { "ON" } else { "OFF" }.to_owned(),
+            "RV" => format!("{:.1}V", car.voltage()),
+            "IGN" => if car.is_awake() { "ON" } else { "OFF" }.to_owned(),
             "DP" => self.protocol_name(),
             "DPN" => self.protocol_number(),
             _ if self.set(command) => "OK".to_owned(),
@@ -76,8 +72,8 @@ impl Settings {
             "H0" | "H1" => self.headers = command == "H1",
             "PC" => self.connected = false,
             "SH7DF" => self.address = None,
-            "SH7E0" => self.address = Some(ecu::ENGINE),
-            "SH7E1" => self.address = Some(ecu::GEARBOX),
+            "SH7E0" => self.address = Some(0x7E8),
+            "SH7E1" => self.address = Some(0x7E9),
             // Memory, timing, lengths and formatting: as they are, they already fit these cars.
             "M0" | "M1" | "AT0" | "AT1" | "AT2" | "AL" | "NL" | "CAF1" | "CFC1" | "D0" | "R1" | "BI" => {}
             _ => return self.set_number(command),
@@ -109,30 +105,31 @@ impl Settings {
     }
 
     /// Makes the connection to the bus before a request, as the chip does.
-    pub fn connect(&mut self, car: &Car) -> Bus {
-        let awake = car.reading().ignition;
-        if self.connected {
-            // A bus that has fallen asleep gives no data; the protocol stays known.
-            return Bus::Found;
+    pub fn connect(&mut self, car: &impl Bus) -> Link {
+        let (spoken, awake) = (car.protocol(), car.is_awake());
+        if self.connected && (awake || !spoken.is_k_line()) {
+            // A CAN that has fallen asleep gives no data; the protocol stays known.
+            return Link::Found;
+        }
+        self.connected = false;
+        if awake && self.protocol == spoken.digit() {
+            self.connected = true;
+            return if spoken.is_k_line() { Link::Made("BUS INIT: ...OK") } else { Link::Found };
         }
         match self.protocol {
-            CAN_11_500 if awake => {
-                self.connected = true;
-                Bus::Found
-            }
             _ if self.automatic && awake => {
                 self.connected = true;
-                self.protocol = CAN_11_500;
-                Bus::Searched
+                self.protocol = spoken.digit();
+                Link::Made("SEARCHING...")
             }
-            _ if self.automatic => Bus::Failed(&["SEARCHING...", "UNABLE TO CONNECT"]),
-            '3'..='5' => Bus::Failed(&["BUS INIT: ...ERROR"]),
-            '6'..='9' => Bus::Failed(&["CAN ERROR"]),
-            _ => Bus::Failed(&["NO DATA"]),
+            _ if self.automatic => Link::Failed(&["SEARCHING...", "UNABLE TO CONNECT"]),
+            '3'..='5' => Link::Failed(&["BUS INIT: ...ERROR"]),
+            '6'..='9' => Link::Failed(&["CAN ERROR"]),
+            _ => Link::Failed(&["NO DATA"]),
         }
     }
 
-    pub fn hears(&self, ecu: u16) -> bool {
+    pub fn hears(&self, ecu: u32) -> bool {
         self.address.is_none_or(|address| address == ecu)
     }
 

@@ -64,6 +64,7 @@ impl Desk {
             vin: record.vin,
             certificate: record.pem,
             ca: self.enrolment.authority.certificate_pem().to_owned(),
+            not_before: Some(record.not_before),
             not_after: record.not_after,
             broker: self.enrolment.broker.clone(),
         })

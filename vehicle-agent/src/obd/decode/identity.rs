@@ -1,6 +1,15 @@
+//! What a control unit says of itself: SAE J1979 mode 09.
+//!
+//! On CAN an answer is a count and all items at once. Before CAN it is several answers of a number and four bytes.
+
 use std::collections::BTreeMap;
 
 use bugbrother_wire::Vin;
+
+/// Most items that a control unit is believed to have.
+const MOST: usize = 16;
+const CALIBRATION_BYTES: usize = 16;
+const VERIFICATION_BYTES: usize = 4;
 
 /// The VIN in answers to mode 09 PID 02 without service byte and PID, by ECU; the first that is one.
 ///
@@ -22,42 +31,36 @@ pub fn vin<'a>(answers: impl Iterator<Item = (Option<u32>, &'a [u8])>) -> Option
     })
 }
 
-/// Bytes of a calibration identification.
-const CALIBRATION: usize = 16;
-/// Bytes of a calibration verification number.
-const VERIFICATION: usize = 4;
-/// Bytes of a name: an acronym of four, a hyphen, a name of fifteen.
-const NAME: usize = 20;
-/// No ECU has more software than that.
-const MOST: usize = 16;
-
-/// The calibration identifications in answers of one ECU to mode 09 PID 04, without service byte and PID.
+/// The calibration identifiers in the answers of one ECU to PID 04 without service byte and PID: 16 characters each,
+/// padded with zeros.
 pub fn calibrations<'a>(answers: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-    items(answers, CALIBRATION).iter().map(|item| text(item)).filter(|text| !text.is_empty()).collect()
+    let texts = items(answers).chunks(CALIBRATION_BYTES).map(text).collect::<Vec<_>>();
+    texts.into_iter().filter(|text| !text.is_empty()).take(MOST).collect()
 }
 
-/// The calibration verification numbers, in hexadecimal, in answers of one ECU to mode 09 PID 06.
+/// The calibration verification numbers in the answers of one ECU to PID 06 without service byte and PID: four bytes
+/// each, told in hexadecimal digits.
 pub fn verifications<'a>(answers: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-    let number = |item: &Vec<u8>| item.iter().map(|byte| format!("{byte:02X}")).collect();
-    items(answers, VERIFICATION).iter().map(number).collect()
+    let hex = |number: &[u8]| number.iter().map(|byte| format!("{byte:02X}")).collect();
+    items(answers).chunks_exact(VERIFICATION_BYTES).take(MOST).map(hex).collect()
 }
 
-/// The name in answers of one ECU to mode 09 PID 0A, such as `ECM-EngineControl`.
+/// The name in the answers of one ECU to PID 0A without service byte and PID, such as `ECM-EngineControl`: an
+/// abbreviation of four characters, a hyphen and fifteen characters, each part padded with zeros.
 pub fn ecu_name<'a>(answers: impl Iterator<Item = &'a [u8]>) -> Option<String> {
-    items(answers, NAME).iter().map(|item| text(item)).find(|name| !name.is_empty())
+    Some(text(&items(answers))).filter(|name| !name.is_empty())
 }
 
-/// Items of a fixed length. On CAN an answer is their number and all of them; before CAN it is one of several, which are
-/// numbered and hold four bytes each. A half item is none.
-fn items<'a>(answers: impl Iterator<Item = &'a [u8]>, length: usize) -> Vec<Vec<u8>> {
-    let bytes: Vec<u8> = answers.flat_map(|answer| answer.get(1..).unwrap_or_default()).copied().collect();
-    bytes.chunks_exact(length).take(MOST).map(<[u8]>::to_vec).collect()
+/// The bytes of all answers behind their counts or numbers, in the order of the numbers.
+fn items<'a>(answers: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut answers: Vec<_> = answers.filter_map(<[u8]>::split_first).collect();
+    answers.sort_by_key(|(number, _)| **number);
+    answers.into_iter().flat_map(|(_, bytes)| bytes).copied().collect()
 }
 
-/// Texts are padded with zeros, in the middle, too: `ECM\0-EngineControl`.
-fn text(item: &[u8]) -> String {
-    let characters: String = item.iter().map(|byte| char::from(*byte)).filter(|c| matches!(c, ' '..='~')).collect();
-    characters.trim().to_owned()
+fn text(bytes: &[u8]) -> String {
+    let printable = bytes.iter().copied().map(char::from).filter(|c| c.is_ascii_graphic() || *c == ' ');
+    printable.collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -76,24 +79,32 @@ mod tests {
     }
 
     #[test]
-    fn software_and_name_are_read_from_can_and_from_older_buses() {
-        let can = [&b"\x02JMB*36761500\0\0\0\0JMB*4787261111\0\0"[..]];
-        assert_eq!(calibrations(can.into_iter()), ["JMB*36761500", "JMB*4787261111"]);
-        let legacy = [&b"\x0112-O"[..], b"\x02LD-3", b"\x034\0\0\0", b"\x04\0\0\0\0"];
-        assert_eq!(calibrations(legacy.into_iter()), ["12-OLD-34"]);
-        let two = [&[2, 0x17, 0x91, 0xBC, 0x82, 0, 0, 0, 0xFF][..]];
-        assert_eq!(verifications(two.into_iter()), ["1791BC82", "000000FF"]);
-        let legacy = [&[1, 0x17, 0x91, 0xBC, 0x82][..], &[2, 0, 0, 0, 0xFF]];
-        assert_eq!(verifications(legacy.into_iter()), ["1791BC82", "000000FF"]);
-        let name = [&b"\x01ECM\0-EngineControl\0\0"[..]];
-        assert_eq!(ecu_name(name.into_iter()).unwrap(), "ECM-EngineControl");
+    fn calibrations_are_read_from_can_and_from_older_buses() {
+        let can = b"\x0237805-RAA-A010\0\0JMA*431299110000";
+        assert_eq!(calibrations([&can[..]].into_iter()), ["37805-RAA-A010", "JMA*431299110000"]);
+        let lines: [&[u8]; 4] = [b"\x0237K0", b"\x0106A0", b"\x03906\0", b"\x04\0\0\0\0"];
+        assert_eq!(calibrations(lines.into_iter()), ["06A037K0906"]);
+        assert_eq!(calibrations([&[1][..], &[], &[2, 0, 0, 0, 0]].into_iter()), [""; 0]);
+        let endless = [&[0xFF; 4_000][..], &[b'x'; 4_000][..]];
+        assert_eq!(calibrations(endless.into_iter()).len(), MOST);
     }
 
     #[test]
-    fn half_of_an_item_is_none() {
-        assert_eq!(calibrations([&b"\x01JMB"[..], b"", b"\x02"].into_iter()), [""; 0]);
-        assert_eq!(verifications([&[1, 0x17, 0x91][..]].into_iter()), [""; 0]);
-        assert_eq!(ecu_name([&[1; 20][..]].into_iter()), None);
-        assert_eq!(verifications([&[7; 1000][..]].into_iter()).len(), MOST);
+    fn verifications_are_read_from_can_and_from_older_buses() {
+        let can = [2, 0x17, 0x91, 0xBC, 0x82, 0x00, 0x00, 0x0A, 0xFF];
+        assert_eq!(verifications([&can[..]].into_iter()), ["1791BC82", "00000AFF"]);
+        let lines = [&[1, 0x17, 0x91, 0xBC, 0x82][..], &[2, 0, 0, 0x0A, 0xFF]];
+        assert_eq!(verifications(lines.into_iter()), ["1791BC82", "00000AFF"]);
+        assert_eq!(verifications([&[1, 0x17, 0x91, 0xBC][..]].into_iter()), [""; 0], "torn");
+    }
+
+    #[test]
+    fn a_name_is_read_from_can_and_from_older_buses() {
+        let can = b"\x01ECM\0-EngineControl\0\0";
+        assert_eq!(ecu_name([&can[..]].into_iter()).as_deref(), Some("ECM-EngineControl"));
+        let lines: [&[u8]; 5] = [b"\x01TCM\0", b"\x02-Tra", b"\x03nsmi", b"\x04ssio", b"\x05n\0\0\0"];
+        assert_eq!(ecu_name(lines.into_iter()).as_deref(), Some("TCM-Transmission"));
+        assert_eq!(ecu_name([&[1, 0, 0][..]].into_iter()), None);
+        assert_eq!(ecu_name(std::iter::empty()), None);
     }
 }

@@ -79,4 +79,27 @@ mod tests {
         assert_eq!(readiness.monitors.get("catalyst"), Some(&true));
         assert_eq!(readiness.monitors.get("egr"), None);
     }
+
+    #[test]
+    fn engines_with_compression_have_monitors_of_their_own() {
+        let mut readiness = Readiness::default();
+        readiness.add(&[0x00, 0x0F, 0xFF, 0x42]);
+        let (ready, not): (Vec<_>, Vec<_>) = readiness.monitors.iter().partition(|(_, complete)| **complete);
+        let names =
+            |monitors: Vec<(&&'static str, &bool)>| -> Vec<_> { monitors.into_iter().map(|(n, _)| *n).collect() };
+        assert_eq!(names(not), ["nox aftertreatment", "particulate filter"]);
+        assert_eq!(
+            names(ready),
+            ["boost pressure", "components", "egr", "exhaust gas sensor", "fuel system", "misfire", "nmhc catalyst"]
+        );
+    }
+
+    #[test]
+    fn engines_with_spark_have_eight_monitors_beside_the_continuous_ones() {
+        let mut readiness = Readiness::default();
+        readiness.add(&[0x7F, 0x77, 0xFF, 0xFF]);
+        assert!(!readiness.mil);
+        assert_eq!((readiness.count, readiness.monitors.len()), (127, 11));
+        assert!(readiness.to_monitors().iter().all(|monitor| !monitor.complete));
+    }
 }

@@ -38,4 +38,11 @@ mod tests {
         assert_eq!(codes(&[0]), [""; 0]);
         assert_eq!(codes(&[]), [""; 0]);
     }
+
+    #[test]
+    fn the_first_two_bits_are_the_system() {
+        let of = |high, low| trouble_code(high, low);
+        assert_eq!([of(0x00, 0x01), of(0x3F, 0xFF)], ["P0001", "P3FFF"]);
+        assert_eq!([of(0x40, 0x35), of(0x90, 0x00), of(0xC1, 0x00)], ["C0035", "B1000", "U0100"]);
+    }
 }

@@ -17,3 +17,5 @@ CREATE TABLE usage (
     day   INTEGER NOT NULL,
     bytes INTEGER NOT NULL
 ) STRICT;
+-- CRC-32 of the body; of a record of an older version there is none.
+ALTER TABLE record ADD COLUMN crc INTEGER;

@@ -1,6 +1,4 @@
 //! A conversation with an adapter, as the agent leads it, and what comes of it.
-#![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
-#![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::{
     collections::BTreeMap,
@@ -10,6 +8,7 @@ use std::{
 };
 
 use bugbrother_agent::{
+    link::{Address, Link},
     obd::{self, Adapter, CarVin, Inputs, Outputs, Pace, Phase, Plan, Power, Task, Troubles},
     outbox::Draft,
     ports::Ports,
@@ -19,10 +18,11 @@ use bugbrother_wire::message::{CarDeclaration, DtcStatus, EventKind, FreezeFrame
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::timeout,
+    time::{timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
+/// What a test waits for at the longest.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// The agent's end of the conversation.
@@ -103,12 +103,13 @@ impl Car {
 
     /// Values until all of these were told; what was told last of each.
     pub async fn values<const N: usize>(&mut self, keys: [&str; N]) -> [f64; N] {
+        let deadline = tokio::time::Instant::now() + LIMIT;
         loop {
             let told = keys.map(|key| self.seen(key));
             if told.iter().all(Option::is_some) {
                 return told.map(Option::unwrap);
             }
-            let reading = timeout(LIMIT, self.readings.recv()).await;
+            let reading = timeout_at(deadline, self.readings.recv()).await;
             let missing: Vec<_> = keys.iter().filter(|key| self.seen(key).is_none()).collect();
             let reading = reading.unwrap_or_else(|_| panic!("no {missing:?}")).expect("the adapter's task runs");
             self.seen.lock().unwrap().extend(reading.values);
@@ -205,4 +206,9 @@ pub fn codes(troubles: &Troubles) -> Vec<(String, DtcStatus, Option<String>)> {
 /// What a freeze frame holds, rounded to thousandths.
 pub fn frozen(frame: &FreezeFrame) -> Vec<(&str, i64)> {
     frame.values.iter().map(|(key, value)| (&key[..], (value * 1000.0).round() as i64)).collect()
+}
+
+/// The way to an adapter that listens there.
+pub fn link(address: std::net::SocketAddr) -> Link {
+    Link::Tcp(Address { host: address.ip().to_string(), port: address.port() })
 }

@@ -1,8 +1,4 @@
-//! Crate obd2 and what is around it against adapters that behave, and adapters that do not.
-#![cfg(feature = "obd")]
-#![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
-
-mod bench;
+//! Single answers, word for word, of adapters that behave and adapters that do not.
 
 use std::{
     collections::HashMap,
@@ -12,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use bench::Car;
 use bugbrother_agent::{
     link::{Address, Link},
     obd::CarVin,
@@ -21,6 +16,8 @@ use bugbrother_simulator::{Simulator, demo_fleet};
 use bugbrother_wire::message::{DtcStatus, EventKind};
 use serialport::{SerialPort, TTYPort};
 use tokio_util::sync::CancellationToken;
+
+use crate::bench::Car;
 
 const RPM: f64 = 1303.75;
 const SPEED: f64 = 10.0;
@@ -46,6 +43,7 @@ fn script(changes: &[(&'static str, Say)]) -> Script {
         ("010C", Say::This("41 0C 14 5F")),
         ("010D", Say::This("41 0D 0A")),
         ("ATRV", Say::This("12.6V")),
+        ("ATDPN", Say::This("A6")),
     ]
     .into();
     script.extend(changes.iter().copied());

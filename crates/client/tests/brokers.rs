@@ -1,0 +1,181 @@
+//! A list of brokers, and TLS sessions that go on: against Debian's Mosquitto.
+
+mod parts;
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use bugbrother_client::{Event, Options, Qos, Tls, connect};
+use bugbrother_kit::{mosquitto::Mosquitto, port};
+use parts::{LIMIT, certificates::Authority, next, next_message, options, until_down, until_up};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+const SOON: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(200));
+
+fn write_identities(folder: &Path) -> Result<Authority> {
+    let authority = Authority::new(folder, "ca")?;
+    authority.sign("server")?;
+    authority.sign("car")?;
+    Ok(authority)
+}
+
+fn broker_lines(folder: &Path) -> String {
+    let path = |name: &str| folder.join(name).display().to_string();
+    format!(
+        "certfile {}\nkeyfile {}\ncafile {}\nallow_anonymous true\nrequire_certificate true\n",
+        path("server.crt"),
+        path("server.key"),
+        path("ca.crt")
+    )
+}
+
+fn secured(folder: &Path, port: u16) -> Options {
+    let mut options = options(port, "car", &["fleet/#"]);
+    let identity = Some((folder.join("car.crt"), folder.join("car.key")));
+    options.tls = Some(Tls { ca: Some(folder.join("ca.crt")), identity });
+    options
+}
+
+#[tokio::test]
+async fn a_broker_that_works_is_stayed_with_until_one_before_it_answers_with_tls() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    write_identities(folder.path())?;
+    // Something listens where the first broker was, and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").await?;
+    let first_port = silent.local_addr()?.port();
+    let second = Mosquitto::start(&broker_lines(folder.path()))?;
+    let mut car = secured(folder.path(), first_port);
+    car.alternatives = vec![("127.0.0.1".to_owned(), second.port())];
+    car.return_after = Some(SOON);
+    let stop = CancellationToken::new();
+    let (publisher, mut events) = connect(car, stop.clone());
+    drop(silent.accept().await?);
+    until_up(&mut events).await?;
+    for knock in 0..3 {
+        let (knocking, _) = timeout(LIMIT, silent.accept()).await.context("nobody knocks")??;
+        drop(knocking);
+        publisher.publish("fleet/x", format!("{knock}"), Qos::AtLeastOnce, false).await?.await?;
+        assert_eq!(next_message(&mut events).await?.payload, format!("{knock}"), "the connection stands");
+    }
+    drop(silent);
+    let first = Mosquitto::start_on(first_port, &broker_lines(folder.path()))?;
+    let under_way = publisher.publish("fleet/x", "last", Qos::AtLeastOnce, false).await?;
+    let reason = until_down(&mut events).await?;
+    assert!(reason.contains("preferred"), "{reason}");
+    under_way.await?;
+    until_up(&mut events).await?;
+    drop(second);
+    publisher.publish("fleet/x", "home", Qos::AtLeastOnce, false).await?.await?;
+    assert_eq!(next_message(&mut events).await?.payload, "home");
+    stop.cancel();
+    while events.recv().await.is_some() {}
+    drop(first);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_broker_that_is_lost_is_tried_first_and_then_the_next() -> Result<()> {
+    let (first_port, second) = (port::free()?, Mosquitto::open_to_all()?);
+    let first = Mosquitto::open_to_all_on(first_port)?;
+    let mut car = options(first_port, "car", &["fleet/#"]);
+    car.alternatives = vec![("127.0.0.1".to_owned(), second.port())];
+    let stop = CancellationToken::new();
+    let (publisher, mut events) = connect(car, stop.clone());
+    until_up(&mut events).await?;
+    drop(first);
+    let lost = next(&mut events).await?;
+    assert!(matches!(lost, Event::Down { .. }), "{lost:?}");
+    // The same one is tried again before the next.
+    let refused = until_down(&mut events).await?;
+    assert!(refused.contains("refused"), "{refused}");
+    until_up(&mut events).await?;
+    publisher.publish("fleet/x", "elsewhere", Qos::AtLeastOnce, false).await?.await?;
+    stop.cancel();
+    while events.recv().await.is_some() {}
+    Ok(())
+}
+
+/// Passes bytes on to a broker and counts what it answers; each value cuts the connections of before.
+async fn relay(listener: TcpListener, to: SocketAddr, mut cut: watch::Receiver<()>, answered: Arc<AtomicUsize>) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let Ok(mut broker) = TcpStream::connect(to).await else { return };
+        cut.mark_unchanged();
+        let (mut up, mut down) = ([0; 8192], [0; 8192]);
+        loop {
+            let passed = tokio::select! {
+                read = client.read(&mut up) => match read {
+                    Ok(1..) => broker.write_all(&up[..read.unwrap_or(0)]).await,
+                    _ => break,
+                },
+                read = broker.read(&mut down) => match read {
+                    Ok(1..) => {
+                        answered.fetch_add(read.as_ref().map_or(0, |read| *read), Ordering::SeqCst);
+                        client.write_all(&down[..read.unwrap_or(0)]).await
+                    }
+                    _ => break,
+                },
+                _ = cut.changed() => break,
+            };
+            if passed.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_next_connection_resumes_the_tls_session_until_the_certificate_is_renewed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let authority = write_identities(folder.path())?;
+    let broker = Mosquitto::start(&broker_lines(folder.path()))?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let (cut, cut_in) = watch::channel(());
+    let answered = Arc::new(AtomicUsize::new(0));
+    let to = SocketAddr::from(([127, 0, 0, 1], broker.port()));
+    let relaying = tokio::spawn(relay(listener, to, cut_in, answered.clone()));
+    let stop = CancellationToken::new();
+    let car = secured(folder.path(), port);
+    let traffic = car.traffic.clone();
+    let (publisher, mut events) = connect(car, stop.clone());
+    let mut needed = Vec::new();
+    let mut counted = Vec::new();
+    for connection in 0..4 {
+        if connection == 3 {
+            authority.sign("car")?;
+        }
+        if connection > 0 {
+            answered.store(0, Ordering::SeqCst);
+            cut.send_replace(());
+            until_down(&mut events).await?;
+        }
+        until_up(&mut events).await?;
+        publisher.publish("fleet/x", "here", Qos::AtLeastOnce, false).await?.await?;
+        next_message(&mut events).await?;
+        needed.push(answered.load(Ordering::SeqCst));
+        counted.push(traffic.total());
+    }
+    eprintln!("bytes of the broker until a message is back: {needed:?}; counted in all: {counted:?}");
+    let [whole, second, third, renewed] = needed[..] else { anyhow::bail!("{needed:?}") };
+    assert!(second + 500 < whole && third + 500 < whole, "no certificate is sent again: {needed:?}");
+    assert!(renewed > second + 500, "a renewed certificate is shown at once: {needed:?}");
+    assert!(counted.windows(2).all(|pair| pair[0] < pair[1]), "{counted:?}");
+    stop.cancel();
+    while events.recv().await.is_some() {}
+    relaying.abort();
+    Ok(())
+}

@@ -1,0 +1,127 @@
+use std::{error::Error, fs, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
+
+use bugbrother_wire::api::ApiError;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde::{Serialize, de::DeserializeOwned};
+use ureq::{
+    Agent,
+    http::{Uri, header::CONTENT_TYPE},
+    tls::{Certificate, RootCerts, TlsConfig},
+};
+
+use super::EnrolError;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A certificate and what goes with it is a few kB.
+const LARGEST_ANSWER: u64 = 256 * 1024;
+
+/// The fleet's server, as vehicles speak to it.
+#[derive(Debug, Clone)]
+pub struct Server {
+    address: String,
+    agent: Agent,
+}
+
+impl Server {
+    /// The server at `address`; `ca` is a file with certificates of those who may sign its own, those that this system
+    /// trusts when there is none.
+    pub fn new(address: &str, ca: Option<&Path>) -> Result<Self, EnrolError> {
+        let wrong = || EnrolError::Address(address.to_owned());
+        let address = address.trim_end_matches('/');
+        let uri: Uri = address.parse().map_err(|_| wrong())?;
+        let host = uri.host().ok_or_else(wrong)?.trim_matches(['[', ']']);
+        let is_local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some("http") if is_local => {}
+            _ => return Err(wrong()),
+        }
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(RootCerts::new_with_certs(&roots(ca)?))
+            .build();
+        let config = Agent::config_builder()
+            .tls_config(tls)
+            .timeout_global(Some(PATIENCE))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            // The code goes to the server that a person named, and to nobody whom a variable names.
+            .proxy(None)
+            .user_agent(concat!("bugbrother-agent/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Server { address: address.to_owned(), agent: config.new_agent() })
+    }
+
+    /// As it was given.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Asks for something of the interface for vehicles.
+    pub(super) fn post<T: DeserializeOwned>(&self, what: &str, body: &impl Serialize) -> Result<T, EnrolError> {
+        let unreachable =
+            |error: ureq::Error| EnrolError::Unreachable { server: self.address.clone(), reason: in_words(&error) };
+        let body = serde_json::to_vec(body).expect("texts have a form in JSON");
+        let url = format!("{}/api/embedded/{what}", self.address);
+        let request = self.agent.post(url).header(CONTENT_TYPE, "application/json");
+        let mut answer = request.send(&body[..]).map_err(unreachable)?;
+        let said = answer.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().map_err(unreachable)?;
+        let strange = |_| EnrolError::Answer(self.address.clone());
+        if answer.status().is_success() {
+            return serde_json::from_slice(&said).map_err(strange);
+        }
+        let ApiError { error: word, message } = serde_json::from_slice(&said).map_err(strange)?;
+        Err(EnrolError::Refused { word, message })
+    }
+}
+
+fn roots(ca: Option<&Path>) -> Result<Vec<Certificate<'static>>, EnrolError> {
+    let read: Vec<CertificateDer<'static>> = match ca {
+        Some(path) => {
+            let path = path.to_owned();
+            let pem = match fs::read(&path) {
+                Ok(pem) => pem,
+                Err(source) => return Err(EnrolError::File { path, doing: "read", source }),
+            };
+            let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+            match found {
+                Ok(found) if !found.is_empty() => found,
+                _ => return Err(EnrolError::Content { path, what: "certificate" }),
+            }
+        }
+        None => rustls_native_certs::load_native_certs().certs,
+    };
+    Ok(read.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
+}
+
+/// With what a person can do about it.
+fn in_words(error: &ureq::Error) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_words = cause.to_string();
+        if !chain.contains(&cause_words) {
+            chain = format!("{chain}: {cause_words}");
+        }
+        source = cause.source();
+    }
+    let known = |part: &str| chain.contains(part);
+    if known("NotValidYet") || known("not valid yet") {
+        return format!("{chain}. This computer's clock may be behind: wait for the network or the receiver to set it");
+    }
+    if known("UnknownIssuer") {
+        return format!("{chain}. If the server's certificate is of an authority of your own, name its file with --ca");
+    }
+    if let ureq::Error::Io(error) = error
+        && error.kind() == io::ErrorKind::ConnectionRefused
+    {
+        return format!("{chain}. Does the server run, and is the port right?");
+    }
+    chain
+}
+
+/// RFC 4648, section 4, with padding.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    STANDARD.encode(bytes)
+}

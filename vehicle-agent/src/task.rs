@@ -1,0 +1,54 @@
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+use bugbrother_agent::enrol::{self, Folder, Identity, Server};
+
+use crate::settings::Task;
+
+/// Does what a person has asked for, and says what has come of it.
+pub fn perform(task: &Task) -> Result<()> {
+    match task {
+        Task::Enroll { server, code, dir, ca, again } => enroll(server, code, dir, ca.as_deref(), *again),
+        Task::Renew { dir } => renew(dir),
+    }
+}
+
+fn enroll(address: &str, code: &str, dir: &Path, ca: Option<&Path>, again: bool) -> Result<()> {
+    let (server, folder) = (Server::new(address, ca)?, Folder::new(dir));
+    let identity = enrol::enrol(&server, code, &folder, again)?;
+    if let Some(ca) = ca {
+        folder.keep_server_ca(ca)?;
+    }
+    let dir = dir.display();
+    say(&format!(
+        "This vehicle is {}. Its certificate is good for {} days and renews itself.\n{}\n\
+         Start the agent: systemctl enable --now bugbrother-agent\n\
+         or by hand:      bugbrother-agent --identity {dir}\n\
+         and see what it finds in the car: bugbrother-agent doctor --identity {dir}",
+        identity.vin,
+        days(&identity),
+        match &identity.broker {
+            Some(broker) => format!("It will speak to {broker}."),
+            None => "The server did not say where its broker is: set `broker` in the settings.".to_owned(),
+        },
+    ))
+}
+
+fn renew(dir: &Path) -> Result<()> {
+    let folder = Folder::new(dir);
+    let server = folder.server()?.with_context(|| format!("`{}` holds no identity yet: enrol first", dir.display()))?;
+    let server = Server::new(&server, folder.server_ca().as_deref())?;
+    let identity = enrol::renew(&server, &folder)?;
+    say(&format!("The new certificate of {} is good for {} days.", identity.vin, days(&identity)))
+}
+
+fn days(identity: &Identity) -> i64 {
+    (identity.not_after - identity.not_before) / (24 * 60 * 60 * 1000)
+}
+
+fn say(text: &str) -> Result<()> {
+    writeln!(io::stdout(), "{text}").context("nobody reads what is said")
+}
