@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use bugbrother_kit::process::program;
 
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -18,6 +18,8 @@ const DOCUMENTS: [&str; 10] = [
     "docs/performance.md",
     "docs/adapters.md",
     "docs/signals.md",
+    "docs/events.md",
+    "docs/microcontroller.md",
 ];
 
 fn root() -> &'static Path {

@@ -3,11 +3,14 @@
 //!
 //! # Layout
 //! - [`alive`]: what systemd is told
+//! - [`doctor`]: what there is in the car, for who installs it
 //! - [`config`]: settings; [`enrol`]: the vehicle's certificate; [`run`] in `agent` puts the parts together
 //! - [`clock`]: what time it is and what that is worth
 //! - [`link`]: the way to a device, a serial port or a TCP socket; [`ports`]: which serial ports are free
-//! - [`gps`]: NMEA 0183 from a receiver or a recording → fixes
+//! - [`gps`]: NMEA 0183 from a receiver or a recording, or a gpsd → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
+//! - [`microcontroller`]: sensors, buttons and doors on a serial line → values and presses
+//! - [`event`]: samples → what has happened: ignition, harsh driving, crash, geofences
 //! - [`recorder`]: fixes and values → rows → batches; [`sieve`]: which values are worth it; [`rest`]: when the vehicle stands
 //!   with its engine off
 //! - [`outbox`]: what is not yet in the fleet's database, on disk
@@ -27,10 +30,13 @@ pub mod budget;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod doctor;
 pub mod enrol;
+pub mod event;
 pub mod gps;
 pub mod link;
 pub mod log;
+pub mod microcontroller;
 pub mod obd;
 pub mod outbox;
 pub mod ports;

@@ -21,10 +21,15 @@ fn main() -> ExitCode {
     let to_stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal);
     let to_memory = fmt::layer().with_writer(log.clone()).with_ansi(false);
     tracing_subscriber::registry().with(filter).with(to_stderr).with(to_memory).init();
+    let dry_run = flags.dry_run;
     let outcome = match &flags.task {
         Some(task) => task::perform(task).map(|()| Ended::Done),
-        None => run(flags, log),
+        None => prepare(&flags).and_then(|()| run(flags, log)),
     };
+    if dry_run {
+        // Left behind it would do no harm: it is in the folder for what is temporary.
+        drop(std::fs::remove_dir_all(settings::dry_folder()));
+    }
     match outcome {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Restart) => begin_anew(),
@@ -45,6 +50,13 @@ fn begin_anew() -> ExitCode {
     };
     error!(error = &error as &dyn std::error::Error, "the agent cannot begin anew");
     ExitCode::FAILURE
+}
+
+fn prepare(flags: &settings::Flags) -> anyhow::Result<()> {
+    if flags.dry_run {
+        std::fs::create_dir_all(settings::dry_folder()).context("no folder for a dry run")?;
+    }
+    Ok(())
 }
 
 fn run(flags: settings::Flags, log: Log) -> anyhow::Result<Ended> {

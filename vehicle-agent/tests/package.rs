@@ -27,8 +27,9 @@ fn said(command: &mut Command) -> String {
 /// Names of the settings, as the struct has them.
 fn settings() -> Vec<&'static str> {
     let fields = CONFIG.split_once("pub struct Config {").unwrap().1.split_once("\n}").unwrap().0;
-    let names = fields.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next());
-    names.collect()
+    let names = fields.split("    pub ").skip(1).map(|field| field.split(':').next().unwrap());
+    // This one is a flag alone.
+    names.filter(|name| *name != "dry_run").collect()
 }
 
 #[test]

@@ -58,6 +58,9 @@ catalogue! {
     "gspd"  "Speed over ground"       None, "km/h" 0.0 .. 400.0 None;
     "hdop"  "Dilution of precision"   None, "" 0.0 .. 100.0 None;
     "sats"  "Satellites used"         None, "" 0.0 .. 99.0 None;
+    // As in NMEA 0183 GGA: 1 satellites, 2 with corrections, 3 GPS's precise service, 4 RTK, 5 float RTK, 6 dead reckoning
+    "fixq"  "Fix quality"             Some("Vehicle.CurrentLocation.GNSSReceiver.FixType"), "" 1.0 .. 6.0 None;
+    "acc"   "Horizontal accuracy"     Some("Vehicle.CurrentLocation.HorizontalAccuracy"), "m" 0.0 .. 100_000.0 None;
     // Driving
     "spd"   "Speed"                   Some("Vehicle.Speed"), "km/h" 0.0 .. 400.0 Some(0x0D);
     "odo"   "Odometer"                Some("Vehicle.TraveledDistance"), "km" 0.0 .. 9_999_999.0 Some(0xA6);
@@ -183,14 +186,14 @@ catalogue! {
     // Oxygen sensors
     "o2in2"   "Oxygen sensors of two banks" Some("Vehicle.OBD.OxygenSensorsIn2Banks"), "" 0.0 .. 255.0 Some(0x13);
     "o2in4"   "Oxygen sensors of four banks" Some("Vehicle.OBD.OxygenSensorsIn4Banks"), "" 0.0 .. 255.0 Some(0x1D);
-    "o2v1"    "Oxygen sensor 1, voltage" Some("Vehicle.OBD.O2.Sensor1.Voltage"), "V" 0.0 .. 255.0 Some(0x14);
-    "o2v2"    "Oxygen sensor 2, voltage" Some("Vehicle.OBD.O2.Sensor2.Voltage"), "V" 0.0 .. 255.0 Some(0x15);
-    "o2v3"    "Oxygen sensor 3, voltage" Some("Vehicle.OBD.O2.Sensor3.Voltage"), "V" 0.0 .. 255.0 Some(0x16);
-    "o2v4"    "Oxygen sensor 4, voltage" Some("Vehicle.OBD.O2.Sensor4.Voltage"), "V" 0.0 .. 255.0 Some(0x17);
-    "o2v5"    "Oxygen sensor 5, voltage" Some("Vehicle.OBD.O2.Sensor5.Voltage"), "V" 0.0 .. 255.0 Some(0x18);
-    "o2v6"    "Oxygen sensor 6, voltage" Some("Vehicle.OBD.O2.Sensor6.Voltage"), "V" 0.0 .. 255.0 Some(0x19);
-    "o2v7"    "Oxygen sensor 7, voltage" Some("Vehicle.OBD.O2.Sensor7.Voltage"), "V" 0.0 .. 255.0 Some(0x1A);
-    "o2v8"    "Oxygen sensor 8, voltage" Some("Vehicle.OBD.O2.Sensor8.Voltage"), "V" 0.0 .. 255.0 Some(0x1B);
+    "o2v1"    "Oxygen sensor 1, voltage" Some("Vehicle.OBD.O2.Sensor1.Voltage"), "V" 0.0 .. 32.0 Some(0x14);
+    "o2v2"    "Oxygen sensor 2, voltage" Some("Vehicle.OBD.O2.Sensor2.Voltage"), "V" 0.0 .. 32.0 Some(0x15);
+    "o2v3"    "Oxygen sensor 3, voltage" Some("Vehicle.OBD.O2.Sensor3.Voltage"), "V" 0.0 .. 32.0 Some(0x16);
+    "o2v4"    "Oxygen sensor 4, voltage" Some("Vehicle.OBD.O2.Sensor4.Voltage"), "V" 0.0 .. 32.0 Some(0x17);
+    "o2v5"    "Oxygen sensor 5, voltage" Some("Vehicle.OBD.O2.Sensor5.Voltage"), "V" 0.0 .. 32.0 Some(0x18);
+    "o2v6"    "Oxygen sensor 6, voltage" Some("Vehicle.OBD.O2.Sensor6.Voltage"), "V" 0.0 .. 32.0 Some(0x19);
+    "o2v7"    "Oxygen sensor 7, voltage" Some("Vehicle.OBD.O2.Sensor7.Voltage"), "V" 0.0 .. 32.0 Some(0x1A);
+    "o2v8"    "Oxygen sensor 8, voltage" Some("Vehicle.OBD.O2.Sensor8.Voltage"), "V" 0.0 .. 32.0 Some(0x1B);
     "o2t1"    "Oxygen sensor 1, fuel trim" Some("Vehicle.OBD.O2.Sensor1.ShortTermFuelTrim"), "percent" -100.0 .. 100.0 Some(0x14);
     "o2t2"    "Oxygen sensor 2, fuel trim" Some("Vehicle.OBD.O2.Sensor2.ShortTermFuelTrim"), "percent" -100.0 .. 100.0 Some(0x15);
     "o2t3"    "Oxygen sensor 3, fuel trim" Some("Vehicle.OBD.O2.Sensor3.ShortTermFuelTrim"), "percent" -100.0 .. 100.0 Some(0x16);
@@ -303,6 +306,11 @@ catalogue! {
     "clrt"    "Engine time since codes were cleared" Some("Vehicle.OBD.TimeSinceDTCCleared"), "min" 0.0 .. 65_535.0 Some(0x4E);
     "clrd"    "Distance since codes were cleared" Some("Vehicle.OBD.DistanceSinceDTCClear"), "km" 0.0 .. 65_535.0 Some(0x31);
     "warmups" "Warm-ups since codes were cleared" Some("Vehicle.OBD.WarmupsSinceDTCClear"), "" 0.0 .. 255.0 Some(0x30);
+    // Extra sensors, of a microcontroller
+    "gx"    "Rate of roll"            Some("Vehicle.AngularVelocity.Roll"), "degrees/s" -2000.0 .. 2000.0 None;
+    "gy"    "Rate of pitch"           Some("Vehicle.AngularVelocity.Pitch"), "degrees/s" -2000.0 .. 2000.0 None;
+    "gz"    "Rate of yaw"             Some("Vehicle.AngularVelocity.Yaw"), "degrees/s" -2000.0 .. 2000.0 None;
+    "itemp" "Inside temperature"      Some("Vehicle.Cabin.HVAC.AmbientAirTemperature"), "celsius" -40.0 .. 125.0 None;
 }
 
 #[cfg(test)]

@@ -343,7 +343,7 @@ impl<'a, 'b> Session<'a, 'b> {
         let (troubles, count) = drive.reader.read(&mut self.car, &drive.supports)?;
         self.desk.note_key("dtcs", count);
         if self.memory.told.is_news(&troubles, Instant::now()) {
-            self.desk.tell(troubles.to_draft())?;
+            self.desk.tell(troubles.to_draft(self.desk.outputs.time.now()))?;
         }
         Ok(troubles)
     }

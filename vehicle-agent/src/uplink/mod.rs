@@ -4,6 +4,7 @@
 //! - [`delivery`]: what is sent next, a pure state machine
 //! - [`pace`]: how fast goes what is late
 //! - `downlink`: acknowledgements, settings and commands
+//! - `print`: the same for a screen instead of a broker
 //!
 //! # Invariants
 //! - Only what the outbox has on disk is sent, and only `down/ack` removes it from there.
@@ -13,6 +14,7 @@
 pub mod delivery;
 mod downlink;
 pub mod pace;
+mod print;
 
 use std::{
     future::{self, Future},
@@ -36,6 +38,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+pub use self::print::print;
 use self::{
     delivery::{Delivery, LIVE_REACH, Lane, WINDOW},
     downlink::Downlink,
@@ -214,6 +217,27 @@ enum Left {
     Rest(String),
 }
 
+/// What an agent says of itself.
+fn birth(
+    outbox: &Outbox,
+    started: UnixMs,
+    signals: &mut watch::Receiver<Vec<SignalDeclaration>>,
+    car: &mut watch::Receiver<Option<CarDeclaration>>,
+) -> Birth {
+    let identity = outbox.identity();
+    Birth {
+        v: SCHEMA_VERSION,
+        vin: identity.vin,
+        vin_source: identity.vin_source,
+        epoch: identity.epoch,
+        agent: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+        signals: signals.borrow_and_update().clone(),
+        cameras: Vec::new(),
+        car: car.borrow_and_update().clone(),
+    }
+}
+
 /// What `up/birth` says of a signal.
 pub(crate) fn declaration(signal: &Signal, period_ms: u32) -> SignalDeclaration {
     SignalDeclaration {
@@ -390,18 +414,7 @@ impl Uplink {
     }
 
     async fn publish_birth(&mut self) {
-        let identity = self.outbox.identity();
-        let birth = Birth {
-            v: SCHEMA_VERSION,
-            vin: identity.vin,
-            vin_source: identity.vin_source,
-            epoch: identity.epoch,
-            agent: env!("CARGO_PKG_VERSION").to_owned(),
-            started: self.online.since,
-            signals: self.signals.borrow_and_update().clone(),
-            cameras: Vec::new(),
-            car: self.car.borrow_and_update().clone(),
-        };
+        let birth = birth(&self.outbox, self.online.since, &mut self.signals, &mut self.car);
         self.publish_retained(Kind::Birth, encode(&birth)).await;
     }
 
@@ -618,5 +631,43 @@ mod tests {
         session.cancel();
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_said_of_the_start_is_corrected_when_the_time_is_known() {
+        let (dir, broker) = (tempfile::tempdir().unwrap(), Mosquitto::open_to_all().unwrap());
+        let outbox = outbox(&dir).await;
+        // A Raspberry Pi with a clock that nobody has set.
+        let board = dir.path().join("proc/device-tree");
+        std::fs::create_dir_all(&board).unwrap();
+        std::fs::write(board.join("model"), "Raspberry Pi 4").unwrap();
+        let time = Time::new(ClockSettings::in_folder(dir.path()));
+        let account = Account {
+            brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
+            tls: None,
+            username: "agent".to_owned(),
+            password: SecretString::default(),
+            pace: PACE,
+            traffic: Traffic::default(),
+        };
+        let stop = CancellationToken::new();
+        let vin = outbox.identity().vin;
+        let mut options = Options::new("127.0.0.1", broker.port(), "viewer", "viewer", "");
+        options.subscriptions = vec![(Topic::new(vin, Kind::Birth).to_string(), Qos::AtLeastOnce)];
+        let (_viewer, mut events) = connect(options, stop.clone());
+        let ties = Ties::of_an_outbox_alone(time.clone());
+        let running = tokio::spawn(run(account, outbox, ties, stop.clone()));
+        let mut started = async || loop {
+            if let Event::Message(message) = timeout(LIMIT, events.recv()).await.unwrap().unwrap() {
+                let birth: Birth = bugbrother_wire::codec::decode_value(&message.payload).unwrap();
+                return birth.started;
+            }
+        };
+        assert!((started().await - now_ms()).abs() < 60_000);
+        let real = now_ms() + 86_400_000;
+        time.hear_receiver(real, Instant::now());
+        assert!((started().await - real).abs() < 60_000);
+        stop.cancel();
+        running.await.unwrap().unwrap();
     }
 }
