@@ -27,6 +27,7 @@ use crate::{
     recorder::{self, Inputs},
     rest,
     uplink::{self, Account, Ties, UplinkError},
+    watchdog::{self, Watchdog},
     wishes::Wishes,
 };
 
@@ -97,6 +98,10 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let sensors = shutdown.child_token();
     let _sensors_end_with_this = sensors.clone().drop_guard();
     let mut parts = Parts::new();
+    let watchdog = Watchdog::new();
+    let over = CancellationToken::new();
+    let _guard_ends_with_this = over.clone().drop_guard();
+    let guard = tokio::spawn(watchdog::guard(watchdog.clone(), over.clone()));
 
     let ports = Ports::new("/dev");
     let (drafts, drafts_in) = mpsc::channel(DRAFTS);
@@ -134,7 +139,11 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let known = match known {
         Some(known) => Some(known),
-        None => ask_vin(&mut car_vin, &shutdown).await?,
+        // A car may stand for weeks before it says anything.
+        None => {
+            watchdog::ready();
+            ask_vin(&mut car_vin, &shutdown).await?
+        }
     };
     let Some((vin, vin_source)) = known else {
         return Ok(Ended::Done);
@@ -147,6 +156,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     if let Some(good) = outbox.enter(time.boot()).await? {
         time.remember(good.started);
     }
+    watchdog::ready();
     let wishes = Wishes::new(outbox.wanted().await?);
     let restart = CancellationToken::new();
     let (commands, commands_in) = mpsc::channel(command::WAITING);
@@ -234,14 +244,16 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let limit = budget::Limit { local: config.daily_bytes, of_fleet: daily_bytes_in };
     let counting = budget::keep(outbox.clone(), time.clone(), traffic, limit, thinning, leave.clone());
-    let background = tokio::spawn(async move { tokio::join!(releasing, keeping_time, keeping_identity, counting) });
+    let watching = watchdog::watch_outbox(watchdog, outbox.clone(), leave.clone());
+    let background =
+        tokio::spawn(async move { tokio::join!(releasing, keeping_time, keeping_identity, counting, watching) });
     let uplink_over = CancellationToken::new();
     let ties =
         Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, rest: rest_in, online, time };
     let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
-    let over = uplink_over.clone().drop_guard();
+    let uplink_ends = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {
-        let _over = over;
+        let _uplink_ends = uplink_ends;
         uplink.await
     });
 
@@ -290,6 +302,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let left = settle(uplink.await).map_err(Error::from);
     settle(background.await);
     let closed = outbox.close().await.map_err(Error::from);
+    over.cancel();
+    settle(guard.await);
     with(with(outcome, left), closed)?;
     Ok(if restart.is_cancelled() { Ended::Restart } else { Ended::Done })
 }

@@ -13,6 +13,7 @@
 //! - [`budget`]: how much may go over the network in a day
 //! - [`uplink`]: outbox → MQTT, acknowledgements, settings and commands back
 //! - [`wishes`]: what fleet and driver want; [`command`]: what the fleet has done once; [`log`]: the newest lines of the log
+//! - [`watchdog`]: whether all parts go on, for systemd
 //!
 //! # Invariants
 //! - A record is on disk before it is sent, and stays there until the database has it. PUBACK deletes nothing.
@@ -37,6 +38,7 @@ pub mod rest;
 mod retry;
 pub mod sieve;
 pub mod uplink;
+pub mod watchdog;
 pub mod wishes;
 
 pub use agent::{Ended, Error, run};

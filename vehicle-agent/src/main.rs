@@ -6,7 +6,7 @@ mod task;
 use std::{os::unix::process::CommandExt, process::ExitCode};
 
 use anyhow::Context;
-use bugbrother_agent::{Ended, log::Log};
+use bugbrother_agent::{Ended, log::Log, watchdog};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -64,6 +64,7 @@ fn run(flags: settings::Flags, log: Log) -> anyhow::Result<Ended> {
                     () = shutdown.cancelled() => return,
                 }
                 info!("stopping");
+                watchdog::stopping();
                 shutdown.cancel();
             }
         });
