@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint tests docs fuzz test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-build clean-data
+.PHONY: help run up test setup setup-test fmt lint cross-check tests docs fuzz test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-build agent-package clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -22,7 +22,7 @@ setup-test: ## install what the tests need besides
 	@scripts/setup build test
 	@scripts/python
 
-test: setup-test fmt lint tests docs fuzz ## set up, then every check and test
+test: setup-test fmt lint cross-check tests docs fuzz ## set up, then every check and test
 
 fmt:
 	cargo fmt --all -- --check
@@ -31,6 +31,9 @@ lint:
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	cargo check --quiet -p bugbrother-agent --no-default-features
 	@scripts/wasm cargo clippy --quiet -p bugbrother-app -p bugbrother-wire $(APP_CHECK) -- -D warnings
+
+cross-check: ## check the agent for the processors of a Raspberry Pi, 64 and 32 bits
+	@CARGO_INCREMENTAL=0 scripts/cross check
 
 # One build of the whole workspace: another choice of packages would choose other features and build everything again.
 # The binaries come first: the end-to-end tests start them.
@@ -73,6 +76,10 @@ bench-growth: bench-build ## measure what a vehicle costs when there are 10, 100
 
 bench-build:
 	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release --bin bugbrother
+
+agent-package: ## make the agent's Debian package for this architecture, in target/debian
+	cargo build --quiet --release -p bugbrother-agent --bins
+	@scripts/agent-deb target/release/bugbrother-agent target/debian
 
 clean-data: ## forget the demo's data
 	rm -rf data
