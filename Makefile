@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint cross-check tests docs fuzz test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-build agent-package clean-data
+.PHONY: help run up test setup setup-test fmt lint cross-check agent-deb tests docs fuzz test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-build clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -32,8 +32,12 @@ lint:
 	cargo check --quiet -p bugbrother-agent --no-default-features
 	@scripts/wasm cargo clippy --quiet -p bugbrother-app -p bugbrother-wire $(APP_CHECK) -- -D warnings
 
-cross-check: ## check the agent for the processors of a Raspberry Pi, 64 and 32 bits
-	@CARGO_INCREMENTAL=0 scripts/cross check
+cross-check: ## check that the vehicle agent compiles for a Raspberry Pi, of 64 bits and of 32
+	@scripts/cross-check
+
+agent-deb: ## make the vehicle agent's Debian package for this computer's architecture, in target/
+	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release -p bugbrother-agent
+	@scripts/agent-deb target/release/bugbrother-agent
 
 # One build of the whole workspace: another choice of packages would choose other features and build everything again.
 # The binaries come first: the end-to-end tests start them.
@@ -76,10 +80,6 @@ bench-growth: bench-build ## measure what a vehicle costs when there are 10, 100
 
 bench-build:
 	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release --bin bugbrother
-
-agent-package: ## make the agent's Debian package for this architecture, in target/debian
-	cargo build --quiet --release -p bugbrother-agent --bins
-	@scripts/agent-deb target/release/bugbrother-agent target/debian
 
 clean-data: ## forget the demo's data
 	rm -rf data

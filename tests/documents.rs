@@ -5,16 +5,21 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use bugbrother_kit::process::program;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/third-party.md",
+    "docs/agent.md",
     "docs/database.md",
     "docs/schema.md",
     "docs/trips.md",
     "docs/export.md",
     "docs/performance.md",
+    "docs/adapters.md",
+    "docs/signals.md",
+    "docs/events.md",
+    "docs/microcontroller.md",
 ];
 
 fn root() -> &'static Path {

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, panic::resume_unwind, sync::Arc};
+use std::{collections::BTreeMap, io, panic::resume_unwind, pin::Pin, sync::Arc};
 
 use bugbrother_client::Traffic;
 use bugbrother_wire::{
@@ -11,23 +11,24 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
+    alive,
     budget::{self, Thinning},
     clock::{ClockSettings, Time},
     command::{self, Desk, Means},
     config::{Config, ConfigError, GpsSource},
     enrol::{Folder, keep_renewed},
-    gps,
+    event, gps,
     log::Log,
+    microcontroller::{self, Press},
     obd::{self, CarVin},
     outbox::{self, Draft, Happening, Outbox, OutboxError, peek_vin},
     ports::Ports,
-    recorder::{self, Inputs},
+    recorder::{self, Inputs, Reading},
     rest,
     uplink::{self, Account, Ties, UplinkError},
-    watchdog::{self, Watchdog},
     wishes::Wishes,
 };
 
@@ -64,10 +65,16 @@ pub enum Error {
 /// Some seconds of a fast receiver; more waits in the kernel, and then in the device.
 const FIXES: usize = 256;
 const READINGS: usize = 64;
+/// Some seconds of an accelerometer.
+const SENSED: usize = 256;
+const HAPPENINGS: usize = 8;
 const DRAFTS: usize = 256;
 const TASKS: usize = 8;
-const GPS_KEYS: [&str; 7] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats"];
+const GPS_KEYS: [&str; 9] = ["lat", "lon", "hdg", "gspd", "alt", "hdop", "sats", "fixq", "acc"];
 const GPS_PERIOD_MS: u32 = 1000;
+
+/// Under this name the outbox keeps what is known of ignition and geofences.
+const EVENTS: &str = "events";
 
 /// What the agent wants when it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +92,9 @@ enum Part {
     Other,
 }
 
+/// What becomes of the records.
+type Uplink = Pin<Box<dyn Future<Output = Result<(), UplinkError>> + Send>>;
+
 type Parts = JoinSet<Result<Part, Error>>;
 
 /// Runs the agent until `shutdown`, or until its recording is replayed and stored where the settings say so.
@@ -98,12 +108,10 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let sensors = shutdown.child_token();
     let _sensors_end_with_this = sensors.clone().drop_guard();
     let mut parts = Parts::new();
-    let watchdog = Watchdog::new();
-    let over = CancellationToken::new();
-    let _guard_ends_with_this = over.clone().drop_guard();
-    let guard = tokio::spawn(watchdog::guard(watchdog.clone(), over.clone()));
 
-    let ports = Ports::new("/dev");
+    let time = Time::new(ClockSettings::of_this_system());
+    time.look().await;
+    let ports = Ports::new(&config.devices);
     let (drafts, drafts_in) = mpsc::channel(DRAFTS);
     let (readings, readings_in) = mpsc::channel(READINGS);
     let (fixes, fixes_in) = mpsc::channel(FIXES);
@@ -116,10 +124,12 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let (power, power_in) = watch::channel(obd::Power { phase: obd::Phase::Unknown, voltage: None });
     let (moving, moving_in) = watch::channel(false);
     let mut tasks = None;
+    let controller = listen_to_controller(&config, &ports, signals.clone(), &sensors, &mut parts);
     if let Some(adapter) = config.obd.clone() {
         let (tasks_out, tasks_in) = mpsc::channel(TASKS);
         tasks = Some(tasks_out);
-        let outputs = obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power };
+        let outputs =
+            obd::Outputs { readings, drafts: drafts.clone(), signals, vin: vin_out, car, power, time: time.clone() };
         let inputs = obd::Inputs { periods: periods_in, moving: moving_in.clone(), tasks: tasks_in };
         let pace = obd::Pace::sleeping_after(config.obd_sleep_after_s);
         let plan = obd::Plan { adapter, ports: ports.clone(), pace };
@@ -140,23 +150,17 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let known = match known {
         Some(known) => Some(known),
         // A car may stand for weeks before it says anything.
-        None => {
-            watchdog::ready();
-            ask_vin(&mut car_vin, &shutdown).await?
-        }
+        None => alive::meanwhile(ask_vin(&mut car_vin, &shutdown)).await?,
     };
     let Some((vin, vin_source)) = known else {
         return Ok(Ended::Done);
     };
     info!(%vin, ?vin_source, "this vehicle");
     let (path, max_bytes) = (&config.outbox, config.outbox_max_bytes);
-    let time = Time::new(ClockSettings::of_this_system());
-    time.look().await;
     let outbox = Outbox::open(path, max_bytes, vin, vin_source, time.estimate()).await?;
     if let Some(good) = outbox.enter(time.boot()).await? {
         time.remember(good.started);
     }
-    watchdog::ready();
     let wishes = Wishes::new(outbox.wanted().await?);
     let restart = CancellationToken::new();
     let (commands, commands_in) = mpsc::channel(command::WAITING);
@@ -188,9 +192,32 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         resting.await;
         Ok(Part::Other)
     });
-    let inputs = Inputs {
+    let (seen_fixes, seen_fixes_in) = mpsc::channel(FIXES);
+    let (seen_readings, seen_readings_in) = mpsc::channel(READINGS);
+    let Controller { sensed, happenings, presses } = controller;
+    let looking = event::Inputs {
         fixes: fixes_in,
         readings: readings_in,
+        sensed,
+        happenings,
+        config: wishes.config(),
+        private: wishes.private(),
+        time: time.clone(),
+        replays: recording.is_some(),
+        known: outbox.noted(EVENTS).await?,
+    };
+    let (known_events, known_events_in) = watch::channel(None);
+    parts.spawn(remember(known_events_in, outbox.clone()));
+    let seen =
+        event::Outputs { fixes: seen_fixes, readings: seen_readings, drafts: drafts.clone(), known: known_events };
+    parts.spawn(async move {
+        event::look_out(looking, seen).await;
+        Ok(Part::Other)
+    });
+    parts.spawn(heed(presses, wishes.clone(), outbox.clone()));
+    let inputs = Inputs {
+        fixes: seen_fixes_in,
+        readings: seen_readings_in,
         private: wishes.private(),
         replays: recording.is_some(),
         time: time.clone(),
@@ -199,8 +226,9 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         thinning: thinning_in,
         rhythm: config.rhythm(),
     };
+    let recorded = drafts.clone();
     parts.spawn(async move {
-        recorder::record(inputs, drafts).await;
+        recorder::record(inputs, recorded).await;
         Ok(Part::Other)
     });
     let (grouping, pace) = (config.grouping(), config.pace());
@@ -210,13 +238,15 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         Ok(Part::Other)
     });
     if let Some(source) = config.gps {
+        let plan = gps::Plan::new(source, ports);
+        let outputs = gps::Outputs { fixes, drafts, time: time.clone() };
         let stop = sensors.clone();
         parts.spawn(async move {
-            gps::run(&source, skip, fixes, &stop).await?;
+            gps::run(&plan, skip, outputs, &stop).await?;
             Ok(Part::Receiver)
         });
     } else {
-        drop(fixes);
+        drop((fixes, drafts));
     }
     let traffic = Traffic::default();
     let account = Account {
@@ -244,16 +274,30 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let limit = budget::Limit { local: config.daily_bytes, of_fleet: daily_bytes_in };
     let counting = budget::keep(outbox.clone(), time.clone(), traffic, limit, thinning, leave.clone());
-    let watching = watchdog::watch_outbox(watchdog, outbox.clone(), leave.clone());
-    let background =
-        tokio::spawn(async move { tokio::join!(releasing, keeping_time, keeping_identity, counting, watching) });
     let uplink_over = CancellationToken::new();
-    let ties =
-        Ties { signals: signals_in, car: car_in, wishes, commands, resync: resync_in, rest: rest_in, online, time };
-    let uplink = uplink::run(account, outbox.clone(), ties, leave.clone());
-    let uplink_ends = uplink_over.clone().drop_guard();
+    let (pings, pings_in) = mpsc::channel(1);
+    let watching = alive::watch(outbox.clone(), pings, leave.clone());
+    let background = tokio::spawn(async move {
+        tokio::join!(releasing, keeping_time, keeping_identity, counting, watching);
+    });
+    let ties = Ties {
+        signals: signals_in,
+        car: car_in,
+        wishes,
+        commands,
+        resync: resync_in,
+        rest: rest_in,
+        pings: pings_in,
+        online,
+        time,
+    };
+    let uplink: Uplink = match config.dry_run {
+        false => Box::pin(uplink::run(account, outbox.clone(), ties, leave.clone())),
+        true => Box::pin(uplink::print(outbox.clone(), ties, io::stdout(), leave.clone())),
+    };
+    let over = uplink_over.clone().drop_guard();
     let uplink = tokio::spawn(async move {
-        let _uplink_ends = uplink_ends;
+        let _over = over;
         uplink.await
     });
 
@@ -278,6 +322,9 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         }
     };
 
+    if shutdown.is_cancelled() {
+        alive::stopping();
+    }
     sensors.cancel();
     while let Some(ended) = parts.join_next().await {
         outcome = with(outcome, settle(ended).map(drop));
@@ -302,10 +349,68 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let left = settle(uplink.await).map_err(Error::from);
     settle(background.await);
     let closed = outbox.close().await.map_err(Error::from);
-    over.cancel();
-    settle(guard.await);
     with(with(outcome, left), closed)?;
     Ok(if restart.is_cancelled() { Ended::Restart } else { Ended::Done })
+}
+
+/// What a microcontroller says; all of it ends at once where there is none.
+struct Controller {
+    sensed: mpsc::Receiver<Reading>,
+    happenings: mpsc::Receiver<Happening>,
+    presses: mpsc::Receiver<Press>,
+}
+
+fn listen_to_controller(
+    config: &Config,
+    ports: &Ports,
+    signals: watch::Sender<Vec<SignalDeclaration>>,
+    sensors: &CancellationToken,
+    parts: &mut Parts,
+) -> Controller {
+    let (readings, sensed) = mpsc::channel(SENSED);
+    let (happenings, happenings_in) = mpsc::channel(HAPPENINGS);
+    let (presses, presses_in) = mpsc::channel(HAPPENINGS);
+    if let Some(source) = config.microcontroller.clone() {
+        let outputs = microcontroller::Outputs { readings, happenings, presses, signals };
+        let (ports, stop) = (ports.clone(), sensors.clone());
+        parts.spawn(async move {
+            microcontroller::run(&source, &ports, outputs, &stop).await;
+            Ok(Part::Other)
+        });
+    }
+    Controller { sensed, happenings: happenings_in, presses: presses_in }
+}
+
+/// Does what the buttons in the car are for. The panic button is an event already.
+async fn heed(mut presses: mpsc::Receiver<Press>, wishes: Wishes, outbox: Outbox) -> Result<Part, Error> {
+    while let Some(press) = presses.recv().await {
+        if press != Press::Privacy {
+            continue;
+        }
+        match wishes.press() {
+            Ok(_) => {
+                if let Err(error) = wishes.write(&outbox).await {
+                    warn!(error = &error as &dyn std::error::Error, "privacy is switched, but not noted on disk");
+                }
+            }
+            Err(refused) => info!(reason = %refused, "the button for privacy was pressed"),
+        }
+    }
+    Ok(Part::Other)
+}
+
+/// Keeps what the detectors of events know, so that a restart is no event.
+async fn remember(mut known: watch::Receiver<Option<event::Snapshot>>, outbox: Outbox) -> Result<Part, Error> {
+    while known.changed().await.is_ok() {
+        let snapshot = known.borrow_and_update().clone();
+        if let Some(snapshot) = snapshot
+            && let Err(error) = outbox.note(EVENTS, &snapshot).await
+        {
+            // What is on disk is older: the worst is an event too many.
+            debug!(error = &error as &dyn std::error::Error, "what is known of events is not kept");
+        }
+    }
+    Ok(Part::Other)
 }
 
 /// Those who know only their part of what is wanted.

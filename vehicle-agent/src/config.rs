@@ -4,7 +4,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
 
@@ -13,8 +12,10 @@ use bugbrother_wire::Vin;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
+pub use crate::gps::{GpsSource, GpsSourceError, Speed};
 use crate::{
-    link::{Broker, Brokers, Link, LinkError},
+    link::{Broker, Brokers, LinkError},
+    microcontroller,
     obd::{Adapter, DEFAULT_SLEEP_AFTER_S},
     outbox::Grouping,
     recorder::Rhythm,
@@ -59,7 +60,8 @@ pub struct Config {
     /// File whose first line is the MQTT password. Nobody but its owner may be able to read it.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
-    /// Where positions come from: `serial:/dev/ttyUSB0@9600`, `tcp:host:port`, `file:PATH[@SPEED]` or `none`.
+    /// Where positions come from: `auto`, `serial:/dev/ttyUSB0[@9600]`, `tcp:host:port`, `gpsd[:host[:port]]`,
+    /// `file:PATH[@SPEED]` or `none`.
     #[serde(default, deserialize_with = "gps")]
     pub gps: Option<GpsSource>,
     /// Where the OBD-II adapter is: `auto`, `serial:/dev/rfcomm0[@38400]`, `tcp:host:port` or `none`.
@@ -69,6 +71,12 @@ pub struct Config {
     /// least 30.
     #[serde(default = "default_obd_sleep_after_s")]
     pub obd_sleep_after_s: u64,
+    /// The folder of the device files in which `auto` looks for receiver and adapter.
+    #[serde(default = "default_devices")]
+    pub devices: PathBuf,
+    /// Where a microcontroller with extra sensors is: `auto`, `serial:/dev/ttyACM0@115200`, `tcp:host:port` or `none`.
+    #[serde(default, deserialize_with = "microcontroller")]
+    pub microcontroller: Option<microcontroller::Source>,
     /// The outbox file; it is made if it is not there.
     pub outbox: PathBuf,
     /// Most bytes of records that the outbox holds.
@@ -97,36 +105,16 @@ pub struct Config {
     /// End when a recording has been replayed and the database has all of it.
     #[serde(default)]
     pub exit_when_done: bool,
-}
-
-/// Where positions come from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum GpsSource {
-    /// A receiver.
-    Receiver(Link),
-    /// A recording of one, plain or gzipped.
-    Recording {
-        /// The file.
-        path: PathBuf,
-        /// How fast it goes.
-        speed: Speed,
-    },
-}
-
-/// How fast a recording goes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Speed {
-    /// So many times as fast as it was recorded.
-    Times(f64),
-    /// As fast as it is taken.
-    Max,
+    /// Print what would be sent, and send nothing; there is no such setting in a file.
+    #[serde(skip)]
+    pub dry_run: bool,
 }
 
 /// Why settings are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Nothing would ever be recorded.
-    #[error("neither `gps` nor `obd` is set: give at least one, such as `gps = \"serial:/dev/ttyUSB0@9600\"`")]
+    #[error("neither `gps` nor `obd` is set: give at least one, such as `gps = \"auto\"`")]
     NoSensor,
     /// Nobody can tell which vehicle this is.
     #[error("`vin` is not set and without `obd` nothing else tells it")]
@@ -196,8 +184,6 @@ pub enum ConfigError {
 /// A batch is far below 256 KiB; a hundred of them are the least that makes sense to keep.
 const LEAST_OUTBOX_BYTES: u64 = 1 << 20;
 const LEAST_DAILY_BYTES: u64 = 100_000;
-const LARGEST_SPEED: f64 = 10_000.0;
-const NMEA_BAUD: u32 = 9600;
 
 fn default_write_every_s() -> u32 {
     1
@@ -214,6 +200,10 @@ fn default_backfill_bytes_s() -> u32 {
 
 fn default_outbox_bytes() -> u64 {
     256 << 20
+}
+
+fn default_devices() -> PathBuf {
+    "/dev".into()
 }
 
 fn default_obd_sleep_after_s() -> u64 {
@@ -237,6 +227,8 @@ impl Config {
             gps: None,
             obd: None,
             obd_sleep_after_s: default_obd_sleep_after_s(),
+            devices: default_devices(),
+            microcontroller: None,
             outbox,
             outbox_max_bytes: default_outbox_bytes(),
             write_every_s: default_write_every_s(),
@@ -246,6 +238,7 @@ impl Config {
             economy: false,
             daily_bytes: None,
             exit_when_done: false,
+            dry_run: false,
         }
     }
 
@@ -354,53 +347,6 @@ fn read_password_file(path: &Path) -> Result<SecretString, ConfigError> {
     }
 }
 
-impl FromStr for GpsSource {
-    type Err = GpsSourceError;
-
-    fn from_str(text: &str) -> Result<Self, GpsSourceError> {
-        let Some(file) = text.strip_prefix("file:") else {
-            return Ok(GpsSource::Receiver(Link::parse(text, NMEA_BAUD)?));
-        };
-        let (path, speed) = match file.rsplit_once('@') {
-            Some((path, speed)) => (path, speed.parse()?),
-            None => (file, Speed::Times(1.0)),
-        };
-        if path.is_empty() {
-            return Err(GpsSourceError::NoFile);
-        }
-        Ok(GpsSource::Recording { path: path.into(), speed })
-    }
-}
-
-impl FromStr for Speed {
-    type Err = GpsSourceError;
-
-    fn from_str(text: &str) -> Result<Self, GpsSourceError> {
-        if text == "max" {
-            return Ok(Speed::Max);
-        }
-        let times = text.strip_suffix('x').unwrap_or(text).parse().ok();
-        times
-            .filter(|times| *times > 0.0 && *times <= LARGEST_SPEED)
-            .map(Speed::Times)
-            .ok_or_else(|| GpsSourceError::Speed(text.to_owned()))
-    }
-}
-
-/// Why a text is not a source of positions.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GpsSourceError {
-    /// Not a receiver either.
-    #[error("{0}; a recording is `file:PATH[@SPEED]`")]
-    Link(#[from] LinkError),
-    /// The name of the file is missing.
-    #[error("`file:` wants a file, as in `file:drive.nmea.gz@10`")]
-    NoFile,
-    /// No speed.
-    #[error("speed `{0}` is neither `max` nor a number above 0 and up to 10000")]
-    Speed(String),
-}
-
 fn brokers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Brokers, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "`broker` wants a text, or an array of texts")]
@@ -430,6 +376,13 @@ fn gps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GpsSource>, 
     }
 }
 
+fn microcontroller<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<microcontroller::Source>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "none" => Ok(None),
+        source => source.parse().map(Some).map_err(de::Error::custom),
+    }
+}
+
 fn obd<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Adapter>, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "none" => Ok(None),
@@ -446,6 +399,7 @@ mod tests {
         broker = "localhost:1883"
         password = "s3cret"
         gps = "file:drive.nmea.gz@10"
+        microcontroller = "auto"
         outbox = "outbox.db"
     "#;
 
@@ -457,6 +411,7 @@ mod tests {
         let Some(GpsSource::Recording { path, speed }) = config.gps else { panic!("{:?}", config.gps) };
         assert_eq!(path, Path::new("drive.nmea.gz"));
         assert_eq!(speed, Speed::Times(10.0));
+        assert_eq!(config.microcontroller, Some(microcontroller::Source::Auto));
     }
 
     #[test]
@@ -468,6 +423,7 @@ mod tests {
             ("@10", "@fast", "gps"),
             ("@10", "@-1", "gps"),
             ("file:", "ftp:", "gps"),
+            ("\"auto\"", "\"usb\"", "microcontroller"),
             ("outbox = \"outbox.db\"", "", "outbox"),
         ] {
             let error = toml::from_str::<Config>(&GOOD.replace(from, to)).unwrap_err();

@@ -7,7 +7,7 @@ mod task;
 use std::{os::unix::process::CommandExt, process::ExitCode};
 
 use anyhow::Context;
-use bugbrother_agent::{Ended, log::Log, watchdog};
+use bugbrother_agent::{Ended, log::Log};
 use clap::Parser;
 use journal::Journal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,10 +26,15 @@ fn main() -> ExitCode {
         journal.map(|format| fmt::layer().with_writer(std::io::stderr).with_ansi(false).event_format(format));
     let to_memory = fmt::layer().with_writer(log.clone()).with_ansi(false);
     tracing_subscriber::registry().with(filter).with(to_person).with(to_journal).with(to_memory).init();
+    let dry_run = flags.dry_run;
     let outcome = match &flags.task {
         Some(task) => task::perform(task).map(|()| Ended::Done),
-        None => run(flags, log),
+        None => prepare(&flags).and_then(|()| run(flags, log)),
     };
+    if dry_run {
+        // Left behind it would do no harm: it is in the folder for what is temporary.
+        drop(std::fs::remove_dir_all(settings::dry_folder()));
+    }
     match outcome {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Restart) => begin_anew(),
@@ -52,6 +57,13 @@ fn begin_anew() -> ExitCode {
     ExitCode::FAILURE
 }
 
+fn prepare(flags: &settings::Flags) -> anyhow::Result<()> {
+    if flags.dry_run {
+        std::fs::create_dir_all(settings::dry_folder()).context("no folder for a dry run")?;
+    }
+    Ok(())
+}
+
 fn run(flags: settings::Flags, log: Log) -> anyhow::Result<Ended> {
     let config = flags.read()?;
     let runtime =
@@ -69,7 +81,6 @@ fn run(flags: settings::Flags, log: Log) -> anyhow::Result<Ended> {
                     () = shutdown.cancelled() => return,
                 }
                 info!("stopping");
-                watchdog::stopping();
                 shutdown.cancel();
             }
         });

@@ -26,7 +26,7 @@ use tracing::debug;
 use crate::{
     budget::{Class, Thinning},
     clock::{Stamp, TIME_HOLDS_MS, Time},
-    gps::Fix,
+    gps::{Fix, fix::Mode},
     outbox::{Batch, Draft},
     rest::{Movement, Parked, Rest},
     sieve::Sieve,
@@ -140,6 +140,8 @@ impl Recorder {
             ("alt", quality.alt),
             ("hdop", quality.hdop),
             ("sats", quality.sats),
+            ("fixq", quality.mode.map(Mode::number)),
+            ("acc", quality.acc),
         ];
         let told = values
             .into_iter()
@@ -429,7 +431,7 @@ mod tests {
         let batch = recorder.close().unwrap();
         assert_eq!(times(&batch), [10_000, 11_000, 12_000]);
         assert_eq!(batch.keys, ["ect", "gspd", "lat", "lon", "maf", "thr"]);
-        let [lat, maf] = [47.123_456_7_f32, 3.11_f32].map(f64::from);
+        let [lat, maf] = [47.123_456_7, 3.11].map(|exact: f64| f64::from(exact as f32));
         let first = [Some(89.0), Some(50.0), Some(lat), Some(7.0), Some(maf), Some(13.0)];
         assert_eq!(batch.rows[0].values, first);
         assert_eq!(batch.rows[1].values, [None, None, Some(lat), Some(7.0), None, None]);

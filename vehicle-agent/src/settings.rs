@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use bugbrother_agent::{
@@ -50,18 +50,27 @@ pub struct Flags {
     /// File whose first line is the MQTT password; readable by its owner alone.
     #[arg(long, env = "BUGBROTHER_PASSWORD_FILE")]
     password_file: Option<String>,
-    /// serial:/dev/ttyUSB0@9600, tcp:host:port, file:PATH[@SPEED] (a factor or `max`), or none.
+    /// auto, serial:/dev/ttyUSB0[@9600], tcp:host:port, gpsd[:host[:port]], file:PATH[@SPEED] (a factor or `max`), or none.
     #[arg(long, env = "BUGBROTHER_GPS")]
     gps: Option<String>,
     /// auto, serial:/dev/rfcomm0[@38400], tcp:host:port, or none.
     #[arg(long, env = "BUGBROTHER_OBD")]
     obd: Option<String>,
+    /// The folder of the device files in which `auto` looks; /dev if left out.
+    #[arg(long, env = "BUGBROTHER_DEVICES")]
+    devices: Option<String>,
+    /// auto, serial:/dev/ttyACM0@115200, tcp:host:port, or none.
+    #[arg(long, env = "BUGBROTHER_MICROCONTROLLER")]
+    microcontroller: Option<String>,
     /// The outbox file.
     #[arg(long, env = "BUGBROTHER_OUTBOX")]
     outbox: Option<String>,
     /// Most bytes of records that the outbox holds.
     #[arg(long, env = "BUGBROTHER_OUTBOX_MAX_BYTES")]
     outbox_max_bytes: Option<i64>,
+    /// Print what would be sent, a line of JSON for each message, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// End when the recording has been replayed and the database has all of it.
     #[arg(long, env = "BUGBROTHER_EXIT_WHEN_DONE")]
     exit_when_done: bool,
@@ -86,6 +95,15 @@ pub enum Task {
         #[arg(long)]
         again: bool,
     },
+    /// Say in plain words what there is in the car, and what to do about what there is not. The agent must not run meanwhile.
+    Doctor {
+        /// File with settings, in TOML.
+        #[arg(long, env = "BUGBROTHER_CONFIG")]
+        config: Option<PathBuf>,
+        /// Folder with the identity.
+        #[arg(long, env = "BUGBROTHER_IDENTITY")]
+        identity: Option<PathBuf>,
+    },
     /// Renew the certificate now; a running agent does so by itself, after two thirds of its life.
     Renew {
         /// Folder with the identity.
@@ -101,15 +119,15 @@ impl Flags {
     /// The settings of the file, with the flags' and variables' in their place.
     pub fn read(self) -> Result<Config> {
         let mut table = match &self.config {
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("settings {} cannot be read", path.display()))?;
-                text.parse::<Table>().with_context(|| format!("settings {}", path.display()))?
-            }
+            Some(path) => read_table(path)?,
             None => Table::new(),
         };
+        let dry_run = self.dry_run;
         self.override_in(&mut table, std::env::var("BUGBROTHER_PASSWORD").ok());
-        to_config(table)
+        if dry_run {
+            keep_dry(&mut table);
+        }
+        Ok(Config { dry_run, ..to_config(table)? })
     }
 
     fn override_in(self, table: &mut Table, password: Option<String>) {
@@ -131,6 +149,8 @@ impl Flags {
             ("password_file", self.password_file),
             ("gps", self.gps),
             ("obd", self.obd),
+            ("devices", self.devices),
+            ("microcontroller", self.microcontroller),
             ("outbox", self.outbox),
         ];
         for (key, text) in texts {
@@ -147,6 +167,52 @@ impl Flags {
             }
         }
     }
+}
+
+/// Nobody is spoken to, and the outbox that is in use is left alone.
+fn keep_dry(table: &mut Table) {
+    let outbox = dry_folder().join("outbox.db").display().to_string();
+    table.insert("outbox".to_owned(), Value::String(outbox));
+    for unused in ["password", "password_file", "certificate", "key", "ca"] {
+        table.remove(unused);
+    }
+    table.insert("broker".to_owned(), Value::String("localhost:1883".to_owned()));
+    table.insert("password".to_owned(), Value::String("unused".to_owned()));
+    if let Some(identity) = table.remove("identity")
+        && let Some(folder) = identity.as_str()
+        && let Ok(Some(identity)) = Folder::new(folder).identity()
+    {
+        table.entry("vin").or_insert(Value::String(identity.vin.to_string()));
+        for device in ["gps", "obd"] {
+            table.entry(device).or_insert(Value::String("auto".to_owned()));
+        }
+    }
+}
+
+/// Where a dry run keeps its outbox; it is removed at the end.
+pub fn dry_folder() -> PathBuf {
+    std::env::temp_dir().join(format!("bugbrother-dry-run-{}", std::process::id()))
+}
+
+/// The settings of a file, with those of an identity.
+pub fn read_file(config: Option<&Path>, identity: Option<&Path>) -> Result<Config> {
+    let mut table = match config {
+        Some(path) => read_table(path)?,
+        None => Table::new(),
+    };
+    if let Some(identity) = identity {
+        table.insert("identity".to_owned(), Value::String(identity.display().to_string()));
+    }
+    if config.is_none() && identity.is_none() {
+        table.insert("identity".to_owned(), Value::String(DEFAULT_FOLDER.to_owned()));
+    }
+    add_identity(&mut table)?;
+    table.try_into().context("settings")
+}
+
+fn read_table(path: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("settings {} cannot be read", path.display()))?;
+    text.parse::<Table>().with_context(|| format!("settings {}", path.display()))
 }
 
 /// What an identity stands for, where it is not said otherwise.
@@ -212,6 +278,7 @@ mod tests {
             ("--broker", "nowhere"),
             ("--gps", "usb"),
             ("--obd", "bluetooth"),
+            ("--microcontroller", "usb"),
             ("--outbox-max-bytes", "7"),
         ] {
             let flags = [&ENOUGH[..], &[flag, wrong]].concat();

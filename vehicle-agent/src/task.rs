@@ -4,17 +4,18 @@ use std::{
     time::SystemTime,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bugbrother_agent::enrol::{self, Folder, Identity, Server};
 use bugbrother_wire::unix_ms;
 
-use crate::settings::Task;
+use crate::settings::{self, Task};
 
 /// Does what a person has asked for, and says what has come of it.
 pub fn perform(task: &Task) -> Result<()> {
     match task {
         Task::Enroll { server, code, dir, ca, again } => enroll(server, code, dir, ca.as_deref(), *again),
         Task::Renew { dir } => renew(dir),
+        Task::Doctor { config, identity } => doctor(config.as_deref(), identity.as_deref()),
     }
 }
 
@@ -40,6 +41,19 @@ fn enroll(address: &str, code: &str, dir: &Path, ca: Option<&Path>, again: bool)
             None => "The server did not say where its broker is: set `broker` in the settings.".to_owned(),
         },
     ))
+}
+
+fn doctor(config: Option<&Path>, identity: Option<&Path>) -> Result<()> {
+    let config = settings::read_file(config, identity)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let report = runtime.block_on(bugbrother_agent::doctor::examine(&config));
+    // An adapter's thread may still wait for it.
+    runtime.shutdown_background();
+    say(report.to_string().trim_end())?;
+    if report.is_bad() {
+        bail!("something is to be done: see above");
+    }
+    Ok(())
 }
 
 fn renew(dir: &Path) -> Result<()> {

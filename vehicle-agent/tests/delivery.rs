@@ -8,14 +8,15 @@ use std::{
 };
 
 use bugbrother_agent::{
-    outbox::{Answer, Batch, Draft, Outbox},
+    clock::{Boot, Good, provisional},
+    outbox::{Answer, Batch, Draft, Happening, Outbox},
     uplink::delivery::{Delivery, LIVE_REACH, Lane},
 };
 use bugbrother_store::progress::{Mark, Progress};
 use bugbrother_wire::{
     CommandId, Seq, Vin,
     codec::{MAX_RANGES, decode_value},
-    message::{Ack, Clock, Gap, ReplyState, Row, Telemetry, VinSource},
+    message::{Ack, Clock, EventKind, Gap, ReplyState, Row, Telemetry, VinSource},
 };
 use tempfile::TempDir;
 
@@ -201,4 +202,29 @@ async fn a_record_that_is_lost_on_the_way_is_sent_again() {
         }
     }
     fleet.catch_up().await;
+}
+
+#[tokio::test]
+async fn what_has_its_time_does_not_wait_behind_what_has_none_yet() {
+    let mut fleet = Fleet::new().await;
+    fleet.outbox.enter(&Boot { id: "first".to_owned(), guess: NOW }).await.unwrap();
+    let early = |up| Draft::Event(Happening::new(EventKind::IgnitionOn, provisional(up)));
+    fleet.record(&(0..100).map(|second| early(second * 1000)).collect::<Vec<_>>()).await;
+    fleet.connect();
+    for _ in 0..10 {
+        fleet.record(&[samples(), samples()]).await;
+        while fleet.delivery.next().is_some() {
+            fleet.send(|_, _| true).await;
+        }
+        fleet.acknowledge().await;
+        fleet.now += Duration::from_secs(4);
+        if fleet.delivery.deadline().is_some_and(|deadline| deadline <= fleet.now) {
+            fleet.delivery.lose_patience();
+        }
+    }
+    assert_eq!(fleet.records, (101..=120).collect(), "all that has its time, and nothing else");
+    fleet.outbox.settle(Good { started: NOW - 1_000_000, clock: Clock::Gnss }).await.unwrap();
+    fleet.delivery.release();
+    fleet.catch_up().await;
+    assert_eq!(fleet.records.len(), 120);
 }

@@ -45,12 +45,12 @@ fn step(value: f64, step: f64) -> f64 {
 /// What is measured in a second: a fix, and the parameters of SAE J1979 in their resolution.
 fn second(car: &Car, second: i64) -> (Fix, Vec<(Key, f64)>) {
     let car = car.reading();
-    let quality = Quality {
-        alt: Some(step(car.alt_m + (second as f64).sin(), 0.1)),
-        hdop: Some(step(0.9 + 0.1 * (second as f64 / 20.0).sin(), 0.01)),
-        sats: Some(9.0 + (second / 30 % 3) as f64),
-        ..Quality::default()
-    };
+    let mut quality = Quality::default();
+    (quality.alt, quality.hdop, quality.sats) = (
+        Some(step(car.alt_m + (second as f64).sin(), 0.1)),
+        Some(step(0.9 + 0.1 * (second as f64 / 20.0).sin(), 0.01)),
+        Some(9.0 + (second / 30 % 3) as f64),
+    );
     let fix = Fix {
         ts: START + second * 1000,
         lat: step(car.point.lat, 1e-6),

@@ -345,6 +345,29 @@ async fn a_file_whose_records_are_damaged_goes_on_with_what_can_be_read_and_tell
 }
 
 #[tokio::test]
+async fn an_agent_that_is_killed_while_a_damaged_file_is_replaced_goes_on_with_the_new_one_or_begins_anew() {
+    let (dir, outbox) = empty().await;
+    let path = dir.path().join("outbox.db");
+    outbox.append(&[samples(1), samples(1)], NOW).await.unwrap();
+    let epoch = outbox.identity().epoch;
+    outbox.close().await.unwrap();
+    // The damaged file is aside, and the new one not yet in its place.
+    fs::rename(&path, dir.path().join("outbox.db.new")).unwrap();
+    assert_eq!(peek_vin(&path).await.unwrap(), Some((vin(), VinSource::Configured)));
+    let outbox = open(&path, LARGE).await;
+    assert_eq!((outbox.identity().epoch, unstored(&outbox).await), (epoch, vec![1, 2]));
+    outbox.close().await.unwrap();
+    // The new one is half written, and the damaged one still in its place.
+    fs::write(dir.path().join("outbox.db.new"), "half").unwrap();
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 4096]).unwrap();
+    let outbox = open(&path, LARGE).await;
+    outbox.append(&[samples(1)], NOW).await.unwrap();
+    assert_eq!(events(&outbox).await.len(), 1);
+    assert!(!dir.path().join("outbox.db.new").exists());
+}
+
+#[tokio::test]
 async fn a_record_of_which_a_page_is_lost_is_given_up_when_that_shows_and_the_rest_goes_on() {
     // The number of the page that follows.
     let (dir, epoch, outbox) = damaged(5, |page| page[..4].fill(0x5A)).await;

@@ -1,70 +1,100 @@
-//! The Debian package: what is in it, and that it installs, upgrades and goes away again.
+//! What is installed in a vehicle: settings and package.
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
 use std::{
-    collections::BTreeSet,
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
-use bugbrother_agent::Config;
-
 const AGENT: &str = env!("CARGO_BIN_EXE_bugbrother-agent");
+const CONFIG: &str = include_str!("../src/config.rs");
+const EXAMPLE: &str = include_str!("../../deploy/agent/agent.toml");
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-fn run(command: &mut Command) -> String {
-    let Output { stdout, stderr, status } = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let text = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    assert!(status.success(), "{command:?}: {text}");
-    text
+/// What a program says, which must succeed.
+fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    assert!(output.status.success(), "{command:?}: {said}");
+    said
 }
 
 fn package(folder: &Path) -> PathBuf {
     let mut command = Command::new(root().join("scripts/agent-deb"));
     // The tests' binary is large, and nobody sends it anywhere.
-    run(command.arg(AGENT).arg(folder).env("COMPRESSION", "none")).trim().into()
+    said(command.arg(AGENT).arg(folder).env("COMPRESSION", "none")).trim().into()
+}
+
+/// Names of the settings, as the struct has them.
+fn settings() -> Vec<&'static str> {
+    let fields = CONFIG.split_once("pub struct Config {").unwrap().1.split_once("\n}").unwrap().0;
+    let names = fields.split("    pub ").skip(1).map(|field| field.split(':').next().unwrap());
+    // This one is a flag alone.
+    names.filter(|name| *name != "dry_run").collect()
 }
 
 #[test]
-fn the_package_has_what_it_should_and_everything_is_roots() {
+fn the_example_has_every_setting_and_no_other() {
+    let example: String =
+        EXAMPLE.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).fold(String::new(), |text, line| match line
+            .split_once(" = ")
+        {
+            Some((name, _)) if !name.contains(' ') => text + line + "\n",
+            _ => text,
+        });
+    let table: toml::Table = example.parse().unwrap();
+    let mut written: Vec<&str> = table.keys().map(String::as_str).collect();
+    let mut known = settings();
+    written.sort_unstable();
+    known.sort_unstable();
+    assert!(known.len() > 15, "{known:?}");
+    assert_eq!(written, known);
+}
+
+#[test]
+fn the_package_holds_what_a_vehicle_needs() {
     let dir = tempfile::tempdir().unwrap();
     let package = package(dir.path());
-    let listed = run(Command::new("dpkg-deb").arg("--contents").arg(&package));
-    for line in listed.lines() {
-        assert!(line.contains(" root/root "), "{line}");
-        assert!(
-            line.starts_with("drwxr-xr-x") || line.starts_with("-rw-r--r--") || line.contains("/usr/bin/"),
-            "{line}"
-        );
+    let tree = dir.path().join("tree");
+    said(Command::new("dpkg-deb").arg("--extract").args([&package, &tree]));
+    said(Command::new("dpkg-deb").arg("--control").args([&package, &tree.join("DEBIAN")]));
+    let listed = said(Command::new("dpkg-deb").arg("--contents").arg(&package));
+    assert!(listed.lines().all(|line| line.contains(" root/root ")), "{listed}");
+    for (name, mode) in [
+        ("usr/bin/bugbrother-agent", 0o755),
+        ("lib/systemd/system/bugbrother-agent.service", 0o644),
+        ("lib/udev/rules.d/60-bugbrother-agent.rules", 0o644),
+        ("etc/bugbrother/agent.toml", 0o644),
+        ("usr/share/doc/bugbrother-agent/agent.md", 0o644),
+        ("usr/share/doc/bugbrother-agent/copyright", 0o644),
+        ("DEBIAN/postinst", 0o755),
+        ("DEBIAN/conffiles", 0o644),
+    ] {
+        let found = fs::metadata(tree.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(found.permissions().mode() & 0o777, mode, "{name}");
     }
-    let files = listed.lines().filter(|line| line.starts_with('-')).filter_map(|line| line.split(" ./").nth(1));
-    let expected = [
-        "etc/bugbrother/agent.toml",
-        "lib/systemd/system/bugbrother-agent.service",
-        "lib/udev/rules.d/60-bugbrother-agent.rules",
-        "usr/bin/bugbrother-agent",
-        "usr/share/doc/bugbrother-agent/agent.md",
-        "usr/share/doc/bugbrother-agent/changelog.gz",
-        "usr/share/doc/bugbrother-agent/copyright",
-        "usr/share/lintian/overrides/bugbrother-agent",
-    ];
-    assert_eq!(files.collect::<BTreeSet<_>>(), BTreeSet::from(expected));
-    let control = run(Command::new("dpkg-deb").arg("--field").arg(&package));
-    for part in [concat!("Version: ", env!("CARGO_PKG_VERSION")), "libc6 (>= 2.", "adduser", "libgcc-s1"] {
+    for script in ["postinst", "prerm", "postrm"] {
+        said(Command::new("/bin/sh").arg("-n").arg(tree.join("DEBIAN").join(script)));
+    }
+    let control = fs::read_to_string(tree.join("DEBIAN/control")).unwrap();
+    let architecture = said(Command::new("dpkg").arg("--print-architecture"));
+    let version = env!("CARGO_PKG_VERSION");
+    for part in [&format!("Architecture: {architecture}"), &format!("Version: {version}\n"), "adduser, libc6 (>= 2."] {
         assert!(control.contains(part), "{part}: {control}");
     }
     assert!(
         control.lines().filter(|line| line.contains('@')).all(|line| line.starts_with("Maintainer: ")),
         "{control}"
     );
-    let unpacked = dir.path().join("unpacked");
-    run(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(&unpacked));
-    let version = run(Command::new(unpacked.join("usr/bin/bugbrother-agent")).arg("--version"));
-    assert_eq!(version.trim(), concat!("bugbrother-agent ", env!("CARGO_PKG_VERSION")));
+    assert!(package.ends_with(format!("bugbrother-agent_{version}_{}.deb", architecture.trim())), "{package:?}");
+    let runs = said(Command::new(tree.join("usr/bin/bugbrother-agent")).arg("--version"));
+    assert_eq!(runs.trim(), format!("bugbrother-agent {version}"));
+    said(Command::new("md5sum").args(["--check", "--quiet", "DEBIAN/md5sums"]).current_dir(&tree));
 }
 
 /// Runs a script on a copy of this system that nobody else sees, and that is gone afterwards.
@@ -79,7 +109,7 @@ fn elsewhere(script: &str, package: &Path) -> String {
          exec chroot /mnt/root /bin/sh -euc \"$2\"\n";
     let mut command = Command::new("unshare");
     command.args(["--mount", "--pid", "--fork", "/bin/sh", "-c", mounts, "sh"]).arg(package).arg(script);
-    run(command.env("DEBIAN_FRONTEND", "noninteractive"))
+    said(command.env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 #[test]
@@ -103,27 +133,4 @@ fn it_is_installed_upgraded_removed_and_purged() {
     for line in ["bugbrother 700", "# mine", "kept", "gone"] {
         assert!(lines.contains(&line), "`{line}` is missing: {said}");
     }
-}
-
-/// The names of all settings, as whoever writes an unknown one is told.
-fn settings() -> BTreeSet<String> {
-    let error = toml::from_str::<Config>("no_such_setting = 1").unwrap_err().to_string();
-    error.split('`').skip(1).step_by(2).filter(|name| *name != "no_such_setting").map(str::to_owned).collect()
-}
-
-#[test]
-fn the_example_names_every_setting_with_a_value_that_is_taken() {
-    let example = fs::read_to_string(root().join("deploy/agent/agent.toml")).unwrap();
-    let base = "broker = 'mqtts://localhost:8883'\noutbox = 'outbox.db'\n";
-    let mut named = BTreeSet::new();
-    for line in example.lines().filter(|line| !line.starts_with("# ") && !line.is_empty()) {
-        let line = line.trim_start_matches('#');
-        let name = line.split(" = ").next().unwrap();
-        let rest: String =
-            base.lines().filter(|other| !other.starts_with(name)).flat_map(|line| [line, "\n"]).collect();
-        toml::from_str::<Config>(&format!("{rest}{line}")).unwrap_or_else(|error| panic!("{line}: {error}"));
-        assert!(named.insert(name.to_owned()), "{name} is there twice");
-    }
-    assert!(settings().len() > 20);
-    assert_eq!(named, settings());
 }

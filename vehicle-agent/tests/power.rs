@@ -18,7 +18,7 @@ use bugbrother_simulator::Drive;
 use bugbrother_wire::{
     Seq, Vin,
     codec::decode_value,
-    message::{Clock, Row, Telemetry, VinSource},
+    message::{Ack, Clock, Row, Telemetry, VinSource},
 };
 use parts::database::Database;
 
@@ -93,6 +93,38 @@ async fn twenty_power_cuts_lose_nothing_that_was_promised_and_store_nothing_twic
     assert_eq!(epochs.len(), 1, "no file was given up");
     let numbers: Vec<u64> = state.records.keys().map(|(_, seq)| seq.0).collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "no number is missing");
+}
+
+/// What a driving hour writes to the card, when the database acknowledges as it should.
+#[tokio::test]
+async fn an_hour_of_driving_writes_little_to_the_card() {
+    for (every, least, most) in [(1, 20, 150), (10, 1, 30)] {
+        let disk = Disk::mount(32).await.unwrap();
+        let vin: Vin = VIN.parse().unwrap();
+        let path = disk.path().join("outbox.db");
+        let outbox = Outbox::open(&path, 16 << 20, vin, VinSource::Configured, NOW).await.unwrap();
+        let before = disk.written().unwrap();
+        const SECONDS: i64 = 900;
+        for second in (0..SECONDS).step_by(every) {
+            // A batch a second, of a fix and twenty values.
+            let batches: Vec<_> = (second..second + every as i64).map(engine).collect();
+            outbox.append(&batches, NOW).await.unwrap();
+            let top = outbox.tally().borrow().top;
+            let epoch = outbox.identity().epoch;
+            let ack = Ack { v: 1, vin, epoch, seq: top, ranges: Vec::new(), store: "a".to_owned() };
+            outbox.acknowledge_later(&ack, false).await.unwrap();
+        }
+        let megabytes = (disk.written().unwrap() - before) * 3600 / SECONDS.unsigned_abs() / 1_000_000;
+        eprintln!("written every {every} s: {megabytes} MB an hour");
+        assert!((least..=most).contains(&megabytes), "{megabytes} MB an hour");
+        outbox.close().await.unwrap();
+    }
+}
+
+fn engine(second: i64) -> Draft {
+    let keys = (0..27).map(|key| format!("key{key}")).collect();
+    let row = |dt_ms| Row { dt_ms, values: (0..27).map(|key| Some(f64::from(key) + 0.1)).collect() };
+    Draft::Batch(Batch { clock: Clock::Gnss, t0: NOW + second * 1000, keys, rows: vec![row(0), row(500)], replayed: 0 })
 }
 
 fn samples(second: i64) -> Draft {

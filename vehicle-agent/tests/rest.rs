@@ -38,7 +38,7 @@ async fn a_car_that_is_parked_says_so_leaves_and_is_recorded_seldom() {
     let settings = dir.path().join("agent.toml");
     let text = format!(
         "vin = '{}'\nbroker = '127.0.0.1:{}'\npassword = 's3cret'\ngps = 'tcp:127.0.0.1:{gps_port}'\n\
-         obd = 'tcp:127.0.0.1:{elm_port}'\nobd_sleep_after_s = 1\noutbox = '{}'\n",
+         obd = 'tcp:127.0.0.1:{elm_port}'\nobd_sleep_after_s = 30\noutbox = '{}'\n",
         profile.vin,
         broker.port(),
         dir.path().join("outbox.db").display()

@@ -5,6 +5,7 @@
 //! - [`id`]: epochs, sequence numbers and the other identities
 //! - [`topic`]: the topics below `fleet/v1/` and the filters for them
 //! - [`signal`]: the catalogue of signals: short key, COVESA VSS path, unit, range, OBD-II PID
+//! - [`dtc`]: trouble codes in words
 //! - [`message`]: the message on each topic
 //! - [`codec`]: MessagePack with limits, and every reason why a payload is refused
 //! - [`verdict`]: whether what arrives is taken
@@ -19,6 +20,7 @@
 
 pub mod api;
 pub mod codec;
+pub mod dtc;
 pub mod embedded;
 pub mod id;
 pub mod live;

@@ -49,6 +49,18 @@ impl Disk {
         &self.folder
     }
 
+    /// Bytes that were written to the device since it was mounted.
+    pub fn written(&self) -> Result<u64> {
+        let mounts = fs::read_to_string("/proc/mounts")?;
+        let folder = self.folder.display().to_string();
+        let line = mounts.lines().find(|line| line.split(' ').nth(1) == Some(&folder)).context("it is not mounted")?;
+        let device = line.split(' ').next().and_then(|device| device.strip_prefix("/dev/")).context("no device")?;
+        // The seventh number is sectors of 512 bytes (Documentation/block/stat.rst).
+        let stat = fs::read_to_string(format!("/sys/block/{device}/stat"))?;
+        let sectors: u64 = stat.split_whitespace().nth(6).context("no count of sectors")?.parse()?;
+        Ok(sectors * 512)
+    }
+
     /// Takes everything away that is not on the device, as a power cut does. What wrote to it must have ended just now.
     pub async fn cut_power(&mut self) -> Result<()> {
         let mut copy = NamedTempFile::new()?;

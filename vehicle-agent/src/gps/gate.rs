@@ -2,6 +2,8 @@
 //!
 //! `nmea-parser` 0.11 panics on some lines and blocks for minutes on others; only what passes here ever reaches it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 /// A sentence whose checksum is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sentence {
@@ -12,17 +14,32 @@ pub struct Sentence {
 }
 
 /// The types of sentences that are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Time, date, position, speed, course.
     Rmc,
-    /// Time, altitude, satellites, dilution of precision.
+    /// Time, position, altitude, satellites, dilution of precision.
     Gga,
     /// Dilution of precision.
     Gsa,
+    /// Time and date.
+    Zda,
+    /// Speed and course.
+    Vtg,
+    /// Time, error of the position.
+    Gst,
 }
 
+/// Those who speak for satellites (NMEA 0183 4.11, and what receivers said before it): several systems at once, GPS,
+/// GLONASS, Galileo, BeiDou, QZSS, NavIC. A compass or an echo sounder on the same line is of no use.
+const TALKERS: [&str; 9] = ["GN", "GP", "GL", "GA", "GB", "BD", "QZ", "GQ", "GI"];
+
 impl Sentence {
+    /// Who says it.
+    pub fn talker(&self) -> &str {
+        &self.body[..2]
+    }
+
     /// The fields; the first is talker and type.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.body.split(',')
@@ -39,11 +56,16 @@ impl Sentence {
         format!("${}", &self.body[..end.map_or(self.body.len(), |(at, _)| at)])
     }
 
-    /// Milliseconds after midnight UTC; GSA has no time.
+    /// Field `index` as a number; NaN and infinities are none.
+    pub fn number(&self, index: usize) -> Option<f64> {
+        self.field(index).parse().ok().filter(|number: &f64| number.is_finite())
+    }
+
+    /// Milliseconds after midnight UTC; GSA and VTG have no time.
     pub fn time_of_day_ms(&self) -> Option<u32> {
         match self.kind {
-            Kind::Rmc | Kind::Gga => parse_time_of_day(self.field(1)),
-            Kind::Gsa => None,
+            Kind::Rmc | Kind::Gga | Kind::Zda | Kind::Gst => parse_time_of_day(self.field(1)),
+            Kind::Gsa | Kind::Vtg => None,
         }
     }
 }
@@ -68,7 +90,7 @@ fn parse_time_of_day(text: &str) -> Option<u32> {
 }
 
 /// Why a line that began as a sentence is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
     /// Longer than any sentence.
     TooLong,
@@ -92,6 +114,19 @@ impl Refusal {
     }
 }
 
+/// What a gate has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines with a right checksum, of use or not.
+    pub right: u64,
+    /// Those of them that were handed on.
+    pub used: u64,
+    /// Lines that were refused.
+    pub refused: BTreeMap<Refusal, u64>,
+    /// Who has said what was handed on.
+    pub talkers: BTreeSet<&'static str>,
+}
+
 /// NMEA 0183 says 82; receivers with many decimals need more.
 const LONGEST: usize = 120;
 
@@ -103,6 +138,7 @@ const LONGEST: usize = 120;
 pub struct Gate {
     line: Vec<u8>,
     inside: bool,
+    tally: Tally,
 }
 
 impl Gate {
@@ -119,7 +155,7 @@ impl Gate {
             _ if self.line.len() == LONGEST => {
                 self.inside = false;
                 self.line.clear();
-                Some(Err(Refusal::TooLong))
+                self.count(Err(Refusal::TooLong))
             }
             _ => {
                 self.line.push(byte);
@@ -133,10 +169,33 @@ impl Gate {
         if !std::mem::take(&mut self.inside) {
             return None;
         }
-        let read = read_sentence(self.line.trim_ascii_end()).transpose();
+        let read = read_sentence(self.line.trim_ascii_end());
         self.line.clear();
-        read
+        self.count(read)
     }
+
+    /// What was seen so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn count(&mut self, read: Result<Option<Sentence>, Refusal>) -> Option<Result<Sentence, Refusal>> {
+        match &read {
+            Ok(sentence) => {
+                self.tally.right += 1;
+                if let Some(sentence) = sentence {
+                    self.tally.used += 1;
+                    self.tally.talkers.extend(known_talker(sentence.talker()));
+                }
+            }
+            Err(refusal) => *self.tally.refused.entry(*refusal).or_default() += 1,
+        }
+        read.transpose()
+    }
+}
+
+fn known_talker(talker: &str) -> Option<&'static str> {
+    TALKERS.into_iter().find(|known| *known == talker)
 }
 
 /// `Ok(None)`: right, but of no use here.
@@ -153,19 +212,17 @@ fn read_sentence(line: &[u8]) -> Result<Option<Sentence>, Refusal> {
         return Err(Refusal::WrongChecksum);
     }
     let address = body.split(',').next().unwrap_or("");
-    if address.len() != 5 || address.starts_with('P') {
-        return Ok(None);
-    }
-    let kind = match &address[2..] {
+    let Some((talker, kind)) = address.split_at_checked(2) else { return Ok(None) };
+    let kind = match kind {
         "RMC" => Kind::Rmc,
         "GGA" => Kind::Gga,
         "GSA" => Kind::Gsa,
+        "ZDA" => Kind::Zda,
+        "VTG" => Kind::Vtg,
+        "GST" => Kind::Gst,
         _ => return Ok(None),
     };
-    if !address.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Ok(None);
-    }
-    Ok(Some(Sentence { kind, body: body.to_owned() }))
+    Ok(known_talker(talker).map(|_| Sentence { kind, body: body.to_owned() }))
 }
 
 #[cfg(test)]
@@ -195,6 +252,25 @@ mod tests {
     }
 
     #[test]
+    fn every_constellation_is_heard_and_nobody_else() {
+        let said = |address: &str| {
+            let body = format!("{address},112225.844,A");
+            let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
+            let mut gate = Gate::default();
+            let found = format!("${body}*{sum:02X}\r").bytes().filter_map(|byte| gate.push(byte)).count();
+            assert_eq!(gate.tally().right, 1);
+            assert_eq!(gate.tally().used, found as u64);
+            found
+        };
+        for talker in TALKERS {
+            assert_eq!(said(&format!("{talker}RMC")), 1, "{talker}");
+        }
+        for address in ["SDRMC", "PGRMC", "gpRMC", "GPGSV", "GPrmc", "GPRMCX", "RMC", "GP", ""] {
+            assert_eq!(said(address), 0, "{address}");
+        }
+    }
+
+    #[test]
     fn a_torn_line_does_not_take_the_next_sentence_with_it() {
         assert_eq!(sentences(format!("$GPRMC,1122{RMC}\r\n").as_bytes()), 1);
         assert_eq!(sentences(format!("{RMC}{RMC}").as_bytes()), 2);
@@ -210,6 +286,7 @@ mod tests {
         gate.push(b'$');
         let refused = (0..1_000_000).filter_map(|_| gate.push(b'x')).count();
         assert_eq!(refused, 1);
+        assert_eq!(gate.tally().refused, [(Refusal::TooLong, 1)].into());
         assert!(gate.line.capacity() <= 2 * LONGEST);
     }
 

@@ -3,31 +3,33 @@ use std::{io, path::Path, time::Duration};
 use async_compression::tokio::bufread::GzipDecoder;
 use tokio::{
     fs::File,
-    io::{AsyncRead, BufReader},
+    io::{AsyncRead, AsyncWriteExt, BufReader},
     net::TcpStream,
     time::timeout,
 };
-use tokio_serial::SerialPortBuilderExt;
+use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
-use crate::link::Link;
+use super::gpsd::WATCH;
+use crate::link::Address;
 
 pub(super) type Source = Box<dyn AsyncRead + Send + Unpin>;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) async fn open_receiver(link: &Link) -> io::Result<Source> {
-    match link {
-        Link::Serial { path, baud } => {
-            let port = tokio_serial::new(path.to_string_lossy(), *baud).open_native_async()?;
-            Ok(Box::new(port))
-        }
-        Link::Tcp(address) => {
-            let connect = TcpStream::connect((address.host.as_str(), address.port));
-            let stream = timeout(CONNECT_TIMEOUT, connect).await??;
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream))
-        }
-    }
+pub(super) fn open_serial(path: &Path, baud: u32) -> io::Result<SerialStream> {
+    Ok(tokio_serial::new(path.to_string_lossy(), baud).open_native_async()?)
+}
+
+pub(super) async fn open_tcp(address: &Address) -> io::Result<TcpStream> {
+    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect((address.host.as_str(), address.port))).await??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+pub(super) async fn open_gpsd(address: &Address) -> io::Result<TcpStream> {
+    let mut stream = open_tcp(address).await?;
+    timeout(CONNECT_TIMEOUT, stream.write_all(WATCH)).await??;
+    Ok(stream)
 }
 
 pub(super) async fn open_recording(path: &Path) -> io::Result<Source> {

@@ -51,8 +51,9 @@ impl Batches {
         now: Instant,
     ) -> Vec<&'static Parameter> {
         let mut batch = vec![first];
-        if self.is_can && self.failures < MOST_FAILURES && self.proven.contains(&first.pid) {
-            let fits = |other: &Parameter| self.proven.contains(&other.pid) && supports.have_both(first.pid, other.pid);
+        let answers_as_known = |parameter: &Parameter| parameter.is_fixed() && self.proven.contains(&parameter.pid);
+        if self.is_can && self.failures < MOST_FAILURES && answers_as_known(first) {
+            let fits = |other: &Parameter| answers_as_known(other) && supports.have_both(first.pid, other.pid);
             batch.extend(schedule.companions(first, MOST - 1, now, fits));
         }
         batch

@@ -63,7 +63,7 @@ pub use self::{
     adapter::Adapter,
     task::{Task, Troubles},
 };
-use crate::{outbox::Draft, ports::Ports, recorder::Reading};
+use crate::{clock::Time, outbox::Draft, ports::Ports, recorder::Reading};
 
 /// What the car says of its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +112,8 @@ pub struct Outputs {
     pub car: watch::Sender<Option<CarDeclaration>>,
     /// How it is doing.
     pub power: watch::Sender<Power>,
+    /// What time it is.
+    pub time: Time,
 }
 
 /// What is wished for from outside.
@@ -232,7 +234,7 @@ pub fn run(plan: &Plan, outputs: &Outputs, inputs: Inputs, stop: &CancellationTo
 
 #[cfg(feature = "obd")]
 fn tell(outputs: &Outputs, kind: bugbrother_wire::message::EventKind) {
-    let event = Draft::Event(crate::outbox::Happening::new(kind, crate::now_ms()));
+    let event = Draft::Event(crate::outbox::Happening::new(kind, outputs.time.now()));
     // At the end of the agent nobody takes it.
     drop(outputs.drafts.blocking_send(event));
 }

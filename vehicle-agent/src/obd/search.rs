@@ -21,6 +21,7 @@ const BAUDS: [u32; 6] = [38_400, 115_200, 9600, 500_000, 230_400, 57_600];
 const ANSWER: Duration = Duration::from_millis(600);
 /// By Bluetooth it takes a while, and the speed does not matter.
 const BLUETOOTH_ANSWER: Duration = Duration::from_secs(3);
+const BLUETOOTH_ATTEMPTS: usize = 4;
 
 /// An adapter that answers, or at least a way to one.
 pub(super) struct Found {
@@ -97,7 +98,8 @@ impl Search {
     fn bauds(&self, path: &PathBuf) -> (Vec<u32>, Duration) {
         let by_bluetooth = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rfcomm"));
         if by_bluetooth {
-            return (vec![BAUDS[0]], BLUETOOTH_ANSWER);
+            // The connection is only made once the port is open.
+            return (vec![BAUDS[0]; BLUETOOTH_ATTEMPTS], BLUETOOTH_ANSWER);
         }
         let mut bauds = BAUDS.to_vec();
         if let Some((_, last)) = self.last.as_ref().filter(|(last, _)| last == path) {

@@ -93,15 +93,10 @@ impl<'a, 'b> Session<'a, 'b> {
             });
             let rest = match talked {
                 Ok(rest) => rest,
-                Err(Fault::Reset) if resets < MOST_RESETS => {
-                    resets += 1;
-                    debug!("the adapter has started anew");
-                    match self.car.set_up() {
-                        Ok(()) => continue,
-                        Err(fault) => return fault,
-                    }
-                }
-                Err(fault) if fault.ends_talk() => return fault,
+                Err(fault) if fault.ends_talk() => match self.recover(fault, &mut resets) {
+                    Ok(()) => continue,
+                    Err(fault) => return fault,
+                },
                 Err(fault) => {
                     debug!(%fault, "the car is silent");
                     Rest::Silent
@@ -122,10 +117,20 @@ impl<'a, 'b> Session<'a, 'b> {
                     slept
                 }
             };
-            if let Err(fault) = slept {
+            if let Err(fault) = slept.or_else(|fault| self.recover(fault, &mut resets)) {
                 return fault;
             }
         }
+    }
+
+    /// An adapter that has started anew by itself is set up again, but not for ever.
+    fn recover(&mut self, fault: Fault, resets: &mut u32) -> Result<(), Fault> {
+        if fault != Fault::Reset || *resets >= MOST_RESETS {
+            return Err(fault);
+        }
+        *resets += 1;
+        debug!("the adapter has started anew");
+        self.car.set_up()
     }
 
     /// With the engine off the battery is all there is to tell.
@@ -155,11 +160,15 @@ impl<'a, 'b> Session<'a, 'b> {
         let mut told: Option<(f64, Instant)> = None;
         let mut lies_down = true;
         loop {
-            self.measure()?;
+            match self.measure() {
+                // For want of power, perhaps; it has forgotten nothing that matters now.
+                Err(Fault::Reset) => self.car.set_up()?,
+                measured => measured?,
+            }
             let now = Instant::now();
             // Kept when the adapter is lost meanwhile: a connection that comes and goes must not wake the car each time.
             let watch = self.memory.watch.get_or_insert_with(|| Watch::new(now));
-            if watch.note_voltage(self.voltage, now) {
+            if watch.note_voltage(self.voltage, now) && self.memory.wakes.may_charge(now) {
                 break;
             }
             self.desk.show(Phase::Asleep, self.voltage);
@@ -333,7 +342,7 @@ impl<'a, 'b> Session<'a, 'b> {
         let (troubles, count) = drive.reader.read(&mut self.car, &drive.supports)?;
         self.desk.note_key("dtcs", count);
         if self.memory.told.is_news(&troubles, Instant::now()) {
-            self.desk.tell(troubles.to_draft())?;
+            self.desk.tell(troubles.to_draft(self.desk.outputs.time.now()))?;
         }
         Ok(troubles)
     }

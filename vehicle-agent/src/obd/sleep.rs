@@ -13,6 +13,8 @@ const RISE_V: f64 = 0.5;
 const SLACK_V: f64 = 0.1;
 /// After a wake-up for nothing the next one by movement waits, and then twice as long.
 const FIRST_PATIENCE: Duration = Duration::from_secs(60);
+/// So many wake-ups for nothing by the voltage are not held against it.
+const BELIEVED: u32 = 3;
 const LONGEST_PATIENCE: Duration = Duration::from_secs(30 * 60);
 /// Where nothing tells the voltage the bus is asked now and then.
 const BLIND: Duration = Duration::from_secs(15 * 60);
@@ -108,6 +110,12 @@ impl Wakes {
         }
     }
 
+    /// Whether the voltage is to wake it. It is believed more often than movement, but a charger that switches itself on and
+    /// off must not have the car asked for nights on end.
+    pub fn may_charge(&self, now: Instant) -> bool {
+        self.in_vain < BELIEVED || self.may_wake(now)
+    }
+
     /// Whether movement is to wake it: not at once after it has done so for nothing, as on a ferry or behind a tow truck.
     pub fn may_wake(&self, now: Instant) -> bool {
         self.not_before.is_none_or(|not_before| now >= not_before)
@@ -153,8 +161,11 @@ mod tests {
             assert!(!wakes.may_wake(now + Duration::from_secs(minutes * 60 - 1)));
             assert!(wakes.may_wake(now + Duration::from_secs(minutes * 60)));
         }
+        assert!(!wakes.may_charge(now));
         wakes.note(true, now);
         assert!(wakes.may_wake(now));
+        wakes.note(false, now);
+        assert!(!wakes.may_wake(now) && wakes.may_charge(now));
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bugbrother_wire::message::{Dtc, DtcStatus, FreezeFrame};
+use bugbrother_wire::{
+    UnixMs,
+    message::{Dtc, DtcStatus, FreezeFrame},
+};
 use tracing::info;
 
 use super::{
@@ -15,7 +18,7 @@ use super::{
     elm::Car,
     supports::Supports,
 };
-use crate::{now_ms, outbox::Draft};
+use crate::outbox::Draft;
 
 /// What is wrong is told again after so long, though nothing has changed.
 const REFRESH: Duration = Duration::from_secs(15 * 60);
@@ -25,9 +28,9 @@ const PERMANENT: u8 = 0x0A;
 
 impl Troubles {
     /// As it is sent.
-    pub(super) fn to_draft(&self) -> Draft {
+    pub(super) fn to_draft(&self, at: UnixMs) -> Draft {
         Draft::Diagnostics {
-            at: now_ms(),
+            at,
             mil: self.mil,
             dtcs: self.dtcs.clone(),
             monitors: self.monitors.clone(),

@@ -7,6 +7,7 @@
 //! - `acknowledge`: what the database has
 //! - `room`: what goes when the disk is full before the outbox is; `salvage`: what is left of a damaged file
 //! - `hold`: records that wait until it is known what time it is
+//! - `snapshot`: what parts of the agent want to know after the next start
 //! - `wishes`: what fleet and driver want; `commands`: which commands were taken on
 //!
 //! # Invariants
@@ -25,6 +26,7 @@ mod migrate;
 mod open;
 mod room;
 mod salvage;
+mod snapshot;
 mod usage;
 mod wishes;
 

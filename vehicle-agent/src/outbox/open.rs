@@ -22,6 +22,7 @@ const SQLITE_NOT_A_DATABASE: i32 = 26;
 /// The vehicle of the outbox at `path` and where its VIN came from; `None` if there is no such file yet, or none that
 /// can be read.
 pub async fn peek_vin(path: &Path) -> Result<Option<(Vin, VinSource)>, OutboxError> {
+    salvage::finish(path).map_err(|error| refused(path, sqlx::Error::Io(error)))?;
     if !path.exists() {
         return Ok(None);
     }

@@ -29,8 +29,9 @@ const STEP: u64 = 256;
 /// Numbers further below the newest are not looked for: at ten records a second that is more than a week.
 const REACH: u64 = 10_000_000;
 /// Tables and their columns besides the records.
-const REST: [(&str, &str); 6] = [
+const REST: [(&str, &str); 7] = [
     ("wish", "one, config, driver_private"),
+    ("note", "part, body"),
     ("command", "number, id, name, taken_at, ended"),
     ("wanted", "one, revision, private"),
     ("wanted_period", "key, period_ms"),

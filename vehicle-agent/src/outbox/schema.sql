@@ -43,3 +43,8 @@ CREATE TABLE IF NOT EXISTS command (
     taken_at INTEGER NOT NULL,
     ended    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+-- What parts of the agent know and want to know after the next start, in MessagePack.
+CREATE TABLE IF NOT EXISTS note (
+    part TEXT PRIMARY KEY,
+    body BLOB NOT NULL
+) STRICT;

@@ -4,6 +4,7 @@
 //! - [`delivery`]: what is sent next, a pure state machine
 //! - [`pace`]: how fast goes what is late
 //! - `downlink`: acknowledgements, settings and commands
+//! - `print`: the same for a screen instead of a broker
 //!
 //! # Invariants
 //! - Only what the outbox has on disk is sent, and only `down/ack` removes it from there.
@@ -13,6 +14,7 @@
 pub mod delivery;
 mod downlink;
 pub mod pace;
+mod print;
 
 use std::{
     future::{self, Future},
@@ -36,12 +38,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+pub use self::print::print;
 use self::{
     delivery::{Delivery, LIVE_REACH, Lane, WINDOW},
     downlink::Downlink,
     pace::{Bucket, Pace},
 };
 use crate::{
+    alive::Ping,
     clock::{Good, Time},
     link::Address,
     outbox::{Outbox, OutboxError, Tally, Wanted},
@@ -97,6 +101,8 @@ pub struct Ties {
     pub resync: mpsc::Receiver<()>,
     /// Whether the vehicle rests.
     pub rest: watch::Receiver<Rest>,
+    /// Questions whether the uplink goes round.
+    pub pings: mpsc::Receiver<Ping>,
     /// Whether there is a connection.
     pub online: watch::Sender<bool>,
     /// The agent's time.
@@ -113,6 +119,7 @@ impl Ties {
             commands: mpsc::channel(1).0,
             resync: mpsc::channel(1).1,
             rest: watch::channel(None).1,
+            pings: mpsc::channel(1).1,
             online: watch::Sender::new(false),
             time,
         }
@@ -196,12 +203,39 @@ pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: Cancellatio
     }
 }
 
+fn answer(ping: Ping) {
+    if ping.send(()).is_err() {
+        debug!("who asked has lost patience");
+    }
+}
+
 /// Why a connection was let go of.
 enum Left {
     /// The agent ends.
     Stop,
     /// The vehicle rests, for this reason.
     Rest(String),
+}
+
+/// What an agent says of itself.
+fn birth(
+    outbox: &Outbox,
+    started: UnixMs,
+    signals: &mut watch::Receiver<Vec<SignalDeclaration>>,
+    car: &mut watch::Receiver<Option<CarDeclaration>>,
+) -> Birth {
+    let identity = outbox.identity();
+    Birth {
+        v: SCHEMA_VERSION,
+        vin: identity.vin,
+        vin_source: identity.vin_source,
+        epoch: identity.epoch,
+        agent: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+        signals: signals.borrow_and_update().clone(),
+        cameras: Vec::new(),
+        car: car.borrow_and_update().clone(),
+    }
 }
 
 /// What `up/birth` says of a signal.
@@ -227,6 +261,7 @@ struct Uplink {
     car_known: bool,
     resync: mpsc::Receiver<()>,
     rest: watch::Receiver<Rest>,
+    pings: mpsc::Receiver<Ping>,
     under_way: FuturesUnordered<Published>,
     online: Status,
     tally: watch::Receiver<Tally>,
@@ -256,6 +291,7 @@ impl Uplink {
             car_known: true,
             resync: ties.resync,
             rest: ties.rest,
+            pings: ties.pings,
             under_way: FuturesUnordered::new(),
             online,
             tally,
@@ -292,6 +328,7 @@ impl Uplink {
                 () = stop.cancelled() => return Ok(Left::Stop),
                 () = out_of_patience => {}
                 Ok(()) = self.rest.changed() => {}
+                Some(ping) = self.pings.recv() => answer(ping),
                 event = events.recv() => match event {
                     Some(Event::Up) => self.greet().await?,
                     Some(Event::Down { reason }) => {
@@ -377,18 +414,7 @@ impl Uplink {
     }
 
     async fn publish_birth(&mut self) {
-        let identity = self.outbox.identity();
-        let birth = Birth {
-            v: SCHEMA_VERSION,
-            vin: identity.vin,
-            vin_source: identity.vin_source,
-            epoch: identity.epoch,
-            agent: env!("CARGO_PKG_VERSION").to_owned(),
-            started: self.online.since,
-            signals: self.signals.borrow_and_update().clone(),
-            cameras: Vec::new(),
-            car: self.car.borrow_and_update().clone(),
-        };
+        let birth = birth(&self.outbox, self.online.since, &mut self.signals, &mut self.car);
         self.publish_retained(Kind::Birth, encode(&birth)).await;
     }
 
@@ -459,11 +485,16 @@ impl Uplink {
     /// Waits until the vehicle is in use, something urgent is to be said, or a sign of life is due.
     async fn wait_for_reason(&mut self, stop: &CancellationToken) {
         let urgent = self.tally.borrow().urgent;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            Ok(_) = self.rest.wait_for(Option::is_none) => {}
-            Ok(_) = self.tally.wait_for(|tally| tally.urgent > urgent) => {}
-            () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+        let sign_of_life = until(Some(Instant::now() + SIGN_OF_LIFE));
+        tokio::pin!(sign_of_life);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Ok(_) = self.rest.wait_for(Option::is_none) => break,
+                Ok(_) = self.tally.wait_for(|tally| tally.urgent > urgent) => break,
+                () = &mut sign_of_life => break,
+                Some(ping) = self.pings.recv() => answer(ping),
+            }
         }
         let top = self.tally.borrow().top;
         self.delivery.commit(top);
@@ -600,5 +631,43 @@ mod tests {
         session.cancel();
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_said_of_the_start_is_corrected_when_the_time_is_known() {
+        let (dir, broker) = (tempfile::tempdir().unwrap(), Mosquitto::open_to_all().unwrap());
+        let outbox = outbox(&dir).await;
+        // A Raspberry Pi with a clock that nobody has set.
+        let board = dir.path().join("proc/device-tree");
+        std::fs::create_dir_all(&board).unwrap();
+        std::fs::write(board.join("model"), "Raspberry Pi 4").unwrap();
+        let time = Time::new(ClockSettings::in_folder(dir.path()));
+        let account = Account {
+            brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
+            tls: None,
+            username: "agent".to_owned(),
+            password: SecretString::default(),
+            pace: PACE,
+            traffic: Traffic::default(),
+        };
+        let stop = CancellationToken::new();
+        let vin = outbox.identity().vin;
+        let mut options = Options::new("127.0.0.1", broker.port(), "viewer", "viewer", "");
+        options.subscriptions = vec![(Topic::new(vin, Kind::Birth).to_string(), Qos::AtLeastOnce)];
+        let (_viewer, mut events) = connect(options, stop.clone());
+        let ties = Ties::of_an_outbox_alone(time.clone());
+        let running = tokio::spawn(run(account, outbox, ties, stop.clone()));
+        let mut started = async || loop {
+            if let Event::Message(message) = timeout(LIMIT, events.recv()).await.unwrap().unwrap() {
+                let birth: Birth = bugbrother_wire::codec::decode_value(&message.payload).unwrap();
+                return birth.started;
+            }
+        };
+        assert!((started().await - now_ms()).abs() < 60_000);
+        let real = now_ms() + 86_400_000;
+        time.hear_receiver(real, Instant::now());
+        assert!((started().await - real).abs() < 60_000);
+        stop.cancel();
+        running.await.unwrap().unwrap();
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bugbrother_agent::{
+    clock::{ClockSettings, Time},
     link::{Address, Link},
     obd::{self, Adapter, CarVin, Inputs, Outputs, Pace, Phase, Plan, Power, Task, Troubles},
     outbox::Draft,
@@ -60,7 +61,8 @@ impl Car {
         let stop = CancellationToken::new();
         let ending = stop.clone();
         let task = tokio::task::spawn_blocking(move || {
-            let outputs = Outputs { readings, drafts, signals, vin, car, power };
+            let time = Time::new(ClockSettings::of_this_system());
+            let outputs = Outputs { readings, drafts, signals, vin, car, power, time };
             let inputs = Inputs { periods: periods_in, moving: moving_in, tasks: tasks_in };
             obd::run(&plan, &outputs, inputs, &ending);
         });

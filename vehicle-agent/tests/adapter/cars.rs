@@ -124,7 +124,7 @@ async fn addresses_of_29_bits_are_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hybrid_tells_its_traction_battery_and_drives_with_its_engine_standing() {
     let (mut car, _mock, _stop) = connect(Model::GENUINE, cars::hybrid()).await;
-    assert_eq!(car.values(["rpm", "spd", "soc", "vbat"]).await, [0.0, 10.0, 60.0, 14.4]);
+    assert_eq!(car.values(["rpm", "spd", "soc", "hv_v", "hv_a", "vbat"]).await, [0.0, 10.0, 60.0, 250.0, -10.0, 14.4]);
     let declared: Vec<_> = car.signals.borrow().iter().map(|signal| signal.key.clone()).collect();
     for key in ["rpm", "soc", "vbat", "dtcs", "ign"] {
         assert!(declared.iter().any(|known| known == key), "{declared:?}");

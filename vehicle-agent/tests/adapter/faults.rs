@@ -214,3 +214,37 @@ async fn a_slow_bus_is_shared_in_proportion() {
     }
     car.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_said_brings_the_conversation_down() {
+    const WORDS: [&str; 20] = [
+        "41", "0C", "0D", "7E8", "7E9", "10", "21", "22", "18DAF110", "48 6B 10", "7F", "49 02 01", "43", "0:", "014",
+        "\r", " ", "NO DATA", "ERROR", "\u{ff}",
+    ];
+    let mut state = 1_u32;
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % below
+    };
+    let mock = Mock::new(Model::GENUINE, cars::automatic());
+    for command in
+        ["0100", "01001", "01002", "0101", "03", "07", "0A", "0902", "0904", "020200", "010C1", "010D2", "010D"]
+    {
+        let says: Vec<Say> = (0..60)
+            .map(|_| Say::This((0..random(12)).map(|_| WORDS[random(WORDS.len())]).collect::<String>().into()))
+            .collect();
+        mock.say_next(command, says);
+    }
+    let (mut car, _stop) = connect(&mock).await;
+    let periods = [("rpm".to_owned(), 100), ("spd".to_owned(), 100)];
+    car.periods.send_replace(periods.into());
+    for _ in 0..40 {
+        drop(car.read_codes().await);
+    }
+    // When nothing goes wrong any more the car is read as if nothing had.
+    mock.mend();
+    while car.value("rpm").await != RPM {}
+    while car.value("spd").await != 10.0 {}
+    assert_eq!(codes(&car.read_codes().await.unwrap()).len(), 5);
+    car.end().await;
+}

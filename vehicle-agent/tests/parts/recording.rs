@@ -2,10 +2,11 @@
 
 use std::{io::Read, path::PathBuf};
 
-/// A file beside the project, `shared/data/nmea/NAME`; says so and answers `None` if it is not there.
+/// A file beside the project, `shared/data/nmea/NAME`, or in the folder that BUGBROTHER_RECORDINGS names; says so and
+/// answers `None` if it is not there.
 pub fn shared(name: &str) -> Option<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let path = root.join("../shared/data/nmea").join(name);
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/nmea");
+    let path = std::env::var_os("BUGBROTHER_RECORDINGS").map_or_else(beside, PathBuf::from).join(name);
     if !path.exists() {
         eprintln!("{} is absent: a generated drive stands in for it", path.display());
         return None;

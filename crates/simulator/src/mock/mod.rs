@@ -105,6 +105,13 @@ impl Mock {
         self.lock().next.entry(command.to_owned()).or_default().extend(says);
     }
 
+    /// Nothing goes wrong any more.
+    pub fn mend(&self) {
+        let mut state = self.lock();
+        state.next.clear();
+        state.always.clear();
+    }
+
     /// What goes wrong with every answer to a command.
     pub fn say_always(&self, command: &str, say: Say) {
         self.lock().always.insert(command.to_owned(), say);

@@ -41,6 +41,12 @@ impl Parameter {
         PARAMETERS.binary_search_by_key(&pid, |parameter| parameter.pid).ok().map(|at| &PARAMETERS[at])
     }
 
+    /// Whether every car answers with as many bytes. Trims have a second byte in engines with more than two banks, and NOx
+    /// sensors had fewer in older editions of the standard: an answer that has others behind it could not be split.
+    pub fn is_fixed(&self) -> bool {
+        !matches!(self.pid, 0x06..=0x09 | 0x55..=0x58 | 0x83)
+    }
+
     /// What it tells.
     pub fn signals(&self) -> impl Iterator<Item = &'static Signal> + use<> {
         self.values.iter().map(Value::signal)
