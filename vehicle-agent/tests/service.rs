@@ -110,6 +110,26 @@ async fn systemd_hears_when_the_agent_is_ready_that_it_is_alive_and_that_it_ends
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_waits_for_its_car_is_ready_and_alive() {
+    let dir = tempfile::tempdir().unwrap();
+    // An adapter that takes the connection and never answers.
+    let adapter = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut systemd = Systemd::new(dir.path());
+    let environment = [("NOTIFY_SOCKET", &*systemd.address), ("WATCHDOG_USEC", "600000")];
+    let mut arguments = arguments(dir.path(), &adapter);
+    arguments.drain(..2);
+    for (flag, value) in [("--obd", format!("tcp:{}", adapter.local_addr().unwrap())), ("--gps", "none".to_owned())] {
+        let at = arguments.iter().position(|argument| argument == flag).unwrap();
+        arguments[at + 1] = value;
+    }
+    let mut agent = Process::start(dir.path(), "agent", Path::new(AGENT), &arguments, &environment).unwrap();
+    systemd.listen("WATCHDOG=1", |heard| Systemd::count(heard, "WATCHDOG=1") >= 5);
+    assert_eq!(Systemd::count(&systemd.heard, "READY=1"), 1);
+    assert!(!dir.path().join("outbox.db").exists(), "whose would it be?");
+    assert!(agent.terminate(LIMIT).await.unwrap().success(), "{}", agent.logged());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_for_the_journal_have_their_priority_and_no_time() {
     let dir = tempfile::tempdir().unwrap();
     let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
