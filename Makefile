@@ -37,7 +37,7 @@ cross-check: ## check that the vehicle agent compiles for a Raspberry Pi, of 64 
 
 agent-deb: ## make the vehicle agent's Debian package for this computer's architecture, in target/
 	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release -p bugbrother-agent
-	@scripts/agent-deb target/release/bugbrother-agent "$$(dpkg --print-architecture)"
+	@scripts/agent-deb target/release/bugbrother-agent
 
 # One build of the whole workspace: another choice of packages would choose other features and build everything again.
 # The binaries come first: the end-to-end tests start them.

@@ -149,7 +149,8 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let known = match known {
         Some(known) => Some(known),
-        None => ask_vin(&mut car_vin, &shutdown).await?,
+        // A car may stand for weeks before it says anything.
+        None => alive::meanwhile(ask_vin(&mut car_vin, &shutdown)).await?,
     };
     let Some((vin, vin_source)) = known else {
         return Ok(Ended::Done);
@@ -321,6 +322,9 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         }
     };
 
+    if shutdown.is_cancelled() {
+        alive::stopping();
+    }
     sensors.cancel();
     while let Some(ended) = parts.join_next().await {
         outcome = with(outcome, settle(ended).map(drop));

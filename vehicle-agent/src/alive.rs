@@ -1,6 +1,6 @@
 //! What systemd is told: that the agent is ready, and, as long as its parts answer, that it is alive.
 
-use std::{io, time::Duration};
+use std::{future::pending, io, time::Duration};
 
 use sd_notify::NotifyState;
 use tokio::{
@@ -51,6 +51,28 @@ async fn stuck(outbox: &Outbox, uplink: &mpsc::Sender<Ping>, patience: Duration)
         }
     };
     timeout(patience, asked).await.is_err().then_some("uplink")
+}
+
+/// What `future` gives. It may take for ever, and nothing can hang meanwhile: the agent is ready, and alive.
+pub(crate) async fn meanwhile<T>(future: impl Future<Output = T>) -> T {
+    tell(&[NotifyState::Ready]);
+    let interval = sd_notify::watchdog_enabled().map(|wanted| wanted / 3);
+    let telling = async {
+        while let Some(interval) = interval {
+            tell(&[NotifyState::Watchdog]);
+            sleep(interval).await;
+        }
+        pending().await
+    };
+    tokio::select! {
+        outcome = future => outcome,
+        () = telling => unreachable!("it goes on for ever"),
+    }
+}
+
+/// Says that the agent is about to end because it was told to.
+pub(crate) fn stopping() {
+    tell(&[NotifyState::Stopping]);
 }
 
 fn tell(states: &[NotifyState<'_>]) {

@@ -1,5 +1,6 @@
 //! `bugbrother-agent`: settings → build → run → drain.
 
+mod journal;
 mod settings;
 mod task;
 
@@ -8,6 +9,7 @@ use std::{os::unix::process::CommandExt, process::ExitCode};
 use anyhow::Context;
 use bugbrother_agent::{Ended, log::Log};
 use clap::Parser;
+use journal::Journal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -18,9 +20,12 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("BUGBROTHER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let log = Log::new();
-    let to_stderr = fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal);
+    let journal = Journal::if_it_listens();
+    let to_person = journal.is_none().then(|| fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal));
+    let to_journal =
+        journal.map(|format| fmt::layer().with_writer(std::io::stderr).with_ansi(false).event_format(format));
     let to_memory = fmt::layer().with_writer(log.clone()).with_ansi(false);
-    tracing_subscriber::registry().with(filter).with(to_stderr).with(to_memory).init();
+    tracing_subscriber::registry().with(filter).with(to_person).with(to_journal).with(to_memory).init();
     let dry_run = flags.dry_run;
     let outcome = match &flags.task {
         Some(task) => task::perform(task).map(|()| Ended::Done),

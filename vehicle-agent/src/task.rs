@@ -1,10 +1,12 @@
 use std::{
     io::{self, Write},
     path::Path,
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result, bail};
 use bugbrother_agent::enrol::{self, Folder, Identity, Server};
+use bugbrother_wire::unix_ms;
 
 use crate::settings::{self, Task};
 
@@ -20,8 +22,11 @@ pub fn perform(task: &Task) -> Result<()> {
 fn enroll(address: &str, code: &str, dir: &Path, ca: Option<&Path>, again: bool) -> Result<()> {
     let (server, folder) = (Server::new(address, ca)?, Folder::new(dir));
     let identity = enrol::enrol(&server, code, &folder, again)?;
-    if let Some(ca) = ca {
-        folder.keep_server_ca(ca)?;
+    if unix_ms(SystemTime::now()) < identity.not_before {
+        say(
+            "This computer's clock is behind the server's. Nothing is lost by that: until the network (NTP) or the receiver \
+             tells the time, the agent keeps what it records, and then gives it its right time.",
+        )?;
     }
     let dir = dir.display();
     say(&format!(

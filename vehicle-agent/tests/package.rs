@@ -1,4 +1,4 @@
-//! What is installed in a vehicle: settings, unit, package.
+//! What is installed in a vehicle: settings and package.
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
 use std::{
@@ -22,6 +22,12 @@ fn said(command: &mut Command) -> String {
     let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     assert!(output.status.success(), "{command:?}: {said}");
     said
+}
+
+fn package(folder: &Path) -> PathBuf {
+    let mut command = Command::new(root().join("scripts/agent-deb"));
+    // The tests' binary is large, and nobody sends it anywhere.
+    said(command.arg(AGENT).arg(folder).env("COMPRESSION", "none")).trim().into()
 }
 
 /// Names of the settings, as the struct has them.
@@ -51,36 +57,18 @@ fn the_example_has_every_setting_and_no_other() {
 }
 
 #[test]
-fn the_unit_is_one_that_systemd_takes_and_keeps_little_open() {
-    let dir = tempfile::tempdir().unwrap();
-    let text = fs::read_to_string(root().join("deploy/agent/bugbrother-agent.service")).unwrap();
-    // The program is where this build has put it.
-    let unit = dir.path().join("bugbrother-agent.service");
-    fs::write(&unit, text.replace("/usr/bin/bugbrother-agent", AGENT)).unwrap();
-    let verified = said(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit));
-    // What this version of systemd does not know would be said here.
-    let about_us: Vec<&str> = verified.lines().filter(|line| line.contains("bugbrother-agent")).collect();
-    let only_newer = |line: &&str| line.contains("RestartSteps") || line.contains("RestartMaxDelaySec");
-    assert!(about_us.iter().all(only_newer), "{verified}");
-    let exposure =
-        said(Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=25"]).arg(&unit));
-    assert!(exposure.contains("Overall exposure level"), "{exposure}");
-}
-
-#[test]
 fn the_package_holds_what_a_vehicle_needs() {
     let dir = tempfile::tempdir().unwrap();
-    let path = |path: PathBuf| path.display().to_string();
-    let script = path(root().join("scripts/agent-deb"));
-    let made = said(Command::new(script).args([AGENT, "arm64"]).arg(dir.path()));
-    let package = made.trim();
-    assert!(package.ends_with("_arm64.deb"), "{package}");
+    let package = package(dir.path());
     let tree = dir.path().join("tree");
-    said(Command::new("dpkg-deb").args(["--extract", package]).arg(&tree));
-    said(Command::new("dpkg-deb").args(["--control", package]).arg(tree.join("DEBIAN")));
+    said(Command::new("dpkg-deb").arg("--extract").args([&package, &tree]));
+    said(Command::new("dpkg-deb").arg("--control").args([&package, &tree.join("DEBIAN")]));
+    let listed = said(Command::new("dpkg-deb").arg("--contents").arg(&package));
+    assert!(listed.lines().all(|line| line.contains(" root/root ")), "{listed}");
     for (name, mode) in [
         ("usr/bin/bugbrother-agent", 0o755),
         ("lib/systemd/system/bugbrother-agent.service", 0o644),
+        ("lib/udev/rules.d/60-bugbrother-agent.rules", 0o644),
         ("etc/bugbrother/agent.toml", 0o644),
         ("usr/share/doc/bugbrother-agent/agent.md", 0o644),
         ("usr/share/doc/bugbrother-agent/copyright", 0o644),
@@ -94,7 +82,55 @@ fn the_package_holds_what_a_vehicle_needs() {
         said(Command::new("/bin/sh").arg("-n").arg(tree.join("DEBIAN").join(script)));
     }
     let control = fs::read_to_string(tree.join("DEBIAN/control")).unwrap();
-    assert!(control.contains("Architecture: arm64"), "{control}");
-    assert!(!control.contains("@VERSION@") && !control.contains("@ARCHITECTURE@"), "{control}");
+    let architecture = said(Command::new("dpkg").arg("--print-architecture"));
+    let version = env!("CARGO_PKG_VERSION");
+    for part in [&format!("Architecture: {architecture}"), &format!("Version: {version}\n"), "adduser, libc6 (>= 2."] {
+        assert!(control.contains(part), "{part}: {control}");
+    }
+    assert!(
+        control.lines().filter(|line| line.contains('@')).all(|line| line.starts_with("Maintainer: ")),
+        "{control}"
+    );
+    assert!(package.ends_with(format!("bugbrother-agent_{version}_{}.deb", architecture.trim())), "{package:?}");
+    let runs = said(Command::new(tree.join("usr/bin/bugbrother-agent")).arg("--version"));
+    assert_eq!(runs.trim(), format!("bugbrother-agent {version}"));
     said(Command::new("md5sum").args(["--check", "--quiet", "DEBIAN/md5sums"]).current_dir(&tree));
+}
+
+/// Runs a script on a copy of this system that nobody else sees, and that is gone afterwards.
+fn elsewhere(script: &str, package: &Path) -> String {
+    let mounts = "set -eu\n\
+         mount -t tmpfs tmpfs /mnt\n\
+         mkdir /mnt/upper /mnt/work /mnt/root\n\
+         mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root\n\
+         mount -t proc proc /mnt/root/proc\n\
+         mount --bind /dev /mnt/root/dev\n\
+         cp \"$1\" /mnt/root/package.deb\n\
+         exec chroot /mnt/root /bin/sh -euc \"$2\"\n";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--fork", "/bin/sh", "-c", mounts, "sh"]).arg(package).arg(script);
+    said(command.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+#[test]
+fn it_is_installed_upgraded_removed_and_purged() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = elsewhere(
+        "dpkg -i /package.deb
+         stat -c '%U %a' /var/lib/bugbrother-agent
+         id -u bugbrother >/dev/null
+         echo kept >/var/lib/bugbrother-agent/outbox.db
+         echo '# mine' >>/etc/bugbrother/agent.toml
+         dpkg -i /package.deb
+         dpkg -r bugbrother-agent
+         tail -n 1 /etc/bugbrother/agent.toml
+         cat /var/lib/bugbrother-agent/outbox.db
+         dpkg -P bugbrother-agent
+         [ ! -e /var/lib/bugbrother-agent ] && [ ! -e /etc/bugbrother ] && echo gone",
+        &package(dir.path()),
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    for line in ["bugbrother 700", "# mine", "kept", "gone"] {
+        assert!(lines.contains(&line), "`{line}` is missing: {said}");
+    }
 }

@@ -1,7 +1,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,7 @@ use rcgen::KeyPair;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
 
-use super::EnrolError;
+use super::{EnrolError, Server};
 
 /// Certificate and key, in this order: both are replaced in one step.
 const IDENTITY: &str = "identity.pem";
@@ -84,14 +84,6 @@ impl Folder {
         Some(self.0.join(SERVER_CA)).filter(|path| path.exists())
     }
 
-    /// Keeps the authority of the server's own certificate for the renewals.
-    pub fn keep_server_ca(&self, ca: &Path) -> Result<(), EnrolError> {
-        let read = fs::read_to_string(ca);
-        let pem = read.map_err(|source| EnrolError::File { path: ca.to_owned(), doing: "read", source })?;
-        self.make()?;
-        self.replace(SERVER_CA, &pem)
-    }
-
     /// The identity that is there.
     pub fn identity(&self) -> Result<Option<Identity>, EnrolError> {
         let (Some(about), Some(pem)) = (self.about()?, self.read(IDENTITY)?) else { return Ok(None) };
@@ -125,7 +117,11 @@ impl Folder {
     }
 
     pub(super) fn forget_pending_key(&self) -> Result<(), EnrolError> {
-        let path = self.0.join(PENDING);
+        self.remove(PENDING)
+    }
+
+    fn remove(&self, name: &str) -> Result<(), EnrolError> {
+        let path = self.0.join(name);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 Err(EnrolError::File { path, doing: "removed", source })
@@ -136,14 +132,18 @@ impl Folder {
 
     /// Puts a new identity in the place of the one that is there. Certificate and key come last but for the note of the
     /// key that was sent for: cut off before them, all is as it was, and asking again gives the same certificate.
-    pub(super) fn write(&self, identity: &Identity, key: &KeyPair, server: &str) -> Result<(), EnrolError> {
+    pub(super) fn write(&self, identity: &Identity, key: &KeyPair, server: &Server) -> Result<(), EnrolError> {
         let about = About {
             vin: identity.vin,
-            server: server.to_owned(),
+            server: server.address().to_owned(),
             not_before: identity.not_before,
             not_after: identity.not_after,
             broker: identity.broker.clone(),
         };
+        match server.authorities() {
+            Some(pem) => self.replace(SERVER_CA, pem)?,
+            None => self.remove(SERVER_CA)?,
+        }
         self.replace(CA, &identity.ca)?;
         self.replace(IDENTITY, &format!("{}\n{}", identity.certificate.trim_end(), key.serialize_pem()))?;
         self.replace(ABOUT, &toml::to_string(&about).expect("plain values have a form in TOML"))?;
@@ -164,11 +164,16 @@ impl Folder {
         }
     }
 
-    /// Writes a file that is either as before or whole, whenever the power fails.
+    /// Writes a file that is either as before or whole, whenever the power fails. It is the folder's owner's, also where
+    /// another user, who may do so, enrols for the one that the agent runs as.
     fn replace(&self, name: &str, content: &str) -> Result<(), EnrolError> {
         let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
         let written = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            let (owner, own) = (fs::metadata(&self.0)?, file.metadata()?);
+            if (owner.uid(), owner.gid()) != (own.uid(), own.gid()) {
+                fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+            }
             file.write_all(content.as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, &path)?;

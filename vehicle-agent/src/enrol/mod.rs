@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`Folder`]: where the identity is kept
-//! - `post`: requests to the fleet's server
+//! - `post`: requests to the fleet's server; `certificate`: whether what it gave is what was asked for
 //! - [`enrol`], [`renew`]: the first certificate, the next one
 //! - [`keep_renewed`]: the next one in time, for ever
 //!
@@ -11,6 +11,7 @@
 //! - Certificate and key are one file that is replaced in one step: whenever the power fails, there is a whole identity.
 //! - A key that was sent for is kept until its certificate is there: asked again, the server gives the same one.
 
+mod certificate;
 mod folder;
 mod post;
 mod renewal;
@@ -22,11 +23,6 @@ use bugbrother_wire::{
     embedded::{Enroll, Enrolled, Renew},
 };
 use rcgen::{CertificateParams, KeyPair, SigningKey};
-use rustls::{
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    sign::CertifiedKey,
-};
 
 pub use folder::{Folder, Identity};
 pub use post::Server;
@@ -85,6 +81,12 @@ pub enum EnrolError {
     /// The certificate is another key's.
     #[error("the server gave a certificate that is not for this vehicle's key")]
     OtherKey,
+    /// The certificate is another vehicle's.
+    #[error("the server gave a certificate that is not of the vehicle {0}, which it names")]
+    OtherVehicle(Vin),
+    /// A broker of the fleet would not take the certificate.
+    #[error("the server gave a certificate that its own authority would not take")]
+    Unsigned(#[source] rustls::Error),
     /// No key can be made or used.
     #[error("no key")]
     Key(#[from] rcgen::Error),
@@ -129,21 +131,12 @@ fn request(key: &KeyPair) -> Result<rcgen::CertificateSigningRequest, rcgen::Err
 
 fn take(folder: &Folder, server: &Server, key: &KeyPair, enrolled: Enrolled) -> Result<Identity, EnrolError> {
     let Enrolled { vin, certificate, ca, not_before, not_after, broker } = enrolled;
-    if !belongs(&certificate, key) {
-        return Err(EnrolError::OtherKey);
-    }
-    let identity =
-        Identity { vin, certificate, ca, not_before: not_before.unwrap_or(not_after - NINETY_DAYS), not_after, broker };
-    folder.write(&identity, key, server.address())?;
+    let not_before = not_before.unwrap_or(not_after - NINETY_DAYS);
+    certificate::check(&certificate, &ca, key, vin, not_before)?;
+    let identity = Identity { vin, certificate, ca, not_before, not_after, broker };
+    folder.write(&identity, key, server)?;
     Ok(identity)
 }
 
 /// How long certificates are good for, as servers that do not say from when on have them.
 const NINETY_DAYS: UnixMs = 90 * 24 * 60 * 60 * 1000;
-
-fn belongs(certificate: &str, key: &KeyPair) -> bool {
-    let Ok(certificate) = CertificateDer::from_pem_slice(certificate.as_bytes()) else { return false };
-    let Ok(key) = PrivateKeyDer::try_from(key.serialize_der()) else { return false };
-    let Ok(key) = ring::sign::any_supported_type(&key) else { return false };
-    CertifiedKey::new(vec![certificate], key).keys_match().is_ok()
-}

@@ -19,6 +19,7 @@ const LARGEST_ANSWER: u64 = 256 * 1024;
 #[derive(Debug, Clone)]
 pub struct Server {
     address: String,
+    authorities: Option<String>,
     agent: Agent,
 }
 
@@ -36,9 +37,22 @@ impl Server {
             Some("http") if is_local => {}
             _ => return Err(wrong()),
         }
+        let authorities = match ca {
+            Some(path) => Some(fs::read_to_string(path).map_err(|source| EnrolError::File {
+                path: path.to_owned(),
+                doing: "read",
+                source,
+            })?),
+            None => None,
+        };
+        let roots = match (ca, &authorities) {
+            (Some(path), Some(pem)) => certificates(path, pem)?,
+            _ => rustls_native_certs::load_native_certs().certs,
+        };
+        let roots: Vec<_> = roots.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
         let tls = TlsConfig::builder()
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::new_with_certs(&roots(ca)?))
+            .root_certs(RootCerts::new_with_certs(&roots))
             .build();
         let config = Agent::config_builder()
             .tls_config(tls)
@@ -49,12 +63,17 @@ impl Server {
             .proxy(None)
             .user_agent(concat!("bugbrother-agent/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Server { address: address.to_owned(), agent: config.new_agent() })
+        Ok(Server { address: address.to_owned(), authorities, agent: config.new_agent() })
     }
 
     /// As it was given.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The certificates of those who may sign its own, PEM, where they are not those that this system trusts.
+    pub(super) fn authorities(&self) -> Option<&str> {
+        self.authorities.as_deref()
     }
 
     /// Asks for something of the interface for vehicles.
@@ -75,23 +94,11 @@ impl Server {
     }
 }
 
-fn roots(ca: Option<&Path>) -> Result<Vec<Certificate<'static>>, EnrolError> {
-    let read: Vec<CertificateDer<'static>> = match ca {
-        Some(path) => {
-            let path = path.to_owned();
-            let pem = match fs::read(&path) {
-                Ok(pem) => pem,
-                Err(source) => return Err(EnrolError::File { path, doing: "read", source }),
-            };
-            let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-            match found {
-                Ok(found) if !found.is_empty() => found,
-                _ => return Err(EnrolError::Content { path, what: "certificate" }),
-            }
-        }
-        None => rustls_native_certs::load_native_certs().certs,
-    };
-    Ok(read.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
+fn certificates(path: &Path, pem: &str) -> Result<Vec<CertificateDer<'static>>, EnrolError> {
+    match CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>() {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(EnrolError::Content { path: path.to_owned(), what: "certificate" }),
+    }
 }
 
 /// With what a person can do about it.
@@ -108,6 +115,9 @@ fn in_words(error: &ureq::Error) -> String {
     let known = |part: &str| chain.contains(part);
     if known("NotValidYet") || known("not valid yet") {
         return format!("{chain}. This computer's clock may be behind: wait for the network or the receiver to set it");
+    }
+    if known("Expired") || known("certificate expired") {
+        return format!("{chain}. The server's certificate has ended, or this computer's clock is ahead");
     }
     if known("UnknownIssuer") {
         return format!("{chain}. If the server's certificate is of an authority of your own, name its file with --ca");

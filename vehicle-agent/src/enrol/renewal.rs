@@ -25,6 +25,11 @@ pub fn due(not_before: UnixMs, not_after: UnixMs, share: f64) -> UnixMs {
 /// Has the certificate renewed in time, until `stop`. What fails is tried again, ever more seldom.
 pub async fn keep_renewed(folder: Folder, time: Time, stop: CancellationToken) {
     let share: f64 = rand::rng().random();
+    // A vehicle that drives for ten minutes a day has no hour to come back to it.
+    let mut good = time.good();
+    if !matches!(stop.run_until_cancelled(good.wait_for(Option::is_some)).await, Some(Ok(_))) {
+        return;
+    }
     let mut wait = FIRST_WAIT;
     let mut complained = false;
     loop {
@@ -62,9 +67,6 @@ pub async fn keep_renewed(folder: Folder, time: Time, stop: CancellationToken) {
 
 /// Renews if it is time; tells of the new identity.
 async fn look(folder: &Folder, time: &Time, share: f64) -> Result<Option<Identity>, EnrolError> {
-    if time.good().borrow().is_none() {
-        return Ok(None);
-    }
     let now = time.now();
     let folder = folder.clone();
     let work = move || {

@@ -2,4 +2,5 @@
 
 pub mod certificates;
 pub mod database;
+pub mod fleet;
 pub mod recording;
