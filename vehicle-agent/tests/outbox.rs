@@ -186,7 +186,6 @@ async fn a_file_of_an_older_version_goes_on_and_its_gaps_take_their_place() {
     let older = "DELETE FROM record WHERE seq < 3; DROP INDEX record_gap; ALTER TABLE record DROP COLUMN gap_from; \
                  ALTER TABLE record DROP COLUMN gap_to; ALTER TABLE identity DROP COLUMN stored_ranges; \
                  DROP INDEX record_boot; ALTER TABLE record DROP COLUMN boot; ALTER TABLE record DROP COLUMN crc; DROP TABLE boot; DROP TABLE usage; \
-                 ALTER TABLE wanted DROP COLUMN daily_bytes; \
                  PRAGMA user_version = 0";
     sqlx::raw_sql(older).execute(&mut db).await.unwrap();
     db.close().await.unwrap();

@@ -12,8 +12,8 @@ const END: &str = "<!-- end of table -->";
 
 /// Where the values come from that no parameter of OBD-II tells.
 const OTHERS: &[(&str, &[&str])] = &[
-    ("GNSS receiver", &["lat", "lon", "alt", "hdg", "gspd", "hdop", "sats"]),
-    ("microcontroller", &["ax", "ay", "az"]),
+    ("GNSS receiver", &["lat", "lon", "alt", "hdg", "gspd", "hdop", "sats", "fixq", "acc"]),
+    ("microcontroller", &["ax", "ay", "az", "gx", "gy", "gz", "itemp"]),
     ("whether the car answers", &["ign"]),
     ("SAE J1979, mode 01, PID 01", &["dtcs"]),
 ];

@@ -63,6 +63,11 @@ impl Timekeeper {
         self.setter = setter;
     }
 
+    /// Whether the network keeps the computer's clock.
+    pub fn is_kept_by_network(&self) -> bool {
+        self.setter == Setter::Network
+    }
+
     /// An agent before this one, since the same start, knew when that was.
     pub fn remember(&mut self, started: UnixMs) {
         self.remembered = Some(started);

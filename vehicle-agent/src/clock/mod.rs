@@ -104,6 +104,11 @@ impl Time {
         }
     }
 
+    /// The computer's clock, as long as the network keeps it.
+    pub fn by_network(&self) -> Option<UnixMs> {
+        self.lock().is_kept_by_network().then(computers_clock)
+    }
+
     /// A receiver told at `at` that it was `ts`.
     pub fn hear_receiver(&self, ts: UnixMs, at: Instant) {
         let up = self.up(at);

@@ -42,7 +42,7 @@ pub struct Quality {
     /// Satellites used.
     pub sats: Option<f64>,
     /// Horizontal accuracy in metres: two of three fixes are nearer to the truth. From GST it is
-    /// √(σ latitude² + σ longitude²), the *distance root mean square*; from gpsd its `eph`.
+    /// √(σ latitude² + σ longitude²), the *distance root mean square*; from gpsd half of its `eph`.
     pub acc: Option<f64>,
 }
 
@@ -415,7 +415,8 @@ fn read_course(vtg: &Sentence) -> (Option<f64>, Option<f64>) {
 /// Standard deviations of latitude and longitude in metres are fields 6 and 7 of GST.
 fn read_accuracy(gst: &Sentence) -> Option<f64> {
     let sigma = |at: usize| gst.number(at).filter(|sigma| *sigma >= 0.0);
-    plausible("acc", Some(sigma(6)?.hypot(sigma(7)?)))
+    // A receiver that knows no accuracy says 0.
+    plausible("acc", Some(sigma(6)?.hypot(sigma(7)?)).filter(|acc| *acc > 0.0))
 }
 
 /// The value, if a working sensor could have told it. NaN is in no range.

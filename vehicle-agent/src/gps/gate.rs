@@ -58,7 +58,11 @@ impl Sentence {
 
     /// Field `index` as a number; NaN and infinities are none.
     pub fn number(&self, index: usize) -> Option<f64> {
-        self.field(index).parse().ok().filter(|number: &f64| number.is_finite())
+        let text = self.field(index);
+        // Rust also reads `1e1`, `+7` and `inf`, which no receiver writes.
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        text.parse().ok().filter(|number: &f64| is_plain && number.is_finite())
     }
 
     /// Milliseconds after midnight UTC; GSA and VTG have no time.

@@ -182,7 +182,8 @@ impl Gpsd {
                 alt: plausible("alt", alt),
                 hdop,
                 sats,
-                acc: plausible("acc", tpv.eph),
+                // gpsd's is the radius of 95 of 100, which is twice the root mean square.
+                acc: plausible("acc", tpv.eph.map(|eph| eph / 2.0)),
             },
         })
     }
@@ -250,7 +251,7 @@ mod tests {
             alt: Some(372.5),
             hdop: Some(0.9),
             sats: Some(8.0),
-            acc: Some(4.25),
+            acc: Some(2.125),
         };
         let ts = 1_789_997_600_500;
         assert_eq!(told, [Ok(Fix { ts, lat: 46.5, lon: -6.25, hdg: Some(12.5), gspd: Some(36.0), quality })]);

@@ -10,6 +10,8 @@ const FASTEST_M_S: f64 = 500.0 / 3.6;
 const CORRECTION_M: f64 = 150.0;
 /// So many fixes in a row that follow each other are believed though they are far from those before.
 const PERSISTENT: u32 = 5;
+/// And for so long: a fast receiver tells five fixes of a reflection in half a second.
+const PERSISTENT_MS: u64 = 2_000;
 /// What the first two of those may be apart, in metres per second.
 const APART_M_S: f64 = 1000.0;
 const EARTH_RADIUS_M: f64 = 6_371_009.0;
@@ -17,7 +19,7 @@ const EARTH_RADIUS_M: f64 = 6_371_009.0;
 /// Refuses a fix that would be reached by more than 500 km/h from the one before.
 ///
 /// A receiver that had been wrong, or a vehicle that was carried while the receiver was off, is not refused for ever: what
-/// persists at another place is believed after five fixes. So is, though it costs five fixes, a motion that is
+/// persists at another place is believed after five fixes and two seconds. So is, though it costs five fixes, a motion that is
 /// faster but steady: a recording or a simulation in quick motion.
 #[derive(Debug, Default)]
 pub struct Jumps {
@@ -30,6 +32,7 @@ struct Path {
     last: Point,
     before: Option<Point>,
     length: u32,
+    since: UnixMs,
     /// It was not believed at first: a motion that goes on as it began is what makes it credible.
     doubted: bool,
 }
@@ -61,7 +64,7 @@ impl Jumps {
             }
             other => other.insert(Path::new(point, true)),
         };
-        if other.length < PERSISTENT {
+        if other.length < PERSISTENT || other.last.ts.abs_diff(other.since) < PERSISTENT_MS {
             return false;
         }
         self.path = self.other.take();
@@ -71,7 +74,7 @@ impl Jumps {
 
 impl Path {
     fn new(last: Point, doubted: bool) -> Self {
-        Path { last, before: None, length: 1, doubted }
+        Path { last, before: None, length: 1, since: last.ts, doubted }
     }
 
     fn go_to(&mut self, point: Point) {
@@ -144,6 +147,13 @@ mod tests {
         let there = (1..=7).map(|second| (f64::from(second), 90_000.0 + 20.0 * f64::from(second)));
         let taken = taken([(0.0, 0.0)].into_iter().chain(there));
         assert_eq!(taken, [true, false, false, false, false, true, true, true]);
+    }
+
+    #[test]
+    fn a_reflection_of_less_than_two_seconds_is_never_believed_however_many_fixes_it_makes() {
+        let tenths = (1..=60).map(|tenth| (f64::from(tenth) / 10.0, if tenth <= 19 { 11_000.0 } else { 0.0 }));
+        let taken = taken([(0.0, 0.0)].into_iter().chain(tenths));
+        assert!(taken[1..=19].iter().all(|taken| !taken) && taken[20..].iter().all(|taken| *taken), "{taken:?}");
     }
 
     #[test]

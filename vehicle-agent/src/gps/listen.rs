@@ -6,14 +6,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
-    GpsSource, Outputs, Plan, count_refusal,
+    Fix, GpsSource, Outputs, Plan, count_refusal,
     ear::Told,
+    fix::NoFix,
     search::{Found, Search},
 };
 use crate::{
     outbox::{Draft, Happening},
     retry::Retry,
 };
+
+const A_DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Opens a receiver again and again.
 pub(super) async fn listen(plan: &Plan, outputs: Outputs, shutdown: &CancellationToken) {
@@ -98,9 +101,16 @@ impl Presence<'_> {
         }
     }
 
+    /// A date that only the network's clock can show to be wrong. One of the past is left alone: nothing that is shown as
+    /// now waits for it.
+    fn is_of_the_future(&self, fix: &Fix) -> bool {
+        self.outputs.time.by_network().is_some_and(|now| fix.ts > now + A_DAY_MS)
+    }
+
     async fn send(&self, told: Vec<Told>) {
         for told in told {
             match told {
+                Ok(fix) if self.is_of_the_future(&fix) => count_refusal(NoFix::Date.reason()),
                 Ok(fix) => {
                     metrics::counter!("bugbrother_agent_fixes_total").increment(1);
                     if self.outputs.fixes.send(fix).await.is_err() {

@@ -96,6 +96,10 @@ impl Search {
         }
         let mut trouble = "no serial port has a receiver".to_owned();
         for path in paths {
+            // A Bluetooth adapter takes one connection, and opening the port makes it.
+            if is_bluetooth(&path) {
+                continue;
+            }
             let Some(claim) = ports.claim(&path) else { continue };
             match self.try_speeds(&path, false).await {
                 Ok(Some((port, baud, heard))) => {
@@ -131,8 +135,7 @@ impl Search {
 
     /// The speed that it had last comes first. By Bluetooth there is none.
     fn bauds(&self, path: &Path) -> Vec<u32> {
-        let by_bluetooth = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rfcomm"));
-        if by_bluetooth {
+        if is_bluetooth(path) {
             return vec![BAUDS[0]];
         }
         let mut bauds = BAUDS.to_vec();
@@ -141,6 +144,10 @@ impl Search {
         }
         bauds
     }
+}
+
+fn is_bluetooth(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rfcomm"))
 }
 
 /// Listens until a sentence of a receiver's has come, or long enough.

@@ -6,7 +6,7 @@ use bugbrother_wire::signal::Signal;
 
 use super::{
     answer::{Fault, Reply},
-    decode::Parameter,
+    decode::{Maxima, Parameter},
     elm::Car,
     protocol::Protocol,
     schedule::Schedule,
@@ -60,11 +60,11 @@ impl Batches {
     }
 
     /// Asks for them; what several ECUs tell is taken of the first.
-    pub fn ask(&mut self, car: &mut Car, batch: &[&'static Parameter]) -> Result<Values, Fault> {
+    pub fn ask(&mut self, car: &mut Car, batch: &[&'static Parameter], supports: &Supports) -> Result<Values, Fault> {
         let pids: Vec<u8> = batch.iter().map(|parameter| parameter.pid).collect();
         let asked = car.ask_several(&pids).and_then(|replies| {
-            let split = replies.iter().map(|reply| split(batch, reply)).collect::<Option<Vec<Values>>>();
-            split.ok_or(Fault::Garbled)
+            let split = |reply: &Reply| split(batch, reply, &supports.maxima(reply.ecu));
+            replies.iter().map(split).collect::<Option<Vec<Values>>>().ok_or(Fault::Garbled)
         });
         match &asked {
             Ok(_) => self.failures = 0,
@@ -82,7 +82,7 @@ impl Batches {
 }
 
 /// The values in an answer, which begins behind the first PID. All of them, whole and in their order, or none.
-fn split(batch: &[&'static Parameter], reply: &Reply) -> Option<Values> {
+fn split(batch: &[&'static Parameter], reply: &Reply, maxima: &Maxima) -> Option<Values> {
     let (mut rest, mut values) = (&reply.data[..], Vec::new());
     for (index, parameter) in batch.iter().enumerate() {
         if index > 0 {
@@ -93,7 +93,7 @@ fn split(batch: &[&'static Parameter], reply: &Reply) -> Option<Values> {
             rest = after;
         }
         let (data, after) = rest.split_at_checked(parameter.length)?;
-        values.extend(parameter.read(data));
+        values.extend(parameter.read_scaled(data, maxima));
         rest = after;
     }
     rest.is_empty().then_some(values)
@@ -109,7 +109,7 @@ mod tests {
         let find = |pid| PARAMETERS.iter().find(|parameter| parameter.pid == pid).unwrap();
         let batch = [find(0x0C), find(0x0D), find(0x05)];
         let values = |data: &[u8]| {
-            let split = split(&batch, &Reply { ecu: None, data: data.to_vec() })?;
+            let split = split(&batch, &Reply { ecu: None, data: data.to_vec() }, &Maxima::default())?;
             Some(split.into_iter().map(|(signal, value)| (signal.key, value)).collect::<Vec<_>>())
         };
         let whole = [0x14, 0x5F, 0x0D, 0x0A, 0x05, 0x78];

@@ -315,15 +315,16 @@ impl<'a, 'b> Session<'a, 'b> {
     fn ask_one(&mut self, parameter: &'static Parameter, drive: &mut Drive) -> Result<bool, Fault> {
         let replies = self.car.ask(0x01, parameter.pid, drive.supports.answers(parameter))?;
         drive.batches.prove(parameter, &replies);
-        let values = replies.iter().map(|reply| parameter.read(&reply.data).collect::<Vec<_>>());
+        let supports = &drive.supports;
+        let read = |reply: &Reply| parameter.read_scaled(&reply.data, &supports.maxima(reply.ecu)).collect::<Vec<_>>();
         // Of several ECUs that have it the first one that tells a value counts.
-        let values = values.into_iter().find(|values| !values.is_empty()).unwrap_or_default();
+        let values = replies.iter().map(read).find(|values| !values.is_empty()).unwrap_or_default();
         self.note(&values, drive);
         Ok(true)
     }
 
     fn ask_batch(&mut self, batch: &[&'static Parameter], drive: &mut Drive) -> Result<bool, Fault> {
-        let values = drive.batches.ask(&mut self.car, batch)?;
+        let values = drive.batches.ask(&mut self.car, batch, &drive.supports)?;
         self.note(&values, drive);
         Ok(true)
     }

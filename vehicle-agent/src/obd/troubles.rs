@@ -100,12 +100,17 @@ impl Reader {
             monitors: readiness.as_ref().map(Readiness::to_monitors).unwrap_or_default(),
             freeze_frame: None,
         };
-        troubles.freeze_frame = self.freeze_frame(car, &troubles)?;
+        troubles.freeze_frame = self.freeze_frame(car, supports, &troubles)?;
         Ok((troubles, readiness.map(|readiness| f64::from(readiness.count))))
     }
 
     /// Takes a dozen questions, so it is read when stored codes have come or gone.
-    fn freeze_frame(&mut self, car: &mut Car, troubles: &Troubles) -> Result<Option<FreezeFrame>, Fault> {
+    fn freeze_frame(
+        &mut self,
+        car: &mut Car,
+        supports: &Supports,
+        troubles: &Troubles,
+    ) -> Result<Option<FreezeFrame>, Fault> {
         let stored: BTreeSet<Dtc> = troubles.stored().cloned().collect();
         if stored.is_empty() {
             self.frozen = None;
@@ -116,7 +121,7 @@ impl Reader {
         {
             return Ok(frame.clone());
         }
-        let frame = read_freeze_frame(car)?;
+        let frame = read_freeze_frame(car, supports)?;
         self.frozen = Some((stored, frame.clone()));
         Ok(frame)
     }
@@ -136,7 +141,7 @@ fn read_readiness(car: &mut Car) -> Result<Option<Readiness>, Fault> {
 }
 
 /// Freeze frame 0 of the first ECU that keeps one.
-fn read_freeze_frame(car: &mut Car) -> Result<Option<FreezeFrame>, Fault> {
+fn read_freeze_frame(car: &mut Car, supports: &Supports) -> Result<Option<FreezeFrame>, Fault> {
     // PID 02 is the code that caused it, 0000 for none.
     let causes = optional(car.ask_frozen(0x02))?;
     let cause = causes.iter().find_map(|reply| {
@@ -158,7 +163,8 @@ fn read_freeze_frame(car: &mut Car) -> Result<Option<FreezeFrame>, Fault> {
     for parameter in PARAMETERS.iter().filter(|parameter| pids.contains(&parameter.pid)) {
         let replies = optional(car.ask_frozen(parameter.pid))?;
         for reply in replies.iter().filter(|reply| reply.ecu == ecu) {
-            frame.values.extend(parameter.read(&reply.data).map(|(signal, value)| (signal.key.to_owned(), value)));
+            let values = parameter.read_scaled(&reply.data, &supports.maxima(ecu));
+            frame.values.extend(values.map(|(signal, value)| (signal.key.to_owned(), value)));
         }
     }
     Ok(Some(frame))

@@ -186,7 +186,7 @@ const TYPICAL: &[Example] = &[
         &[0x0F, 0x01, 0x2C, 0x00, 0x32, 0x01, 0x90, 0x00, 0x28],
         &[("nox11", 300.0), ("nox12", 50.0), ("nox21", 400.0), ("nox22", 40.0)],
     ),
-    (0x83, &[0x03, 0x01, 0x2C, 0x00, 0x32], &[("nox11", 300.0), ("nox12", 50.0)]),
+    (0x83, &[0x03, 0x01, 0x2C, 0x00, 0x32], &[("nox11", 300.0)]),
     (0x84, &[0x78], &[("mst", 80.0)]),
     (
         0x85,
@@ -331,6 +331,7 @@ fn a_truncated_answer_tells_only_what_is_whole() {
     assert_eq!(keys(0x14, &[0x5A]), ["o2v1"]);
     assert_eq!(keys(0x78, &[0x0F, 0x11, 0x94, 0x13]), ["egt11"]);
     assert_eq!(keys(0xA6, &[]), [""; 0]);
+    assert_eq!(keys(0x83, &[0x03, 0x01, 0x2C, 0x00, 0x64]), ["nox11"], "whose the second is depends on the edition");
     assert_eq!(keys(0x0D, &[0x32, 0xAA, 0xAA]), ["spd"], "padded");
 }
 

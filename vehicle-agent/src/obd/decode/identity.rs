@@ -34,7 +34,7 @@ pub fn vin<'a>(answers: impl Iterator<Item = (Option<u32>, &'a [u8])>) -> Option
 /// The calibration identifiers in the answers of one ECU to PID 04 without service byte and PID: 16 characters each,
 /// padded with zeros.
 pub fn calibrations<'a>(answers: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-    let texts = items(answers).chunks(CALIBRATION_BYTES).map(text).collect::<Vec<_>>();
+    let texts = items(answers).chunks_exact(CALIBRATION_BYTES).map(text).collect::<Vec<_>>();
     texts.into_iter().filter(|text| !text.is_empty()).take(MOST).collect()
 }
 
@@ -85,6 +85,7 @@ mod tests {
         let lines: [&[u8]; 4] = [b"\x0237K0", b"\x0106A0", b"\x03906\0", b"\x04\0\0\0\0"];
         assert_eq!(calibrations(lines.into_iter()), ["06A037K0906"]);
         assert_eq!(calibrations([&[1][..], &[], &[2, 0, 0, 0, 0]].into_iter()), [""; 0]);
+        assert_eq!(calibrations([&b"\x01JMA*4312"[..]].into_iter()), [""; 0], "torn");
         let endless = [&[0xFF; 4_000][..], &[b'x'; 4_000][..]];
         assert_eq!(calibrations(endless.into_iter()).len(), MOST);
     }

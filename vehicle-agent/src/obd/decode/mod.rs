@@ -1,7 +1,8 @@
 //! Bytes of the ECUs → values, trouble codes, identity: SAE J1979. Pure.
 //!
 //! # Layout
-//! - [`parameter`](Parameter): what a parameter of mode 01 is; `table`: all of them; `examples`: each with bytes and values
+//! - [`parameter`](Parameter): what a parameter of mode 01 is; `table`: all of them; `examples`: each with bytes and values;
+//!   [`maxima`](Maxima): what scales some of them
 //! - `readiness`: mode 01 PID 01; `codes`: modes 03, 07, 0A; `identity`: mode 09
 //!
 //! # Invariants
@@ -12,6 +13,7 @@ mod codes;
 #[cfg(test)]
 mod examples;
 mod identity;
+mod maxima;
 mod parameter;
 mod readiness;
 mod table;
@@ -19,6 +21,7 @@ mod table;
 pub use self::{
     codes::trouble_codes,
     identity::{calibrations, ecu_name, verifications, vin},
+    maxima::Maxima,
     parameter::{Parameter, Value},
     readiness::Readiness,
     table::PARAMETERS,
@@ -49,9 +52,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_bring_a_decoder_down(data in vec(any::<u8>(), 0..80)) {
+        fn no_bytes_bring_a_decoder_down(data in vec(any::<u8>(), 0..80), scale in any::<[u8; 4]>()) {
+            let mut maxima = Maxima::default();
+            Maxima::PIDS.into_iter().for_each(|pid| maxima.note(pid, &scale));
             for parameter in PARAMETERS {
-                for (signal, value) in parameter.read(&data) {
+                for (signal, value) in parameter.read(&data).chain(parameter.read_scaled(&data, &maxima)) {
                     prop_assert!(value.is_finite() && signal.is_plausible(value), "{} {value}", signal.key);
                 }
             }

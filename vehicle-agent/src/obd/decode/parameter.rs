@@ -2,7 +2,10 @@
 
 use bugbrother_wire::signal::{self, Signal};
 
-use super::table::PARAMETERS;
+use super::{
+    maxima::{Maxima, Maximum},
+    table::PARAMETERS,
+};
 
 /// A parameter of mode 01: one PID, one answer.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,8 @@ pub struct Value {
     pub formula: &'static str,
     /// The same for the computer; `None` if its support bit says that it is not there, or a byte is missing.
     pub eval: fn(&[u8]) -> Option<f64>,
+    /// The maximum of which it is a part, where a control unit may set that.
+    pub maximum: Option<Maximum>,
 }
 
 impl Value {
@@ -52,11 +57,23 @@ impl Parameter {
         self.values.iter().map(Value::signal)
     }
 
-    /// The values in the data of an answer, as far as their bytes are there and a working sensor could have told them.
+    /// The values in the data of an answer, as far as their bytes are there and a working sensor could have told them, of a
+    /// control unit that does not scale them.
     pub fn read<'a>(&self, data: &'a [u8]) -> impl Iterator<Item = (&'static Signal, f64)> + use<'a> {
+        self.read_scaled(data, &Maxima::default())
+    }
+
+    /// The same of a control unit that has set these maxima.
+    pub fn read_scaled<'a>(
+        &self,
+        data: &'a [u8],
+        maxima: &Maxima,
+    ) -> impl Iterator<Item = (&'static Signal, f64)> + use<'a> {
         let data = &data[..data.len().min(self.length)];
+        let maxima = *maxima;
         self.values.iter().filter_map(move |value| {
-            let (signal, value) = (value.signal(), (value.eval)(data)?);
+            let factor = value.maximum.map_or(1.0, |of| maxima.factor(of));
+            let (signal, value) = (value.signal(), (value.eval)(data)? * factor);
             signal.is_plausible(value).then_some((signal, value))
         })
     }

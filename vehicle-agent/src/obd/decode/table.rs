@@ -2,12 +2,16 @@
 //!
 //! Read a row as: PID, bytes of data, how often it is asked for, and for each value its key, its formula and the formula
 //! as a function. In formulas A, B, C… are the bytes of data, A0…A7 the bits of A from the lowest, `int16` is a number with
-//! a sign and `int` drops what is behind the point. `if 3` means that the value is there if bit 3 of A says so.
+//! a sign and `int` drops what is behind the point. `if 3` means that the value is there if bit 3 of A says so, and
+//! `of Pressure` that a control unit may have scaled it (see [`super::maxima`]).
 //!
 //! Of a value that several PIDs tell (coolant temperature: 05, and 67 where there are two sensors) a car has one; they
 //! share a key.
 
-use super::parameter::{Parameter, Value};
+use super::{
+    maxima::Maximum,
+    parameter::{Parameter, Value},
+};
 
 /// What changes from one moment to the next, and what all else is judged by.
 const FAST: u32 = 500;
@@ -20,7 +24,7 @@ const RARE: u32 = 60_000;
 
 macro_rules! parameters {
     ($($pid:literal $length:literal $period_ms:ident
-        [$($key:literal $formula:literal $(if $bit:literal)? |$d:ident| $eval:expr;)*])*) => {
+        [$($key:literal $formula:literal $(if $bit:literal)? $(of $maximum:ident)? |$d:ident| $eval:expr;)*])*) => {
         /// Every parameter that is asked for, by PID.
         pub static PARAMETERS: &[Parameter] = &[$(Parameter {
             pid: $pid,
@@ -30,9 +34,17 @@ macro_rules! parameters {
                 key: $key,
                 formula: concat!($formula $(, " if A", $bit)?),
                 eval: |$d| { $(has($d, $bit)?;)? $eval },
+                maximum: only(&[$(Maximum::$maximum)?]),
             },)*],
         },)*];
     };
+}
+
+const fn only(maxima: &[Maximum]) -> Option<Maximum> {
+    match maxima {
+        [maximum] => Some(*maximum),
+        _ => None,
+    }
 }
 
 parameters! {
@@ -44,12 +56,12 @@ parameters! {
     0x08 1 SLOW ["stft2" "A/1.28-100" |d| trim(d, 0);]
     0x09 1 SLOW ["ltft2" "A/1.28-100" |d| trim(d, 0);]
     0x0A 1 SLOW ["fp" "3A" |d| Some(byte(d, 0)? * 3.0);]
-    0x0B 1 MEDIUM ["map" "A" |d| byte(d, 0);]
+    0x0B 1 MEDIUM ["map" "A" of Pressure |d| byte(d, 0);]
     0x0C 2 FAST ["rpm" "(256A+B)/4" |d| Some(word(d, 0)? / 4.0);]
     0x0D 1 FAST ["spd" "A" |d| byte(d, 0);]
     0x0E 1 MEDIUM ["timing" "A/2-64" |d| Some(byte(d, 0)? / 2.0 - 64.0);]
     0x0F 1 SLOW ["iat" "A-40" |d| celsius(d, 0);]
-    0x10 2 MEDIUM ["maf" "(256A+B)/100" |d| Some(word(d, 0)? / 100.0);]
+    0x10 2 MEDIUM ["maf" "(256A+B)/100" of Flow |d| Some(word(d, 0)? / 100.0);]
     0x11 1 MEDIUM ["thr" "A*100/255" |d| percent(d, 0);]
     0x12 1 RARE ["air2" "A" |d| byte(d, 0);]
     0x13 1 RARE ["o2in2" "A" |d| byte(d, 0);]
@@ -68,14 +80,14 @@ parameters! {
     0x21 2 SLOW ["mild" "256A+B" |d| word(d, 0);]
     0x22 2 RARE ["rail_vac" "(256A+B)*0.079" |d| Some(word(d, 0)? * 0.079);]
     0x23 2 SLOW ["rail" "(256A+B)*10" |d| rail(d, 0);]
-    0x24 4 RARE ["lam1" "(256A+B)/32768" |d| lambda(d); "o2v1" "(256C+D)/8192" |d| wide_voltage(d);]
-    0x25 4 RARE ["lam2" "(256A+B)/32768" |d| lambda(d); "o2v2" "(256C+D)/8192" |d| wide_voltage(d);]
-    0x26 4 RARE ["lam3" "(256A+B)/32768" |d| lambda(d); "o2v3" "(256C+D)/8192" |d| wide_voltage(d);]
-    0x27 4 RARE ["lam4" "(256A+B)/32768" |d| lambda(d); "o2v4" "(256C+D)/8192" |d| wide_voltage(d);]
-    0x28 4 RARE ["lam5" "(256A+B)/32768" |d| lambda(d); "o2v5" "(256C+D)/8192" |d| wide_voltage(d);]
-    0x29 4 RARE ["lam6" "(256A+B)/32768" |d| lambda(d); "o2v6" "(256C+D)/8192" |d| wide_voltage(d);]
-    0x2A 4 RARE ["lam7" "(256A+B)/32768" |d| lambda(d); "o2v7" "(256C+D)/8192" |d| wide_voltage(d);]
-    0x2B 4 RARE ["lam8" "(256A+B)/32768" |d| lambda(d); "o2v8" "(256C+D)/8192" |d| wide_voltage(d);]
+    0x24 4 RARE ["lam1" "(256A+B)/32768" of Ratio |d| lambda(d); "o2v1" "(256C+D)/8192" of Voltage |d| wide_voltage(d);]
+    0x25 4 RARE ["lam2" "(256A+B)/32768" of Ratio |d| lambda(d); "o2v2" "(256C+D)/8192" of Voltage |d| wide_voltage(d);]
+    0x26 4 RARE ["lam3" "(256A+B)/32768" of Ratio |d| lambda(d); "o2v3" "(256C+D)/8192" of Voltage |d| wide_voltage(d);]
+    0x27 4 RARE ["lam4" "(256A+B)/32768" of Ratio |d| lambda(d); "o2v4" "(256C+D)/8192" of Voltage |d| wide_voltage(d);]
+    0x28 4 RARE ["lam5" "(256A+B)/32768" of Ratio |d| lambda(d); "o2v5" "(256C+D)/8192" of Voltage |d| wide_voltage(d);]
+    0x29 4 RARE ["lam6" "(256A+B)/32768" of Ratio |d| lambda(d); "o2v6" "(256C+D)/8192" of Voltage |d| wide_voltage(d);]
+    0x2A 4 RARE ["lam7" "(256A+B)/32768" of Ratio |d| lambda(d); "o2v7" "(256C+D)/8192" of Voltage |d| wide_voltage(d);]
+    0x2B 4 RARE ["lam8" "(256A+B)/32768" of Ratio |d| lambda(d); "o2v8" "(256C+D)/8192" of Voltage |d| wide_voltage(d);]
     0x2C 1 SLOW ["egr" "A*100/255" |d| percent(d, 0);]
     0x2D 1 RARE ["egr_err" "A/1.28-100" |d| trim(d, 0);]
     0x2E 1 RARE ["purge" "A*100/255" |d| percent(d, 0);]
@@ -84,21 +96,21 @@ parameters! {
     0x31 2 RARE ["clrd" "256A+B" |d| word(d, 0);]
     0x32 2 RARE ["evap" "int16(A,B)/4" |d| Some(int16(d, 0)? / 4.0);]
     0x33 1 SLOW ["baro" "A" |d| byte(d, 0);]
-    0x34 4 RARE ["lam1" "(256A+B)/32768" |d| lambda(d); "o2c1" "((256C+D)/256-128)/1000" |d| pump_current(d);]
-    0x35 4 RARE ["lam2" "(256A+B)/32768" |d| lambda(d); "o2c2" "((256C+D)/256-128)/1000" |d| pump_current(d);]
-    0x36 4 RARE ["lam3" "(256A+B)/32768" |d| lambda(d); "o2c3" "((256C+D)/256-128)/1000" |d| pump_current(d);]
-    0x37 4 RARE ["lam4" "(256A+B)/32768" |d| lambda(d); "o2c4" "((256C+D)/256-128)/1000" |d| pump_current(d);]
-    0x38 4 RARE ["lam5" "(256A+B)/32768" |d| lambda(d); "o2c5" "((256C+D)/256-128)/1000" |d| pump_current(d);]
-    0x39 4 RARE ["lam6" "(256A+B)/32768" |d| lambda(d); "o2c6" "((256C+D)/256-128)/1000" |d| pump_current(d);]
-    0x3A 4 RARE ["lam7" "(256A+B)/32768" |d| lambda(d); "o2c7" "((256C+D)/256-128)/1000" |d| pump_current(d);]
-    0x3B 4 RARE ["lam8" "(256A+B)/32768" |d| lambda(d); "o2c8" "((256C+D)/256-128)/1000" |d| pump_current(d);]
+    0x34 4 RARE ["lam1" "(256A+B)/32768" of Ratio |d| lambda(d); "o2c1" "((256C+D)/256-128)/1000" of Current |d| pump_current(d);]
+    0x35 4 RARE ["lam2" "(256A+B)/32768" of Ratio |d| lambda(d); "o2c2" "((256C+D)/256-128)/1000" of Current |d| pump_current(d);]
+    0x36 4 RARE ["lam3" "(256A+B)/32768" of Ratio |d| lambda(d); "o2c3" "((256C+D)/256-128)/1000" of Current |d| pump_current(d);]
+    0x37 4 RARE ["lam4" "(256A+B)/32768" of Ratio |d| lambda(d); "o2c4" "((256C+D)/256-128)/1000" of Current |d| pump_current(d);]
+    0x38 4 RARE ["lam5" "(256A+B)/32768" of Ratio |d| lambda(d); "o2c5" "((256C+D)/256-128)/1000" of Current |d| pump_current(d);]
+    0x39 4 RARE ["lam6" "(256A+B)/32768" of Ratio |d| lambda(d); "o2c6" "((256C+D)/256-128)/1000" of Current |d| pump_current(d);]
+    0x3A 4 RARE ["lam7" "(256A+B)/32768" of Ratio |d| lambda(d); "o2c7" "((256C+D)/256-128)/1000" of Current |d| pump_current(d);]
+    0x3B 4 RARE ["lam8" "(256A+B)/32768" of Ratio |d| lambda(d); "o2c8" "((256C+D)/256-128)/1000" of Current |d| pump_current(d);]
     0x3C 2 SLOW ["cat11" "(256A+B)/10-40" |d| exhaust_celsius(d, 0);]
     0x3D 2 RARE ["cat21" "(256A+B)/10-40" |d| exhaust_celsius(d, 0);]
     0x3E 2 RARE ["cat12" "(256A+B)/10-40" |d| exhaust_celsius(d, 0);]
     0x3F 2 RARE ["cat22" "(256A+B)/10-40" |d| exhaust_celsius(d, 0);]
     0x42 2 SLOW ["vbat" "(256A+B)/1000" |d| Some(word(d, 0)? / 1000.0);]
     0x43 2 SLOW ["aload" "(256A+B)*100/255" |d| Some(word(d, 0)? * 100.0 / 255.0);]
-    0x44 2 RARE ["lam_cmd" "(256A+B)/32768" |d| lambda(d);]
+    0x44 2 RARE ["lam_cmd" "(256A+B)/32768" of Ratio |d| lambda(d);]
     0x45 1 RARE ["thr_rel" "A*100/255" |d| percent(d, 0);]
     0x46 1 SLOW ["oat" "A-40" |d| celsius(d, 0);]
     0x47 1 RARE ["thr_b" "A*100/255" |d| percent(d, 0);]
@@ -246,7 +258,8 @@ parameters! {
     ]
     0x83 9 SLOW [
         "nox11" "256B+C" if 0 |d| word(d, 1);
-        "nox12" "256D+E" if 1 |d| word(d, 3);
+        // In older editions of the standard the answer ends after two sensors, of which the second is that of bank 2.
+        "nox12" "256D+E+0I" if 1 |d| word(d, 7).and(word(d, 3));
         "nox21" "256F+G" if 2 |d| word(d, 5);
         "nox22" "256H+I" if 3 |d| word(d, 7);
     ]
