@@ -137,6 +137,23 @@ async fn a_folder_that_is_another_users_stays_so() {
     }
 }
 
+#[tokio::test]
+async fn a_vehicle_whose_clock_is_behind_enrols_all_the_same_and_is_told() {
+    let fleet = Fleet::start();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("identity").display().to_string();
+    let enroll = |code: &str| {
+        let mut command = Command::new(AGENT);
+        said(&command.args(["enroll", &fleet.address(), code, "--dir", &path, "--again"]).output().unwrap())
+    };
+    let told = enroll("CODE-1");
+    assert!(told.contains(VIN) && !told.contains("clock"), "{told}");
+    fleet.be_ahead(Duration::from_secs(3 * 24 * 3600));
+    let told = enroll("CODE-2");
+    assert!(told.contains(VIN) && told.contains("clock is behind the server's"), "{told}");
+    usable(&Folder::new(path)).unwrap();
+}
+
 /// Moves the life of the certificate, as far as the agent has noted it.
 fn age(folder: &Path, days: i64) {
     let path = folder.join("identity.toml");

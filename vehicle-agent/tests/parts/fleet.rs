@@ -6,7 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bugbrother_pki::{Authority, Request};
@@ -31,6 +31,8 @@ struct State {
     signed: HashMap<String, String>,
     refuse: usize,
     renewed: usize,
+    /// How far its clock is ahead of the vehicle's.
+    ahead: Duration,
 }
 
 impl Fleet {
@@ -38,7 +40,8 @@ impl Fleet {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::open_or_create(dir.path(), SystemTime::now()).unwrap();
         let (codes, signed) = (HashMap::new(), HashMap::new());
-        let state = Arc::new(Mutex::new(State { authority, codes, signed, refuse: 0, renewed: 0 }));
+        let state =
+            Arc::new(Mutex::new(State { authority, codes, signed, refuse: 0, renewed: 0, ahead: Duration::ZERO }));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = state.clone();
@@ -53,6 +56,11 @@ impl Fleet {
 
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// From now on its clock is so far ahead of the vehicle's.
+    pub fn be_ahead(&self, ahead: Duration) {
+        self.state.lock().unwrap().ahead = ahead;
     }
 
     /// The next so many renewals are refused.
@@ -92,7 +100,7 @@ fn answer(stream: TcpStream, state: &mut State) -> std::io::Result<()> {
 
 impl State {
     fn grant(&mut self, head: &str, body: &[u8]) -> Result<Enrolled, &'static str> {
-        let now = SystemTime::now();
+        let now = SystemTime::now() + self.ahead;
         let csr = if head.starts_with("POST /api/embedded/enroll ") {
             let Enroll { code, csr } = serde_json::from_slice(body).unwrap();
             let key = Request::from_pem(&csr).unwrap().key_sha256();
