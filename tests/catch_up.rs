@@ -51,7 +51,8 @@ async fn after_two_hours_out_of_reach_backfill_completes_live_stays_live_and_nob
     system.start_all().await?;
     let password = std::fs::read_to_string(system.add_vehicle(VIN, "Late")?)?;
     let vin: Vin = VIN.parse()?;
-    let began = now() - AWAY_S * 1000;
+    // It stood for a minute before it was back: what is a few seconds old would still be live.
+    let began = now() - (AWAY_S + 60) * 1000;
     let outbox = Outbox::open(&system.dir().join("late.outbox"), 256 << 20, vin, VinSource::Configured, began).await?;
     for t in (0..AWAY_S).map(|second| began + second * 1000) {
         outbox.append(&[second(t, FAST)], t).await?;

@@ -102,9 +102,17 @@ pub fn value(key: &str, value: f64) -> (String, &'static str) {
     let digits = match key {
         "lat" | "lon" => 5,
         "hdop" | "vbat" | "frate" | "ax" | "ay" | "az" | "maf" | "stft" | "ltft" => 1,
-        _ if signal.is_some() => 0,
-        _ if value.fract() == 0.0 => 0,
-        _ => 2,
+        _ => match signal {
+            // Of what is small the whole numbers say nothing: a lambda, the voltage of a sensor.
+            Some(signal) if matches!(signal.unit, "ratio" | "V" | "A") => match signal.max {
+                ..1.0 => 3,
+                ..10.0 => 2,
+                _ => 1,
+            },
+            Some(_) => 0,
+            None if value.fract() == 0.0 => 0,
+            None => 2,
+        },
     };
     (number(value, digits), signal.map_or("", |signal| unit(signal.unit)))
 }
@@ -112,6 +120,16 @@ pub fn value(key: &str, value: f64) -> (String, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_small_is_told_with_its_decimals() {
+        let told = |key, number| value(key, number).0;
+        assert_eq!(told("lam1", 0.984), "0.98");
+        assert_eq!(told("o2c1", 0.0042), "0.004");
+        assert_eq!(told("hv_v", 356.25), "356.2");
+        assert_eq!(told("rpm", 803.75), "804");
+        assert_eq!(told("x.door", 1.0), "1");
+    }
 
     #[test]
     fn a_span_is_told_in_its_largest_unit() {
