@@ -104,11 +104,10 @@ pub fn value(key: &str, value: f64) -> (String, &'static str) {
         "hdop" | "vbat" | "frate" | "ax" | "ay" | "az" | "maf" | "stft" | "ltft" => 1,
         _ => match signal {
             // Of what is small the whole numbers say nothing: a lambda, the voltage of a sensor.
-            Some(signal) if matches!(signal.unit, "ratio" | "V" | "A") => match signal.max {
-                ..1.0 => 3,
-                ..10.0 => 2,
-                _ => 1,
-            },
+            Some(_) if key.starts_with("o2c") => 3,
+            Some(_) if key.starts_with("o2v") => 2,
+            Some(signal) if signal.unit == "ratio" => 2,
+            Some(signal) if matches!(signal.unit, "V" | "A") => 1,
             Some(_) => 0,
             None if value.fract() == 0.0 => 0,
             None => 2,
