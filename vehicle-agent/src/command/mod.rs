@@ -100,7 +100,7 @@ impl Desk {
         Ok(Desk { outbox, time, means, confirmation: Confirmation::default() })
     }
 
-    /// Carries out what comes in, which [`take`] has noted, until nobody is left to send anything or `stop`.
+    /// Carries out what comes in, which `take` has noted, until nobody is left to send anything or `stop`.
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, stop: CancellationToken) {
         while let Some(Some(command)) = stop.run_until_cancelled(commands.recv()).await {
             let restarts = command.name == "restart";

@@ -1,7 +1,7 @@
 //! A microcontroller on a serial line → values, buttons, contacts. `docs/microcontroller.md` describes what it says.
 //!
 //! # Layout
-//! - [`line`]: bytes → lines; [`message`]: a line → what it says, or why it is refused
+//! - `line`: bytes → lines; [`message`]: a line → what it says, or why it is refused
 //! - [`signals`]: which signals it may tell, and in which units
 //! - [`timeline`]: its clock → ours
 //! - [`buttons`]: presses and contacts, each once
