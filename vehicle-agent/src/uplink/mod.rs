@@ -548,6 +548,17 @@ mod tests {
         Outbox::open(&dir.path().join("outbox.db"), 1 << 20, vin, VinSource::Configured, now_ms()).await.unwrap()
     }
 
+    fn account(broker: &Mosquitto) -> Account {
+        Account {
+            brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
+            tls: None,
+            username: "agent".to_owned(),
+            password: SecretString::default(),
+            pace: PACE,
+            traffic: Traffic::default(),
+        }
+    }
+
     fn ties() -> (Ties, Wishes) {
         let ties = Ties::of_an_outbox_alone(Time::new(ClockSettings::of_this_system()));
         let wishes = ties.wishes.clone();
@@ -563,14 +574,7 @@ mod tests {
         outbox.append(&[record], now_ms()).await.unwrap();
         let (ties, wishes) = ties();
         let mut private = wishes.private();
-        let account = Account {
-            brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
-            tls: None,
-            username: "agent".to_owned(),
-            password: SecretString::default(),
-            pace: PACE,
-            traffic: Traffic::default(),
-        };
+        let account = account(&broker);
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(account, outbox.clone(), ties, stop.clone()));
 
@@ -642,14 +646,7 @@ mod tests {
         std::fs::create_dir_all(&board).unwrap();
         std::fs::write(board.join("model"), "Raspberry Pi 4").unwrap();
         let time = Time::new(ClockSettings::in_folder(dir.path()));
-        let account = Account {
-            brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
-            tls: None,
-            username: "agent".to_owned(),
-            password: SecretString::default(),
-            pace: PACE,
-            traffic: Traffic::default(),
-        };
+        let account = account(&broker);
         let stop = CancellationToken::new();
         let vin = outbox.identity().vin;
         let mut options = Options::new("127.0.0.1", broker.port(), "viewer", "viewer", "");
