@@ -95,7 +95,6 @@ impl Desk {
             let answer =
                 Answer { detail: Some(detail.to_owned()), ..Answer::new(unfinished.id, state, time.estimate()) };
             outbox.append(&[Draft::Reply(answer)], time.estimate()).await?;
-            outbox.end_command(unfinished.id).await?;
         }
         Ok(Desk { outbox, time, means, confirmation: Confirmation::default() })
     }
@@ -113,9 +112,6 @@ impl Desk {
             }
             info!(command = command.name, by = command.by, state = ?outcome.state, "command");
             self.reply(&command, outcome).await;
-            if let Err(error) = self.outbox.end_command(command.id).await {
-                count_failure(&error);
-            }
         }
     }
 
@@ -262,6 +258,5 @@ pub(crate) async fn take(
     }
     let detail = Some(format!("{WAITING} commands wait already"));
     let answer = Answer { detail, ..Answer::new(id, ReplyState::Denied, now) };
-    outbox.append(&[Draft::Reply(answer)], now).await?;
-    outbox.end_command(id).await
+    outbox.append(&[Draft::Reply(answer)], now).await
 }

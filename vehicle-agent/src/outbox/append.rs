@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use super::{
     File, KEPT, Outbox, OutboxError,
     acknowledge::{Marked, mark_stored},
-    crc_of,
+    commands, crc_of,
     draft::Draft,
     failed, from_kind, gap_of, hold,
     open::{is_damage, is_full},
@@ -174,6 +174,9 @@ impl Outbox {
         };
         for draft in drafts {
             total += place(&mut tx, draft.clone()).await?;
+        }
+        for command in drafts.iter().filter_map(Draft::ended_command) {
+            commands::end(&mut tx, command).await?;
         }
         let replayed: u64 = drafts.iter().map(Draft::replayed).sum();
         if replayed > 0 {

@@ -1,5 +1,5 @@
 use bugbrother_wire::{CommandId, UnixMs};
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 
 use super::{Outbox, OutboxError, failed, to_column};
 
@@ -37,17 +37,6 @@ impl Outbox {
         Ok(true)
     }
 
-    /// Notes that a command has come to its end.
-    pub async fn end_command(&self, id: CommandId) -> Result<(), OutboxError> {
-        let db = &mut self.0.file.lock().await.db;
-        sqlx::query("UPDATE command SET ended = 1 WHERE id = $1")
-            .bind(id.0.as_bytes().as_slice())
-            .execute(db)
-            .await
-            .map_err(failed("written"))?;
-        Ok(())
-    }
-
     /// Commands that were taken on and have not come to their end, in the order in which they came.
     pub async fn unfinished_commands(&self) -> Result<Vec<Unfinished>, OutboxError> {
         let db = &mut self.0.file.lock().await.db;
@@ -62,4 +51,15 @@ impl Outbox {
             })
             .collect()
     }
+}
+
+/// Notes that a command has come to its end, in the transaction that holds its last reply: where that is cut off, neither is
+/// there.
+pub(super) async fn end(tx: &mut SqliteConnection, id: CommandId) -> Result<(), OutboxError> {
+    sqlx::query("UPDATE command SET ended = 1 WHERE id = $1")
+        .bind(id.0.as_bytes().as_slice())
+        .execute(tx)
+        .await
+        .map_err(failed("written"))?;
+    Ok(())
 }

@@ -112,6 +112,15 @@ impl Draft {
         }
     }
 
+    /// The command to which it is the last reply.
+    pub(super) fn ended_command(&self) -> Option<CommandId> {
+        match self {
+            Draft::Reply(Answer { state: ReplyState::Accepted | ReplyState::Running, .. }) => None,
+            Draft::Reply(answer) => Some(answer.command),
+            _ => None,
+        }
+    }
+
     /// Fixes of a recording in it.
     pub(super) fn replayed(&self) -> u64 {
         match self {
