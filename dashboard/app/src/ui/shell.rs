@@ -20,7 +20,7 @@ use super::{
     settings::{use_phrases, use_settings},
     vehicles::Vehicles,
 };
-use crate::theme::Theme;
+use crate::{address::Query, fleet::Interest, theme::Theme};
 
 const COLLAPSED: &str = "side-collapsed";
 
@@ -28,6 +28,7 @@ const COLLAPSED: &str = "side-collapsed";
 #[component]
 pub fn Shell() -> Html {
     use_keys();
+    use_interest();
     let phrases = use_phrases();
     // Kept across pages: the map comes back at once.
     let base = use_memo((), |()| BaseMap::load());
@@ -49,6 +50,22 @@ pub fn Shell() -> Html {
             </main>
         </div>
     }
+}
+
+/// Has the feed tell what the open page shows.
+#[hook]
+fn use_interest() {
+    let live = use_live();
+    let route = use_route::<Route>();
+    let query = use_location().and_then(|location| location.query::<Query>().ok()).unwrap_or_default();
+    let interest = match route {
+        Some(Route::Map) => {
+            Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
+        }
+        Some(Route::Vehicles | Route::Alerts) => Interest { fleet: true, ..Interest::default() },
+        _ => Interest::default(),
+    };
+    use_effect_with(interest, move |interest| live.show(interest.clone()));
 }
 
 fn page(route: Route) -> Html {
