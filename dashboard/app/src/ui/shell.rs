@@ -10,11 +10,13 @@ use super::{
     account::use_account,
     alerts::Alerts,
     browser,
+    edits::use_waiting_edits,
     feed::{Link as LiveLink, use_live},
     icon::{Icon, Mark},
     keys::{use_escape, use_keys},
     lost::Lost,
     map::{BaseMap, MapPage},
+    offline::use_updates,
     pages::{PAGES, title},
     route::Route,
     settings::{use_phrases, use_settings},
@@ -29,6 +31,8 @@ const COLLAPSED: &str = "side-collapsed";
 pub fn Shell() -> Html {
     use_keys();
     use_interest();
+    use_updates();
+    use_waiting_edits();
     let phrases = use_phrases();
     // Kept across pages: the map comes back at once.
     let base = use_memo((), |()| BaseMap::load());
