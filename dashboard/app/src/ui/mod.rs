@@ -17,6 +17,7 @@ mod lost;
 mod map;
 mod offline;
 mod pages;
+mod palette;
 mod route;
 mod settings;
 mod shell;
