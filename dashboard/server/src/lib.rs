@@ -102,6 +102,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         feed: Arc::clone(&feed),
         sockets: sockets.clone(),
         stop: stop.clone(),
+        started: clock::now(),
         config,
     });
 

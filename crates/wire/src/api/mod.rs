@@ -7,6 +7,7 @@ mod health;
 mod history;
 mod problem;
 mod session;
+mod system;
 mod trip;
 mod vehicle;
 
@@ -15,5 +16,6 @@ pub use health::*;
 pub use history::*;
 pub use problem::*;
 pub use session::*;
+pub use system::*;
 pub use trip::*;
 pub use vehicle::*;
