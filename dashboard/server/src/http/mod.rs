@@ -21,6 +21,7 @@ mod settings;
 mod signed;
 mod span;
 mod system;
+mod topics;
 mod track;
 mod trips;
 mod vehicles;
@@ -86,10 +87,12 @@ fn api(app: &App) -> Router<App> {
         room(&mut routes);
     }
     routes.get("/openapi.json", Access::Anybody, openapi).says("This description");
+    routes.get("/asyncapi.json", Access::Anybody, asyncapi).says("The description of the MQTT topics");
     let description = Bytes::from(description::document(&mut routes).to_string());
+    let topics = Bytes::from(topics::document().to_string());
     routes
         .router
-        .layer(Extension(Description(description)))
+        .layer(Extension(Descriptions { api: description, topics }))
         .fallback(|| async { Failure::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(from_fn(etag::tag))
@@ -109,11 +112,19 @@ const ROOMS: &[fn(&mut Routes)] = &[
     embedded::routes,
 ];
 
+/// Made once: they do not change.
 #[derive(Clone)]
-struct Description(Bytes);
+struct Descriptions {
+    api: Bytes,
+    topics: Bytes,
+}
 
-async fn openapi(Extension(Description(document)): Extension<Description>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document)
+async fn openapi(Extension(descriptions): Extension<Descriptions>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], descriptions.api)
+}
+
+async fn asyncapi(Extension(descriptions): Extension<Descriptions>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], descriptions.topics)
 }
 
 fn router(app: App) -> Router {
