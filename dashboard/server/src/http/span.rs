@@ -4,15 +4,13 @@ use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
-use bugbrother_wire::{UnixMs, codec::LATEST};
+use bugbrother_wire::{UnixMs, codec::LATEST, signal::is_key};
 use serde::Deserialize;
 
 use super::{body::Params, failure::Failure};
 use crate::clock;
 
 pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// Longest key of a signal.
-const MAX_KEY: usize = 24;
 
 /// `from` and `to`, in milliseconds since 1970 by the vehicle's clock, both inclusive.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -83,11 +81,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Signals {
         }
         Ok(Signals(signals))
     }
-}
-
-fn is_key(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
-    (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(fits)
 }
 
 #[cfg(test)]
