@@ -27,12 +27,9 @@ pub mod embedded;
 pub mod id;
 pub mod live;
 pub mod message;
-<<<<<<< HEAD
 pub mod rule;
-=======
 #[cfg(feature = "schema")]
 mod schema;
->>>>>>> main
 pub mod signal;
 pub mod topic;
 pub mod verdict;
