@@ -32,6 +32,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use bugbrother_wire::api::Right;
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -110,7 +111,10 @@ async fn openapi(Extension(Description(document)): Extension<Description>) -> im
 fn router(app: App) -> Router {
     Router::new()
         .nest("/api", api(&app))
-        .route("/live", get(live::open))
+        .route(
+            "/live",
+            get(live::open).route_layer(from_fn_with_state((app.clone(), Access::May(Right::Watch)), caller::guard)),
+        )
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router())
