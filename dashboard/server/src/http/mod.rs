@@ -4,16 +4,22 @@ mod address;
 mod alerts;
 mod body;
 mod caller;
+mod card;
+mod commands;
 mod description;
+mod diagnostics;
 mod embedded;
 mod export;
 mod failure;
+mod geofences;
 mod health;
 mod history;
 mod live;
+mod media;
 mod metrics_page;
 mod origin;
 mod routes;
+mod rules;
 mod serve;
 mod session;
 mod signed;
@@ -21,6 +27,7 @@ mod span;
 mod track;
 mod trips;
 mod vehicles;
+mod wishes;
 
 use std::sync::Arc;
 
@@ -41,6 +48,7 @@ pub(crate) use serve::serve;
 use crate::{
     Config, assets,
     attempts::{Attempts, Visits},
+    downlink::Downlink,
     feed::Feed,
     password::Passwords,
     seats::Seats,
@@ -58,6 +66,9 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 pub(crate) struct Shared {
     pub config: Config,
     pub feed: Arc<Feed>,
+    pub downlink: Arc<Downlink>,
+    /// For rules that are tried on history.
+    pub trials: Turns,
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub attempts: Attempts,
@@ -90,7 +101,7 @@ fn api(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), origin::guard))
 }
 
-const ROOMS: [fn(&mut Routes); 8] = [
+const ROOMS: [fn(&mut Routes); 15] = [
     session::routes,
     vehicles::routes,
     history::routes,
@@ -98,6 +109,13 @@ const ROOMS: [fn(&mut Routes); 8] = [
     trips::routes,
     export::routes,
     alerts::routes,
+    card::routes,
+    commands::routes,
+    diagnostics::routes,
+    geofences::routes,
+    media::routes,
+    rules::routes,
+    wishes::routes,
     embedded::routes,
 ];
 

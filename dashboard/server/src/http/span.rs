@@ -23,7 +23,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    #[cfg(test)]
+    /// From a moment to another.
     pub fn new(from: Option<UnixMs>, to: Option<UnixMs>) -> Self {
         Span { from, to }
     }
