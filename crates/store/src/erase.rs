@@ -12,7 +12,7 @@ use crate::{AccountChange, ClientId, Receipt, ReceiptId, Store, StoreError, Subj
 const STEP: i64 = 500;
 
 /// Tables of a vehicle's rows, in an order in which nothing is removed that others refer to, and what tells rows apart.
-const OF_A_VEHICLE: [(&str, &str); 17] = [
+const OF_A_VEHICLE: [(&str, &str); 18] = [
     (
         "tail",
         "DELETE FROM tail WHERE (vin, t0, epoch, seq) IN (SELECT vin, t0, epoch, seq FROM tail WHERE vin = $1 LIMIT $2)",
@@ -31,6 +31,7 @@ const OF_A_VEHICLE: [(&str, &str); 17] = [
         "reply",
         "DELETE FROM reply WHERE (vin, epoch, seq) IN (SELECT vin, epoch, seq FROM reply WHERE vin = $1 LIMIT $2)",
     ),
+    ("wish", "DELETE FROM wish WHERE vin IN (SELECT vin FROM wish WHERE vin = $1 LIMIT $2)"),
     ("command", "DELETE FROM command WHERE id IN (SELECT id FROM command WHERE vin = $1 LIMIT $2)"),
     ("alert", "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE vin = $1 LIMIT $2)"),
     ("quarantine", "DELETE FROM quarantine WHERE number IN (SELECT number FROM quarantine WHERE vin = $1 LIMIT $2)"),
@@ -149,6 +150,7 @@ impl Store {
             ("alert_event", "UPDATE alert_event SET by_user = $2 WHERE by_user = $1"),
             ("command", "UPDATE command SET by_user = $2 WHERE by_user = $1"),
             ("setting", "UPDATE setting SET updated_by = $2 WHERE updated_by = $1"),
+            ("wish", "UPDATE wish SET updated_by = $2 WHERE updated_by = $1"),
             ("assigned alert", "UPDATE alert SET assigned_to = $2 WHERE assigned_to = $1"),
         ] {
             let done = sqlx::query(sql).bind(name).bind(NOBODY).execute(&mut *tx).await?;

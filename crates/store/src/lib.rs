@@ -10,8 +10,9 @@
 //!   exports
 //! - [`credential`]: enrolment codes and certificates of vehicles, and what is revoked; [`device`]: the boxes that hold them
 //! - [`client`], [`contract`], [`contract_vehicle`], [`document`]: whom the fleet serves, and who sees which vehicle
-//! - [`facts`], [`geofence`], [`command`]: what people say of vehicles and to them
-//! - [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
+//! - [`facts`], [`geofence`], [`command`], [`wish`]: what people say of vehicles and to them; [`picture`]: what these said of
+//!   themselves last
+//! - [`alert_list`], [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
 //! - [`role`], [`setting`] with [`retention`] and [`prices`]: how the fleet is run
 //! - [`id`]: identities; `number`, `word`, `fold`: how columns hold numbers, words and names
 //! - `migrations/`: the schema
@@ -28,6 +29,7 @@
 pub mod account;
 pub mod alert;
 pub mod alert_event;
+pub mod alert_list;
 pub mod arrival;
 pub mod audit;
 mod backup;
@@ -54,6 +56,7 @@ pub mod latest;
 mod memory;
 mod number;
 mod open;
+pub mod picture;
 pub mod prices;
 pub mod progress;
 pub mod receipt;
@@ -69,6 +72,7 @@ mod tail;
 pub mod telemetry;
 pub mod trip;
 pub mod vehicle;
+pub mod wish;
 mod word;
 
 use std::sync::Arc;
@@ -80,6 +84,7 @@ use crate::{memory::Memory, telemetry::TimeSeries};
 
 pub use account::{Account, AccountChange, Language, User};
 pub use alert_event::{AlertEvent, AlertEventKind, Handling};
+pub use alert_list::{AlertFilter, AlertRecord};
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use audit::{AuditEntry, AuditFilter, AuditObject};
 pub use client::Client;
@@ -108,6 +113,7 @@ pub use table::DtcRecord;
 pub use telemetry::{Bucket, Page, Question, Sample, Samples, Series};
 pub use trip::{StopRecord, TripRecord, TripTotals};
 pub use vehicle::VehicleState;
+pub use wish::{WishRecord, Wishes};
 
 /// Most rows that one call returns.
 pub const MAX_PAGE: u32 = 10_000;

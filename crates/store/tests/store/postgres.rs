@@ -4,6 +4,7 @@
 
 mod account;
 mod alert_event;
+mod alert_list;
 mod audit;
 mod client;
 mod command;
@@ -21,8 +22,10 @@ mod keeping;
 mod killed;
 mod office;
 mod receipt;
+mod rule;
 mod schema;
 mod setting;
 mod table;
 mod telemetry;
 mod trip;
+mod wish;

@@ -39,6 +39,10 @@ fn alert(n: u32, severity: Severity, state: AlertState) -> Alert {
         resolved: None,
         count: 1,
         value: Some(140.0),
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: None,
     }
 }

@@ -4,17 +4,23 @@ mod address;
 mod alerts;
 mod body;
 mod caller;
+mod card;
+mod commands;
 mod description;
+mod diagnostics;
 mod embedded;
 mod etag;
 mod export;
 mod failure;
+mod geofences;
 mod health;
 mod history;
 mod live;
+mod media;
 mod metrics_page;
 mod origin;
 mod routes;
+mod rules;
 mod serve;
 mod session;
 mod settings;
@@ -25,6 +31,7 @@ mod topics;
 mod track;
 mod trips;
 mod vehicles;
+mod wishes;
 
 use std::sync::Arc;
 
@@ -45,6 +52,7 @@ pub(crate) use serve::serve;
 use crate::{
     Config, assets,
     attempts::{Attempts, Visits},
+    downlink::Downlink,
     feed::Feed,
     password::Passwords,
     seats::Seats,
@@ -62,6 +70,9 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 pub(crate) struct Shared {
     pub config: Config,
     pub feed: Arc<Feed>,
+    pub downlink: Arc<Downlink>,
+    /// For rules that are tried on history.
+    pub trials: Turns,
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub attempts: Attempts,
@@ -109,6 +120,13 @@ const ROOMS: &[fn(&mut Routes)] = &[
     alerts::routes,
     settings::routes,
     system::routes,
+    card::routes,
+    commands::routes,
+    diagnostics::routes,
+    geofences::routes,
+    media::routes,
+    rules::routes,
+    wishes::routes,
     embedded::routes,
 ];
 
