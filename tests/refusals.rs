@@ -9,7 +9,7 @@ use bugbrother_store::Store;
 use bugbrother_tests::viewer::Viewer;
 use bugbrother_wire::{
     Epoch, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin,
-    api::ApiError,
+    api::Problem,
     encode,
     message::{Clock, Row, Telemetry},
     topic::Kind,
@@ -103,14 +103,14 @@ async fn what_is_wrong_is_refused_and_counted_and_a_good_vehicle_goes_on() -> Re
     // A person with a wrong password
     let answer = viewer.post_session("admin", "guess").await?;
     assert_eq!(answer.status(), 401);
-    assert_eq!(answer.json::<ApiError>().await?.error, "wrong_credentials");
+    assert_eq!(answer.json::<Problem>().await?.error, "wrong_credentials");
     until_counted(&viewer, "bugbrother_dashboard_sign_ins_refused_total", 1.0).await?;
 
     // A token that nobody signed
     let forged =
         viewer.with_token("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.").get("/api/frontend/vehicles").send().await?;
     assert_eq!(forged.status(), 401);
-    assert_eq!(forged.json::<ApiError>().await?.error, "token_invalid");
+    assert_eq!(forged.json::<Problem>().await?.error, "token_invalid");
 
     // A vehicle with a wrong password
     let (_, mut stranger) = session(&system, GOOD, "guess", &shutdown);

@@ -1,4 +1,4 @@
-//! Bodies of the HTTP API for vehicles (`/api/embedded/…`), as JSON. Refusals are [`crate::api::ApiError`].
+//! Bodies of the HTTP API for vehicles (`/api/embedded/…`), as JSON. Refusals are [`crate::api::Problem`].
 
 use std::fmt;
 
@@ -10,6 +10,7 @@ use crate::{UnixMs, Vin};
 ///
 /// Asked again with the same code and the same key, within the code's time, it is the same certificate.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Enroll {
     /// The enrolment code, in capitals or not, with or without dashes.
     pub code: String,
@@ -21,6 +22,7 @@ pub struct Enroll {
 ///
 /// Asked again with the same key within a day, it is the same certificate.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Renew {
     /// The certificate that the vehicle has, PEM. It stays good until its end.
     pub certificate: String,
@@ -33,6 +35,7 @@ pub struct Renew {
 
 /// Answer to both: what a vehicle needs to connect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Enrolled {
     /// The vehicle, which is its user name on the broker, too.
     pub vin: Vin,

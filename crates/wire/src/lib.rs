@@ -10,7 +10,8 @@
 //! - [`codec`]: MessagePack with limits, and every reason why a payload is refused
 //! - [`verdict`]: whether what arrives is taken
 //! - [`live`]: frames of the dashboard's WebSocket
-//! - [`api`], [`embedded`]: bodies of the dashboard's HTTP API, for people and for vehicles
+//! - [`api`], [`embedded`]: bodies of the dashboard's HTTP API, for people and for vehicles; `schema` (a feature): JSON
+//!   Schemas of identities
 //!
 //! # Invariants
 //! - No I/O and no clock: time is an argument. Builds for wasm32.
@@ -26,6 +27,8 @@ pub mod fuel;
 pub mod id;
 pub mod live;
 pub mod message;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod signal;
 pub mod topic;
 pub mod verdict;

@@ -12,7 +12,7 @@
 //! # Invariants
 //! - A signal's latest value moves only forward in the vehicle's time, whatever arrives late.
 //! - A frame is encoded once for all viewers, and no viewer has a queue: who falls behind gets a fresh snapshot.
-//! - Every refusal is an [`bugbrother_wire::api::ApiError`] and is counted; none tells whether a user exists.
+//! - Every refusal is an [`bugbrother_wire::api::Problem`] and is counted; none tells whether a user exists.
 //! - Nobody sees the fleet without a token that runs, from an origin that is ours; an open socket ends with its session.
 //! - What an export holds is a page and what its reader has not taken; a reader that stalls loses it.
 //! - No password, token, code, certificate or payload is ever logged.

@@ -1,6 +1,6 @@
 use std::{error::Error, fs, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
-use bugbrother_wire::api::ApiError;
+use bugbrother_wire::api::Problem;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::{Serialize, de::DeserializeOwned};
 use ureq::{
@@ -89,7 +89,7 @@ impl Server {
         if answer.status().is_success() {
             return serde_json::from_slice(&said).map_err(strange);
         }
-        let ApiError { error: word, message } = serde_json::from_slice(&said).map_err(strange)?;
+        let Problem { error: word, detail: message, .. } = serde_json::from_slice(&said).map_err(strange)?;
         Err(EnrolError::Refused { word, message })
     }
 }

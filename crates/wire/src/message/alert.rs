@@ -4,6 +4,7 @@ use crate::{AlertId, UnixMs, Vin};
 
 /// `alert/{id}`: an alert as it stands. Retained until it is resolved; then the topic is cleared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Alert {
     /// Schema version.
     pub v: u8,
@@ -38,6 +39,7 @@ pub struct Alert {
 
 /// How bad an alert is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Good to know.
@@ -50,6 +52,7 @@ pub enum Severity {
 
 /// Life of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AlertState {
     /// Nobody has seen to it.

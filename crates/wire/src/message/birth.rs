@@ -4,6 +4,7 @@ use crate::{CameraId, Epoch, UnixMs, Vin};
 
 /// `up/birth`: what an agent says of itself when it connects. Retained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Birth {
     /// Schema version.
     pub v: u8,
@@ -30,6 +31,7 @@ pub struct Birth {
 
 /// Where an agent has its VIN from. Many cars before 2008 do not tell theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum VinSource {
     /// OBD-II, mode 09 PID 02.
@@ -40,6 +42,7 @@ pub enum VinSource {
 
 /// A signal that the agent will send.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignalDeclaration {
     /// Short key, the column name in telemetry.
     pub key: String,
@@ -54,6 +57,7 @@ pub struct SignalDeclaration {
 
 /// What a car says of itself over OBD-II.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CarDeclaration {
     /// Protocol of its diagnostic bus, such as `ISO 15765-4 (CAN 11/500)`.
     pub protocol: String,
@@ -66,6 +70,7 @@ pub struct CarDeclaration {
 
 /// A control unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EcuDeclaration {
     /// Its address, such as `7E8`; empty where the adapter does not tell.
     pub ecu: String,
@@ -82,6 +87,7 @@ pub struct EcuDeclaration {
 
 /// A camera in the vehicle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CameraDeclaration {
     /// Its name in the vehicle.
     pub id: CameraId,

@@ -6,6 +6,7 @@ use crate::{CommandId, Epoch, Seq, UnixMs, Vin};
 
 /// `down/command`: something that the vehicle is to do once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Command {
     /// Schema version.
     pub v: u8,
@@ -28,6 +29,7 @@ pub struct Command {
 
 /// A value given with a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Argument {
     /// Yes or no.
@@ -42,6 +44,7 @@ pub enum Argument {
 
 /// `up/reply`: what became of a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reply {
     /// Schema version.
     pub v: u8,
@@ -70,6 +73,7 @@ pub struct Reply {
 
 /// Life of a command in the vehicle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReplyState {
     /// Understood and permitted.
@@ -88,6 +92,7 @@ pub enum ReplyState {
 
 /// `down/config`: what the vehicle is wanted to send. Retained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Config {
     /// Schema version.
     pub v: u8,
@@ -117,6 +122,7 @@ pub struct Config {
 
 /// An area.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Geofence {
     /// Its identity.
     pub id: String,
@@ -128,6 +134,7 @@ pub struct Geofence {
 
 /// Shape of an area; positions are `(latitude, longitude)` in degrees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// Within `radius_m` of a point.

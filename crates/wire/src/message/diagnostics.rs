@@ -6,6 +6,7 @@ use crate::{Epoch, Seq, UnixMs, Vin};
 
 /// `up/diagnostics`: what the car says is wrong with it, the whole picture each time. Retained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Diagnostics {
     /// Schema version.
     pub v: u8,
@@ -33,6 +34,7 @@ pub struct Diagnostics {
 
 /// A diagnostic trouble code.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dtc {
     /// SAE J2012: `P0420`.
     pub code: String,
@@ -45,6 +47,7 @@ pub struct Dtc {
 
 /// Life of a trouble code in the ECU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DtcStatus {
     /// Seen in this or the last drive cycle (mode 07).
@@ -57,6 +60,7 @@ pub enum DtcStatus {
 
 /// A self test that the car runs over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Monitor {
     /// Name as in SAE J1979, such as `catalyst`.
     pub name: String,
@@ -66,6 +70,7 @@ pub struct Monitor {
 
 /// Values at the moment a code was stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FreezeFrame {
     /// The code that caused it.
     pub code: String,

@@ -4,6 +4,7 @@ use crate::{CameraId, Epoch, MediaId, Seq, UnixMs, Vin};
 
 /// `up/media`: a step in the life of a photo or clip.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Media {
     /// Schema version.
     pub v: u8,
@@ -43,6 +44,7 @@ pub struct Media {
 
 /// What was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
     /// A JPEG.
@@ -53,6 +55,7 @@ pub enum MediaKind {
 
 /// Life of a photo or clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MediaState {
     /// Asked for.

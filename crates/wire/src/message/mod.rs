@@ -97,6 +97,7 @@ impl Message {
 
 /// Last known state at a low rate, as JSON, for Home Assistant, Node-RED and spreadsheets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct State {
     /// Schema version.
     pub v: u8,

@@ -4,6 +4,7 @@ use crate::{Epoch, Seq, UnixMs, Vin};
 
 /// `up/status`: whether the vehicle is connected. Retained; `offline` is also the will.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Status {
     /// Schema version.
     pub v: u8,
@@ -22,6 +23,7 @@ pub struct Status {
 
 /// Whether a vehicle can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// Connected.
@@ -36,6 +38,7 @@ pub enum Presence {
 ///
 /// The agent deletes what is named here and nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ack {
     /// Schema version.
     pub v: u8,

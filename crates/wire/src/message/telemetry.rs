@@ -10,6 +10,7 @@ use crate::{Epoch, Seq, UnixMs, Vin};
 
 /// `up/telemetry` and `up/backfill`: a batch of samples in columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Telemetry {
     /// Schema version.
     pub v: u8,
@@ -34,6 +35,7 @@ pub struct Telemetry {
 
 /// What a vehicle's clock was set by when the batch was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// Time of the GNSS receiver.
@@ -64,6 +66,7 @@ impl Clock {
 
 /// An inclusive range of records that are lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Gap {
     /// The first.
     pub from: Seq,

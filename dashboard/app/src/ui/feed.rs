@@ -123,7 +123,7 @@ impl Feed {
                 return self.ended.emit(());
             }
             // The browser does not say why an upgrade was refused.
-            if attempts > 0 && api::session().await == Err(Refusal::Unauthorised) {
+            if attempts > 0 && matches!(api::session().await, Err(Refusal::Unauthorised(_))) {
                 return self.ended.emit(());
             }
             let online = browser::window().navigator().on_line();

@@ -1,4 +1,4 @@
-//! Extractors that answer a bad request with an [`bugbrother_wire::api::ApiError`].
+//! Extractors that answer a bad request with an [`bugbrother_wire::api::Problem`].
 
 use axum::{
     Json,

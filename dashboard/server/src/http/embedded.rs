@@ -23,7 +23,9 @@ use super::{
     App,
     address::{Client, came_in_the_clear, is_for_this_machine},
     body::Body,
+    caller::Access,
     failure::Failure,
+    routes::Routes,
 };
 use crate::{attempts::Visits, config::Enrolment};
 
@@ -69,6 +71,21 @@ impl Desk {
             broker: self.enrolment.broker.clone(),
         })
     }
+}
+
+/// Its routes.
+pub(super) fn routes(routes: &mut Routes) {
+    let vehicle = Access::Vehicle;
+    routes
+        .post("/embedded/enroll", vehicle, enroll)
+        .says("A vehicle's first certificate, for a code")
+        .takes::<Enroll>()
+        .gives::<Enrolled>();
+    routes
+        .post("/embedded/renew", vehicle, renew)
+        .says("A vehicle's next certificate")
+        .takes::<Renew>()
+        .gives::<Enrolled>();
 }
 
 pub(crate) async fn enroll(

@@ -12,9 +12,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bugbrother_export::{ExportError, Format, Vehicle};
-use bugbrother_wire::{UnixMs, Vin, codec::LATEST};
+use bugbrother_wire::{UnixMs, Vin, api::Right, codec::LATEST};
 use bytes::Bytes;
 use futures_util::stream;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use time::OffsetDateTime;
 use tokio::{
@@ -26,10 +27,10 @@ use tracing::{error, info};
 use super::{
     App,
     body::{Params, PathVin},
+    caller::{Access, Caller},
     failure::Failure,
-    signed::Watcher,
-    span::{Signals, Span},
-    vehicles::known,
+    routes::Routes,
+    span::{SignalKeys, Signals, Span},
 };
 use crate::{
     clock,
@@ -41,14 +42,24 @@ use crate::{
 const PIECE_BYTES: usize = 64 * 1024;
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Order {
     format: String,
 }
 
+/// Its routes.
+pub(super) fn routes(routes: &mut Routes) {
+    routes
+        .get("/frontend/vehicles/{vin}/export", Access::May(Right::Export), vehicle)
+        .says("What a vehicle sent in a span, as a file")
+        .asks::<Span>()
+        .asks::<Order>()
+        .asks::<SignalKeys>();
+}
+
 pub(crate) async fn vehicle(
     State(app): State<App>,
-    Watcher(claims): Watcher,
+    caller: Caller,
     PathVin(vin): PathVin,
     Params(span): Params<Span>,
     Params(Order { format }): Params<Order>,
@@ -56,8 +67,8 @@ pub(crate) async fn vehicle(
 ) -> Result<Response, Failure> {
     let (from, to) = span.or_all()?;
     let format: Format = format.parse()?;
-    let state = known(&app, vin).await?;
-    let seat = app.exports.take(&claims.sub).ok_or_else(|| {
+    let state = caller.sees(&app, vin).await?;
+    let seat = app.exports.take(&caller.name).ok_or_else(|| {
         let message = "too many exports are under way; wait for one to end";
         Failure::too_many("too_many_exports", message, RETRY_AFTER)
     })?;
@@ -69,7 +80,7 @@ pub(crate) async fn vehicle(
     let (pieces, body) = mpsc::channel(1);
     let tracked = app.sockets.token();
     tokio::spawn(async move {
-        let end = attend(export, &pieces, &app, &claims).await;
+        let end = attend(export, &pieces, &app, &caller.claims).await;
         metrics::counter!("bugbrother_dashboard_exports_total", "end" => end.word()).increment(1);
         end.tell(vin);
         drop((seat, tracked));

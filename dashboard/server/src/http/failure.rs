@@ -1,30 +1,44 @@
 //! Answers that are not a success.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
-    Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bugbrother_store::StoreError;
-use bugbrother_wire::api::ApiError;
+use bugbrother_wire::api::Problem;
 use tracing::error;
 
 use crate::{token::TokenError, turns::Busy};
 
-/// An answer that is not a success; its body is an [`ApiError`].
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// An answer that is not a success; its body is a [`Problem`].
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: StatusCode,
     error: &'static str,
     message: String,
+    fields: BTreeMap<String, String>,
     retry_after: Option<Duration>,
 }
 
 impl Failure {
     pub fn new(status: StatusCode, error: &'static str, message: impl Into<String>) -> Self {
-        Failure { status, error, message: message.into(), retry_after: None }
+        Failure { status, error, message: message.into(), fields: BTreeMap::new(), retry_after: None }
+    }
+
+    /// A form in which one field is wrong.
+    pub fn field(field: &str, message: impl Into<String>) -> Self {
+        Self::fields([(field.to_owned(), message.into())])
+    }
+
+    /// A form in which these fields are wrong, each with what is wrong with it.
+    pub fn fields(fields: impl IntoIterator<Item = (String, String)>) -> Self {
+        let message = "something in the form is wrong; `fields` says what";
+        let fields = fields.into_iter().collect();
+        Failure { fields, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", message) }
     }
 
     pub fn not_found(message: &str) -> Self {
@@ -65,8 +79,15 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let body = ApiError { error: self.error.to_owned(), message: self.message };
-        let mut response = (self.status, Json(body)).into_response();
+        let body = Problem {
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: self.message,
+            error: self.error.to_owned(),
+            fields: self.fields,
+        };
+        let body = serde_json::to_vec(&body).expect("texts have a form in JSON");
+        let mut response = (self.status, [(header::CONTENT_TYPE, PROBLEM)], body).into_response();
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
             // Whole seconds, never less than the wait.

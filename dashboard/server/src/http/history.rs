@@ -3,16 +3,17 @@
 use axum::{Json, extract::State, http::StatusCode};
 use bugbrother_export::Column;
 use bugbrother_store::{Series, telemetry::CLOCK};
-use bugbrother_wire::api::{KnownSignal, SeriesList, SignalList, SignalSeries};
+use bugbrother_wire::api::{KnownSignal, Right, SeriesList, SignalList, SignalSeries};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     App,
     body::{Params, PathVin},
+    caller::{Access, Caller},
     failure::Failure,
-    signed::Watcher,
-    span::{Signals, Span},
-    vehicles::known,
+    routes::Routes,
+    span::{SignalKeys, Signals, Span},
 };
 
 /// Most signals of one answer.
@@ -21,14 +22,31 @@ const MAX_SIGNALS: usize = 16;
 const MAX_BUCKETS: u32 = 5000;
 const DEFAULT_BUCKETS: u32 = 1000;
 
+/// Its routes.
+pub(super) fn routes(routes: &mut Routes) {
+    let watch = Access::May(Right::Watch);
+    routes
+        .get("/frontend/vehicles/{vin}/signals", watch, signals)
+        .says("Signals that a vehicle has sent in a span")
+        .asks::<Span>()
+        .gives::<SignalList>();
+    routes
+        .get("/frontend/vehicles/{vin}/series", watch, series)
+        .says("Signals over a span, in buckets")
+        .asks::<Span>()
+        .asks::<Resolution>()
+        .asks::<SignalKeys>()
+        .gives::<SeriesList>();
+}
+
 pub(crate) async fn signals(
     State(app): State<App>,
-    _: Watcher,
+    caller: Caller,
     PathVin(vin): PathVin,
     Params(span): Params<Span>,
 ) -> Result<Json<SignalList>, Failure> {
     let (from, to) = span.or_a_day()?;
-    known(&app, vin).await?;
+    caller.sees(&app, vin).await?;
     let keys = app.config.store.signals(vin, from, to).await?;
     let signals = keys.iter().filter(|key| *key != CLOCK).map(|key| {
         let Column { key, label, unit } = Column::of(key);
@@ -37,14 +55,14 @@ pub(crate) async fn signals(
     Ok(Json(SignalList { signals: signals.collect() }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Resolution {
     buckets: Option<u32>,
 }
 
 pub(crate) async fn series(
     State(app): State<App>,
-    _: Watcher,
+    caller: Caller,
     PathVin(vin): PathVin,
     Params(span): Params<Span>,
     Params(Resolution { buckets }): Params<Resolution>,
@@ -60,7 +78,7 @@ pub(crate) async fn series(
         let message = format!("`buckets` is 1 to {MAX_BUCKETS}");
         return Err(Failure::new(StatusCode::BAD_REQUEST, "invalid_buckets", message));
     }
-    known(&app, vin).await?;
+    caller.sees(&app, vin).await?;
     let mut found = Vec::with_capacity(signals.len());
     for signal in signals {
         let series = app.config.store.series(vin, &signal, from, to, buckets).await?;

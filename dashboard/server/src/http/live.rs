@@ -10,7 +10,7 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use bugbrother_wire::{encode, live::Frame};
+use bugbrother_wire::{api::Role, encode, live::Frame};
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::{
@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::{App, failure::Failure, origin, signed::Watcher};
+use super::{App, failure::Failure, origin, signed::Signed};
 use crate::{clock, token::Claims};
 
 /// Nothing that a viewer says matters, so it may not be long.
@@ -35,10 +35,13 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 pub(crate) async fn open(
     State(app): State<App>,
     headers: HeaderMap,
-    Watcher(claims): Watcher,
+    Signed(claims): Signed,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
     origin::check(&app.config, &headers)?;
+    if claims.role == Role::Client {
+        return Err(Failure::forbidden("forbidden", "the live feed shows the whole fleet"));
+    }
     let upgrade = upgrade.map_err(|refused| Failure::new(refused.status(), "no_websocket", refused.body_text()))?;
     let seat = app.viewers.take(&claims.sub).ok_or_else(|| {
         let message = "too many viewers; close one";

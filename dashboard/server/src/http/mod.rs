@@ -3,6 +3,8 @@
 mod address;
 mod alerts;
 mod body;
+mod caller;
+mod description;
 mod embedded;
 mod export;
 mod failure;
@@ -11,6 +13,7 @@ mod history;
 mod live;
 mod metrics_page;
 mod origin;
+mod routes;
 mod serve;
 mod session;
 mod signed;
@@ -22,13 +25,14 @@ mod vehicles;
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
+use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use serve::serve;
@@ -42,7 +46,9 @@ use crate::{
     token::Tokens,
     turns::Turns,
 };
+use caller::Access;
 use failure::Failure;
+use routes::Routes;
 
 /// Largest body of a request.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -67,26 +73,43 @@ pub(crate) struct Shared {
 
 type App = Arc<Shared>;
 
-fn router(app: App) -> Router {
-    let api = Router::new()
-        .route("/frontend/session", get(session::show).post(session::sign_in).delete(session::sign_out))
-        .route("/frontend/vehicles", get(vehicles::list))
-        .route("/frontend/vehicles/{vin}", get(vehicles::show).put(vehicles::name))
-        .route("/frontend/vehicles/{vin}/signals", get(history::signals))
-        .route("/frontend/vehicles/{vin}/series", get(history::series))
-        .route("/frontend/vehicles/{vin}/track", get(track::show))
-        .route("/frontend/vehicles/{vin}/trips", get(trips::trips))
-        .route("/frontend/vehicles/{vin}/stops", get(trips::stops))
-        .route("/frontend/vehicles/{vin}/totals", get(trips::totals))
-        .route("/frontend/vehicles/{vin}/export", get(export::vehicle))
-        .route("/frontend/alerts", get(alerts::list))
-        .route("/embedded/enroll", post(embedded::enroll))
-        .route("/embedded/renew", post(embedded::renew))
+/// The API, with its description.
+fn api(app: &App) -> Router<App> {
+    let mut routes = Routes::new(app.clone());
+    for room in ROOMS {
+        room(&mut routes);
+    }
+    routes.get("/openapi.json", Access::Anybody, openapi).says("This description");
+    let description = Bytes::from(description::document(&mut routes).to_string());
+    routes
+        .router
+        .layer(Extension(Description(description)))
         .fallback(|| async { Failure::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async { Failure::method() })
-        .layer(from_fn_with_state(app.clone(), origin::guard));
+        .layer(from_fn_with_state(app.clone(), origin::guard))
+}
+
+const ROOMS: [fn(&mut Routes); 8] = [
+    session::routes,
+    vehicles::routes,
+    history::routes,
+    track::routes,
+    trips::routes,
+    export::routes,
+    alerts::routes,
+    embedded::routes,
+];
+
+#[derive(Clone)]
+struct Description(Bytes);
+
+async fn openapi(Extension(Description(document)): Extension<Description>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], document)
+}
+
+fn router(app: App) -> Router {
     Router::new()
-        .nest("/api", api)
+        .nest("/api", api(&app))
         .route("/live", get(live::open))
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))

@@ -13,7 +13,9 @@ use super::{
     App,
     address::Client,
     body::Body,
+    caller::{Access, Caller},
     failure::Failure,
+    routes::Routes,
     signed::{COOKIE, Signed},
 };
 use crate::{clock, token::Claims};
@@ -22,6 +24,13 @@ use crate::{clock, token::Claims};
 const CLIENT: HeaderName = HeaderName::from_static("x-bugbrother-client");
 const MAX_NAME_BYTES: usize = 128;
 const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// Its routes.
+pub(super) fn routes(routes: &mut Routes) {
+    routes.post("/frontend/session", Access::Anybody, sign_in).says("Sign in").takes::<SignIn>().gives::<Session>();
+    routes.get("/frontend/session", Access::SignedIn, show).says("Whose session it is").gives::<Session>();
+    routes.delete("/frontend/session", Access::Anybody, sign_out).says("Sign out");
+}
 
 pub(crate) async fn sign_in(
     State(app): State<App>,
@@ -56,7 +65,7 @@ pub(crate) async fn sign_in(
     Ok(([(header::SET_COOKIE, cookie)], Json(body)).into_response())
 }
 
-pub(crate) async fn show(Signed(claims): Signed) -> Json<Session> {
+pub(crate) async fn show(Caller { claims, .. }: Caller) -> Json<Session> {
     Json(session(&claims, None))
 }
 
@@ -70,7 +79,13 @@ pub(crate) async fn sign_out(State(app): State<App>, signed: Result<Signed, Fail
 }
 
 fn session(claims: &Claims, token: Option<String>) -> Session {
-    Session { name: claims.sub.clone(), role: claims.role, expires: claims.expires(), token }
+    Session {
+        name: claims.sub.clone(),
+        role: claims.role,
+        rights: claims.role.rights().to_vec(),
+        expires: claims.expires(),
+        token,
+    }
 }
 
 fn cookie(token: &str, max_age_s: u64, secure: bool) -> String {

@@ -4,7 +4,6 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use bugbrother_wire::api::Role;
 
 use super::{App, failure::Failure};
 use crate::{clock, token::Claims};
@@ -21,23 +20,6 @@ impl FromRequestParts<App> for Signed {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let token = token(&parts.headers).ok_or_else(Failure::not_signed_in)?;
         Ok(Signed(app.tokens.check(token, clock::now())?))
-    }
-}
-
-/// Somebody who may see the whole fleet.
-pub(crate) struct Watcher(pub Claims);
-
-impl FromRequestParts<App> for Watcher {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let Signed(claims) = Signed::from_request_parts(parts, app).await?;
-        match claims.role {
-            Role::Administrator | Role::Operator => Ok(Watcher(claims)),
-            Role::Client => {
-                Err(Failure::forbidden("forbidden", "this account has no contract that shows it a vehicle"))
-            }
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use bugbrother_wire::{UnixMs, codec::LATEST};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{body::Params, failure::Failure};
@@ -15,9 +16,11 @@ pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const MAX_KEY: usize = 24;
 
 /// `from` and `to`, in milliseconds since 1970 by the vehicle's clock, both inclusive.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(super) struct Span {
+    /// Beginning, in milliseconds since 1970, inclusive.
     from: Option<UnixMs>,
+    /// End, in milliseconds since 1970, inclusive.
     to: Option<UnixMs>,
 }
 
@@ -55,6 +58,14 @@ impl Span {
 /// The refusal of a span.
 pub(super) fn invalid_span(message: &str) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, "invalid_span", message)
+}
+
+/// [`Signals`], as the API's description has them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it describes what `Signals` reads")]
+pub(super) struct SignalKeys {
+    /// Keys of signals with commas between them, such as `spd,rpm`.
+    signals: Option<String>,
 }
 
 /// Keys of signals: `signal=spd&signal=rpm`, `signals=spd,rpm` or both. Each once, in their order.

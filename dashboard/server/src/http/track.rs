@@ -5,18 +5,19 @@ use bugbrother_store::{Question, Samples, StoreError, history::MAX_ROWS};
 use bugbrother_trip::{Point, simplify::simplified, tolerance_m};
 use bugbrother_wire::{
     UnixMs, Vin,
-    api::{Track, TrackLine},
+    api::{Right, Track, TrackLine},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
 use super::{
     App,
     body::{Params, PathVin},
+    caller::{Access, Caller},
     failure::Failure,
-    signed::Watcher,
+    routes::Routes,
     span::{DAY_MS, Span, invalid_span},
-    vehicles::known,
 };
 
 /// Longest span of a track.
@@ -30,14 +31,24 @@ const DEFAULT_ZOOM: u8 = 14;
 /// A longer time without a position ends a line.
 const GAP_MS: UnixMs = 10 * 60 * 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct View {
     zoom: Option<u8>,
 }
 
+/// Its routes.
+pub(super) fn routes(routes: &mut Routes) {
+    routes
+        .get("/frontend/vehicles/{vin}/track", Access::May(Right::Watch), show)
+        .says("Where a vehicle went in a span")
+        .asks::<Span>()
+        .asks::<View>()
+        .gives::<Track>();
+}
+
 pub(crate) async fn show(
     State(app): State<App>,
-    _: Watcher,
+    caller: Caller,
     PathVin(vin): PathVin,
     Params(span): Params<Span>,
     Params(View { zoom }): Params<View>,
@@ -50,7 +61,7 @@ pub(crate) async fn show(
     if zoom > MAX_ZOOM {
         return Err(Failure::new(StatusCode::BAD_REQUEST, "invalid_zoom", format!("`zoom` is 0 to {MAX_ZOOM}")));
     }
-    known(&app, vin).await?;
+    caller.sees(&app, vin).await?;
     Ok(Json(read(&app, vin, from, to, zoom).await?.body()))
 }
 

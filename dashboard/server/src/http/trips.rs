@@ -5,23 +5,24 @@ use bugbrother_store::{StopRecord, TripRecord};
 use bugbrother_trip as trip;
 use bugbrother_wire::{
     UnixMs,
-    api::{DistanceFrom, FuelFrom, Stop, StopList, Trip, TripEnd, TripList, TripTotals},
+    api::{DistanceFrom, FuelFrom, Right, Stop, StopList, Trip, TripEnd, TripList, TripTotals},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     App,
     body::{Params, PathVin},
+    caller::{Access, Caller},
     failure::Failure,
-    signed::Watcher,
+    routes::Routes,
     span::Span,
-    vehicles::known,
 };
 
 const DEFAULT_PAGE: u32 = 100;
 const MAX_PAGE: u32 = 500;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Page {
     before: Option<UnixMs>,
     limit: Option<u32>,
@@ -38,15 +39,37 @@ impl Page {
     }
 }
 
+/// Its routes.
+pub(super) fn routes(routes: &mut Routes) {
+    let watch = Access::May(Right::Watch);
+    routes
+        .get("/frontend/vehicles/{vin}/trips", watch, trips)
+        .says("Trips of a vehicle, newest first")
+        .asks::<Span>()
+        .asks::<Page>()
+        .gives::<TripList>();
+    routes
+        .get("/frontend/vehicles/{vin}/stops", watch, stops)
+        .says("Stops of a vehicle, newest first")
+        .asks::<Span>()
+        .asks::<Page>()
+        .gives::<StopList>();
+    routes
+        .get("/frontend/vehicles/{vin}/totals", watch, totals)
+        .says("What the trips of a vehicle in a span amount to")
+        .asks::<Span>()
+        .gives::<TripTotals>();
+}
+
 pub(crate) async fn trips(
     State(app): State<App>,
-    _: Watcher,
+    caller: Caller,
     PathVin(vin): PathVin,
     Params(span): Params<Span>,
     Params(page): Params<Page>,
 ) -> Result<Json<TripList>, Failure> {
     let (from, to) = span.or_all()?;
-    known(&app, vin).await?;
+    caller.sees(&app, vin).await?;
     // One more than asked for tells whether there is a next page.
     let mut records = app.config.store.trips(vin, from, page.newest(to), page.limit() + 1).await?;
     let has_more = records.len() > page.limit() as usize;
@@ -59,13 +82,13 @@ pub(crate) async fn trips(
 
 pub(crate) async fn stops(
     State(app): State<App>,
-    _: Watcher,
+    caller: Caller,
     PathVin(vin): PathVin,
     Params(span): Params<Span>,
     Params(page): Params<Page>,
 ) -> Result<Json<StopList>, Failure> {
     let (from, to) = span.or_all()?;
-    known(&app, vin).await?;
+    caller.sees(&app, vin).await?;
     let mut records = app.config.store.stops(vin, from, page.newest(to), page.limit() + 1).await?;
     let has_more = records.len() > page.limit() as usize;
     records.truncate(page.limit() as usize);
@@ -77,12 +100,12 @@ pub(crate) async fn stops(
 
 pub(crate) async fn totals(
     State(app): State<App>,
-    _: Watcher,
+    caller: Caller,
     PathVin(vin): PathVin,
     Params(span): Params<Span>,
 ) -> Result<Json<TripTotals>, Failure> {
     let (from, to) = span.or_all()?;
-    known(&app, vin).await?;
+    caller.sees(&app, vin).await?;
     let sum = app.config.store.trip_totals(vin, from, to).await?;
     Ok(Json(TripTotals {
         trips: sum.trips,

@@ -1,19 +1,22 @@
 //! `/api/frontend/vehicles`: the fleet as the database has it.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State};
 use bugbrother_store::VehicleState;
 use bugbrother_wire::{
     Vin,
-    api::{VehicleList, VehicleSummary},
+    api::{Right, VehicleList, VehicleSummary},
     wmi,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{
     App,
     body::{Body, Params, PathVin},
+    caller::{Access, Caller, Scope},
     failure::Failure,
-    signed::Watcher,
+    routes::Routes,
 };
 use crate::clock;
 
@@ -22,20 +25,46 @@ const MAX_PAGE: u32 = 500;
 const MAX_NAME_CHARS: usize = 80;
 const MAX_PLATE_CHARS: usize = 20;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Page {
     after: Option<Vin>,
     limit: Option<u32>,
 }
 
+/// Its routes.
+pub(super) fn routes(routes: &mut Routes) {
+    routes
+        .get("/frontend/vehicles", Access::May(Right::Watch), list)
+        .says("Vehicles in the order of their VINs")
+        .asks::<Page>()
+        .gives::<VehicleList>();
+    routes.get("/frontend/vehicles/{vin}", Access::May(Right::Watch), show).says("A vehicle").gives::<VehicleSummary>();
+    routes
+        .put("/frontend/vehicles/{vin}", Access::May(Right::Vehicles), name)
+        .says("Name a vehicle; one that is not known becomes known")
+        .takes::<Naming>()
+        .gives::<VehicleSummary>();
+}
+
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Watcher,
+    caller: Caller,
     Params(page): Params<Page>,
 ) -> Result<Json<VehicleList>, Failure> {
     let limit = page.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     // One more than asked for tells whether there is a next page.
-    let mut states = app.config.store.vehicles(page.after, limit + 1).await?;
+    let store = &app.config.store;
+    let mut states = match caller.scope {
+        Scope::Fleet => store.vehicles(page.after, limit + 1).await?,
+        Scope::Client(client) => {
+            let mut states = Vec::new();
+            for vin in store.client_vehicles(client, clock::now(), page.after, limit + 1).await? {
+                states.extend(store.vehicle(vin).await?);
+            }
+            states
+        }
+        Scope::Nothing => Vec::new(),
+    };
     let has_more = states.len() > limit as usize;
     states.truncate(limit as usize);
     Ok(Json(VehicleList {
@@ -46,14 +75,14 @@ pub(crate) async fn list(
 
 pub(crate) async fn show(
     State(app): State<App>,
-    _: Watcher,
+    caller: Caller,
     PathVin(vin): PathVin,
 ) -> Result<Json<VehicleSummary>, Failure> {
-    find(&app, vin).await
+    Ok(Json(summary(caller.sees(&app, vin).await?)))
 }
 
 /// What people call a vehicle.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Naming {
     name: String,
     #[serde(default)]
@@ -62,40 +91,28 @@ pub(crate) struct Naming {
 
 pub(crate) async fn name(
     State(app): State<App>,
-    _: Watcher,
+    caller: Caller,
     PathVin(vin): PathVin,
     Body(naming): Body<Naming>,
 ) -> Result<Json<VehicleSummary>, Failure> {
     let name = naming.name.trim();
     let plate = naming.plate.as_deref().map(str::trim).filter(|plate| !plate.is_empty());
     if name.is_empty() || !fits(name, MAX_NAME_CHARS) {
-        return Err(invalid("a name has 1 to 80 characters, none of them a control character"));
+        return Err(Failure::field("name", "a name has 1 to 80 characters, none of them a control character"));
     }
     if plate.is_some_and(|plate| !fits(plate, MAX_PLATE_CHARS)) {
-        return Err(invalid("a plate has up to 20 characters, none of them a control character"));
+        return Err(Failure::field("plate", "a plate has up to 20 characters, none of them a control character"));
     }
     let store = &app.config.store;
     store.name_vehicle(vin, name, plate, clock::now()).await?;
     app.feed.change(|fleet| fleet.rename(vin, name, plate));
-    find(&app, vin).await
-}
-
-async fn find(app: &App, vin: Vin) -> Result<Json<VehicleSummary>, Failure> {
-    Ok(Json(summary(known(app, vin).await?)))
-}
-
-/// The vehicle, if there is one.
-pub(super) async fn known(app: &App, vin: Vin) -> Result<VehicleState, Failure> {
-    let state = app.config.store.vehicle(vin).await?;
-    state.ok_or_else(|| Failure::not_found("no vehicle with that VIN is known"))
+    app.note(&caller, "vehicle_named", Some(("vehicle", vin.as_str())), json!({ "name": name, "plate": plate }))
+        .await?;
+    Ok(Json(summary(caller.sees(&app, vin).await?)))
 }
 
 fn fits(text: &str, max_chars: usize) -> bool {
     text.chars().count() <= max_chars && !text.chars().any(char::is_control)
-}
-
-fn invalid(message: &str) -> Failure {
-    Failure::new(StatusCode::BAD_REQUEST, "invalid_name", message)
 }
 
 fn summary(state: VehicleState) -> VehicleSummary {

@@ -299,7 +299,7 @@ async fn a_vehicle_with_too_many_certificates_enrols_again_once_it_is_revoked() 
     let code = office.code(vin(1), 0).await?;
     let refused =
         expect_refusal(office.enroll(&code, &csr).await?, StatusCode::CONFLICT, "too_many_certificates").await?;
-    assert!(refused.message.contains("revoke"), "{}", refused.message);
+    assert!(refused.detail.contains("revoke"), "{}", refused.detail);
     assert_eq!(office.rig.store.revoked(now()).await?, [], "nothing is revoked without the broker being told");
     assert_eq!(office.rig.store.revoke(vin(1), now()).await?, u64::from(MAX_CERTIFICATES));
     office.enrolled(vin(1)).await?;

@@ -185,7 +185,7 @@ async fn what_makes_no_sense_is_refused_with_words() -> Result<()> {
     ] {
         let path = format!("/api/frontend/vehicles/{}/{what}", vin(1));
         let said = expect_refusal(past.rig.get(&path, &past.token).await?, StatusCode::BAD_REQUEST, error).await?;
-        assert!(said.message.len() > 10, "{what}: {}", said.message);
+        assert!(said.detail.len() > 10, "{what}: {}", said.detail);
     }
     past.rig.stop().await
 }

@@ -9,6 +9,7 @@ mod live;
 mod pipeline;
 mod requests;
 mod rig;
+mod rights;
 mod sign_in;
 mod tokens;
 mod viewer;

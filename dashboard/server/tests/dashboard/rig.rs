@@ -13,7 +13,7 @@ use bugbrother_kit::port;
 use bugbrother_store::Store;
 use bugbrother_wire::{
     UnixMs, Vin,
-    api::{ApiError, Session},
+    api::{Problem, Session},
     unix_ms,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -108,9 +108,9 @@ impl Rig {
 }
 
 /// That the answer is this refusal, as JSON.
-pub async fn expect_refusal(answer: Response, status: StatusCode, error: &str) -> Result<ApiError> {
+pub async fn expect_refusal(answer: Response, status: StatusCode, error: &str) -> Result<Problem> {
     let found = answer.status();
-    let body: ApiError = answer.json().await.context("a refusal is JSON")?;
+    let body: Problem = answer.json().await.context("a refusal is JSON")?;
     ensure!(found == status && body.error == error, "{found} {body:?} instead of {status} {error}");
     Ok(body)
 }

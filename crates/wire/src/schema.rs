@@ -1,0 +1,33 @@
+//! JSON Schemas of what writes itself in a way of its own: identities, and rows.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::{AlertId, CameraId, CommandId, Epoch, EventId, MediaId, Seq, Vin, message::Row};
+
+macro_rules! identity {
+    ($($type:ident: $schema:tt),* $(,)?) => {$(
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )*};
+}
+
+identity! {
+    Vin: { "type": "string", "pattern": "^[A-HJ-NPR-Z0-9]{17}$" },
+    AlertId: { "type": "string", "format": "uuid" },
+    EventId: { "type": "string", "format": "uuid" },
+    CommandId: { "type": "string", "format": "uuid" },
+    MediaId: { "type": "string", "format": "uuid" },
+    CameraId: { "type": "string", "pattern": "^[a-z0-9-]{1,32}$" },
+    Epoch: { "type": "integer", "minimum": 0 },
+    Seq: { "type": "integer", "minimum": 0 },
+    Row: { "type": "array", "items": { "type": ["number", "null"] }, "description": "[dt_ms, value…]" },
+}
