@@ -78,6 +78,8 @@ pub struct Upkeep {
     pub passed: Passed,
     /// What the odometer shows, where the vehicle tells.
     pub odometer_km: Option<f64>,
+    /// What people call the vehicle.
+    pub vehicle: String,
 }
 
 /// Distance and hours are sums over the trips where they are asked for and no odometer tells.
@@ -85,11 +87,12 @@ macro_rules! upkeep {
     ($tail:literal) => {
         concat!(
             "SELECT id, maintenance_item.vin, title, every_km, every_hours, every_months, due_ts, since_ts, since_km, \
-             note, created_ts, archived_ts, signals, CASE WHEN every_km IS NOT NULL THEN (SELECT SUM(distance_m) FROM trip \
+             maintenance_item.note, maintenance_item.created_ts, maintenance_item.archived_ts, signals, CASE WHEN every_km IS NOT NULL THEN (SELECT SUM(distance_m) FROM trip \
              WHERE trip.vin = maintenance_item.vin AND trip.start_ts >= since_ts LIMIT 1) END, \
              CAST(CASE WHEN every_hours IS NOT NULL THEN (SELECT SUM(moving_ms + idle_ms) FROM trip \
-             WHERE trip.vin = maintenance_item.vin AND trip.start_ts >= since_ts LIMIT 1) END AS BIGINT) \
-             FROM maintenance_item JOIN last_state ON last_state.vin = maintenance_item.vin WHERE archived_ts IS NULL AND ",
+             WHERE trip.vin = maintenance_item.vin AND trip.start_ts >= since_ts LIMIT 1) END AS BIGINT), \
+             vehicle.name FROM maintenance_item JOIN vehicle ON vehicle.vin = maintenance_item.vin \
+             JOIN last_state ON last_state.vin = maintenance_item.vin WHERE maintenance_item.archived_ts IS NULL AND ",
             $tail
         )
     };
@@ -99,7 +102,7 @@ impl Store {
     /// What is to be done to a vehicle, the oldest first.
     pub async fn vehicle_upkeep(&self, vin: Vin) -> Result<Vec<Upkeep>, StoreError> {
         let rows =
-            sqlx::query(upkeep!("maintenance_item.vin = $1 ORDER BY maintenance_item.vin, created_ts, id LIMIT $2"))
+            sqlx::query(upkeep!("maintenance_item.vin = $1 ORDER BY maintenance_item.vin, maintenance_item.created_ts, id LIMIT $2"))
                 .bind(vin.as_str())
                 .bind(page(MAX_ITEMS))
                 .fetch_all(&self.read)
@@ -107,10 +110,10 @@ impl Store {
         rows.iter().map(read_upkeep).collect()
     }
 
-    /// What is to be done to all vehicles, in the order of VINs and identities, what comes after `after`.
+    /// What is to be done to all vehicles but archived ones, in the order of VINs and identities, what comes after `after`.
     pub async fn upkeep(&self, after: Option<(Vin, MaintenanceId)>, limit: u32) -> Result<Vec<Upkeep>, StoreError> {
         let rows =
-            sqlx::query(upkeep!("(maintenance_item.vin, id) > ($1, $2) ORDER BY maintenance_item.vin, id LIMIT $3"))
+            sqlx::query(upkeep!("vehicle.archived_ts IS NULL AND (maintenance_item.vin, id) > ($1, $2) ORDER BY maintenance_item.vin, id LIMIT $3"))
                 .bind(after.as_ref().map_or("", |(vin, _)| vin.as_str()))
                 .bind(after.map_or(String::new(), |(_, id)| id.to_string()))
                 .bind(page(limit))
@@ -314,7 +317,7 @@ fn read_upkeep(row: &AnyRow) -> Result<Upkeep, StoreError> {
     let by_odometer = odometer_km.zip(item.since_km).map(|(now, then)| now - then).filter(|km| *km >= 0.0);
     let hours = row.try_get::<Option<i64>, _>(14)?.unwrap_or(0) as f64 / 3_600_000.0;
     let passed = Passed { since: item.since, km: by_odometer.unwrap_or(by_trips), hours };
-    Ok(Upkeep { item, passed, odometer_km })
+    Ok(Upkeep { item, passed, odometer_km, vehicle: row.try_get(15)? })
 }
 
 fn read_work(row: &AnyRow) -> Result<Work, StoreError> {

@@ -3,17 +3,29 @@
 //! With the feature `schema` each describes itself as a JSON Schema, from which the server makes its OpenAPI document.
 
 mod alert;
+mod client;
+mod contract;
 mod health;
 mod history;
+mod maintenance;
 mod problem;
+mod roster;
 mod session;
+mod statistics;
 mod trip;
 mod vehicle;
+mod view;
 
 pub use alert::*;
+pub use client::*;
+pub use contract::*;
 pub use health::*;
 pub use history::*;
+pub use maintenance::*;
 pub use problem::*;
+pub use roster::*;
 pub use session::*;
+pub use statistics::*;
 pub use trip::*;
 pub use vehicle::*;
+pub use view::*;

@@ -4,25 +4,37 @@ mod address;
 mod alerts;
 mod body;
 mod caller;
+mod clients;
+mod contracts;
 mod description;
+mod documents;
 mod embedded;
+mod enrolment;
 mod export;
 mod failure;
+mod form;
 mod health;
 mod history;
+mod import;
+pub(crate) mod limits;
 mod live;
+mod maintenance;
 mod metrics_page;
 mod origin;
+mod overview;
+mod roster;
 mod routes;
 mod serve;
 mod session;
 mod signed;
 mod span;
+mod statistics;
 mod track;
 mod trips;
 mod vehicles;
+mod views;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -35,6 +47,7 @@ use axum::{
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use overview::Overviews;
 pub(crate) use serve::serve;
 
 use crate::{
@@ -66,6 +79,7 @@ pub(crate) struct Shared {
     pub desk: Turns,
     pub viewers: Arc<Seats<String>>,
     pub exports: Arc<Seats<String>>,
+    pub overviews: Overviews,
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
     pub sockets: TaskTracker,
     pub stop: CancellationToken,
@@ -89,7 +103,7 @@ fn api(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), origin::guard))
 }
 
-const ROOMS: [fn(&mut Routes); 8] = [
+const ROOMS: &[fn(&mut Routes)] = &[
     session::routes,
     vehicles::routes,
     history::routes,
@@ -98,6 +112,16 @@ const ROOMS: [fn(&mut Routes); 8] = [
     export::routes,
     alerts::routes,
     embedded::routes,
+    clients::routes,
+    contracts::routes,
+    documents::routes,
+    roster::routes,
+    import::routes,
+    enrolment::routes,
+    overview::routes,
+    statistics::routes,
+    maintenance::routes,
+    views::routes,
 ];
 
 #[derive(Clone)]
@@ -123,7 +147,7 @@ fn router(app: App) -> Router {
 /// own for each piece.
 async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
-    let answered = tokio::time::timeout(app.config.limits.request_time, next.run(request)).await;
+    let answered = tokio::time::timeout(time_for(&app, &request), next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| Failure::timeout().into_response());
     metrics::counter!(
         "bugbrother_dashboard_requests_total",
@@ -144,6 +168,13 @@ async fn surround(State(app): State<App>, request: Request, next: Next) -> Respo
         headers.insert(header::CACHE_CONTROL, no_store);
     }
     response
+}
+
+/// A file takes longer than a form.
+fn time_for(app: &App, request: &Request) -> Duration {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let limits = &app.config.limits;
+    if length.is_some_and(|length: usize| length > MAX_BODY_BYTES) { limits.upload_time } else { limits.request_time }
 }
 
 /// What the API says is data, and nobody's page.
