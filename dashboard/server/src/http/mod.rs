@@ -10,6 +10,7 @@ mod description;
 mod documents;
 mod embedded;
 mod enrolment;
+mod etag;
 mod export;
 mod failure;
 mod form;
@@ -26,9 +27,11 @@ mod roster;
 mod routes;
 mod serve;
 mod session;
+mod settings;
 mod signed;
 mod span;
 mod statistics;
+mod system;
 mod track;
 mod trips;
 mod vehicles;
@@ -40,10 +43,11 @@ use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
+use bugbrother_wire::{UnixMs, api::Right};
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -83,6 +87,8 @@ pub(crate) struct Shared {
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
     pub sockets: TaskTracker,
     pub stop: CancellationToken,
+    /// When this process was started.
+    pub started: UnixMs,
 }
 
 type App = Arc<Shared>;
@@ -100,6 +106,7 @@ fn api(app: &App) -> Router<App> {
         .layer(Extension(Description(description)))
         .fallback(|| async { Failure::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async { Failure::method() })
+        .layer(from_fn(etag::tag))
         .layer(from_fn_with_state(app.clone(), origin::guard))
 }
 
@@ -111,6 +118,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     trips::routes,
     export::routes,
     alerts::routes,
+    settings::routes,
+    system::routes,
     embedded::routes,
     clients::routes,
     contracts::routes,
@@ -134,7 +143,10 @@ async fn openapi(Extension(Description(document)): Extension<Description>) -> im
 fn router(app: App) -> Router {
     Router::new()
         .nest("/api", api(&app))
-        .route("/live", get(live::open))
+        .route(
+            "/live",
+            get(live::open).route_layer(from_fn_with_state((app.clone(), Access::May(Right::Watch)), caller::guard)),
+        )
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router())
@@ -164,8 +176,9 @@ async fn surround(State(app): State<App>, request: Request, next: Next) -> Respo
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     if is_api {
-        let no_store = HeaderValue::from_static("no-store");
-        headers.insert(header::CACHE_CONTROL, no_store);
+        // A copy may be kept by who asked, and is to be asked about before it is used.
+        let private = HeaderValue::from_static("private, no-cache");
+        headers.entry(header::CACHE_CONTROL).or_insert(private);
     }
     response
 }
