@@ -9,6 +9,8 @@
 //! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `subscription`:
 //!   what arrives from the broker
 //! - `token`, `password`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
+//! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
+//!   `report`: statistics as files (pure); `calendar`: days where a person is
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -25,9 +27,12 @@
 mod administrator;
 mod assets;
 mod attempts;
+mod calendar;
 mod clock;
 mod config;
+pub mod documents;
 mod downlink;
+mod enrolment;
 pub mod export;
 mod feed;
 mod fleet;
@@ -35,7 +40,9 @@ mod http;
 mod key;
 mod notices;
 mod password;
+mod report;
 mod seats;
+mod sheet;
 mod subscription;
 mod token;
 mod trial;
@@ -50,7 +57,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, ensure_administrator, reset_password};
-pub use config::{Config, Enrolment, Limits, Trouble};
+pub use config::{Config, Enrolment, Limits, Revoke, Trouble};
+pub use enrolment::issue_code;
 pub use key::{KeyError, SigningKey};
 
 use crate::{
@@ -58,7 +66,7 @@ use crate::{
     downlink::Downlink,
     feed::Feed,
     fleet::Fleet,
-    http::Shared,
+    http::{Overviews, Shared},
     notices::Notices,
     password::Passwords,
     seats::Seats,
@@ -112,6 +120,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
+        overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),
         downlink: Arc::clone(&downlink),

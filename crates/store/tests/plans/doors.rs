@@ -2,8 +2,9 @@
 
 use bugbrother_store::{
     Account, AccountChange, AlertEventKind, AlertFilter, Assignment, AuditEntry, AuditFilter, AuditId, AuditObject,
-    CertificateRecord, DeviceId, Document, DocumentId, Enrolled, GeofenceId, GeofenceRecord, Prices, Receipt,
-    ReceiptId, Retention, Sighting, Store, SubjectKind, User, VehicleFacts, Wishes,
+    CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted, Enrolled,
+    GeofenceId, GeofenceRecord, Interval, MaintenanceId, MaintenanceItem, Prices, Receipt, ReceiptId, Retention,
+    SavedView, Scope, Sighting, Store, SubjectKind, User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
     AlertId, CommandId, Epoch, SCHEMA_VERSION, Seq,
@@ -38,6 +39,7 @@ pub async fn ask(store: &Store) {
     store.client_vehicles(taxi.id, NOW, None, 10).await.unwrap();
     store.client_sees(taxi.id, golf(), NOW).await.unwrap();
     store.contract_retention(golf(), NOW).await.unwrap();
+    books(store, &taxi, &terms).await;
     store.release_vehicle(terms.id, golf(), NOW + 1).await.unwrap();
     let document = Document {
         id: DocumentId(id(1)),
@@ -244,4 +246,79 @@ pub async fn ask(store: &Store) {
     store.subject_receipts("", 10).await.unwrap();
     store.delete_contract(terms.id).await.unwrap();
     store.delete_client(taxi.id).await.unwrap();
+}
+
+/// The doors of the office's lists.
+async fn books(store: &Store, taxi: &Client, terms: &Contract) {
+    store.find_clients("ta", false, None, NOW, 10).await.unwrap();
+    for filter in [
+        ContractFilter::All,
+        ContractFilter::Running,
+        ContractFilter::Ending(NOW + 1),
+        ContractFilter::Ended,
+        ContractFilter::Coming,
+    ] {
+        for client in [None, Some(taxi.id)] {
+            store.contract_lines(filter, client, NOW, None, 10).await.unwrap();
+        }
+    }
+    store.contract_fleet(terms.id, None, 10).await.unwrap();
+    store.withdraw_vehicle(terms.id, golf(), NOW - 1).await.unwrap();
+    store.roster(None, NOW, None, 10).await.unwrap();
+    store.roster(Some(taxi.id), NOW, None, 10).await.unwrap();
+    store.roster_entry(golf(), NOW).await.unwrap();
+    let enlisted = Enlisted { vin: golf(), name: "Golf".into(), plate: None, facts: VehicleFacts::default() };
+    store.enlist(&[enlisted], NOW).await.unwrap();
+    store.credential(golf()).await.unwrap();
+    let scopes = [(None, None), (Some(golf()), None), (None, Some(taxi.id)), (Some(golf()), Some(taxi.id))];
+    for (vin, client) in scopes {
+        let scope = Scope { vin, client, seen_at: client.map(|_| NOW) };
+        store.statistics((0, NOW), &Zone::UTC, &scope).await.unwrap();
+        store.statistics_by_day((0, NOW), &Zone::UTC, &scope).await.unwrap();
+        store.statistics_by_vehicle((0, NOW), &Zone::UTC, &scope, 10).await.unwrap();
+        store.statistics_by_client((0, NOW), &Zone::UTC, &scope, 10).await.unwrap();
+        store.vehicle_count(client, (0, NOW)).await.unwrap();
+    }
+    store.statistics_of_nobody((0, NOW), &Zone::UTC).await.unwrap();
+    let item = MaintenanceItem {
+        id: MaintenanceId(Uuid::from_u128(1)),
+        vin: golf(),
+        title: "Oil".into(),
+        interval: Interval { km: Some(1), ..Interval::default() },
+        since: NOW,
+        since_km: None,
+        note: None,
+        created: NOW,
+        archived: None,
+    };
+    store.add_maintenance_item(&item).await.unwrap();
+    store.update_maintenance_item(&item).await.unwrap();
+    store.maintenance_item(item.id).await.unwrap();
+    store.vehicle_upkeep(golf()).await.unwrap();
+    store.upkeep(None, 10).await.unwrap();
+    let work = |n| Work {
+        id: WorkId(Uuid::from_u128(n)),
+        vin: golf(),
+        item: Some(item.id),
+        title: "Oil".into(),
+        done: NOW,
+        odometer_km: None,
+        cost: None,
+        workshop: None,
+        note: None,
+        created: NOW,
+        by: "ada".into(),
+    };
+    for n in [1, 2] {
+        store.add_work(&work(n)).await.unwrap();
+    }
+    store.works(golf(), None, 10).await.unwrap();
+    store.delete_work(golf(), work(1).id).await.unwrap();
+    let user = User { name: "eve".into(), password_hash: "hash".into(), role: Role::Operator };
+    store.add_user(&user, NOW).await.unwrap();
+    let view = SavedView { id: ViewId(Uuid::from_u128(1)), name: "Mine".into(), query: String::new(), created: NOW };
+    store.add_view("eve", "vehicles", &view).await.unwrap();
+    store.views("eve", "vehicles", 10).await.unwrap();
+    store.update_view("eve", view.id, "Mine", "q=1").await.unwrap();
+    store.delete_view("eve", view.id).await.unwrap();
 }

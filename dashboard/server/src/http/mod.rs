@@ -5,20 +5,30 @@ mod alerts;
 mod body;
 mod caller;
 mod card;
+mod clients;
 mod commands;
+mod contracts;
 mod description;
 mod diagnostics;
+mod documents;
 mod embedded;
+mod enrolment;
 mod etag;
 mod export;
 mod failure;
+mod form;
 mod geofences;
 mod health;
 mod history;
+mod import;
+pub(crate) mod limits;
 mod live;
+mod maintenance;
 mod media;
 mod metrics_page;
 mod origin;
+mod overview;
+mod roster;
 mod routes;
 mod rules;
 mod serve;
@@ -26,14 +36,16 @@ mod session;
 mod settings;
 mod signed;
 mod span;
+mod statistics;
 mod system;
 mod topics;
 mod track;
 mod trips;
 mod vehicles;
+mod views;
 mod wishes;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -47,6 +59,7 @@ use bugbrother_wire::{UnixMs, api::Right};
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use overview::Overviews;
 pub(crate) use serve::serve;
 
 use crate::{
@@ -82,6 +95,7 @@ pub(crate) struct Shared {
     pub desk: Turns,
     pub viewers: Arc<Seats<String>>,
     pub exports: Arc<Seats<String>>,
+    pub overviews: Overviews,
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
     pub sockets: TaskTracker,
     pub stop: CancellationToken,
@@ -128,6 +142,16 @@ const ROOMS: &[fn(&mut Routes)] = &[
     rules::routes,
     wishes::routes,
     embedded::routes,
+    clients::routes,
+    contracts::routes,
+    documents::routes,
+    roster::routes,
+    import::routes,
+    enrolment::routes,
+    overview::routes,
+    statistics::routes,
+    maintenance::routes,
+    views::routes,
 ];
 
 /// Made once: they do not change.
@@ -164,7 +188,7 @@ fn router(app: App) -> Router {
 /// own for each piece.
 async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
-    let answered = tokio::time::timeout(app.config.limits.request_time, next.run(request)).await;
+    let answered = tokio::time::timeout(time_for(&app, &request), next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| Failure::timeout().into_response());
     metrics::counter!(
         "bugbrother_dashboard_requests_total",
@@ -186,6 +210,13 @@ async fn surround(State(app): State<App>, request: Request, next: Next) -> Respo
         headers.entry(header::CACHE_CONTROL).or_insert(private);
     }
     response
+}
+
+/// A file takes longer than a form.
+fn time_for(app: &App, request: &Request) -> Duration {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let limits = &app.config.limits;
+    if length.is_some_and(|length: usize| length > MAX_BODY_BYTES) { limits.upload_time } else { limits.request_time }
 }
 
 /// What the API says is data, and nobody's page.
