@@ -118,6 +118,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         trials: Turns::new(TRIALS),
         sockets: sockets.clone(),
         stop: stop.clone(),
+        started: clock::now(),
         config,
     });
 

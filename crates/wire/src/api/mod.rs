@@ -11,6 +11,7 @@ mod history;
 mod problem;
 mod rule;
 mod session;
+mod system;
 mod trip;
 mod vehicle;
 
@@ -23,5 +24,6 @@ pub use history::*;
 pub use problem::*;
 pub use rule::*;
 pub use session::*;
+pub use system::*;
 pub use trip::*;
 pub use vehicle::*;

@@ -9,6 +9,7 @@ mod commands;
 mod description;
 mod diagnostics;
 mod embedded;
+mod etag;
 mod export;
 mod failure;
 mod geofences;
@@ -22,8 +23,10 @@ mod routes;
 mod rules;
 mod serve;
 mod session;
+mod settings;
 mod signed;
 mod span;
+mod system;
 mod track;
 mod trips;
 mod vehicles;
@@ -35,11 +38,11 @@ use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderName, HeaderValue, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
-use bugbrother_wire::api::Right;
+use bugbrother_wire::{UnixMs, api::Right};
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -81,6 +84,8 @@ pub(crate) struct Shared {
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
     pub sockets: TaskTracker,
     pub stop: CancellationToken,
+    /// When this process was started.
+    pub started: UnixMs,
 }
 
 type App = Arc<Shared>;
@@ -98,10 +103,11 @@ fn api(app: &App) -> Router<App> {
         .layer(Extension(Description(description)))
         .fallback(|| async { Failure::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async { Failure::method() })
+        .layer(from_fn(etag::tag))
         .layer(from_fn_with_state(app.clone(), origin::guard))
 }
 
-const ROOMS: [fn(&mut Routes); 15] = [
+const ROOMS: &[fn(&mut Routes)] = &[
     session::routes,
     vehicles::routes,
     history::routes,
@@ -116,6 +122,8 @@ const ROOMS: [fn(&mut Routes); 15] = [
     media::routes,
     rules::routes,
     wishes::routes,
+    settings::routes,
+    system::routes,
     embedded::routes,
 ];
 
@@ -162,8 +170,9 @@ async fn surround(State(app): State<App>, request: Request, next: Next) -> Respo
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     if is_api {
-        let no_store = HeaderValue::from_static("no-store");
-        headers.insert(header::CACHE_CONTROL, no_store);
+        // A copy may be kept by who asked, and is to be asked about before it is used.
+        let private = HeaderValue::from_static("private, no-cache");
+        headers.entry(header::CACHE_CONTROL).or_insert(private);
     }
     response
 }
