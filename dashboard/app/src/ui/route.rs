@@ -1,5 +1,6 @@
 //! Pages.
 
+use bugbrother_wire::Vin;
 use yew_router::prelude::*;
 
 /// A page.
@@ -11,9 +12,21 @@ pub enum Route {
     /// The fleet as a table.
     #[at("/vehicles")]
     Vehicles,
-    /// Open alerts.
+    /// A vehicle.
+    #[at("/vehicles/:vin")]
+    Vehicle {
+        /// Which.
+        vin: Vin,
+    },
+    /// Alerts.
     #[at("/alerts")]
     Alerts,
+    /// Rules by which alerts are raised.
+    #[at("/rules")]
+    Rules,
+    /// Areas that are watched.
+    #[at("/geofences")]
+    Geofences,
     /// No page.
     #[not_found]
     #[at("/404")]

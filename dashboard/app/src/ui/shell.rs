@@ -12,6 +12,7 @@ use super::{
     browser,
     edits::use_waiting_edits,
     feed::{Link as LiveLink, use_live},
+    geofences::Geofences,
     icon::{Icon, Mark},
     keys::{use_escape, use_keys},
     kit::Sheet,
@@ -21,7 +22,9 @@ use super::{
     pages::{PAGES, title},
     palette::Palette,
     route::Route,
+    rules::Rules,
     settings::{use_phrases, use_settings},
+    vehicle::VehiclePage,
     vehicles::Vehicles,
 };
 use crate::{address::Query, fleet::Interest, theme::Theme};
@@ -68,7 +71,8 @@ fn use_interest() {
         Some(Route::Map) => {
             Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
         }
-        Some(Route::Vehicles | Route::Alerts) => Interest { fleet: true, ..Interest::default() },
+        Some(Route::Vehicles | Route::Alerts | Route::Rules) => Interest { fleet: true, ..Interest::default() },
+        Some(Route::Vehicle { vin }) => Interest { whole: vec![vin], ..Interest::default() },
         _ => Interest::default(),
     };
     use_effect_with(interest, move |interest| live.show(interest.clone()));
@@ -78,7 +82,10 @@ fn page(route: Route) -> Html {
     match route {
         Route::Map => html! { <MapPage /> },
         Route::Vehicles => html! { <Vehicles /> },
+        Route::Vehicle { vin } => html! { <VehiclePage key={vin.as_str()} {vin} /> },
         Route::Alerts => html! { <Alerts /> },
+        Route::Rules => html! { <Rules /> },
+        Route::Geofences => html! { <Geofences /> },
         Route::Lost => html! { <Lost /> },
     }
 }
