@@ -1,4 +1,4 @@
-use super::{Language, Phrases};
+use super::{Language, Phrases, vehicle, watch};
 use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
@@ -133,6 +133,11 @@ pub const PHRASES: Phrases = Phrases {
     not_found: "Il n’y a rien ici",
     not_found_hint: "L’adresse est peut-être mal écrite, ou la page a changé de place.",
     back_to_map: "Retour à la carte",
+
+    vehicle_page: vehicle::FR,
+    alert_page: watch::ALERT_FR,
+    rule_page: watch::RULE_FR,
+    geofence_page: watch::GEOFENCE_FR,
 
     signal: |key| {
         Some(match key {

@@ -5,9 +5,14 @@
 mod english;
 mod french;
 mod running;
+mod vehicle;
+mod watch;
 
 use crate::{fleet::Filter, format::Span};
 use bugbrother_wire::{live::Motion, message::Severity};
+
+pub use vehicle::VehiclePage;
+pub use watch::{AlertPage, GeofencePage, RulePage};
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +175,11 @@ pub struct Phrases {
     pub not_found: &'static str,
     pub not_found_hint: &'static str,
     pub back_to_map: &'static str,
+
+    pub vehicle_page: VehiclePage,
+    pub alert_page: AlertPage,
+    pub rule_page: RulePage,
+    pub geofence_page: GeofencePage,
 
     /// Names of signals that are not the catalogue's own.
     pub signal: fn(&str) -> Option<&'static str>,

@@ -71,10 +71,29 @@ pub const PAGES: &[Page] = &[
         key: "d",
         on_phone: false,
     },
+    Page {
+        route: Route::Rules,
+        icon: Icon::Rule,
+        name: |phrases| phrases.rule_page.rules,
+        needs: Some(Right::HandleAlerts),
+        key: "r",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Geofences,
+        icon: Icon::Fence,
+        name: |phrases| phrases.geofence_page.geofences,
+        needs: Some(Right::Watch),
+        key: "f",
+        on_phone: false,
+    },
 ];
 
 /// What a page is called.
 pub fn title(route: Route, phrases: &Phrases) -> &'static str {
+    if let Route::Vehicle { .. } = route {
+        return phrases.vehicle;
+    }
     let page = PAGES.iter().find(|page| page.route == route);
     page.map_or(phrases.not_found, |page| (page.name)(phrases))
 }

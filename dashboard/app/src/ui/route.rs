@@ -1,5 +1,6 @@
 //! Pages.
 
+use bugbrother_wire::Vin;
 use yew_router::prelude::*;
 
 /// A page.
@@ -11,7 +12,13 @@ pub enum Route {
     /// The fleet as a table.
     #[at("/vehicles")]
     Vehicles,
-    /// Open alerts.
+    /// A vehicle.
+    #[at("/vehicles/:vin")]
+    Vehicle {
+        /// Which.
+        vin: Vin,
+    },
+    /// Alerts.
     #[at("/alerts")]
     Alerts,
     /// How the fleet is run.
@@ -23,6 +30,12 @@ pub enum Route {
     /// The interface for programs.
     #[at("/developers")]
     Developers,
+    /// Rules by which alerts are raised.
+    #[at("/rules")]
+    Rules,
+    /// Areas that are watched.
+    #[at("/geofences")]
+    Geofences,
     /// No page.
     #[not_found]
     #[at("/404")]

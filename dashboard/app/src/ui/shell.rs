@@ -13,6 +13,7 @@ use super::{
     developers::Developers,
     edits::use_waiting_edits,
     feed::{Link as LiveLink, use_live},
+    geofences::Geofences,
     icon::{Icon, Mark},
     keys::{use_escape, use_key, use_keys},
     kit::Sheet,
@@ -22,9 +23,11 @@ use super::{
     pages::{PAGES, title},
     palette::Palette,
     route::Route,
+    rules::Rules,
     running::SettingsPage,
     settings::{use_phrases, use_settings},
     system::SystemPage,
+    vehicle::VehiclePage,
     vehicles::Vehicles,
 };
 use crate::{address::Query, fleet::Interest, theme::Theme};
@@ -72,7 +75,8 @@ fn use_interest() {
         Some(Route::Map) => {
             Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
         }
-        Some(Route::Vehicles | Route::Alerts) => Interest { fleet: true, ..Interest::default() },
+        Some(Route::Vehicles | Route::Alerts | Route::Rules) => Interest { fleet: true, ..Interest::default() },
+        Some(Route::Vehicle { vin }) => Interest { whole: vec![vin], ..Interest::default() },
         _ => Interest::default(),
     };
     use_effect_with(interest, move |interest| live.show(interest.clone()));
@@ -105,10 +109,13 @@ fn page(route: Route) -> Html {
     match route {
         Route::Map => html! { <MapPage /> },
         Route::Vehicles => html! { <Vehicles /> },
+        Route::Vehicle { vin } => html! { <VehiclePage key={vin.as_str()} {vin} /> },
         Route::Alerts => html! { <Alerts /> },
         Route::Settings => html! { <SettingsPage /> },
         Route::System => html! { <SystemPage /> },
         Route::Developers => html! { <Developers /> },
+        Route::Rules => html! { <Rules /> },
+        Route::Geofences => html! { <Geofences /> },
         Route::Lost => html! { <Lost /> },
     }
 }
