@@ -182,7 +182,12 @@ fn list(folder: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> Result
     let mut entries: Vec<_> = entries.collect::<io::Result<_>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        let Some(own) = entry.file_name().to_str().filter(|own| !own.starts_with('.') && !own.starts_with("draft-")).map(str::to_owned) else {
+        let Some(own) = entry
+            .file_name()
+            .to_str()
+            .filter(|own| !own.starts_with('.') && !own.starts_with("draft-"))
+            .map(str::to_owned)
+        else {
             continue;
         };
         let (name, kind) = (format!("{name}/{own}"), entry.file_type()?);

@@ -101,12 +101,13 @@ macro_rules! upkeep {
 impl Store {
     /// What is to be done to a vehicle, the oldest first.
     pub async fn vehicle_upkeep(&self, vin: Vin) -> Result<Vec<Upkeep>, StoreError> {
-        let rows =
-            sqlx::query(upkeep!("maintenance_item.vin = $1 ORDER BY maintenance_item.vin, maintenance_item.created_ts, id LIMIT $2"))
-                .bind(vin.as_str())
-                .bind(page(MAX_ITEMS))
-                .fetch_all(&self.read)
-                .await?;
+        let rows = sqlx::query(upkeep!(
+            "maintenance_item.vin = $1 ORDER BY maintenance_item.vin, maintenance_item.created_ts, id LIMIT $2"
+        ))
+        .bind(vin.as_str())
+        .bind(page(MAX_ITEMS))
+        .fetch_all(&self.read)
+        .await?;
         rows.iter().map(read_upkeep).collect()
     }
 

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AlertId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId, Seq, ViewId, Vin,
-    WorkId, message::Row,
+    AlertId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId, Seq,
+    ViewId, Vin, WorkId, message::Row,
 };
 
 macro_rules! identity {

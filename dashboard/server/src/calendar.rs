@@ -136,7 +136,9 @@ mod tests {
 
     #[test]
     fn two_years_anywhere_have_few_changes_of_the_clock() {
-        for name in ["Europe/Zurich", "America/New_York", "Africa/Casablanca", "Australia/Lord_Howe", "UTC", "Asia/Kolkata"] {
+        for name in
+            ["Europe/Zurich", "America/New_York", "Africa/Casablanca", "Australia/Lord_Howe", "UTC", "Asia/Kolkata"]
+        {
             let calendar = Calendar::of(name).unwrap();
             let first = Date::new(2025, 1, 1).unwrap();
             let days = calendar.days(first, first.checked_add(799.days()).unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! Pages.
 
+use bugbrother_wire::{ClientId, ContractId};
 use yew_router::prelude::*;
 
 /// A page.
@@ -8,12 +9,30 @@ pub enum Route {
     /// The fleet on a map.
     #[at("/")]
     Map,
+    /// The fleet at a glance.
+    #[at("/overview")]
+    Overview,
     /// The fleet as a table.
     #[at("/vehicles")]
     Vehicles,
     /// Open alerts.
     #[at("/alerts")]
     Alerts,
+    /// What trips amount to.
+    #[at("/statistics")]
+    Statistics,
+    /// Whom the fleet serves.
+    #[at("/clients")]
+    Clients,
+    /// A client.
+    #[at("/clients/:id")]
+    Client { id: ClientId },
+    /// On what terms.
+    #[at("/contracts")]
+    Contracts,
+    /// A contract.
+    #[at("/contracts/:id")]
+    Contract { id: ContractId },
     /// How the fleet is run.
     #[at("/settings")]
     Settings,

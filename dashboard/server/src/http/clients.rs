@@ -56,17 +56,10 @@ pub(super) fn routes(routes: &mut Routes) {
         .post("/frontend/clients/{id}/archive", access, archive)
         .says("A client no more: whoever signs in for it sees no vehicle from then on")
         .gives::<ClientSummary>();
-    routes
-        .delete("/frontend/clients/{id}/archive", access, bring_back)
-        .says("A client again")
-        .gives::<ClientSummary>();
+    routes.delete("/frontend/clients/{id}/archive", access, bring_back).says("A client again").gives::<ClientSummary>();
 }
 
-async fn list(
-    State(app): State<App>,
-    _: Caller,
-    Params(page): Params<Page>,
-) -> Result<Json<ClientList>, Failure> {
+async fn list(State(app): State<App>, _: Caller, Params(page): Params<Page>) -> Result<Json<ClientList>, Failure> {
     let store = &app.config.store;
     let limit = page.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     let after = match page.after {
@@ -86,11 +79,7 @@ async fn list(
     }))
 }
 
-async fn show(
-    State(app): State<App>,
-    _: Caller,
-    PathId(id): PathId<ClientId>,
-) -> Result<Json<ClientDetail>, Failure> {
+async fn show(State(app): State<App>, _: Caller, PathId(id): PathId<ClientId>) -> Result<Json<ClientDetail>, Failure> {
     let store = &app.config.store;
     let now = clock::now();
     let client = find(&app, id).await?;

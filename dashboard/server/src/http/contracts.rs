@@ -78,9 +78,7 @@ pub(super) fn routes(routes: &mut Routes) {
         .says("Change a contract")
         .takes::<ContractForm>()
         .gives::<ContractSummary>();
-    routes
-        .delete("/frontend/contracts/{id}", access, remove)
-        .says("Delete a contract that has no documents");
+    routes.delete("/frontend/contracts/{id}", access, remove).says("Delete a contract that has no documents");
     routes
         .post("/frontend/contracts/{id}/vehicles", access, assign)
         .says("Put vehicles into a contract")
@@ -98,11 +96,7 @@ pub(super) fn routes(routes: &mut Routes) {
         .gives::<ContractDetail>();
 }
 
-async fn list(
-    State(app): State<App>,
-    _: Caller,
-    Params(page): Params<Page>,
-) -> Result<Json<ContractList>, Failure> {
+async fn list(State(app): State<App>, _: Caller, Params(page): Params<Page>) -> Result<Json<ContractList>, Failure> {
     let now = clock::now();
     let limit = page.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     let filter = match page.state.unwrap_or(Which::All) {
@@ -158,11 +152,7 @@ async fn change(
     Ok(Json(detail(&app, id).await?.contract))
 }
 
-async fn remove(
-    State(app): State<App>,
-    caller: Caller,
-    PathId(id): PathId<ContractId>,
-) -> Result<StatusCode, Failure> {
+async fn remove(State(app): State<App>, caller: Caller, PathId(id): PathId<ContractId>) -> Result<StatusCode, Failure> {
     let contract = find(&app, id).await?;
     match app.config.store.delete_contract(id).await {
         Ok(_) => {}
@@ -205,8 +195,13 @@ async fn assign(
             store.assign_vehicle(&Assignment { contract: id, vin: *vin, from, to: None }, now).await?;
         }
     }
-    app.note(&caller, "vehicles_assigned", Some(("contract", &id.to_string())), json!({ "vins": wanted.vins, "from": from }))
-        .await?;
+    app.note(
+        &caller,
+        "vehicles_assigned",
+        Some(("contract", &id.to_string())),
+        json!({ "vins": wanted.vins, "from": from }),
+    )
+    .await?;
     detail(&app, id).await.map(Json)
 }
 

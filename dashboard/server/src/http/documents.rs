@@ -93,11 +93,7 @@ async fn add(
     Ok((StatusCode::CREATED, Json(body(document))))
 }
 
-async fn receive(
-    folder: &Arc<Documents>,
-    id: DocumentId,
-    body: Body,
-) -> Result<crate::documents::Written, Failure> {
+async fn receive(folder: &Arc<Documents>, id: DocumentId, body: Body) -> Result<crate::documents::Written, Failure> {
     let mut draft = on_disk(folder, Documents::begin).await?;
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
@@ -205,9 +201,7 @@ pub(super) fn attachment(name: &str) -> HeaderValue {
 impl From<DocumentError> for Failure {
     fn from(error: DocumentError) -> Self {
         match error {
-            DocumentError::Kind => {
-                Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "document_kind", error.to_string())
-            }
+            DocumentError::Kind => Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "document_kind", error.to_string()),
             DocumentError::Size => Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "document_size", error.to_string()),
             DocumentError::Disk(_) => {
                 Failure::internal(&error, "the document could not be written; the server's log says why")

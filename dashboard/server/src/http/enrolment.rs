@@ -71,11 +71,7 @@ async fn enrol(
     Ok((StatusCode::CREATED, Json(EnrolmentCode { code: code.to_string(), expires, command, qr })))
 }
 
-async fn revoke(
-    State(app): State<App>,
-    caller: Caller,
-    PathVin(vin): PathVin,
-) -> Result<Json<RevokedKeys>, Failure> {
+async fn revoke(State(app): State<App>, caller: Caller, PathVin(vin): PathVin) -> Result<Json<RevokedKeys>, Failure> {
     let Some(revoke) = app.config.revoke.clone() else {
         return Err(Failure::not_found("this server takes nothing back from vehicles"));
     };

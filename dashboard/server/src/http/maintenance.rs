@@ -213,7 +213,9 @@ async fn work(
 ) -> Result<(StatusCode, Json<WorkLine>), Failure> {
     caller.sees(&app, vin).await?;
     let item = match form.item {
-        Some(id) => Some(find(&app, &caller, vin, id).await.map_err(|_| Failure::field("item", "there is no such thing"))?),
+        Some(id) => {
+            Some(find(&app, &caller, vin, id).await.map_err(|_| Failure::field("item", "there is no such thing"))?)
+        }
         None => None,
     };
     let now = clock::now();

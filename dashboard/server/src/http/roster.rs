@@ -64,11 +64,7 @@ pub(super) fn routes(routes: &mut Routes) {
         .gives::<VehicleFacts>();
 }
 
-async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Params(page): Params<Page>,
-) -> Result<Json<Roster>, Failure> {
+async fn list(State(app): State<App>, caller: Caller, Params(page): Params<Page>) -> Result<Json<Roster>, Failure> {
     let limit = page.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     let client = match caller.scope {
         Scope::Fleet => None,
@@ -102,11 +98,7 @@ async fn list(
     }))
 }
 
-async fn show(
-    State(app): State<App>,
-    caller: Caller,
-    PathVin(vin): PathVin,
-) -> Result<Json<VehicleFacts>, Failure> {
+async fn show(State(app): State<App>, caller: Caller, PathVin(vin): PathVin) -> Result<Json<VehicleFacts>, Failure> {
     caller.sees(&app, vin).await?;
     facts(&app, &caller, vin).await.map(Json)
 }
@@ -143,11 +135,7 @@ async fn change(
     facts(&app, &caller, vin).await.map(Json)
 }
 
-async fn archive(
-    State(app): State<App>,
-    caller: Caller,
-    PathVin(vin): PathVin,
-) -> Result<Json<VehicleFacts>, Failure> {
+async fn archive(State(app): State<App>, caller: Caller, PathVin(vin): PathVin) -> Result<Json<VehicleFacts>, Failure> {
     let RosterEntry { name, plate, facts: before, .. } = find(&app, vin).await?;
     let archived = before.archived.or(Some(clock::now()));
     let vehicle = Enlisted { vin, name, plate, facts: Facts { archived, ..before } };

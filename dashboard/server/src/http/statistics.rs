@@ -119,7 +119,8 @@ async fn report(
         let drawn = drawn.map_err(|error| Failure::internal(&error, "the report could not be drawn"))?;
         ("application/pdf", drawn)
     } else {
-        let written = report::csv(&report).map_err(|error| Failure::internal(&error, "the file could not be written"))?;
+        let written =
+            report::csv(&report).map_err(|error| Failure::internal(&error, "the file could not be written"))?;
         ("text/csv; charset=utf-8", written)
     };
     let headers = [

@@ -38,11 +38,7 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.delete("/frontend/views/{page}/{id}", access, remove).says("Delete a view of one's own");
 }
 
-async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Path(page): Path<String>,
-) -> Result<Json<ViewList>, Failure> {
+async fn list(State(app): State<App>, caller: Caller, Path(page): Path<String>) -> Result<Json<ViewList>, Failure> {
     let views = app.config.store.views(&caller.name, known(&page)?, MAX_VIEWS).await?;
     Ok(Json(ViewList { views: views.into_iter().map(body).collect() }))
 }

@@ -54,7 +54,8 @@ pub fn csv(report: &Report) -> Result<Vec<u8>, csv::Error> {
 }
 
 fn numbers(language: Language, totals: &Totals) -> [String; 12] {
-    let plain = |value: f64, decimals: usize| format!("{value:.decimals$}").replace('.', &language.decimal().to_string());
+    let plain =
+        |value: f64, decimals: usize| format!("{value:.decimals$}").replace('.', &language.decimal().to_string());
     let some = |value: Option<f64>, decimals: usize| value.map(|value| plain(value, decimals)).unwrap_or_default();
     let hours = |ms: i64| plain(ms as f64 / 3_600_000.0, 2);
     [

@@ -4,9 +4,9 @@ mod csv;
 mod font;
 mod page;
 mod pdf;
-mod words;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use bugbrother_wire::api::Statistics;
 use jiff::civil::Date;

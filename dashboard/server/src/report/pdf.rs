@@ -131,7 +131,9 @@ fn tiles(page: &mut Page, report: &Report, top: f32) -> f32 {
     let (words, language) = (report.language.words(), report.language);
     let total = &report.statistics.total;
     let some = |value: Option<f64>, decimals, unit: &str| {
-        value.map_or("–".to_owned(), |value| format!("{} {unit}", language.number(value, decimals)).trim_end().to_owned())
+        value.map_or("–".to_owned(), |value| {
+            format!("{} {unit}", language.number(value, decimals)).trim_end().to_owned()
+        })
     };
     let tiles = [
         (words.distance, format!("{} km", language.number(total.distance_m / 1000.0, 0))),
@@ -184,7 +186,9 @@ fn columns(words: &'static Words, currency: &str) -> Vec<Column> {
         column(words.distance, "km", |language, totals| language.number(totals.distance_m / 1000.0, 1)),
         column(words.driving, "h", |language, totals| language.hours(totals.moving_ms)),
         column(words.idle, "h", |language, totals| language.hours(totals.idle_ms)),
-        column(words.utilisation, "%", |language, totals| some(language, totals.utilisation.map(|share| share * 100.0), 0)),
+        column(words.utilisation, "%", |language, totals| {
+            some(language, totals.utilisation.map(|share| share * 100.0), 0)
+        }),
         column(words.fuel, "l", |language, totals| some(language, totals.fuel_l, 1)),
         column("", "l/100 km", |language, totals| some(language, totals.fuel_per_100km, 1)),
         column("CO2", "kg", |language, totals| some(language, totals.co2_kg, 0)),
@@ -240,7 +244,8 @@ fn total(page: &mut Page, report: &Report, columns: &[Column], top: f32) {
 fn foot(page: &mut Page, report: &Report, number: usize, count: usize) {
     page.rule(MARGIN, 40.0, INSIDE);
     let words = report.language.words();
-    let period = format!("{} · {} – {}", words.title, report.language.date(report.first), report.language.date(report.last));
+    let period =
+        format!("{} · {} – {}", words.title, report.language.date(report.first), report.language.date(report.last));
     page.text(MARGIN, 27.0, SMALL, &period);
     page.text_until(WIDTH - MARGIN, 27.0, SMALL, &format!("{} {number} / {count}", words.page));
 }

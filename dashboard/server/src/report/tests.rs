@@ -25,7 +25,10 @@ fn report(by: By, language: Language, lines: u32) -> Report {
     let line = |n: u32| {
         let (key, name) = match by {
             By::Vehicle => (format!("WVWZZZ1JZ3W{n:06}"), format!("Véhicule {n}")),
-            _ => (Date::new(2026, 3, 1).unwrap().checked_add(jiff::Span::new().days(n)).unwrap().to_string(), String::new()),
+            _ => (
+                Date::new(2026, 3, 1).unwrap().checked_add(jiff::Span::new().days(n)).unwrap().to_string(),
+                String::new(),
+            ),
         };
         StatisticsLine { key, name, plate: Some("=VD 1".into()), totals: totals(n) }
     };

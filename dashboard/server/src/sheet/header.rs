@@ -28,7 +28,9 @@ impl Column {
             "fuel" | "fueltype" | "fuelkind" | "carburant" | "energie" => Column::Fuel,
             "tank" | "tankl" | "tanksize" | "reservoir" | "reservoirl" => Column::Tank,
             "battery" | "batterykwh" | "batterie" | "batteriekwh" => Column::Battery,
-            "note" | "notes" | "remark" | "remarks" | "comment" | "remarque" | "remarques" | "commentaire" => Column::Note,
+            "note" | "notes" | "remark" | "remarks" | "comment" | "remarque" | "remarques" | "commentaire" => {
+                Column::Note
+            }
             _ => return None,
         })
     }

@@ -25,9 +25,15 @@ fn english_and_french_headers_and_all_separators_say_the_same() {
         note: Some("a \"dent\"".into()),
         faults: Vec::new(),
     };
-    let english = format!("VIN,Name,Licence plate,Class,Fuel,Tank (l),Note\n{GOLF},\"Van, big\",VD 1,van,diesel,62.5,\"a \"\"dent\"\"\"\n");
-    let french = format!("N° de châssis;Nom;Immatriculation;Catégorie;Carburant;Réservoir;Remarque\r\n{GOLF};Van, big;VD 1;van;Gazole;62,5;\"a \"\"dent\"\"\"\r\n");
-    let tabs = format!("\u{feff}vin\tname\tplate\tclass\tfuel\ttank\tnote\r{GOLF}\tVan, big\tVD 1\tvan\tDIESEL\t62.5\ta \"dent\"");
+    let english = format!(
+        "VIN,Name,Licence plate,Class,Fuel,Tank (l),Note\n{GOLF},\"Van, big\",VD 1,van,diesel,62.5,\"a \"\"dent\"\"\"\n"
+    );
+    let french = format!(
+        "N° de châssis;Nom;Immatriculation;Catégorie;Carburant;Réservoir;Remarque\r\n{GOLF};Van, big;VD 1;van;Gazole;62,5;\"a \"\"dent\"\"\"\r\n"
+    );
+    let tabs = format!(
+        "\u{feff}vin\tname\tplate\tclass\tfuel\ttank\tnote\r{GOLF}\tVan, big\tVD 1\tvan\tDIESEL\t62.5\ta \"dent\""
+    );
     for text in [english, french, tabs] {
         let sheet = read(&text);
         assert_eq!(sheet.rows, [golf(2)], "{text}");
@@ -47,9 +53,8 @@ fn what_windows_writes_is_read_too() {
 
 #[test]
 fn a_vin_is_taken_as_people_write_it_and_refused_when_it_is_none() {
-    let sheet = read(
-        "vin\n wvwzzz1jz 3w386752 \nWVWZZZ1JZ3W38675\nWVWZZZ1JZ3W38675O\n1M8GDM9AXKP042788\n1M8GDM9A0KP042788\n",
-    );
+    let sheet =
+        read("vin\n wvwzzz1jz 3w386752 \nWVWZZZ1JZ3W38675\nWVWZZZ1JZ3W38675O\n1M8GDM9AXKP042788\n1M8GDM9A0KP042788\n");
     let all: Vec<_> = sheet.rows.iter().map(faults).collect();
     assert_eq!(
         all,
@@ -68,7 +73,8 @@ fn a_vin_is_taken_as_people_write_it_and_refused_when_it_is_none() {
 #[test]
 fn every_fault_of_a_line_is_told_with_what_stands_there() {
     let long = "x".repeat(81);
-    let sheet = read(&format!("vin,name,fuel,tank,battery\n,{long},steam,-3,many,more\n{GOLF}\n\n , , \n{GOLF},again\n"));
+    let sheet =
+        read(&format!("vin,name,fuel,tank,battery\n,{long},steam,-3,many,more\n{GOLF}\n\n , , \n{GOLF},again\n"));
     assert_eq!(
         faults(&sheet.rows[0]),
         [
