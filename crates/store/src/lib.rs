@@ -10,10 +10,11 @@
 //!   exports
 //! - [`credential`]: enrolment codes and certificates of vehicles, and what is revoked; [`device`]: the boxes that hold them
 //! - [`client`], [`contract`], [`contract_vehicle`], [`document`]: whom the fleet serves, and who sees which vehicle
+//! - [`facts`], [`geofence`], [`command`], [`wish`]: what people say of vehicles and to them; [`picture`]: what these said of
+//!   themselves last
+//! - [`alert_list`], [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
 //! - [`roster`]: vehicles as the office sees them; [`maintenance`]: what is to be done to them and was, [`upkeep`]: when (pure)
 //! - [`statistics`]: what trips amount to, by vehicle, client and day; [`view`]: lists that people look at again
-//! - [`facts`], [`geofence`], [`command`]: what people say of vehicles and to them
-//! - [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
 //! - [`role`], [`setting`] with [`retention`] and [`prices`]: how the fleet is run
 //! - [`id`]: identities; `number`, `word`, `fold`: how columns hold numbers, words and names
 //! - `migrations/`: the schema
@@ -30,6 +31,7 @@
 pub mod account;
 pub mod alert;
 pub mod alert_event;
+pub mod alert_list;
 pub mod arrival;
 pub mod audit;
 mod backup;
@@ -57,6 +59,7 @@ pub mod maintenance;
 mod memory;
 mod number;
 mod open;
+pub mod picture;
 pub mod prices;
 pub mod progress;
 pub mod receipt;
@@ -76,6 +79,7 @@ pub mod trip;
 pub mod upkeep;
 pub mod vehicle;
 pub mod view;
+pub mod wish;
 mod word;
 
 use std::sync::Arc;
@@ -87,6 +91,7 @@ use crate::{memory::Memory, telemetry::TimeSeries};
 
 pub use account::{Account, AccountChange, Language, User};
 pub use alert_event::{AlertEvent, AlertEventKind, Handling};
+pub use alert_list::{AlertFilter, AlertRecord};
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use audit::{AuditEntry, AuditFilter, AuditObject};
 pub use client::{Client, ClientLine};
@@ -122,6 +127,7 @@ pub use trip::{StopRecord, TripRecord, TripTotals};
 pub use upkeep::{Due, DueState, Interval, Passed};
 pub use vehicle::VehicleState;
 pub use view::SavedView;
+pub use wish::{WishRecord, Wishes};
 
 /// Most rows that one call returns.
 pub const MAX_PAGE: u32 = 10_000;

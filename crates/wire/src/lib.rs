@@ -4,6 +4,7 @@
 //! - [`vin`]: vehicle identification numbers; [`wmi`]: who made the car
 //! - [`id`]: epochs, sequence numbers and the other identities
 //! - [`topic`]: the topics below `fleet/v1/` and the filters for them
+//! - [`rule`]: what rules look at
 //! - [`signal`]: the catalogue of signals: short key, COVESA VSS path, unit, range, OBD-II PID
 //! - [`dtc`]: trouble codes in words
 //! - [`message`]: the message on each topic
@@ -27,6 +28,7 @@ pub mod fuel;
 pub mod id;
 pub mod live;
 pub mod message;
+pub mod rule;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod signal;

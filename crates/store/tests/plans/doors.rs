@@ -1,10 +1,10 @@
 //! Every relational door.
 
 use bugbrother_store::{
-    Account, AccountChange, AlertEventKind, Assignment, AuditEntry, AuditFilter, AuditId, AuditObject,
+    Account, AccountChange, AlertEventKind, AlertFilter, Assignment, AuditEntry, AuditFilter, AuditId, AuditObject,
     CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted, Enrolled,
     GeofenceId, GeofenceRecord, Interval, MaintenanceId, MaintenanceItem, Prices, Receipt, ReceiptId, Retention,
-    SavedView, Scope, Sighting, Store, SubjectKind, User, VehicleFacts, ViewId, Work, WorkId, Zone,
+    SavedView, Scope, Sighting, Store, SubjectKind, User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
     AlertId, CommandId, Epoch, SCHEMA_VERSION, Seq,
@@ -155,6 +155,20 @@ pub async fn ask(store: &Store) {
     store.command(command.id).await.unwrap();
     store.commands(golf(), None, 10).await.unwrap();
     store.open_commands(golf(), None, 10).await.unwrap();
+    for vin in [None, Some(golf())] {
+        store.unheard_commands(vin, NOW, None, 10).await.unwrap();
+    }
+    for wishes in [None, Some((&Wishes { privacy: true, ..Wishes::default() }, "ada"))] {
+        store.wish(golf(), wishes, Vec::new(), NOW).await.unwrap();
+    }
+    store.wishes(golf()).await.unwrap();
+    store.all_wishes(None, 10).await.unwrap();
+    store.diagnostics(golf()).await.unwrap();
+    store.birth(golf()).await.unwrap();
+    store.media(golf(), 0, NOW, 10).await.unwrap();
+    store.clients_of(golf(), NOW, 10).await.unwrap();
+    store.trip(golf(), NOW).await.unwrap();
+    store.changed_trips((NOW, None), 10).await.unwrap();
 
     let alert = Alert {
         v: SCHEMA_VERSION,
@@ -169,11 +183,24 @@ pub async fn ask(store: &Store) {
         resolved: None,
         count: 1,
         value: None,
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: None,
     };
     for _ in 0..2 {
         store.save_alert(&alert).await.unwrap();
     }
+    for vin in [None, Some(golf())] {
+        for active in [false, true] {
+            let filter = AlertFilter { vin, active, ..AlertFilter::default() };
+            store.find_alerts(filter, None, 10).await.unwrap();
+        }
+    }
+    store.alert(alert.id).await.unwrap();
+    store.acknowledge_alert(alert.id, "ada", NOW).await.unwrap();
+    store.unacknowledge_alert(alert.id, "ada", NOW).await.unwrap();
     store.active_alerts(10).await.unwrap();
     store.alerts(None, 10).await.unwrap();
     store.vehicle_alerts(golf(), None, 10).await.unwrap();
@@ -184,6 +211,9 @@ pub async fn ask(store: &Store) {
     store.alert_events(alert.id, 0, 10).await.unwrap();
     let rules = store.rules().await.unwrap();
     store.save_rule(&rules[0]).await.unwrap();
+    store.rule("fast").await.unwrap();
+    store.rules_version().await.unwrap();
+    store.delete_rule("none").await.unwrap();
 
     let object = AuditObject { kind: "vehicle".into(), id: golf().to_string() };
     let entry = AuditEntry {

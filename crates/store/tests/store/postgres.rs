@@ -4,6 +4,7 @@
 
 mod account;
 mod alert_event;
+mod alert_list;
 mod audit;
 mod books;
 mod client;
@@ -23,9 +24,11 @@ mod killed;
 mod maintenance;
 mod office;
 mod receipt;
+mod rule;
 mod schema;
 mod setting;
 mod statistics;
 mod table;
 mod telemetry;
 mod trip;
+mod wish;

@@ -4,6 +4,7 @@
 
 mod account;
 mod alert_event;
+mod alert_list;
 mod audit;
 mod books;
 mod client;
@@ -23,6 +24,7 @@ mod killed;
 mod maintenance;
 mod office;
 mod receipt;
+mod rule;
 mod schema;
 mod setting;
 mod statistics;
@@ -30,3 +32,4 @@ mod table;
 mod telemetry;
 mod trip;
 mod upgrade;
+mod wish;

@@ -4,12 +4,16 @@
 
 mod alert;
 mod client;
+mod command;
 mod contract;
+mod diagnostics;
+mod geofence;
 mod health;
 mod history;
 mod maintenance;
 mod problem;
 mod roster;
+mod rule;
 mod session;
 mod statistics;
 mod system;
@@ -19,12 +23,16 @@ mod view;
 
 pub use alert::*;
 pub use client::*;
+pub use command::*;
 pub use contract::*;
+pub use diagnostics::*;
+pub use geofence::*;
 pub use health::*;
 pub use history::*;
 pub use maintenance::*;
 pub use problem::*;
 pub use roster::*;
+pub use rule::*;
 pub use session::*;
 pub use statistics::*;
 pub use system::*;

@@ -1,7 +1,6 @@
 //! How the system is, how the fleet is run, and what programs can use.
 
 /// These phrases.
-#[expect(missing_docs, reason = "the name of a phrase says what it is")]
 pub struct Running {
     pub system: &'static str,
     pub settings: &'static str,

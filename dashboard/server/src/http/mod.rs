@@ -4,9 +4,12 @@ mod address;
 mod alerts;
 mod body;
 mod caller;
+mod card;
 mod clients;
+mod commands;
 mod contracts;
 mod description;
+mod diagnostics;
 mod documents;
 mod embedded;
 mod enrolment;
@@ -14,17 +17,20 @@ mod etag;
 mod export;
 mod failure;
 mod form;
+mod geofences;
 mod health;
 mod history;
 mod import;
 pub(crate) mod limits;
 mod live;
 mod maintenance;
+mod media;
 mod metrics_page;
 mod origin;
 mod overview;
 mod roster;
 mod routes;
+mod rules;
 mod serve;
 mod session;
 mod settings;
@@ -32,10 +38,12 @@ mod signed;
 mod span;
 mod statistics;
 mod system;
+mod topics;
 mod track;
 mod trips;
 mod vehicles;
 mod views;
+mod wishes;
 
 use std::{sync::Arc, time::Duration};
 
@@ -57,6 +65,7 @@ pub(crate) use serve::serve;
 use crate::{
     Config, assets,
     attempts::{Attempts, Visits},
+    downlink::Downlink,
     feed::Feed,
     password::Passwords,
     seats::Seats,
@@ -74,6 +83,9 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 pub(crate) struct Shared {
     pub config: Config,
     pub feed: Arc<Feed>,
+    pub downlink: Arc<Downlink>,
+    /// For rules that are tried on history.
+    pub trials: Turns,
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub attempts: Attempts,
@@ -100,10 +112,12 @@ fn api(app: &App) -> Router<App> {
         room(&mut routes);
     }
     routes.get("/openapi.json", Access::Anybody, openapi).says("This description");
+    routes.get("/asyncapi.json", Access::Anybody, asyncapi).says("The description of the MQTT topics");
     let description = Bytes::from(description::document(&mut routes).to_string());
+    let topics = Bytes::from(topics::document().to_string());
     routes
         .router
-        .layer(Extension(Description(description)))
+        .layer(Extension(Descriptions { api: description, topics }))
         .fallback(|| async { Failure::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(from_fn(etag::tag))
@@ -120,6 +134,13 @@ const ROOMS: &[fn(&mut Routes)] = &[
     alerts::routes,
     settings::routes,
     system::routes,
+    card::routes,
+    commands::routes,
+    diagnostics::routes,
+    geofences::routes,
+    media::routes,
+    rules::routes,
+    wishes::routes,
     embedded::routes,
     clients::routes,
     contracts::routes,
@@ -133,11 +154,19 @@ const ROOMS: &[fn(&mut Routes)] = &[
     views::routes,
 ];
 
+/// Made once: they do not change.
 #[derive(Clone)]
-struct Description(Bytes);
+struct Descriptions {
+    api: Bytes,
+    topics: Bytes,
+}
 
-async fn openapi(Extension(Description(document)): Extension<Description>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document)
+async fn openapi(Extension(descriptions): Extension<Descriptions>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], descriptions.api)
+}
+
+async fn asyncapi(Extension(descriptions): Extension<Descriptions>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], descriptions.topics)
 }
 
 fn router(app: App) -> Router {
@@ -149,7 +178,7 @@ fn router(app: App) -> Router {
         )
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
-        .merge(assets::router())
+        .merge(assets::router(&app.config.servers))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), surround))
         .with_state(app)
