@@ -2,6 +2,7 @@
 //!
 //! A language is a value of [`Phrases`]: one that lacks a phrase does not compile.
 
+pub mod business;
 mod english;
 mod french;
 mod running;
@@ -59,6 +60,7 @@ impl Language {
 pub struct Phrases {
     pub language: Language,
     pub running: &'static running::Running,
+    pub business: &'static business::Business,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 
