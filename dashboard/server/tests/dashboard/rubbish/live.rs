@@ -47,9 +47,9 @@ async fn a_wish_that_is_rubbish_ends_its_viewer_with_the_reason_and_nobody_else(
     // The same made rightly is taken.
     let whole = entry("whole", &[vec![0x91], text(vin(1).as_str())].concat());
     for right in [entry("signals", &[0xc0]), whole] {
+        patient.snapshots = 0;
         patient.socket.send(Message::Binary(right.into())).await?;
         patient.until(|viewer| viewer.snapshots > 0).await?;
-        patient.snapshots = 0;
     }
     for (what, bytes) in rubbish {
         let mut viewer = Viewer::join(&rig, &token).await?;
