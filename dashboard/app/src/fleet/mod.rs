@@ -3,6 +3,7 @@
 //! Two clocks: `now` is the server's, in Unix milliseconds; `frame_ms` is the one of the browser's animation.
 
 pub mod filter;
+pub mod interest;
 pub mod track;
 pub mod vehicle;
 
@@ -15,6 +16,7 @@ use bugbrother_wire::{
 };
 
 pub use filter::{Counts, Filter};
+pub use interest::{Interest, Place};
 pub use vehicle::{LOOKS, Look, Vehicle};
 
 /// The fleet.
@@ -39,13 +41,31 @@ impl Fleet {
     pub fn apply(&mut self, frame: Frame, frame_ms: f64) {
         self.revision += 1;
         match frame {
-            Frame::Hello { server, now } => {
+            Frame::Hello { server, now, .. } => {
                 self.server = Some(server);
                 self.offset_ms = now as f64 - frame_ms;
             }
             Frame::Snapshot(snapshot) => self.replace(snapshot, frame_ms),
             Frame::Delta(delta) => self.change(delta, frame_ms),
         }
+    }
+
+    /// Takes what was kept of the fleet, if nothing newer is known. `now` is the browser's clock, since no server has told its
+    /// own; whether something was taken.
+    pub fn recall(&mut self, kept: Snapshot, now: UnixMs, frame_ms: f64) -> bool {
+        if self.loaded {
+            return false;
+        }
+        self.revision += 1;
+        self.replace(Snapshot { now: now.max(kept.now), ..kept }, frame_ms);
+        true
+    }
+
+    /// What is worth keeping for the next time there is no network; nothing before the server has told of the fleet.
+    pub fn to_keep(&self, frame_ms: f64) -> Option<Snapshot> {
+        self.server.as_ref().filter(|_| self.loaded)?;
+        let vehicles = self.vehicles.iter().map(Vehicle::to_live).collect();
+        Some(Snapshot { now: self.now(frame_ms), tick: 0, vehicles, alerts: self.alerts.values().cloned().collect() })
     }
 
     fn replace(&mut self, snapshot: Snapshot, frame_ms: f64) {
@@ -81,7 +101,8 @@ impl Fleet {
                 }
             }
         }
-        if named {
+        if named || !delta.left.is_empty() {
+            self.vehicles.retain(|vehicle| !delta.left.contains(&vehicle.n));
             self.index();
         }
         for change in delta.changed {

@@ -1,11 +1,16 @@
 //! The live feed: one socket, connected again whenever it is lost.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
-use bugbrother_wire::{codec::decode_value, live::Frame};
+use bugbrother_wire::{codec::decode_value, encode, live::Frame};
+use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::{
-    FutureExt, StreamExt,
+    FutureExt, SinkExt, StreamExt,
     future::{Either, abortable, select},
+    stream::SplitSink,
 };
 use gloo_net::websocket::{Message, WebSocketError, futures::WebSocket};
 use gloo_timers::{callback::Interval, future::TimeoutFuture};
@@ -15,8 +20,9 @@ use super::{
     account::use_account,
     api::{self, Refusal},
     browser::{self, frame_ms},
+    offline,
 };
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Interest, Place};
 
 /// The server speaks every 5 s at least; a line that is quiet for so long is dead.
 const SILENCE_MS: u32 = 15_000;
@@ -25,9 +31,10 @@ const FIRST_PAUSE_MS: u32 = 400;
 const LONGEST_PAUSE_MS: u32 = 15_000;
 /// Attempts in a row after which the pill says offline.
 const PATIENCE: u32 = 5;
+/// The fleet is kept so often for the next time there is no network.
+const KEEP_EVERY_MS: u32 = 30_000;
 /// Close code of a session that has ended.
 const SESSION_ENDED: u16 = 4401;
-const RELOADED: &str = "reloaded-for";
 
 /// How the feed is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +57,26 @@ pub struct Live {
     pub link: Link,
     /// Changes once a second, and when a snapshot has come.
     pub beat: u32,
+    /// What the open page shows.
+    interest: Rc<Wish>,
+}
+
+/// What the open page shows, and a way to say that it has changed.
+struct Wish {
+    interest: RefCell<Interest>,
+    changed: RefCell<Option<UnboundedSender<()>>>,
+}
+
+impl Live {
+    /// The page that is open shows this.
+    pub fn show(&self, interest: Interest) {
+        if self.interest.interest.replace(interest.clone()) != interest
+            && let Some(changed) = &*self.interest.changed.borrow()
+        {
+            // Without a line it is said when there is one again.
+            drop(changed.unbounded_send(()));
+        }
+    }
 }
 
 impl PartialEq for Live {
@@ -68,6 +95,7 @@ pub fn use_live() -> Live {
 #[hook]
 pub fn use_feed() -> Live {
     let fleet = use_memo((), |()| RefCell::new(Fleet::default()));
+    let interest = use_memo((), |()| Wish { interest: RefCell::default(), changed: RefCell::default() });
     let link = use_state_eq(|| Link::Reconnecting);
     let beat = use_state(|| 0_u32);
     let ended = use_account().ended;
@@ -82,8 +110,10 @@ pub fn use_feed() -> Live {
     };
     {
         let (fleet, link, pulse) = (Rc::clone(&fleet), link.setter(), pulse.clone());
+        let interest = Rc::clone(&interest);
         use_effect_with((), move |()| {
-            let feed = Feed { fleet, link, loaded: pulse, ended };
+            let feed =
+                Feed { fleet, link, loaded: pulse, ended, interest, place: RefCell::default(), waits: Cell::new(true) };
             let (task, handle) = abortable(async move { feed.run().await });
             // Ended or aborted: nothing is left to do then.
             spawn_local(task.map(|_| ()));
@@ -93,14 +123,21 @@ pub fn use_feed() -> Live {
     {
         let fleet = Rc::clone(&fleet);
         use_effect_with((), move |()| {
+            let kept = Rc::clone(&fleet);
             let interval = Interval::new(1_000, move || {
                 fleet.borrow_mut().tick(frame_ms());
                 pulse.emit(());
             });
-            move || drop(interval)
+            let keeping = Interval::new(KEEP_EVERY_MS, move || {
+                let snapshot = kept.borrow().to_keep(frame_ms());
+                if let Some(snapshot) = snapshot {
+                    spawn_local(offline::keep_fleet(snapshot));
+                }
+            });
+            move || drop((interval, keeping))
         });
     }
-    Live { fleet, link: *link, beat: *beat }
+    Live { fleet, link: *link, beat: *beat, interest }
 }
 
 enum End {
@@ -113,11 +150,21 @@ struct Feed {
     link: UseStateSetter<Link>,
     loaded: Callback<()>,
     ended: Callback<()>,
+    interest: Rc<Wish>,
+    place: RefCell<Place>,
+    /// Whether nothing has come yet on this line.
+    waits: Cell<bool>,
 }
 
 impl Feed {
     async fn run(&self) {
         let mut attempts = 0;
+        // What was known last is shown until there is something newer.
+        if let Some(kept) = offline::kept_fleet().await
+            && self.fleet.borrow_mut().recall(kept, offline::wall_ms(), frame_ms())
+        {
+            self.loaded.emit(());
+        }
         loop {
             if let End::SessionEnded = self.watch(&mut attempts).await {
                 return self.ended.emit(());
@@ -137,17 +184,29 @@ impl Feed {
     async fn watch(&self, attempts: &mut u32) -> End {
         let location = browser::window().location();
         let scheme = if location.protocol().as_deref() == Ok("https:") { "wss" } else { "ws" };
-        let url = format!("{scheme}://{}/live", location.host().unwrap_or_default());
-        let Ok(mut socket) = WebSocket::open(&url) else { return End::Lost };
+        let url = format!("{scheme}://{}/live?quiet=1", location.host().unwrap_or_default());
+        let Ok(socket) = WebSocket::open(&url) else { return End::Lost };
+        let (mut wishes, mut frames) = socket.split();
+        let (changed, mut changes) = unbounded();
+        self.interest.changed.replace(Some(changed));
         loop {
-            let next = match select(socket.next(), TimeoutFuture::new(SILENCE_MS)).await {
-                Either::Left((next, _)) => next,
+            let news = select(select(frames.next(), changes.next()), TimeoutFuture::new(SILENCE_MS)).await;
+            let next = match news {
+                Either::Left((Either::Left((next, _)), _)) => next,
+                Either::Left((Either::Right(_), _)) => {
+                    if self.say_interest(&mut wishes).await.is_err() {
+                        return End::Lost;
+                    }
+                    continue;
+                }
                 Either::Right(_) => return End::Lost,
             };
             match next {
                 Some(Ok(Message::Bytes(bytes))) => {
                     *attempts = 0;
-                    self.take(&bytes);
+                    if self.take(&bytes) && self.say_interest(&mut wishes).await.is_err() {
+                        return End::Lost;
+                    }
                 }
                 Some(Ok(Message::Text(_)) | Err(WebSocketError::ConnectionError)) => {}
                 Some(Err(WebSocketError::ConnectionClose(close))) if close.code == SESSION_ENDED => {
@@ -158,24 +217,46 @@ impl Feed {
         }
     }
 
-    fn take(&self, bytes: &[u8]) {
+    async fn say_interest(&self, wishes: &mut SplitSink<WebSocket, Message>) -> Result<(), WebSocketError> {
+        let interest = self.interest.interest.borrow().clone();
+        let want = self.place.borrow_mut().want(&interest);
+        match want {
+            Some(want) => wishes.send(Message::Bytes(encode(&want))).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a frame in; whether the server waits to be told what is wanted.
+    fn take(&self, bytes: &[u8]) -> bool {
         let frame = match decode_value::<Frame>(bytes) {
             Ok(frame) => frame,
             Err(error) => {
                 // Another version of the feed: the next hello reloads the app.
                 web_sys::console::warn_1(&format!("live feed: {error}").into());
-                return;
+                return false;
             }
         };
-        let is_snapshot = matches!(frame, Frame::Snapshot(_));
-        if let Frame::Hello { server, .. } = &frame {
-            reload_for(server);
-        }
+        let tick = match &frame {
+            Frame::Hello { server, feed, .. } => {
+                look_for_update(server);
+                self.place.borrow_mut().enter(feed);
+                None
+            }
+            Frame::Snapshot(snapshot) => Some(snapshot.tick),
+            Frame::Delta(delta) => Some(delta.tick),
+        };
+        let is_hello = tick.is_none();
         self.fleet.borrow_mut().apply(frame, frame_ms());
-        if is_snapshot {
-            self.link.set(Link::Live);
-            self.loaded.emit(());
+        if let Some(tick) = tick {
+            self.place.borrow_mut().pass(tick);
+            if self.waits.replace(false) {
+                self.link.set(Link::Live);
+                self.loaded.emit(());
+            }
+        } else {
+            self.waits.set(true);
         }
+        is_hello
     }
 }
 
@@ -185,15 +266,9 @@ fn pause_ms(attempts: u32, random: f64) -> u32 {
     (f64::from(longest) * (0.5 + random / 2.0)) as u32
 }
 
-/// A server of another version brings another app: it is fetched, once for each version.
-fn reload_for(server: &str) {
-    let storage = browser::window().session_storage().ok().flatten();
-    let done = storage.as_ref().and_then(|storage| storage.get_item(RELOADED).ok().flatten());
-    if server == env!("CARGO_PKG_VERSION") || done.as_deref() == Some(server) {
-        return;
-    }
-    // Without a store nobody remembers that it was done, and it would be done for ever.
-    if storage.is_some_and(|storage| storage.set_item(RELOADED, server).is_ok()) {
-        browser::window().location().reload().expect("a page can be loaded again");
+/// A server of another version brings another app: it is offered when it is here.
+fn look_for_update(server: &str) {
+    if server != env!("CARGO_PKG_VERSION") {
+        offline::say("look-for-update");
     }
 }

@@ -10,17 +10,21 @@ use super::{
     account::use_account,
     alerts::Alerts,
     browser,
+    edits::use_waiting_edits,
     feed::{Link as LiveLink, use_live},
     icon::{Icon, Mark},
     keys::{use_escape, use_keys},
+    kit::Sheet,
     lost::Lost,
     map::{BaseMap, MapPage},
+    offline::use_updates,
     pages::{PAGES, title},
+    palette::Palette,
     route::Route,
     settings::{use_phrases, use_settings},
     vehicles::Vehicles,
 };
-use crate::theme::Theme;
+use crate::{address::Query, fleet::Interest, theme::Theme};
 
 const COLLAPSED: &str = "side-collapsed";
 
@@ -28,6 +32,9 @@ const COLLAPSED: &str = "side-collapsed";
 #[component]
 pub fn Shell() -> Html {
     use_keys();
+    use_interest();
+    use_updates();
+    use_waiting_edits();
     let phrases = use_phrases();
     // Kept across pages: the map comes back at once.
     let base = use_memo((), |()| BaseMap::load());
@@ -49,6 +56,22 @@ pub fn Shell() -> Html {
             </main>
         </div>
     }
+}
+
+/// Has the feed tell what the open page shows.
+#[hook]
+fn use_interest() {
+    let live = use_live();
+    let route = use_route::<Route>();
+    let query = use_location().and_then(|location| location.query::<Query>().ok()).unwrap_or_default();
+    let interest = match route {
+        Some(Route::Map) => {
+            Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
+        }
+        Some(Route::Vehicles | Route::Alerts) => Interest { fleet: true, ..Interest::default() },
+        _ => Interest::default(),
+    };
+    use_effect_with(interest, move |interest| live.show(interest.clone()));
 }
 
 fn page(route: Route) -> Html {
@@ -84,10 +107,50 @@ fn SideBar(props: &SideBarProps) -> Html {
                     }
                 </Link<Route>>
             }
+            <More />
             <button class="item collapse" onclick={props.toggle.reform(|_| ())} aria-label={phrases.main_navigation}>
                 { Icon::Collapse.draw() }
             </button>
         </nav>
+    }
+}
+
+/// On a phone: the pages that have no place in the bar.
+#[component]
+fn More() -> Html {
+    let phrases = use_phrases();
+    let account = use_account();
+    let open = use_state_eq(|| false);
+    let here = use_route::<Route>();
+    {
+        // Having gone somewhere closes it.
+        let open = open.setter();
+        use_effect_with(here, move |_| open.set(false));
+    }
+    let toggle = {
+        let open = open.clone();
+        Callback::from(move |_: MouseEvent| open.set(!*open))
+    };
+    let close = {
+        let open = open.setter();
+        Callback::from(move |()| open.set(false))
+    };
+    let rest = PAGES.iter().filter(|page| !page.on_phone && page.needs.is_none_or(|right| account.may(right)));
+    html! {
+        <>
+            <button class="item more on-phone" onclick={toggle} aria-expanded={open.to_string()} data-testid="more">
+                { Icon::More.draw() }<span class="name">{ phrases.more }</span>
+            </button>
+            if *open {
+                <Sheet title={phrases.more} {close}>
+                    <nav class="more-list" aria-label={phrases.more}>
+                        for page in rest {
+                            <Link<Route> key={page.key} to={page.route}>{ page.icon.draw() }{ (page.name)(phrases) }</Link<Route>>
+                        }
+                    </nav>
+                </Sheet>
+            }
+        </>
     }
 }
 
@@ -112,6 +175,7 @@ fn TopBar() -> Html {
     html! {
         <header class="top">
             <span class="title">{ title }</span>
+            <Palette />
             <span class={classes!("pill", class)} role="status" title={hint} data-testid="connection" data-state={class}>
                 <i aria-hidden="true" />{ text }
             </span>
