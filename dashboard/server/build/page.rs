@@ -75,8 +75,17 @@ pub fn lay_out(app: &Path, code: &Path, geodata: &Path, site: &Path) -> Result<(
 }
 
 /// What the app cannot open without; the finer map and the names of places are kept when they have been seen.
-const SHELL: [&str; 9] =
-    ["inter.woff2", "icon.svg", "leaflet.js", "world.bin", "app.js", "app.wasm", "app.css", "start.js", "inter-ext.woff2"];
+const SHELL: [&str; 9] = [
+    "inter.woff2",
+    "icon.svg",
+    "leaflet.js",
+    "world.bin",
+    "app.js",
+    "app.wasm",
+    "app.css",
+    "start.js",
+    "inter-ext.woff2",
+];
 
 /// The service worker, another one whenever a file of the shell is another one. Its own name never changes.
 fn worker(names: &mut Names, app: &Path, page: &str, site: &Path) -> Result<()> {

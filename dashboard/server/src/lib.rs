@@ -5,9 +5,12 @@
 //! - [`SigningKey`], [`ensure_administrator`], [`reset_password`]: what has to be there before
 //! - [`export`]: samples from the database into a file, a page at a time
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
+//! - `downlink`: what is said on the broker; `notices`: where viewers are told to ask; `trial`: rules tried on history
 //! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `subscription`:
 //!   what arrives from the broker
 //! - `token`, `password`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
+//! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
+//!   `report`: statistics as files (pure); `calendar`: days where a person is
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -24,17 +27,25 @@
 mod administrator;
 mod assets;
 mod attempts;
+mod calendar;
 mod clock;
 mod config;
+pub mod documents;
+mod downlink;
+mod enrolment;
 pub mod export;
 mod feed;
 mod fleet;
 mod http;
 mod key;
+mod notices;
 mod password;
+mod report;
 mod seats;
+mod sheet;
 mod subscription;
 mod token;
+mod trial;
 mod turns;
 mod view;
 
@@ -46,20 +57,26 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, ensure_administrator, reset_password};
-pub use config::{Config, Enrolment, Limits, Trouble};
+pub use config::{Config, Enrolment, Limits, Revoke, Trouble};
+pub use enrolment::issue_code;
 pub use key::{KeyError, SigningKey};
 
 use crate::{
     attempts::{Attempts, Visits},
+    downlink::Downlink,
     feed::Feed,
     fleet::Fleet,
-    http::Shared,
+    http::{Overviews, Shared},
+    notices::Notices,
     password::Passwords,
     seats::Seats,
     subscription::Subscription,
     token::Tokens,
     turns::Turns,
 };
+
+/// Trials of rules on history under way at a time.
+const TRIALS: usize = 2;
 
 /// Why the dashboard does not run.
 #[derive(Debug, thiserror::Error)]
@@ -83,12 +100,17 @@ pub enum Error {
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
     config.check()?;
     let feed = Arc::new(Feed::new(Fleet::new(config.limits.vehicles)));
-    let subscription = Subscription::new(Arc::clone(&feed), config.store.clone());
-    subscription.refresh().await?;
 
     // Of its own: when one part fails, the others end too.
     let stop = shutdown.child_token();
-    let (_, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
+    let (publisher, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
+    let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
+    let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
+    let subscription = Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ear);
+    if let Err(error) = subscription.refresh().await {
+        stop.cancel();
+        return Err(error.into());
+    }
     let sockets = TaskTracker::new();
     let shared = Arc::new(Shared {
         tokens: Tokens::new(&config.key, config.session_ttl),
@@ -98,10 +120,14 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
+        overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),
+        downlink: Arc::clone(&downlink),
+        trials: Turns::new(TRIALS),
         sockets: sockets.clone(),
         stop: stop.clone(),
+        started: clock::now(),
         config,
     });
 
@@ -109,6 +135,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     parts.spawn(async move { subscription.run(events).await });
     let token = stop.clone();
     parts.spawn(async move { feed.run(token).await });
+    let token = stop.clone();
+    parts.spawn(async move { downlink.run(token).await });
+    parts.spawn(notices.run(stop.clone()));
     parts.spawn(http::serve(listener, shared));
 
     let mut outcome = Ok(());

@@ -39,6 +39,10 @@ fn alert(n: u32, severity: Severity, state: AlertState) -> Alert {
         resolved: None,
         count: 1,
         value: Some(140.0),
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: None,
     }
 }
@@ -55,7 +59,7 @@ fn fleet() -> Fleet {
 }
 
 fn delta(changed: Vec<Change>, alerts: Vec<Alert>) -> Frame {
-    Frame::Delta(Delta { now: NOW + 1000, tick: 2, named: vec![], left: vec![], changed, alerts })
+    Frame::Delta(Delta { now: NOW + 1000, tick: 2, named: vec![], left: vec![], changed, alerts, notices: vec![] })
 }
 
 #[test]

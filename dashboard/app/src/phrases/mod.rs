@@ -4,6 +4,7 @@
 
 mod english;
 mod french;
+mod running;
 
 use crate::{fleet::Filter, format::Span};
 use bugbrother_wire::{live::Motion, message::Severity};
@@ -52,6 +53,7 @@ impl Language {
 #[expect(missing_docs, reason = "the name of a phrase says what it is")]
 pub struct Phrases {
     pub language: Language,
+    pub running: &'static running::Running,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 

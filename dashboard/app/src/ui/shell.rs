@@ -10,10 +10,11 @@ use super::{
     account::use_account,
     alerts::Alerts,
     browser,
+    developers::Developers,
     edits::use_waiting_edits,
     feed::{Link as LiveLink, use_live},
     icon::{Icon, Mark},
-    keys::{use_escape, use_keys},
+    keys::{use_escape, use_key, use_keys},
     kit::Sheet,
     lost::Lost,
     map::{BaseMap, MapPage},
@@ -21,7 +22,9 @@ use super::{
     pages::{PAGES, title},
     palette::Palette,
     route::Route,
+    running::SettingsPage,
     settings::{use_phrases, use_settings},
+    system::SystemPage,
     vehicles::Vehicles,
 };
 use crate::{address::Query, fleet::Interest, theme::Theme};
@@ -50,6 +53,7 @@ pub fn Shell() -> Html {
         <div class={classes!("shell", collapsed.then_some("collapsed"))}>
             <a class="skip" href="#content">{ phrases.skip_to_content }</a>
             <SideBar {toggle} />
+            <KeyHelp />
             <TopBar />
             <main id="content" tabindex="-1">
                 <ContextProvider<BaseMap> context={(*base).clone()}><Switch<Route> render={page} /></ContextProvider<BaseMap>>
@@ -74,11 +78,37 @@ fn use_interest() {
     use_effect_with(interest, move |interest| live.show(interest.clone()));
 }
 
+/// `?`: what the keys do.
+#[component]
+fn KeyHelp() -> Html {
+    let words = use_phrases().running;
+    let open = use_state_eq(|| false);
+    let show = {
+        let open = open.setter();
+        use_callback((), move |(), ()| open.set(true))
+    };
+    use_key("?", show);
+    let close = {
+        let open = open.setter();
+        Callback::from(move |()| open.set(false))
+    };
+    html! {
+        if *open {
+            <Sheet title={words.keys} {close}>
+                <div class="key-list">for (key, does) in words.key_list { <><kbd>{ key }</kbd><span>{ does }</span></> }</div>
+            </Sheet>
+        }
+    }
+}
+
 fn page(route: Route) -> Html {
     match route {
         Route::Map => html! { <MapPage /> },
         Route::Vehicles => html! { <Vehicles /> },
         Route::Alerts => html! { <Alerts /> },
+        Route::Settings => html! { <SettingsPage /> },
+        Route::System => html! { <SystemPage /> },
+        Route::Developers => html! { <Developers /> },
         Route::Lost => html! { <Lost /> },
     }
 }
