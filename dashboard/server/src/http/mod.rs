@@ -179,6 +179,7 @@ fn router(app: App) -> Router {
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router(&app.config.servers))
+        .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), surround))
         .with_state(app)

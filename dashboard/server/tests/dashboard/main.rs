@@ -10,6 +10,7 @@ mod pipeline;
 mod requests;
 mod rig;
 mod rights;
+mod rubbish;
 mod sign_in;
 mod tokens;
 mod viewer;
