@@ -90,7 +90,7 @@ impl Wish {
             self.wants(vin, &values).then_some(change)
         });
         let changed = wanted.collect();
-        Delta { now, tick, named: Vec::new(), left: Vec::new(), changed, alerts: Vec::new() }
+        Delta { now, tick, named: Vec::new(), left: Vec::new(), changed, alerts: Vec::new(), notices: Vec::new() }
     }
 
     fn wants(&self, vin: Vin, values: &BTreeMap<String, f64>) -> bool {
