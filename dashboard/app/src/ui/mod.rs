@@ -41,6 +41,7 @@ mod system;
 mod table;
 mod vehicle;
 mod vehicles;
+mod wall;
 
 /// Puts the app into the page.
 pub fn start() {

@@ -33,6 +33,7 @@ use super::{
     system::SystemPage,
     vehicle::VehiclePage,
     vehicles::Vehicles,
+    wall::Wall,
 };
 use crate::{address::Query, fleet::Interest, theme::Theme};
 
@@ -79,9 +80,8 @@ fn use_interest() {
         Some(Route::Map) => {
             Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
         }
-        Some(Route::Vehicles | Route::Alerts | Route::Rules) => Interest { fleet: true, ..Interest::default() },
         Some(Route::Vehicle { vin }) => Interest { whole: vec![vin], ..Interest::default() },
-        _ => Interest::default(),
+        _ => Interest { fleet: true, ..Interest::default() },
     };
     use_effect_with(interest, move |interest| live.show(interest.clone()));
 }
@@ -121,6 +121,7 @@ fn page(route: Route) -> Html {
         Route::Vehicles => html! { <Vehicles /> },
         Route::Vehicle { vin } => html! { <VehiclePage key={vin.as_str()} {vin} /> },
         Route::Alerts => html! { <Alerts /> },
+        Route::Wall => html! { <Wall /> },
         Route::Settings => html! { <SettingsPage /> },
         Route::System => html! { <SystemPage /> },
         Route::Developers => html! { <Developers /> },
