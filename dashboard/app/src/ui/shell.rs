@@ -78,7 +78,8 @@ fn use_interest() {
     let query = use_location().and_then(|location| location.query::<Query>().ok()).unwrap_or_default();
     let interest = match route {
         Some(Route::Map) => {
-            Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
+            let signals = query.colour().map(str::to_owned).into_iter().collect();
+            Interest { fleet: true, whole: query.selected().into_iter().collect(), signals }
         }
         Some(Route::Vehicle { vin }) => Interest { whole: vec![vin], ..Interest::default() },
         _ => Interest { fleet: true, ..Interest::default() },

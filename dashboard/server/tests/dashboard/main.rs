@@ -1,5 +1,6 @@
 //! The dashboard's server as its users meet it: over HTTP, over its WebSocket and over MQTT.
 
+mod doings;
 mod drive;
 mod enrolment;
 mod export;
