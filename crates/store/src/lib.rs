@@ -9,6 +9,7 @@
 //! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table; [`table`]: whole tables, for
 //!   exports
 //! - [`credential`]: enrolment codes and certificates of vehicles, and what is revoked; [`device`]: the boxes that hold them
+//! - [`session`], [`second_factor`], [`invitation`], [`api_token`]: how people and their programs come in
 //! - [`client`], [`contract`], [`contract_vehicle`], [`document`]: whom the fleet serves, and who sees which vehicle
 //! - [`facts`], [`geofence`], [`command`]: what people say of vehicles and to them
 //! - [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
@@ -28,6 +29,7 @@
 pub mod account;
 pub mod alert;
 pub mod alert_event;
+pub mod api_token;
 pub mod arrival;
 pub mod audit;
 mod backup;
@@ -49,6 +51,7 @@ mod fold;
 pub mod geofence;
 pub mod history;
 pub mod id;
+pub mod invitation;
 mod keep;
 pub mod latest;
 mod memory;
@@ -63,6 +66,8 @@ mod release;
 pub mod retention;
 pub mod role;
 pub mod rule;
+pub mod second_factor;
+pub mod session;
 pub mod setting;
 pub mod table;
 mod tail;
@@ -80,6 +85,7 @@ use crate::{memory::Memory, telemetry::TimeSeries};
 
 pub use account::{Account, AccountChange, Language, User};
 pub use alert_event::{AlertEvent, AlertEventKind, Handling};
+pub use api_token::{ApiTokenRecord, MAX_API_TOKENS, ShownToken};
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use audit::{AuditEntry, AuditFilter, AuditObject};
 pub use client::Client;
@@ -95,6 +101,7 @@ pub use facts::{FuelKind, VehicleFacts};
 pub use geofence::GeofenceRecord;
 pub use history::{DeadLetter, Position, Quarantined};
 pub use id::{AuditId, ClientId, ContractId, DeviceId, DocumentId, GeofenceId, ReceiptId};
+pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
 pub use prices::Prices;
@@ -103,6 +110,8 @@ pub use release::Released;
 pub use retention::Retention;
 pub use role::RoleDescription;
 pub use rule::{Condition, Rule};
+pub use second_factor::SecondFactor;
+pub use session::{Endings, MAX_SESSIONS, Refresh, RefreshHash, Refreshed, SessionRecord};
 pub use setting::{Setting, SettingChange};
 pub use table::DtcRecord;
 pub use telemetry::{Bucket, Page, Question, Sample, Samples, Series};

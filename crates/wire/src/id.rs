@@ -84,6 +84,18 @@ uuid_id!(
     /// A photo or clip (UUIDv7).
     MediaId
 );
+uuid_id!(
+    /// A client of the fleet (UUIDv7).
+    ClientId
+);
+uuid_id!(
+    /// A session of a person or program, from signing in to its end (UUIDv7).
+    SessionId
+);
+uuid_id!(
+    /// A token that a person made for a third party's program (UUIDv7).
+    ApiTokenId
+);
 
 /// UUIDs as text in every format: a third party reads them without knowing MessagePack's binary type.
 mod text {

@@ -37,7 +37,7 @@ pub mod wmi;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use codec::{DecodeError, decode, encode};
-pub use id::{AlertId, CameraId, CommandId, Epoch, EventId, MediaId, Seq};
+pub use id::{AlertId, ApiTokenId, CameraId, ClientId, CommandId, Epoch, EventId, MediaId, Seq, SessionId};
 pub use message::Message;
 pub use topic::Topic;
 pub use verdict::{Refused, judge, judge_present};

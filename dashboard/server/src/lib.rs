@@ -6,7 +6,9 @@
 //! - [`export`]: samples from the database into a file, a page at a time
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
 //! - `feed`: the fleet shared, its deltas at a steady tick; `subscription`: what arrives from the broker
-//! - `token`, `password`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
+//! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
+//! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
+//! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -24,16 +26,22 @@ mod assets;
 mod attempts;
 mod clock;
 mod config;
+mod digest;
 pub mod export;
 mod feed;
 mod fleet;
 mod http;
 mod key;
+mod pass;
 mod password;
+mod refresh;
 mod seats;
+mod second_factor;
 mod subscription;
+mod ticket;
 mod token;
 mod turns;
+mod user_agent;
 
 use std::{sync::Arc, thread::available_parallelism};
 
@@ -51,9 +59,11 @@ use crate::{
     feed::Feed,
     fleet::Fleet,
     http::Shared,
+    pass::Passes,
     password::Passwords,
     seats::Seats,
     subscription::Subscription,
+    ticket::Tickets,
     token::Tokens,
     turns::Turns,
 };
@@ -67,8 +77,8 @@ pub enum Error {
     /// An origin of another form.
     #[error("origin `{0}` is not of the form `https://host` or `http://host:port`, in lower case")]
     Origin(String),
-    /// Sessions that end before they begin.
-    #[error("sessions must last a second or more")]
+    /// Sessions that end before they begin, or never.
+    #[error("sessions and access tokens must last a second or more, and ten years or less")]
     SessionTtl,
     /// One of its parts panicked.
     #[error("a part of the dashboard failed")]
@@ -88,7 +98,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let (_, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
     let sockets = TaskTracker::new();
     let shared = Arc::new(Shared {
-        tokens: Tokens::new(&config.key, config.session_ttl),
+        tokens: Tokens::new(&config.key, config.access_ttl),
+        passes: Passes::new(config.access_ttl),
+        tickets: Tickets::default(),
         passwords: Passwords::new().await,
         attempts: Attempts::new(),
         enrolments: Visits::new(),
@@ -102,10 +114,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         config,
     });
 
+    shared.passes.ask(&shared.config.store).await?;
     let mut parts = JoinSet::new();
     parts.spawn(async move { subscription.run(events).await });
     let token = stop.clone();
     parts.spawn(async move { feed.run(token).await });
+    let (follower, token) = (Arc::clone(&shared), stop.clone());
+    parts.spawn(async move { follower.passes.follow(&follower.config.store, token).await });
     parts.spawn(http::serve(listener, shared));
 
     let mut outcome = Ok(());

@@ -5,6 +5,8 @@
 mod alert;
 mod health;
 mod history;
+mod people;
+mod preferences;
 mod problem;
 mod session;
 mod trip;
@@ -13,6 +15,8 @@ mod vehicle;
 pub use alert::*;
 pub use health::*;
 pub use history::*;
+pub use people::*;
+pub use preferences::*;
 pub use problem::*;
 pub use session::*;
 pub use trip::*;

@@ -10,16 +10,16 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use bugbrother_wire::{api::Role, encode, live::Frame};
+use bugbrother_wire::{encode, live::Frame};
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::{
     sync::broadcast::error::RecvError,
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use super::{App, failure::Failure, origin, signed::Signed};
-use crate::{clock, token::Claims};
+use super::{App, caller::Scope, failure::Failure, origin, tickets::Viewer};
+use crate::{clock, pass::Pass};
 
 /// Nothing that a viewer says matters, so it may not be long.
 const MAX_VIEWER_MESSAGE: usize = 1024;
@@ -35,15 +35,15 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 pub(crate) async fn open(
     State(app): State<App>,
     headers: HeaderMap,
-    Signed(claims): Signed,
+    Viewer(caller): Viewer,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
     origin::check(&app.config, &headers)?;
-    if claims.role == Role::Client {
+    if caller.scope != Scope::Fleet {
         return Err(Failure::forbidden("forbidden", "the live feed shows the whole fleet"));
     }
     let upgrade = upgrade.map_err(|refused| Failure::new(refused.status(), "no_websocket", refused.body_text()))?;
-    let seat = app.viewers.take(&claims.sub).ok_or_else(|| {
+    let seat = app.viewers.take(&caller.name).ok_or_else(|| {
         let message = "too many viewers; close one";
         Failure::too_many("too_many_viewers", message, RETRY_AFTER)
     })?;
@@ -52,7 +52,7 @@ pub(crate) async fn open(
         async move |mut socket| {
             let viewers = metrics::gauge!("bugbrother_dashboard_live_viewers");
             viewers.increment(1.0);
-            let end = attend(&mut socket, &app, &claims).await;
+            let end = attend(&mut socket, &app, &caller.pass).await;
             metrics::counter!("bugbrother_dashboard_live_closed_total", "reason" => end.reason()).increment(1);
             end.say_goodbye(socket).await;
             viewers.decrement(1.0);
@@ -72,14 +72,8 @@ enum End {
 }
 
 /// Shows the fleet until there is a reason to end.
-async fn attend(socket: &mut WebSocket, app: &App, claims: &Claims) -> End {
-    let remaining = u64::try_from(claims.expires() - clock::now()).unwrap_or(0);
-    let mut session_over = pin!(async {
-        tokio::select! {
-            () = sleep(Duration::from_millis(remaining)) => {}
-            () = app.tokens.revoked(claims) => {}
-        }
-    });
+async fn attend(socket: &mut WebSocket, app: &App, pass: &Pass) -> End {
+    let mut session_over = pin!(app.passes.over(pass));
     let mut shown = pin!(show(socket, app));
     tokio::select! {
         biased;

@@ -2,6 +2,7 @@
 
 mod address;
 mod alerts;
+mod audit;
 mod body;
 mod caller;
 mod description;
@@ -10,16 +11,24 @@ mod export;
 mod failure;
 mod health;
 mod history;
+mod invitations;
 mod live;
 mod metrics_page;
 mod origin;
+mod passwords;
+mod preferences;
 mod routes;
+mod second_factor;
 mod serve;
 mod session;
+mod sessions;
 mod signed;
 mod span;
+mod tickets;
+mod tokens;
 mod track;
 mod trips;
+mod users;
 mod vehicles;
 
 use std::sync::Arc;
@@ -41,8 +50,10 @@ use crate::{
     Config, assets,
     attempts::{Attempts, Visits},
     feed::Feed,
+    pass::Passes,
     password::Passwords,
     seats::Seats,
+    ticket::Tickets,
     token::Tokens,
     turns::Turns,
 };
@@ -58,6 +69,8 @@ pub(crate) struct Shared {
     pub config: Config,
     pub feed: Arc<Feed>,
     pub tokens: Tokens,
+    pub passes: Passes,
+    pub tickets: Tickets<caller::Caller>,
     pub passwords: Passwords,
     pub attempts: Attempts,
     pub enrolments: Visits,
@@ -89,8 +102,17 @@ fn api(app: &App) -> Router<App> {
         .layer(from_fn_with_state(app.clone(), origin::guard))
 }
 
-const ROOMS: [fn(&mut Routes); 8] = [
+const ROOMS: &[fn(&mut Routes)] = &[
     session::routes,
+    sessions::routes,
+    passwords::routes,
+    second_factor::routes,
+    invitations::routes,
+    tokens::routes,
+    tickets::routes,
+    preferences::routes,
+    users::routes,
+    audit::routes,
     vehicles::routes,
     history::routes,
     track::routes,
