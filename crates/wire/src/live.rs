@@ -1,7 +1,8 @@
 //! Frames of the dashboard's WebSocket `/live`, as MessagePack.
 //!
-//! The server says [`Frame::Hello`] and a [`Snapshot`], then [`Delta`]s, each encoded once for all viewers. A viewer that
-//! falls behind misses deltas and gets a fresh snapshot instead: it always sees the latest state and never a queue of old
+//! The server says [`Frame::Hello`] and a [`Snapshot`], then [`Delta`]s. A viewer may say at any time what it [wants](Want)
+//! to be told of, and what it knows already: then it gets what has changed since instead of a snapshot. A viewer that falls
+//! behind misses deltas and gets what has changed meanwhile in one: it always sees the latest state and never a queue of old
 //! ones. Values are given by signal key; a key that is not named in a delta has not changed.
 
 use std::collections::BTreeMap;
@@ -23,6 +24,9 @@ pub enum Frame {
         server: String,
         /// The server's clock.
         now: UnixMs,
+        /// Identity of this feed: numbers of vehicles and ticks count in it alone.
+        #[serde(default)]
+        feed: String,
     },
     /// Everything.
     Snapshot(Snapshot),
@@ -35,7 +39,10 @@ pub enum Frame {
 pub struct Snapshot {
     /// The server's clock.
     pub now: UnixMs,
-    /// Every vehicle.
+    /// Number of the newest tick that it holds.
+    #[serde(default)]
+    pub tick: u64,
+    /// Every vehicle that is wanted.
     pub vehicles: Vec<LiveVehicle>,
     /// Every alert that is not resolved.
     pub alerts: Vec<Alert>,
@@ -46,9 +53,15 @@ pub struct Snapshot {
 pub struct Delta {
     /// The server's clock.
     pub now: UnixMs,
-    /// Vehicles that are new or whose name has changed.
+    /// Number of the tick.
+    #[serde(default)]
+    pub tick: u64,
+    /// Vehicles that are new, whose name has changed, or of which more has changed than a change can say.
     #[serde(default)]
     pub named: Vec<LiveVehicle>,
+    /// Numbers of vehicles that are told of no more: they have left the wanted area.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<u32>,
     /// Vehicles with new values.
     #[serde(default)]
     pub changed: Vec<Change>,
@@ -94,6 +107,74 @@ pub struct Change(
     pub Vec<(String, f64)>,
 );
 
+/// What a viewer wants to be told of, in place of what it wanted before. Alerts are always told.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Want {
+    /// Which vehicles.
+    #[serde(default)]
+    pub which: Which,
+    /// Only these signals of them, at most [`MAX_WANTED_SIGNALS`]; all without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signals: Option<Vec<String>>,
+    /// These vehicles too, with every signal, at most [`MAX_WHOLE`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub whole: Vec<Vin>,
+    /// What the viewer knows already. If that is not too long ago, it is told what has changed since, otherwise everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Mark>,
+}
+
+/// Most signals that a viewer may name.
+pub const MAX_WANTED_SIGNALS: usize = 32;
+/// Most vehicles that a viewer may want whole.
+pub const MAX_WHOLE: usize = 32;
+/// Most vehicles that a viewer may name.
+pub const MAX_ONLY: usize = 500;
+
+/// Which vehicles are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// All that the account may see.
+    #[default]
+    Fleet,
+    /// Those inside a rectangle, in degrees. Where `west` is greater than `east` it goes over the date line.
+    Area {
+        /// Southern edge.
+        south: f64,
+        /// Western edge.
+        west: f64,
+        /// Northern edge.
+        north: f64,
+        /// Eastern edge.
+        east: f64,
+    },
+    /// These, at most [`MAX_ONLY`].
+    Only(Vec<Vin>),
+}
+
+impl Which {
+    /// Whether a rectangle holds a position; nobody's position is in none.
+    pub fn holds(&self, position: Option<(f64, f64)>) -> bool {
+        match (self, position) {
+            (Which::Area { south, west, north, east }, Some((lat, lon))) => {
+                let inside = if west <= east { (*west..=*east).contains(&lon) } else { lon >= *west || lon <= *east };
+                inside && (*south..=*north).contains(&lat)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A place in a feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Identity of the feed.
+    pub feed: String,
+    /// Number of the last tick that was taken in.
+    pub tick: u64,
+}
+
 /// What a vehicle does, as far as its last values tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,6 +218,14 @@ pub fn speed_kmh(values: &BTreeMap<String, f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_area_may_go_over_the_date_line() {
+        let area = Which::Area { south: -20.0, west: 170.0, north: -10.0, east: -170.0 };
+        assert!(area.holds(Some((-15.0, 179.0))) && area.holds(Some((-15.0, -179.0))));
+        assert!(!area.holds(Some((-15.0, 0.0))) && !area.holds(Some((-25.0, 179.0))) && !area.holds(None));
+        assert!(!Which::Fleet.holds(Some((0.0, 0.0))), "only a rectangle is asked");
+    }
 
     #[test]
     fn motion_follows_presence_then_speed_then_engine() {

@@ -8,7 +8,7 @@ use std::{env, fs, path::PathBuf};
 
 use bugbrother_wire::{
     api, decode, embedded, encode,
-    live::{Change, Delta, Frame, LiveVehicle, Snapshot},
+    live::{Change, Delta, Frame, LiveVehicle, Mark, Snapshot, Want, Which},
     message::{Message, Presence},
 };
 use samples::{all, payload, vin};
@@ -50,23 +50,46 @@ fn the_live_feed_is_written_as_it_always_was() {
     let change = Change(0, Presence::Online, 1_790_000_001_123, 1_790_000_001_456, vec![("spd".to_owned(), 88.0)]);
     let now = 1_790_000_002_000;
     for (name, frame) in [
-        ("live-hello", Frame::Hello { server: "0.1.0".to_owned(), now }),
+        ("live-hello", Frame::Hello { server: "0.1.0".to_owned(), now, feed: "6f1c".to_owned() }),
         (
             "live-snapshot",
-            Frame::Snapshot(Snapshot { now, vehicles: vec![vehicle.clone()], alerts: vec![alert.clone()] }),
+            Frame::Snapshot(Snapshot { now, tick: 7, vehicles: vec![vehicle.clone()], alerts: vec![alert.clone()] }),
         ),
-        ("live-delta", Frame::Delta(Delta { now, named: vec![vehicle], changed: vec![change], alerts: vec![alert] })),
+        (
+            "live-delta",
+            Frame::Delta(Delta {
+                now,
+                tick: 8,
+                named: vec![vehicle],
+                left: vec![3],
+                changed: vec![change],
+                alerts: vec![alert],
+            }),
+        ),
     ] {
         let bytes = encode(&frame);
         compare(&format!("{name}.msgpack"), &bytes);
         assert_eq!(bugbrother_wire::codec::decode_value::<Frame>(&bytes).unwrap(), frame);
     }
+    let want = Want {
+        which: Which::Only(vec![vin()]),
+        signals: Some(vec!["spd".to_owned()]),
+        whole: vec![vin()],
+        since: Some(Mark { feed: "6f1c".to_owned(), tick: 8 }),
+    };
+    let bytes = encode(&want);
+    compare("live-want.msgpack", &bytes);
+    assert_eq!(bugbrother_wire::codec::decode_value::<Want>(&bytes).unwrap(), want);
 }
 
 #[test]
 fn a_session_does_not_name_a_token_that_it_does_not_give() {
-    let session = api::Session { name: "ada".to_owned(), role: api::Role::Operator, expires: 1, token: None };
-    assert_eq!(serde_json::to_string(&session).unwrap(), r#"{"name":"ada","role":"operator","expires":1}"#);
+    let rights = vec![api::Right::Watch];
+    let session = api::Session { name: "ada".to_owned(), role: api::Role::Operator, rights, expires: 1, token: None };
+    assert_eq!(
+        serde_json::to_string(&session).unwrap(),
+        r#"{"name":"ada","role":"operator","rights":["watch"],"expires":1}"#
+    );
 }
 
 #[test]

@@ -1,56 +1,95 @@
-//! The fleet, shared, and the frames that tell viewers of it.
+//! The fleet, shared, and the deltas that tell viewers of it.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use bugbrother_wire::{UnixMs, encode, live::Frame};
+use bugbrother_wire::{
+    UnixMs, encode,
+    live::{Delta, Frame},
+};
 use bytes::Bytes;
 use tokio::{
     sync::broadcast,
     time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
     clock,
     fleet::{self, Fleet},
+    view::{Signals, cut},
 };
 
 /// Time from one delta to the next.
 const TICK: Duration = Duration::from_millis(100);
 /// When nothing changes, viewers are told so this often: they know that the line is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Deltas that a viewer may be behind before it gets a snapshot instead.
+/// Deltas that a viewer may be behind before it gets what has changed in one.
 const MAX_BEHIND: usize = 16;
+/// Choices of signals for which a delta or snapshot is encoded once for all; others are encoded for each viewer.
+const MAX_ENCODED: usize = 64;
 /// A loop that has not come round for so long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(2);
 
 /// The fleet, shared by those who feed it and those who watch it.
 pub(crate) struct Feed {
+    /// Numbers of vehicles and ticks count in this feed alone.
+    pub identity: String,
     state: Mutex<State>,
-    frames: broadcast::Sender<Bytes>,
+    ticks: broadcast::Sender<Arc<Tick>>,
     mqtt_is_up: AtomicBool,
 }
 
 struct State {
     fleet: Fleet,
-    /// The encoded snapshot of this tick, for all who ask in it.
-    snapshot: Option<Bytes>,
+    /// The encoded snapshots of this tick, for all who ask in it.
+    snapshots: HashMap<Signals, Bytes>,
     ticked: Instant,
     spoken: Instant,
+}
+
+/// What has changed in a tick.
+pub(crate) struct Tick {
+    pub delta: Delta,
+    /// By the signals that are wanted.
+    encoded: Mutex<HashMap<Signals, Bytes>>,
+}
+
+impl Tick {
+    pub fn new(delta: Delta) -> Self {
+        Tick { delta, encoded: Mutex::default() }
+    }
+
+    /// The delta with those signals, encoded once for all who want the same.
+    pub fn encoded(&self, signals: &Signals) -> Bytes {
+        let mut encoded = self.encoded.lock().expect("nothing panics while it encodes");
+        if let Some(bytes) = encoded.get(signals) {
+            return bytes.clone();
+        }
+        let bytes = Bytes::from(encode(&Frame::Delta(cut(&self.delta, signals))));
+        metrics::counter!("bugbrother_dashboard_live_deltas_total").increment(1);
+        metrics::counter!("bugbrother_dashboard_live_delta_bytes_total").increment(bytes.len() as u64);
+        if encoded.len() < MAX_ENCODED {
+            encoded.insert(signals.clone(), bytes.clone());
+        }
+        bytes
+    }
 }
 
 impl Feed {
     pub fn new(fleet: Fleet) -> Self {
         let now = Instant::now();
         Feed {
-            state: Mutex::new(State { fleet, snapshot: None, ticked: now, spoken: now }),
-            frames: broadcast::Sender::new(MAX_BEHIND),
+            identity: Uuid::new_v4().to_string(),
+            state: Mutex::new(State { fleet, snapshots: HashMap::new(), ticked: now, spoken: now }),
+            ticks: broadcast::Sender::new(MAX_BEHIND),
             mqtt_is_up: AtomicBool::new(false),
         }
     }
@@ -60,18 +99,36 @@ impl Feed {
         change(&mut self.lock().fleet)
     }
 
-    /// A snapshot and every delta after it.
+    /// What `look` makes of the fleet as it stands, and every tick after it.
+    pub fn join<T>(&self, look: impl FnOnce(&Fleet) -> T) -> (T, broadcast::Receiver<Arc<Tick>>) {
+        let state = self.lock();
+        // Still under the lock: no tick is sent between the look and this.
+        (look(&state.fleet), self.ticks.subscribe())
+    }
+
+    /// What `look` makes of the fleet as it stands.
+    pub fn look<T>(&self, look: impl FnOnce(&Fleet) -> T) -> T {
+        look(&self.lock().fleet)
+    }
+
+    /// A snapshot of the whole fleet with those signals and every tick after it.
     ///
     /// The snapshot may be up to a tick old and may hold what the next delta says again; what it lacks, that delta has.
-    pub fn join(&self, now: UnixMs) -> (Bytes, broadcast::Receiver<Bytes>) {
+    pub fn join_all(&self, signals: &Signals, now: UnixMs) -> (Bytes, broadcast::Receiver<Arc<Tick>>) {
         let mut state = self.lock();
-        let snapshot = match &state.snapshot {
+        let snapshot = match state.snapshots.get(signals) {
             Some(snapshot) => snapshot.clone(),
-            None => Bytes::from(encode(&Frame::Snapshot(state.fleet.snapshot(now)))),
+            None => {
+                let mut snapshot = state.fleet.snapshot(now, |_| true, |_| true);
+                signals.keep_in(&mut snapshot.vehicles);
+                let bytes = Bytes::from(encode(&Frame::Snapshot(snapshot)));
+                if state.snapshots.len() < MAX_ENCODED {
+                    state.snapshots.insert(signals.clone(), bytes.clone());
+                }
+                bytes
+            }
         };
-        state.snapshot = Some(snapshot.clone());
-        // Still under the lock: no delta is sent between the snapshot and this.
-        (snapshot, self.frames.subscribe())
+        (snapshot, self.ticks.subscribe())
     }
 
     /// Sends a delta every tick until `stop`.
@@ -86,18 +143,15 @@ impl Feed {
     fn tick(&self, now: UnixMs, instant: Instant) {
         let mut state = self.lock();
         state.ticked = instant;
-        state.snapshot = None;
+        state.snapshots.clear();
         let delta = state.fleet.delta(now);
         if fleet::is_empty(&delta) && instant.duration_since(state.spoken) < HEARTBEAT {
             return;
         }
         state.spoken = instant;
-        if self.frames.receiver_count() > 0 {
-            let frame = Bytes::from(encode(&Frame::Delta(delta)));
-            metrics::counter!("bugbrother_dashboard_live_deltas_total").increment(1);
-            metrics::counter!("bugbrother_dashboard_live_delta_bytes_total").increment(frame.len() as u64);
+        if self.ticks.receiver_count() > 0 {
             // Without receivers it is dropped, as it should be.
-            drop(self.frames.send(frame));
+            drop(self.ticks.send(Arc::new(Tick::new(delta))));
         }
         metrics::gauge!("bugbrother_dashboard_vehicles").set(state.fleet.len() as f64);
     }
@@ -138,6 +192,10 @@ mod tests {
         feed.change(|fleet| fleet.rename(vin, name, None));
     }
 
+    fn join(feed: &Feed) -> (Bytes, broadcast::Receiver<Arc<Tick>>) {
+        feed.join_all(&Signals::all(), NOW)
+    }
+
     fn names(frame: &Bytes) -> Vec<String> {
         let vehicles = match decode_value(frame).unwrap() {
             Frame::Snapshot(snapshot) => snapshot.vehicles,
@@ -147,43 +205,59 @@ mod tests {
         vehicles.into_iter().map(|vehicle| vehicle.name).collect()
     }
 
+    fn said(tick: Arc<Tick>) -> Vec<String> {
+        names(&tick.encoded(&Signals::all()))
+    }
+
     #[test]
     fn nothing_is_said_without_change_but_a_heartbeat() {
         let feed = feed();
-        let (_, mut frames) = feed.join(NOW);
+        let (_, mut ticks) = join(&feed);
         let start = Instant::now();
         feed.tick(NOW, start + TICK);
-        assert_eq!(frames.try_recv(), Err(TryRecvError::Empty));
+        assert!(matches!(ticks.try_recv(), Err(TryRecvError::Empty)));
         feed.tick(NOW, start + HEARTBEAT + TICK);
-        assert!(names(&frames.try_recv().unwrap()).is_empty());
+        assert!(said(ticks.try_recv().unwrap()).is_empty());
     }
 
     #[test]
     fn whoever_joins_misses_nothing_even_in_the_middle_of_a_tick() {
         let feed = feed();
         rename(&feed, "one");
-        let (first, mut early) = feed.join(NOW);
+        let (first, mut early) = join(&feed);
         rename(&feed, "two");
-        let (second, mut late) = feed.join(NOW);
+        let (second, mut late) = join(&feed);
         assert_eq!(names(&first), ["one"]);
         assert!(first == second, "encoded once in a tick");
         feed.tick(NOW, Instant::now());
-        for frames in [&mut early, &mut late] {
-            assert_eq!(names(&frames.try_recv().unwrap()), ["two"]);
+        for ticks in [&mut early, &mut late] {
+            assert_eq!(said(ticks.try_recv().unwrap()), ["two"]);
         }
-        assert_eq!(names(&feed.join(NOW).0), ["two"]);
+        assert_eq!(names(&join(&feed).0), ["two"]);
     }
 
     #[tokio::test]
     async fn who_falls_behind_is_told_so_and_nothing_piles_up() {
         let feed = feed();
-        let (_, mut slow) = feed.join(NOW);
+        let (_, mut slow) = join(&feed);
         for n in 0..1000 {
             rename(&feed, &n.to_string());
             feed.tick(NOW, Instant::now());
         }
-        assert!(feed.frames.len() <= MAX_BEHIND);
+        assert!(feed.ticks.len() <= MAX_BEHIND);
         assert!(matches!(slow.recv().await, Err(RecvError::Lagged(_))));
-        assert_eq!(names(&feed.join(NOW).0), ["999"]);
+        assert_eq!(names(&join(&feed).0), ["999"]);
+    }
+
+    #[test]
+    fn a_tick_is_encoded_once_for_all_who_want_the_same_signals() {
+        let feed = feed();
+        rename(&feed, "one");
+        let delta = feed.change(|fleet| fleet.delta(NOW));
+        let tick = Tick::new(delta);
+        let brief = Signals::of(Some(vec!["spd".to_owned()]));
+        let (first, again) = (tick.encoded(&brief), tick.encoded(&brief.clone()));
+        assert_eq!(first.as_ptr(), again.as_ptr());
+        assert_ne!(first.as_ptr(), tick.encoded(&Signals::all()).as_ptr());
     }
 }

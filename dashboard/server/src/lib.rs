@@ -5,7 +5,8 @@
 //! - [`SigningKey`], [`ensure_administrator`], [`reset_password`]: what has to be there before
 //! - [`export`]: samples from the database into a file, a page at a time
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
-//! - `feed`: the fleet shared, its deltas at a steady tick; `subscription`: what arrives from the broker
+//! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `subscription`:
+//!   what arrives from the broker
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
 //! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
 //! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
@@ -13,7 +14,8 @@
 //!
 //! # Invariants
 //! - A signal's latest value moves only forward in the vehicle's time, whatever arrives late.
-//! - A frame is encoded once for all viewers, and no viewer has a queue: who falls behind gets a fresh snapshot.
+//! - What many viewers want is encoded once for all of them, and no viewer has a queue: who falls behind gets what has
+//!   changed meanwhile in one.
 //! - Every refusal is an [`bugbrother_wire::api::Problem`] and is counted; none tells whether a user exists.
 //! - Nobody sees the fleet without a token that runs, from an origin that is ours; an open socket ends with its session.
 //! - What an export holds is a page and what its reader has not taken; a reader that stalls loses it.
@@ -42,6 +44,7 @@ mod ticket;
 mod token;
 mod turns;
 mod user_agent;
+mod view;
 
 use std::{sync::Arc, thread::available_parallelism};
 

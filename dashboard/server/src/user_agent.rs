@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn browsers_are_told_from_those_whom_they_imitate() {
-        let told = |text| {
+        let told = |text: &str| {
             let (browser, system) = describe(text);
             format!("{} on {}", browser.unwrap_or_default(), system.unwrap_or_default())
         };

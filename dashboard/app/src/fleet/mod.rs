@@ -3,6 +3,7 @@
 //! Two clocks: `now` is the server's, in Unix milliseconds; `frame_ms` is the one of the browser's animation.
 
 pub mod filter;
+pub mod interest;
 pub mod track;
 pub mod vehicle;
 
@@ -15,6 +16,7 @@ use bugbrother_wire::{
 };
 
 pub use filter::{Counts, Filter};
+pub use interest::{Interest, Place};
 pub use vehicle::{LOOKS, Look, Vehicle};
 
 /// The fleet.
@@ -39,7 +41,7 @@ impl Fleet {
     pub fn apply(&mut self, frame: Frame, frame_ms: f64) {
         self.revision += 1;
         match frame {
-            Frame::Hello { server, now } => {
+            Frame::Hello { server, now, .. } => {
                 self.server = Some(server);
                 self.offset_ms = now as f64 - frame_ms;
             }
@@ -81,7 +83,8 @@ impl Fleet {
                 }
             }
         }
-        if named {
+        if named || !delta.left.is_empty() {
+            self.vehicles.retain(|vehicle| !delta.left.contains(&vehicle.n));
             self.index();
         }
         for change in delta.changed {

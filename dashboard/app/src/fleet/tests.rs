@@ -50,12 +50,12 @@ fn fleet() -> Fleet {
         live(2, "anna", &[("spd", 0.0), ("rpm", 800.0)]),
         live(3, "Max", &[("spd", 0.0), ("rpm", 0.0)]),
     ];
-    fleet.apply(Frame::Snapshot(Snapshot { now: NOW, vehicles, alerts: vec![] }), 1000.0);
+    fleet.apply(Frame::Snapshot(Snapshot { now: NOW, tick: 1, vehicles, alerts: vec![] }), 1000.0);
     fleet
 }
 
 fn delta(changed: Vec<Change>, alerts: Vec<Alert>) -> Frame {
-    Frame::Delta(Delta { now: NOW + 1000, named: vec![], changed, alerts })
+    Frame::Delta(Delta { now: NOW + 1000, tick: 2, named: vec![], left: vec![], changed, alerts })
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_new_snapshot_with_other_numbers_keeps_the_trails() {
     fleet.apply(delta(vec![Change(1, Presence::Online, NOW + 1000, NOW + 1000, position)], vec![]), 2000.0);
     let mut zoe = live(1, "Zoe", &[("lat", 46.02), ("lon", 7.0)]);
     zoe.n = 7;
-    fleet.apply(Frame::Snapshot(Snapshot { now: NOW + 2000, vehicles: vec![zoe], alerts: vec![] }), 3000.0);
+    fleet.apply(Frame::Snapshot(Snapshot { now: NOW + 2000, tick: 3, vehicles: vec![zoe], alerts: vec![] }), 3000.0);
     assert_eq!(fleet.vehicles().len(), 1);
     assert_eq!(fleet.find(vin(1)).unwrap().track.as_ref().unwrap().trail().len(), 3);
 }

@@ -113,6 +113,12 @@ pub const PHRASES: Phrases = Phrases {
     all_quiet: "All quiet",
     all_quiet_hint: "No alert is open. New ones appear here by themselves.",
 
+    undo: "Undo",
+    try_again: "Try again",
+    failed: "That did not work",
+    forbidden: "Not for this account",
+    forbidden_hint: "Ask an administrator if you need it.",
+    unreachable_hint: "Check the connection, then try again.",
     not_found: "There is nothing here",
     not_found_hint: "The address may be misspelt, or the page has moved.",
     back_to_map: "Back to the map",

@@ -113,6 +113,12 @@ pub const PHRASES: Phrases = Phrases {
     all_quiet: "Tout est calme",
     all_quiet_hint: "Aucune alerte ouverte. Les nouvelles apparaissent ici d’elles-mêmes.",
 
+    undo: "Annuler",
+    try_again: "Réessayer",
+    failed: "Cela n’a pas marché",
+    forbidden: "Pas pour ce compte",
+    forbidden_hint: "Demandez à un administrateur si vous en avez besoin.",
+    unreachable_hint: "Vérifiez la connexion, puis réessayez.",
     not_found: "Il n’y a rien ici",
     not_found_hint: "L’adresse est peut-être mal écrite, ou la page a changé de place.",
     back_to_map: "Retour à la carte",

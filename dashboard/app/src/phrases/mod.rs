@@ -152,6 +152,12 @@ pub struct Phrases {
     pub all_quiet: &'static str,
     pub all_quiet_hint: &'static str,
 
+    pub undo: &'static str,
+    pub try_again: &'static str,
+    pub failed: &'static str,
+    pub forbidden: &'static str,
+    pub forbidden_hint: &'static str,
+    pub unreachable_hint: &'static str,
     pub not_found: &'static str,
     pub not_found_hint: &'static str,
     pub back_to_map: &'static str,

@@ -1,6 +1,6 @@
 //! Who is signed in.
 
-use bugbrother_wire::api::Session;
+use bugbrother_wire::api::{Right, Session};
 use yew::prelude::*;
 
 /// The session and how to end it.
@@ -12,6 +12,13 @@ pub struct Account {
     pub sign_out: Callback<()>,
     /// The server says that the session has ended.
     pub ended: Callback<()>,
+}
+
+impl Account {
+    /// Whether the account has the right: what one may not do is not offered.
+    pub fn may(&self, right: Right) -> bool {
+        self.session.rights.contains(&right)
+    }
 }
 
 /// The account, below the sign-in page.

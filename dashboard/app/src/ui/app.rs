@@ -8,6 +8,7 @@ use super::{
     account::Account,
     api::{self, Refusal},
     feed::{Live, use_feed},
+    kit::{Toasts, Tray, use_new_toasts},
     settings::{Settings, use_new_settings},
     shell::Shell,
     sign_in::SignInPage,
@@ -48,7 +49,7 @@ pub fn App() -> Html {
             let gate = gate.clone();
             spawn_local(async move {
                 // A session that the server no longer knows is as good as ended.
-                if matches!(api::sign_out().await, Ok(()) | Err(Refusal::Unauthorised)) {
+                if matches!(api::sign_out().await, Ok(()) | Err(Refusal::Unauthorised(_))) {
                     gate.set(Gate::SignedOut { ended: false });
                 }
             });
@@ -78,9 +79,13 @@ fn gate_callback<T: 'static>(gate: &UseStateHandle<Gate>, make: impl Fn(T) -> Ga
 #[component]
 fn SignedIn() -> Html {
     let live = use_feed();
+    let toasts = use_new_toasts();
     html! {
         <ContextProvider<Live> context={live}>
-            <BrowserRouter><Shell /></BrowserRouter>
+            <ContextProvider<Toasts> context={toasts}>
+                <BrowserRouter><Shell /></BrowserRouter>
+                <Tray />
+            </ContextProvider<Toasts>>
         </ContextProvider<Live>>
     }
 }

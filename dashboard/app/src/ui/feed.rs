@@ -1,11 +1,21 @@
 //! The live feed: one socket, connected again whenever it is lost.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
-use bugbrother_wire::{codec::decode_value, live::Frame};
+use bugbrother_wire::{
+    api::{Purpose, Ticket, TicketWish},
+    codec::decode_value,
+    encode,
+    live::Frame,
+};
+use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::{
-    FutureExt, StreamExt,
+    FutureExt, SinkExt, StreamExt,
     future::{Either, abortable, select},
+    stream::SplitSink,
 };
 use gloo_net::websocket::{Message, WebSocketError, futures::WebSocket};
 use gloo_timers::{callback::Interval, future::TimeoutFuture};
@@ -16,7 +26,7 @@ use super::{
     api::{self, Refusal},
     browser::{self, frame_ms},
 };
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Interest, Place};
 
 /// The server speaks every 5 s at least; a line that is quiet for so long is dead.
 const SILENCE_MS: u32 = 15_000;
@@ -25,8 +35,6 @@ const FIRST_PAUSE_MS: u32 = 400;
 const LONGEST_PAUSE_MS: u32 = 15_000;
 /// Attempts in a row after which the pill says offline.
 const PATIENCE: u32 = 5;
-/// Close code of a session that has ended.
-const SESSION_ENDED: u16 = 4401;
 const RELOADED: &str = "reloaded-for";
 
 /// How the feed is doing.
@@ -50,6 +58,26 @@ pub struct Live {
     pub link: Link,
     /// Changes once a second, and when a snapshot has come.
     pub beat: u32,
+    /// What the open page shows.
+    interest: Rc<Wish>,
+}
+
+/// What the open page shows, and a way to say that it has changed.
+struct Wish {
+    interest: RefCell<Interest>,
+    changed: RefCell<Option<UnboundedSender<()>>>,
+}
+
+impl Live {
+    /// The page that is open shows this.
+    pub fn show(&self, interest: Interest) {
+        if self.interest.interest.replace(interest.clone()) != interest
+            && let Some(changed) = &*self.interest.changed.borrow()
+        {
+            // Without a line it is said when there is one again.
+            drop(changed.unbounded_send(()));
+        }
+    }
 }
 
 impl PartialEq for Live {
@@ -68,6 +96,7 @@ pub fn use_live() -> Live {
 #[hook]
 pub fn use_feed() -> Live {
     let fleet = use_memo((), |()| RefCell::new(Fleet::default()));
+    let interest = use_memo((), |()| Wish { interest: RefCell::default(), changed: RefCell::default() });
     let link = use_state_eq(|| Link::Reconnecting);
     let beat = use_state(|| 0_u32);
     let ended = use_account().ended;
@@ -82,8 +111,10 @@ pub fn use_feed() -> Live {
     };
     {
         let (fleet, link, pulse) = (Rc::clone(&fleet), link.setter(), pulse.clone());
+        let interest = Rc::clone(&interest);
         use_effect_with((), move |()| {
-            let feed = Feed { fleet, link, loaded: pulse, ended };
+            let feed =
+                Feed { fleet, link, loaded: pulse, ended, interest, place: RefCell::default(), waits: Cell::new(true) };
             let (task, handle) = abortable(async move { feed.run().await });
             // Ended or aborted: nothing is left to do then.
             spawn_local(task.map(|_| ()));
@@ -100,7 +131,7 @@ pub fn use_feed() -> Live {
             move || drop(interval)
         });
     }
-    Live { fleet, link: *link, beat: *beat }
+    Live { fleet, link: *link, beat: *beat, interest }
 }
 
 enum End {
@@ -113,6 +144,10 @@ struct Feed {
     link: UseStateSetter<Link>,
     loaded: Callback<()>,
     ended: Callback<()>,
+    interest: Rc<Wish>,
+    place: RefCell<Place>,
+    /// Whether nothing has come yet on this line.
+    waits: Cell<bool>,
 }
 
 impl Feed {
@@ -120,10 +155,6 @@ impl Feed {
         let mut attempts = 0;
         loop {
             if let End::SessionEnded = self.watch(&mut attempts).await {
-                return self.ended.emit(());
-            }
-            // The browser does not say why an upgrade was refused.
-            if attempts > 0 && api::session().await == Err(Refusal::Unauthorised) {
                 return self.ended.emit(());
             }
             let online = browser::window().navigator().on_line();
@@ -137,45 +168,82 @@ impl Feed {
     async fn watch(&self, attempts: &mut u32) -> End {
         let location = browser::window().location();
         let scheme = if location.protocol().as_deref() == Ok("https:") { "wss" } else { "ws" };
-        let url = format!("{scheme}://{}/live", location.host().unwrap_or_default());
-        let Ok(mut socket) = WebSocket::open(&url) else { return End::Lost };
+        // A browser's socket cannot say who asks: a ticket does, once.
+        let ticket = match api::post::<Ticket>("/tickets", &TicketWish { purpose: Purpose::Live }).await {
+            Ok(Ticket { ticket, .. }) => ticket,
+            Err(Refusal::Unauthorised(_)) => return End::SessionEnded,
+            Err(_) => return End::Lost,
+        };
+        let url = format!("{scheme}://{}/live?quiet=1&ticket={ticket}", location.host().unwrap_or_default());
+        let Ok(socket) = WebSocket::open(&url) else { return End::Lost };
+        let (mut wishes, mut frames) = socket.split();
+        let (changed, mut changes) = unbounded();
+        self.interest.changed.replace(Some(changed));
         loop {
-            let next = match select(socket.next(), TimeoutFuture::new(SILENCE_MS)).await {
-                Either::Left((next, _)) => next,
+            let news = select(select(frames.next(), changes.next()), TimeoutFuture::new(SILENCE_MS)).await;
+            let next = match news {
+                Either::Left((Either::Left((next, _)), _)) => next,
+                Either::Left((Either::Right(_), _)) => {
+                    if self.say_interest(&mut wishes).await.is_err() {
+                        return End::Lost;
+                    }
+                    continue;
+                }
                 Either::Right(_) => return End::Lost,
             };
             match next {
                 Some(Ok(Message::Bytes(bytes))) => {
                     *attempts = 0;
-                    self.take(&bytes);
+                    if self.take(&bytes) && self.say_interest(&mut wishes).await.is_err() {
+                        return End::Lost;
+                    }
                 }
                 Some(Ok(Message::Text(_)) | Err(WebSocketError::ConnectionError)) => {}
-                Some(Err(WebSocketError::ConnectionClose(close))) if close.code == SESSION_ENDED => {
-                    return End::SessionEnded;
-                }
                 Some(Err(_)) | None => return End::Lost,
             }
         }
     }
 
-    fn take(&self, bytes: &[u8]) {
+    async fn say_interest(&self, wishes: &mut SplitSink<WebSocket, Message>) -> Result<(), WebSocketError> {
+        let interest = self.interest.interest.borrow().clone();
+        let want = self.place.borrow_mut().want(&interest);
+        match want {
+            Some(want) => wishes.send(Message::Bytes(encode(&want))).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a frame in; whether the server waits to be told what is wanted.
+    fn take(&self, bytes: &[u8]) -> bool {
         let frame = match decode_value::<Frame>(bytes) {
             Ok(frame) => frame,
             Err(error) => {
                 // Another version of the feed: the next hello reloads the app.
                 web_sys::console::warn_1(&format!("live feed: {error}").into());
-                return;
+                return false;
             }
         };
-        let is_snapshot = matches!(frame, Frame::Snapshot(_));
-        if let Frame::Hello { server, .. } = &frame {
-            reload_for(server);
-        }
+        let tick = match &frame {
+            Frame::Hello { server, feed, .. } => {
+                reload_for(server);
+                self.place.borrow_mut().enter(feed);
+                None
+            }
+            Frame::Snapshot(snapshot) => Some(snapshot.tick),
+            Frame::Delta(delta) => Some(delta.tick),
+        };
+        let is_hello = tick.is_none();
         self.fleet.borrow_mut().apply(frame, frame_ms());
-        if is_snapshot {
-            self.link.set(Link::Live);
-            self.loaded.emit(());
+        if let Some(tick) = tick {
+            self.place.borrow_mut().pass(tick);
+            if self.waits.replace(false) {
+                self.link.set(Link::Live);
+                self.loaded.emit(());
+            }
+        } else {
+            self.waits.set(true);
         }
+        is_hello
     }
 }
 

@@ -1,16 +1,16 @@
-//! Keys that work everywhere: `/` search, `g m` map, `g v` vehicles, `g a` alerts, `j` and `k` rows, Esc.
+//! Keys that work everywhere: `/` search, `g` and a page's key, `j` and `k` rows, Esc.
 
 use std::cell::Cell;
 
 use gloo_events::{EventListener, EventListenerOptions};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement, HtmlInputElement, KeyboardEvent};
+use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 use yew_router::prelude::*;
 
 use super::{
     browser::{document, focus, frame_ms, window},
-    route::Route,
+    pages::PAGES,
 };
 
 /// Time in which the second key of a pair counts.
@@ -30,14 +30,13 @@ pub fn use_keys() {
             }
             let second = frame_ms() - went.get() < PAIR_MS;
             went.set(f64::MIN);
-            let page = match event.key().as_str() {
+            let key = event.key();
+            let page = match key.as_str() {
+                _ if second && let Some(page) = PAGES.iter().find(|page| page.key == key) => page.route,
                 "g" => {
                     went.set(frame_ms());
                     return;
                 }
-                "m" if second => Route::Map,
-                "v" if second => Route::Vehicles,
-                "a" if second => Route::Alerts,
                 "/" => {
                     event.prevent_default();
                     return focus("[data-search]");
@@ -73,7 +72,7 @@ fn active() -> Option<Element> {
 }
 
 fn is_typing() -> bool {
-    active().is_some_and(|element| element.dyn_ref::<HtmlInputElement>().is_some())
+    active().is_some_and(|element| ["INPUT", "TEXTAREA", "SELECT"].contains(&element.tag_name().as_str()))
 }
 
 /// Moves the focus from row to row; onto the first if it is on none.

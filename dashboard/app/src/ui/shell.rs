@@ -15,11 +15,12 @@ use super::{
     keys::{use_escape, use_keys},
     lost::Lost,
     map::{BaseMap, MapPage},
+    pages::{PAGES, title},
     route::Route,
     settings::{use_phrases, use_settings},
     vehicles::Vehicles,
 };
-use crate::theme::Theme;
+use crate::{address::Query, fleet::Interest, theme::Theme};
 
 const COLLAPSED: &str = "side-collapsed";
 
@@ -27,6 +28,7 @@ const COLLAPSED: &str = "side-collapsed";
 #[component]
 pub fn Shell() -> Html {
     use_keys();
+    use_interest();
     let phrases = use_phrases();
     // Kept across pages: the map comes back at once.
     let base = use_memo((), |()| BaseMap::load());
@@ -50,6 +52,22 @@ pub fn Shell() -> Html {
     }
 }
 
+/// Has the feed tell what the open page shows.
+#[hook]
+fn use_interest() {
+    let live = use_live();
+    let route = use_route::<Route>();
+    let query = use_location().and_then(|location| location.query::<Query>().ok()).unwrap_or_default();
+    let interest = match route {
+        Some(Route::Map) => {
+            Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
+        }
+        Some(Route::Vehicles | Route::Alerts) => Interest { fleet: true, ..Interest::default() },
+        _ => Interest::default(),
+    };
+    use_effect_with(interest, move |interest| live.show(interest.clone()));
+}
+
 fn page(route: Route) -> Html {
     match route {
         Route::Map => html! { <MapPage /> },
@@ -69,19 +87,16 @@ fn SideBar(props: &SideBarProps) -> Html {
     let phrases = use_phrases();
     let here = use_route::<Route>();
     let alerts = use_live().fleet.borrow().alert_count();
-    let pages = [
-        (Route::Map, Icon::Map, phrases.map),
-        (Route::Vehicles, Icon::Car, phrases.vehicles),
-        (Route::Alerts, Icon::Bell, phrases.alerts),
-    ];
+    let account = use_account();
+    let pages = PAGES.iter().filter(|page| page.needs.is_none_or(|right| account.may(right)));
     html! {
         <nav class="side" aria-label={phrases.main_navigation}>
             <div class="brand"><Mark /><b>{ "BugBrother" }</b></div>
-            for (route, icon, name) in pages {
-                <Link<Route> to={route} classes={classes!("item", (here == Some(route)).then_some("here"))}>
-                    { icon.draw() }
-                    <span class="name">{ name }</span>
-                    if route == Route::Alerts && alerts > 0 {
+            for page in pages {
+                <Link<Route> to={page.route} classes={classes!("item", (here == Some(page.route)).then_some("here"), page.on_phone.then_some("on-phone"))}>
+                    { page.icon.draw() }
+                    <span class="name">{ (page.name)(phrases) }</span>
+                    if page.route == Route::Alerts && alerts > 0 {
                         <span class="count" aria-label={(phrases.open_alerts)(alerts)}>{ alerts }</span>
                     }
                 </Link<Route>>
@@ -98,12 +113,7 @@ fn TopBar() -> Html {
     let settings = use_settings();
     let phrases = settings.phrases;
     let live = use_live();
-    let title = match use_route::<Route>() {
-        Some(Route::Vehicles) => phrases.vehicles,
-        Some(Route::Alerts) => phrases.alerts,
-        Some(Route::Lost) => phrases.not_found,
-        _ => phrases.map,
-    };
+    let title = title(use_route::<Route>().unwrap_or(Route::Lost), phrases);
     use_effect_with(title, |title| browser::document().set_title(&format!("{title} · BugBrother")));
     let (class, text, hint) = match live.link {
         LiveLink::Live => ("live", phrases.live, phrases.live_hint),

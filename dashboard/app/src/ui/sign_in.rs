@@ -6,8 +6,8 @@ use yew::{platform::spawn_local, prelude::*};
 
 use super::{
     api::{self, Refusal},
-    field::Field,
     icon::{Icon, Mark},
+    kit::Field,
     settings::use_settings,
 };
 use crate::phrases::Phrases;
@@ -31,10 +31,11 @@ struct Faults {
 impl Faults {
     fn of(phrases: &Phrases, refusal: Refusal) -> Self {
         let text = match refusal {
-            Refusal::Unauthorised => phrases.wrong_password.to_owned(),
+            Refusal::Unauthorised(_) => phrases.wrong_password.to_owned(),
             Refusal::TooMany(seconds) => (phrases.too_many_attempts)(seconds),
             Refusal::Unreachable => phrases.server_unreachable.to_owned(),
-            Refusal::Other(message) => message,
+            Refusal::Forbidden(detail) | Refusal::NotFound(detail) | Refusal::Other(detail) => detail,
+            Refusal::Fields(_) => phrases.failed.to_owned(),
         };
         Faults { name: None, password: Some(text.into()) }
     }
@@ -109,9 +110,9 @@ pub fn SignInPage(props: &SignInProps) -> Html {
                 if props.ended {
                     <p class="notice" role="status" data-testid="session-ended">{ phrases.session_ended }</p>
                 }
-                <Field name="username" label={phrases.user_name} autocomplete="username" value={(*name).clone()}
+                <Field room="sign-in" name="username" label={phrases.user_name} autocomplete="username" value={(*name).clone()}
                     error={faults.name.clone()} oninput={set(&name, &faults)} input={name_input} />
-                <Field name="password" label={phrases.password} autocomplete="current-password"
+                <Field room="sign-in" name="password" label={phrases.password} autocomplete="current-password"
                     kind={if *shown { "text" } else { "password" }} value={(*password).clone()}
                     error={faults.password.clone()} oninput={set(&password, &faults)} input={password_input}>
                     <button type="button" class="quiet" onclick={toggle} aria-pressed={shown.to_string()}

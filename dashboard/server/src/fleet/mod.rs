@@ -5,12 +5,12 @@ mod vehicle;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use bugbrother_store::VehicleState;
 use bugbrother_wire::{
     AlertId, Message, Topic, UnixMs, Vin,
-    live::{Delta, Snapshot},
+    live::{Delta, LiveVehicle, Snapshot},
     message::{Alert, AlertState},
     topic::Kind,
 };
@@ -19,6 +19,9 @@ use vehicle::{News, Vehicle};
 
 /// Most alerts that are kept as active.
 pub(crate) const MAX_ALERTS: usize = 10_000;
+
+/// Resolved alerts that a viewer is told of who was away.
+const MAX_RESOLVED: usize = 4_096;
 
 /// Every vehicle and every alert that is not resolved.
 pub(crate) struct Fleet {
@@ -30,6 +33,12 @@ pub(crate) struct Fleet {
     max_vehicles: usize,
     untold_vehicles: BTreeSet<usize>,
     untold_alerts: BTreeMap<AlertId, Alert>,
+    /// Number of the last delta.
+    tick: u64,
+    /// Alerts that were resolved, with the delta that said so, the oldest first.
+    resolved: VecDeque<(u64, Alert)>,
+    /// What has changed since a delta before this one cannot be told any more.
+    known_since: u64,
 }
 
 /// What a message did to the fleet.
@@ -53,6 +62,9 @@ impl Fleet {
             max_vehicles,
             untold_vehicles: BTreeSet::new(),
             untold_alerts: BTreeMap::new(),
+            tick: 0,
+            resolved: VecDeque::new(),
+            known_since: 0,
         }
     }
 
@@ -106,24 +118,73 @@ impl Fleet {
         }
     }
 
-    /// Everything.
-    pub fn snapshot(&self, now: UnixMs) -> Snapshot {
+    /// Number of the last delta.
+    pub fn tick(&self) -> u64 {
+        self.tick
+    }
+
+    /// The vehicles that are wanted, and every alert of such as `knows` lets through.
+    pub fn snapshot(&self, now: UnixMs, wants: impl Fn(&LiveVehicle) -> bool, knows: impl Fn(Vin) -> bool) -> Snapshot {
+        let whole = self.vehicles.iter().enumerate().map(|(n, vehicle)| vehicle.whole(number(n)));
         Snapshot {
             now,
-            vehicles: self.vehicles.iter().enumerate().map(|(n, vehicle)| vehicle.whole(number(n))).collect(),
-            alerts: self.alerts.values().cloned().collect(),
+            tick: self.tick,
+            vehicles: whole.filter(wants).collect(),
+            alerts: self.alerts.values().filter(|alert| knows(alert.vin)).cloned().collect(),
         }
+    }
+
+    /// What has changed since a delta, as far as that is still known. Alerts are all told again.
+    pub fn since(&self, tick: u64, now: UnixMs) -> Option<Delta> {
+        if tick < self.known_since || tick > self.tick {
+            return None;
+        }
+        let vehicles = self.vehicles.iter().enumerate().filter(|(_, vehicle)| vehicle.told > tick);
+        let resolved = self.resolved.iter().filter(|(at, _)| *at > tick).map(|(_, alert)| alert);
+        Some(Delta {
+            now,
+            tick: self.tick,
+            named: vehicles.map(|(n, vehicle)| vehicle.whole(number(n))).collect(),
+            left: Vec::new(),
+            changed: Vec::new(),
+            alerts: resolved.chain(self.alerts.values()).cloned().collect(),
+        })
+    }
+
+    /// The number of a vehicle, if it is known.
+    pub fn number_of(&self, vin: Vin) -> Option<u32> {
+        self.by_vin.get(&vin).map(|n| number(*n))
+    }
+
+    /// A vehicle by its number.
+    pub fn whole(&self, n: u32) -> Option<LiveVehicle> {
+        self.vehicles.get(n as usize).map(|vehicle| vehicle.whole(n))
+    }
+
+    /// VIN and position of a vehicle, in degrees.
+    pub fn place(&self, n: u32) -> Option<(Vin, Option<(f64, f64)>)> {
+        self.vehicles.get(n as usize).map(Vehicle::place)
     }
 
     /// What has changed since the last call.
     pub fn delta(&mut self, now: UnixMs) -> Delta {
+        self.tick += 1;
         let mut delta = Delta {
             now,
+            tick: self.tick,
             named: Vec::new(),
+            left: Vec::new(),
             changed: Vec::new(),
             alerts: std::mem::take(&mut self.untold_alerts).into_values().collect(),
         };
+        let over = delta.alerts.iter().filter(|alert| alert.state == AlertState::Resolved);
+        self.resolved.extend(over.map(|alert| (self.tick, alert.clone())));
+        while self.resolved.len() > MAX_RESOLVED {
+            let (at, _) = self.resolved.pop_front().expect("it is longer than that");
+            self.known_since = at;
+        }
         for n in std::mem::take(&mut self.untold_vehicles) {
+            self.vehicles[n].told = self.tick;
             match self.vehicles[n].take_news(number(n)) {
                 vehicle::Told::Whole(vehicle) => delta.named.push(vehicle),
                 vehicle::Told::Change(change) => delta.changed.push(change),

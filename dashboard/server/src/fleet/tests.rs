@@ -66,7 +66,7 @@ fn say_status(fleet: &mut Fleet, message: Message) {
 }
 
 fn only(fleet: &Fleet) -> LiveVehicle {
-    let mut vehicles = fleet.snapshot(NOW).vehicles;
+    let mut vehicles = fleet.snapshot(NOW, |_| true, |_| true).vehicles;
     assert_eq!(vehicles.len(), 1);
     vehicles.remove(0)
 }
@@ -244,7 +244,7 @@ fn an_alert_appears_and_its_end_is_said_once() {
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].state, AlertState::Resolved);
     assert_eq!(told[0].resolved, Some(NOW + 5));
-    assert!(fleet.snapshot(NOW).alerts.is_empty());
+    assert!(fleet.snapshot(NOW, |_| true, |_| true).alerts.is_empty());
 }
 
 #[test]
@@ -256,8 +256,12 @@ fn an_alert_that_ended_unheard_is_dropped_by_the_database() {
     let new = alert(3, NOW);
     fleet.apply(&Topic::new(vin(), Kind::Alert(new.id)), Message::Alert(new.clone()), NOW);
     fleet.reconcile_alerts(vec![alert(2, NOW)], false, NOW);
-    assert_eq!(fleet.snapshot(NOW).alerts.len(), 3, "the database has more than it told");
+    assert_eq!(fleet.snapshot(NOW, |_| true, |_| true).alerts.len(), 3, "the database has more than it told");
     fleet.reconcile_alerts(vec![alert(2, NOW)], true, NOW);
-    assert_eq!(fleet.snapshot(NOW).alerts, vec![alert(2, NOW), new], "what was heard before it was stored stays");
+    assert_eq!(
+        fleet.snapshot(NOW, |_| true, |_| true).alerts,
+        vec![alert(2, NOW), new],
+        "what was heard before it was stored stays"
+    );
     assert_eq!(fleet.delta(NOW).alerts[0].state, AlertState::Resolved);
 }

@@ -33,6 +33,8 @@ pub(super) struct Vehicle {
     /// Signals whose values viewers have not been told.
     untold: BTreeSet<String>,
     news: News,
+    /// Number of the last delta that told of it.
+    pub told: u64,
 }
 
 impl Vehicle {
@@ -46,7 +48,14 @@ impl Vehicle {
             heard: false,
             untold: BTreeSet::new(),
             news: News::Whole,
+            told: 0,
         }
+    }
+
+    /// VIN and position in degrees.
+    pub fn place(&self) -> (Vin, Option<(f64, f64)>) {
+        let value = |key| self.latest.signals.get(key).map(|(_, value)| *value);
+        (self.vin, value("lat").zip(value("lon")))
     }
 
     pub fn take_batch(&mut self, batch: &Telemetry, now: UnixMs) -> News {

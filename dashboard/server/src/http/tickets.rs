@@ -51,16 +51,16 @@ struct Shown {
 
 /// Somebody who may open the live feed: a program with its token, or a browser with a ticket. A cookie does not do, since a
 /// browser sends it for any page that opens a WebSocket.
-pub(super) struct Viewer(pub Caller);
+pub(super) struct Watcher(pub Caller);
 
-impl FromRequestParts<App> for Viewer {
+impl FromRequestParts<App> for Watcher {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         if bearer(&parts.headers).is_some() {
             let caller = Caller::of(parts, app).await?;
             return if caller.may(Right::Watch) {
-                Ok(Viewer(caller))
+                Ok(Watcher(caller))
             } else {
                 Err(Failure::forbidden("forbidden", "this account may not do that"))
             };
@@ -74,6 +74,6 @@ impl FromRequestParts<App> for Viewer {
         if app.passes.is_over(&caller.pass, now) {
             return Err(TokenError::Revoked.counted().into());
         }
-        Ok(Viewer(caller))
+        Ok(Watcher(caller))
     }
 }

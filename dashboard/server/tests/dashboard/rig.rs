@@ -10,18 +10,19 @@ use anyhow::{Context, Result, ensure};
 use bugbrother_client::Options;
 use bugbrother_dashboard::{ADMINISTRATOR, Config, Error, SigningKey, ensure_administrator};
 use bugbrother_kit::port;
-use bugbrother_store::Store;
+use bugbrother_store::{Account, Assignment, Client, ClientId, Contract, ContractId, Store, User};
 use bugbrother_wire::{
     UnixMs, Vin,
-    api::{Problem, Session},
+    api::{Problem, Role, Session},
     unix_ms,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Longest that a test waits for anything.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -93,6 +94,68 @@ impl Rig {
         let answer = self.try_to_sign_in(ADMINISTRATOR, &self.password).await?;
         let session: Session = answer.error_for_status()?.json().await?;
         session.token.context("programs are given the token")
+    }
+
+    /// The token of somebody who signs in for a client with these vehicles in its contract.
+    pub async fn client_with(&self, vins: &[Vin]) -> Result<String> {
+        let (client, contract) = (ClientId(Uuid::now_v7()), ContractId(Uuid::now_v7()));
+        let name = client.to_string();
+        self.store
+            .add_client(&Client {
+                id: client,
+                name: name.clone(),
+                contact: None,
+                email: None,
+                phone: None,
+                note: None,
+                created: now(),
+                archived: None,
+            })
+            .await?;
+        self.store
+            .add_contract(&Contract {
+                id: contract,
+                client,
+                title: "All of it".to_owned(),
+                starts: now() - 1000,
+                ends: None,
+                retention_days: None,
+                media_retention_days: None,
+                video: false,
+                options: serde_json::Map::new(),
+                note: None,
+            })
+            .await?;
+        for vin in vins {
+            self.store.assign_vehicle(&Assignment { contract, vin: *vin, from: now() - 1000, to: None }, now()).await?;
+        }
+        // The administrator's password, too: hashing is slow.
+        let admin = self.store.user(ADMINISTRATOR).await?.context("there is an administrator")?;
+        self.store.add_user(&User { name: name.clone(), role: Role::Client, ..admin }, now()).await?;
+        let account = self.store.account(&name).await?.context("it was just added")?;
+        self.store.update_account(&Account { client: Some(client), ..account }, now()).await?;
+        let session: Session = self.try_to_sign_in(&name, &self.password).await?.error_for_status()?.json().await?;
+        session.token.context("programs are given the token")
+    }
+
+    /// Signs in as a program does.
+    pub async fn sign_in(&self, name: &str, password: &str) -> Result<Session> {
+        Ok(self.try_to_sign_in(name, password).await?.error_for_status()?.json().await?)
+    }
+
+    /// A new user with the administrator's password, as hashing is slow: the token.
+    pub async fn user(&self, name: &str, role: Role) -> Result<String> {
+        let admin = self.store.user(ADMINISTRATOR).await?.context("there is an administrator")?;
+        self.store.add_user(&User { name: name.to_owned(), role, ..admin }, now()).await?;
+        self.sign_in(name, &self.password).await?.token.context("programs are given the token")
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: &Value) -> Result<Response> {
+        Ok(self.request(Method::POST, path).bearer_auth(token).json(body).send().await?)
+    }
+
+    pub async fn delete(&self, path: &str, token: &str) -> Result<Response> {
+        Ok(self.request(Method::DELETE, path).bearer_auth(token).send().await?)
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Result<Response> {

@@ -6,10 +6,11 @@ use anyhow::{Context, Result, bail};
 use bugbrother_wire::{
     Vin,
     codec::decode_value,
-    live::{Frame, LiveVehicle},
+    encode,
+    live::{Frame, LiveVehicle, Want},
     message::Alert,
 };
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio::{
     net::{TcpSocket, TcpStream},
     time::timeout,
@@ -37,7 +38,16 @@ pub struct Viewer {
 
 /// Tries to open `/live` with these headers. The receive buffer is small, as behind a slow line.
 pub async fn open(rig: &Rig, headers: &[(&'static str, &str)]) -> Result<WebSocketStream<TcpStream>, Error> {
-    let mut request = format!("ws://{}/live", rig.address).into_client_request()?;
+    open_at(rig, "/live", headers).await
+}
+
+/// The same at another path.
+pub async fn open_at(
+    rig: &Rig,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<WebSocketStream<TcpStream>, Error> {
+    let mut request = format!("ws://{}{path}", rig.address).into_client_request()?;
     for (name, value) in headers {
         let value = value.parse().expect("the test's headers are valid");
         request.headers_mut().insert(HeaderName::from_static(name), value);
@@ -58,16 +68,21 @@ pub fn refusal(opened: Result<WebSocketStream<TcpStream>, Error>) -> Result<Resp
 }
 
 impl Viewer {
+    /// Opens the live feed and reads nothing.
+    pub async fn open(rig: &Rig, path: &str, headers: &[(&'static str, &str)]) -> Result<Self> {
+        let socket = open_at(rig, path, headers).await?;
+        Ok(Viewer { socket, vehicles: BTreeMap::new(), alerts: Vec::new(), snapshots: 0, bytes: 0 })
+    }
+
+    /// Says what it wants.
+    pub async fn want(&mut self, want: &Want) -> Result<()> {
+        Ok(self.socket.send(Message::Binary(encode(want).into())).await?)
+    }
+
     /// Opens `/live` with a token and reads up to the snapshot.
     pub async fn join(rig: &Rig, token: &str) -> Result<Self> {
         let bearer = format!("Bearer {token}");
-        let mut viewer = Viewer {
-            socket: open(rig, &[("authorization", &bearer)]).await?,
-            vehicles: BTreeMap::new(),
-            alerts: Vec::new(),
-            snapshots: 0,
-            bytes: 0,
-        };
+        let mut viewer = Viewer::open(rig, "/live", &[("authorization", &bearer)]).await?;
         match viewer.read().await? {
             Frame::Hello { server, .. } if !server.is_empty() => {}
             other => bail!("{other:?} instead of hello"),
@@ -148,6 +163,9 @@ impl Viewer {
                 self.alerts.clone_from(&snapshot.alerts);
             }
             Frame::Delta(delta) => {
+                for n in &delta.left {
+                    self.vehicles.remove(n);
+                }
                 for vehicle in &delta.named {
                     self.vehicles.insert(vehicle.n, vehicle.clone());
                 }

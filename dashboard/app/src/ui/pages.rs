@@ -1,0 +1,56 @@
+//! The pages that the side bar leads to, who sees them, and their keys.
+
+use bugbrother_wire::api::Right;
+
+use super::{icon::Icon, route::Route};
+use crate::phrases::Phrases;
+
+/// A page in the side bar.
+pub struct Page {
+    /// Where it is.
+    pub route: Route,
+    /// How it is drawn.
+    pub icon: Icon,
+    /// What it is called.
+    pub name: fn(&Phrases) -> &'static str,
+    /// Who may see it: whoever has this right; without one everybody.
+    pub needs: Option<Right>,
+    /// The key after `g` that leads there.
+    pub key: &'static str,
+    /// Whether it has a place in the bar of a phone.
+    pub on_phone: bool,
+}
+
+/// In their order.
+pub const PAGES: &[Page] = &[
+    Page {
+        route: Route::Map,
+        icon: Icon::Map,
+        name: |phrases| phrases.map,
+        needs: Some(Right::Watch),
+        key: "m",
+        on_phone: true,
+    },
+    Page {
+        route: Route::Vehicles,
+        icon: Icon::Car,
+        name: |phrases| phrases.vehicles,
+        needs: Some(Right::Watch),
+        key: "v",
+        on_phone: true,
+    },
+    Page {
+        route: Route::Alerts,
+        icon: Icon::Bell,
+        name: |phrases| phrases.alerts,
+        needs: Some(Right::Watch),
+        key: "a",
+        on_phone: true,
+    },
+];
+
+/// What a page is called.
+pub fn title(route: Route, phrases: &Phrases) -> &'static str {
+    let page = PAGES.iter().find(|page| page.route == route);
+    page.map_or(phrases.not_found, |page| (page.name)(phrases))
+}
