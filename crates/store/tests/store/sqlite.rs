@@ -20,6 +20,7 @@ mod home;
 mod keeping;
 mod killed;
 mod office;
+mod people;
 mod receipt;
 mod schema;
 mod setting;
