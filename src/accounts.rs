@@ -1,6 +1,6 @@
 //! MQTT accounts of services and vehicles, in Mosquitto's files: a Mosquitto that is pointed at `data/access` knows them.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 use bugbrother_mosquitto_compat::PasswordFile;
@@ -21,12 +21,20 @@ topic readwrite fleet/v1/+/alert/+
 
 user dashboard
 topic read fleet/v1/+/up/#
-topic read fleet/v1/+/alert/+
+topic readwrite fleet/v1/+/alert/+
+topic write fleet/v1/+/down/command
+topic write fleet/v1/+/down/config
 
 # A vehicle's user name is its VIN: it speaks for itself and hears what is meant for it.
 pattern write fleet/v1/%u/up/#
 pattern read fleet/v1/%u/down/#
 ";
+
+/// What the dashboard could do before it spoke to vehicles, and what it can now. In a file that has the first as we wrote it,
+/// it becomes the second, whatever else its operator has added.
+const DASHBOARD_BEFORE: &str = "user dashboard\ntopic read fleet/v1/+/up/#\ntopic read fleet/v1/+/alert/+\n";
+const DASHBOARD_NOW: &str = "user dashboard\ntopic read fleet/v1/+/up/#\ntopic readwrite fleet/v1/+/alert/+\n\
+    topic write fleet/v1/+/down/command\ntopic write fleet/v1/+/down/config\n";
 
 /// The account with which bridges to other brokers sign in here.
 pub const BRIDGE: &str = "bridge";
@@ -37,6 +45,8 @@ pub fn ensure(data: &DataDir) -> Result<()> {
     let acl = data.access().acl();
     if !acl.exists() {
         fs::write(&acl, ACL).with_context(|| format!("cannot write `{}`", acl.display()))?;
+    } else {
+        extend(&acl)?;
     }
     let mut passwords = load(data)?;
     let mut changed = !data.access().passwords().exists();
@@ -55,6 +65,20 @@ pub fn ensure(data: &DataDir) -> Result<()> {
         changed = true;
     }
     if changed { Ok(passwords.save(&data.access().passwords())?) } else { Ok(()) }
+}
+
+/// Gives the dashboard its newer rights in a file of an older version.
+fn extend(acl: &Path) -> Result<()> {
+    let text = fs::read_to_string(acl).with_context(|| format!("cannot read `{}`", acl.display()))?;
+    // The end of the section counts: a person who has taken or added a line there has decided.
+    let Some((before, after)) = text.split_once(DASHBOARD_BEFORE) else { return Ok(()) };
+    if !after.is_empty() && !after.starts_with(['\n', '#']) && !after.starts_with("user ") {
+        return Ok(());
+    }
+    let next = acl.with_extension("next");
+    fs::write(&next, format!("{before}{DASHBOARD_NOW}{after}"))
+        .and_then(|()| fs::rename(&next, acl))
+        .with_context(|| format!("cannot write `{}`", acl.display()))
 }
 
 /// Gives an account a new password, and makes it if there is none.
@@ -106,8 +130,6 @@ fn random_password() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use bugbrother_mosquitto_compat::AclFile;
 
     use super::*;
@@ -158,5 +180,31 @@ mod tests {
         assert!(acl.may_write(Some("ingest"), "any", &own("down/ack")));
         assert!(!acl.may_write(Some("ingest"), "any", &own("up/telemetry")));
         assert!(!acl.may_write(Some("dashboard"), "any", &own("down/ack")));
+        assert!(!acl.may_write(Some("dashboard"), "any", &own("up/telemetry")));
+        for topic in ["down/command", "down/config", "alert/01926b2e-7f00-7000-8000-000000000001"] {
+            assert!(acl.may_write(Some("dashboard"), "any", &own(topic)), "{topic}");
+        }
+    }
+
+    #[test]
+    fn an_older_file_gives_the_dashboard_its_newer_rights_and_keeps_what_people_wrote() {
+        let (_dir, data) = temporary();
+        ensure(&data).unwrap();
+        let path = data.access().acl();
+        assert_eq!(fs::read_to_string(&path).unwrap(), ACL, "a new file is whole");
+        let added = "\nuser reader\ntopic read fleet/v1/+/state\n";
+        let older = ACL.replace(DASHBOARD_NOW, DASHBOARD_BEFORE) + added;
+        assert_ne!(older, ACL.to_owned() + added);
+        fs::write(&path, &older).unwrap();
+        ensure(&data).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), ACL.to_owned() + added);
+
+        let decided =
+            older.replace(DASHBOARD_BEFORE, &format!("{DASHBOARD_BEFORE}topic deny fleet/v1/+/down/command\n"));
+        for text in [decided, older.replace("topic read fleet/v1/+/alert/+", "topic read fleet/v1/x/alert/+")] {
+            fs::write(&path, &text).unwrap();
+            ensure(&data).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text, "its operator's");
+        }
     }
 }

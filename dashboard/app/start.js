@@ -4,4 +4,27 @@ import init from '{{app.js}}';
 const theme = localStorage.getItem('theme');
 const dark = theme === 'dark' || (theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
 document.documentElement.dataset.theme = dark ? 'dark' : 'light';
+
+// The app says `look-for-update`, `update` and `forget`; it is told `update-ready`.
+const worker = navigator.serviceWorker;
+if (worker) {
+  const ready = registration => registration.waiting && worker.controller && dispatchEvent(new Event('update-ready'));
+  worker.register('/worker.js').then(registration => {
+    registration.addEventListener('updatefound', () => {
+      registration.installing?.addEventListener('statechange', () => ready(registration));
+    });
+    addEventListener('look-for-update', () => registration.update().catch(() => {}));
+    addEventListener('update', () => {
+      worker.addEventListener('controllerchange', () => location.reload(), { once: true });
+      registration.waiting?.postMessage('take-over');
+    });
+    addEventListener('app-listens', () => ready(registration));
+    ready(registration);
+  }, error => console.warn('without a service worker:', error));
+  addEventListener('forget', () => {
+    worker.controller?.postMessage('forget');
+    caches.delete('known');
+  });
+}
+
 await init({ module_or_path: '{{app.wasm}}' });

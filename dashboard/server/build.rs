@@ -22,14 +22,17 @@ use std::{
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// What the app is made of, below dashboard/app.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 12] = [
     "Cargo.toml",
     "package.json",
     "package-lock.json",
     "geodata.mjs",
     "icon.svg",
+    "icon-maskable.svg",
     "index.html",
     "start.js",
+    "worker.js",
+    "manifest.json",
     "src",
     "style",
 ];

@@ -2,23 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bugbrother_store::{Condition, Rule, VehicleState};
+use bugbrother_rule::{Change, Limit, Side, Silence, Watch};
+use bugbrother_store::{Condition, Latest, Rule, VehicleState};
 use bugbrother_wire::{
     AlertId, Message, SCHEMA_VERSION, UnixMs, Vin,
-    message::{Alert, AlertState, Presence, Telemetry},
+    message::{Alert, AlertState, Presence, Row, Telemetry},
 };
 use uuid::{NoContext, Timestamp, Uuid};
 
-use crate::threshold::{Change, Phase, Threshold};
-
 /// While an alert is active, a value that merely gets worse is said again only this often.
 const WORSENED_EVERY_MS: i64 = 5_000;
-/// A cause that comes back sooner is the same one: what a vehicle says costs others only so much, however it says it.
-const RAISED_EVERY_MS: i64 = 10_000;
 /// A sample that is older is late data. A vehicle's clock may be this far behind ours.
 const LATE_AFTER_MS: i64 = 10 * 60_000;
-/// A signal that is less preferred counts only when the preferred one has not been sent for so long.
-const PREFERRED_FOR_MS: i64 = 10_000;
 /// When ticks lie further apart, this computer slept or its clock was set: silence is counted anew.
 const TICK_GAP_MS: i64 = 30_000;
 
@@ -41,19 +36,13 @@ struct Vehicle {
     asleep: bool,
     /// Samples up to here were judged before the notifier was started.
     judged_until: UnixMs,
+    /// Where it was last.
+    place: Option<Seen>,
     watches: HashMap<String, Watch>,
 }
 
-/// A threshold rule on a vehicle.
-#[derive(Debug, Default)]
-struct Watch {
-    phase: Phase,
-    last_ts: Option<UnixMs>,
-    /// Which of the rule's signals is looked at, and when it was last sent.
-    signal: Option<(usize, UnixMs)>,
-    /// When its alert was last opened or came back, by our clock.
-    raised: Option<UnixMs>,
-}
+/// Where a vehicle was, and when that was measured.
+type Seen = (UnixMs, (f64, f64));
 
 impl Desk {
     /// A desk that goes on where the last one stopped. The second part are alerts that end here, because their rule is
@@ -65,14 +54,17 @@ impl Desk {
                 heard: latest.received_ts,
                 asleep: latest.presence == Presence::Asleep,
                 judged_until: latest.source_ts,
+                place: position(&latest),
                 watches: HashMap::new(),
             };
             desk.vehicles.insert(vin, vehicle);
         }
         for alert in alerts {
-            // `above`, so that the next sample above the threshold is not taken for a new occurrence.
-            let phase = Phase::Active { worst: alert.value.unwrap_or(f64::MIN), above: true };
-            let watch = Watch { phase, ..Watch::default() };
+            let of_rule = rules.iter().find(|rule| rule.id == alert.rule);
+            let side = of_rule.and_then(|rule| Limit::of(&rule.condition)).map_or(Side::Above, |l| l.threshold.side);
+            let watch = Watch::resumed(alert.value.unwrap_or(side.best()));
+            // Who sees to it is the database's to know: a person may take it back.
+            let alert = Alert { state: AlertState::Open, acknowledged_by: None, ..alert };
             desk.vehicles.entry(alert.vin).or_default().watches.insert(alert.rule.clone(), watch);
             desk.active.insert((alert.vin, alert.rule.clone()), alert);
         }
@@ -80,10 +72,15 @@ impl Desk {
         (desk, ended)
     }
 
-    /// Puts other rules in force. Returns the alerts that end with theirs.
+    /// Puts other rules in force. Returns the alerts that end with theirs. A rule goes on where it stands when only its
+    /// limits have changed; one that looks at something else begins anew.
     pub fn set_rules(&mut self, rules: Vec<Rule>, now: UnixMs) -> Vec<Alert> {
-        self.rules = rules.into_iter().filter(|rule| rule.enabled).collect();
-        let in_force = |id: &str| self.rules.iter().any(|rule| rule.id == id);
+        let before = std::mem::replace(&mut self.rules, rules.into_iter().filter(|rule| rule.enabled).collect());
+        let goes_on = |rule: &Rule| {
+            let known = before.iter().find(|known| known.id == rule.id);
+            known.is_none_or(|known| known.condition.continues(&rule.condition))
+        };
+        let in_force = |id: &str| self.rules.iter().any(|rule| rule.id == id && goes_on(rule));
         for vehicle in self.vehicles.values_mut() {
             vehicle.watches.retain(|id, _| in_force(id));
         }
@@ -149,10 +146,13 @@ impl Desk {
         let mut opened = Vec::new();
         for rule in &self.rules {
             let Condition::Silent { after_ms } = rule.condition else { continue };
+            let silence = Silence { after_ms: i64::from(after_ms) };
             for (vin, vehicle) in self.vehicles.iter().filter(|(_, vehicle)| !vehicle.asleep && vehicle.heard > 0) {
                 let place = (*vin, rule.id.clone());
-                if now - vehicle.heard.max(since) >= i64::from(after_ms) && !self.active.contains_key(&place) {
-                    let alert = open(*vin, rule, vehicle.heard, None, now);
+                let is_silent = silence.is_too_long(vehicle.heard.max(since), now);
+                if is_silent && !self.active.contains_key(&place) {
+                    let at = vehicle.place.map(|(_, place)| place);
+                    let alert = open(*vin, rule, (vehicle.heard, None), at, now);
                     self.active.insert(place, alert.clone());
                     opened.push(alert);
                 }
@@ -176,61 +176,47 @@ impl Desk {
 
     fn judge(&mut self, batch: &Telemetry, now: UnixMs, changed: &mut Vec<Alert>) {
         let Some(vehicle) = self.vehicles.get_mut(&batch.vin) else { return };
+        let places = places(batch, vehicle.place);
+        let judged_until = vehicle.judged_until.max(now - LATE_AFTER_MS);
         for rule in &self.rules {
-            let Condition::Above { signals, on, off, for_ms } = &rule.condition else { continue };
-            let threshold = Threshold { on: *on, off: *off, for_ms: i64::from(*for_ms) };
+            let Some(Limit { signals, threshold }) = Limit::of(&rule.condition) else { continue };
             let columns: Vec<_> = signals.iter().map(|signal| batch.column(signal)).collect();
             let watch = vehicle.watches.entry(rule.id.clone()).or_default();
-            let judged_until = vehicle.judged_until.max(now - LATE_AFTER_MS);
-            for row in &batch.rows {
+            for (row, place) in batch.rows.iter().zip(&places) {
                 let ts = batch.t0 + i64::from(row.dt_ms);
                 let sent = columns.iter().enumerate();
-                let sent = sent.filter_map(|(rank, column)| Some((rank, row.values.get((*column)?).copied()??)));
-                let Some((rank, value)) = sent.min_by_key(|(rank, _)| *rank) else { continue };
-                if ts <= judged_until || !watch.looks_at(rank, ts) {
-                    continue;
-                }
-                let change = watch.step(threshold, ts, value, now);
-                if let Some(change) = change {
-                    changed.extend(apply(&mut self.active, batch.vin, rule, change, ts, now));
+                let mut sent = sent.filter_map(|(rank, column)| Some((rank, row.values.get((*column)?).copied()??)));
+                let Some(best) = sent.next().filter(|_| ts > judged_until) else { continue };
+                if let Some(change) = watch.step(threshold, ts, best, now) {
+                    let place = place.map(|(_, place)| place);
+                    changed.extend(apply(&mut self.active, batch.vin, rule, change, (ts, place), now));
                 }
             }
         }
+        vehicle.place = places.last().copied().unwrap_or(vehicle.place);
     }
 }
 
-impl Watch {
-    /// Whether a sample counts: it is newer than the last, and of the signal that is preferred among those that are sent.
-    fn looks_at(&mut self, rank: usize, ts: UnixMs) -> bool {
-        if self.last_ts.is_some_and(|last| ts <= last) {
-            return false;
-        }
-        let better = self.signal.filter(|(best, sent)| *best < rank && ts - sent < PREFERRED_FOR_MS);
-        if better.is_none() {
-            self.signal = Some((rank, ts));
-        }
-        better.is_none()
-    }
+/// Where the vehicle was at each row: there, or where it was last before that.
+fn places(batch: &Telemetry, mut last: Option<Seen>) -> Vec<Option<Seen>> {
+    let [lat, lon] = ["lat", "lon"].map(|key| batch.column(key));
+    let measured = |row: &Row| {
+        let value = |column: Option<usize>| row.values.get(column?).copied()?;
+        Some((batch.t0 + i64::from(row.dt_ms), (value(lat)?, value(lon)?)))
+    };
+    let of_row = |row: &Row| {
+        let newer = measured(row).filter(|(ts, _)| last.is_none_or(|(known, _)| *ts > known));
+        last = newer.or(last);
+        last
+    };
+    batch.rows.iter().map(of_row).collect()
+}
 
-    /// What a sample changes. What would be raised too soon after the last time waits until the cause has lasted longer,
-    /// or counts as that last time.
-    fn step(&mut self, threshold: Threshold, ts: UnixMs, value: f64, now: UnixMs) -> Option<Change> {
-        let (phase, change) = threshold.step(self.phase, self.last_ts, ts, value);
-        (self.phase, self.last_ts) = (phase, Some(ts));
-        let too_soon = self.raised.is_some_and(|raised| (0..RAISED_EVERY_MS).contains(&(now - raised)));
-        match change? {
-            Change::Opened { since, worst } if too_soon => {
-                self.phase = Phase::Rising { since, worst };
-                None
-            }
-            Change::Recurred { worst } if too_soon => Some(Change::Worsened { worst }),
-            change @ (Change::Opened { .. } | Change::Recurred { .. }) => {
-                self.raised = Some(now);
-                Some(change)
-            }
-            change @ (Change::Worsened { .. } | Change::Resolved { .. }) => Some(change),
-        }
-    }
+/// Where a vehicle was by its last state.
+fn position(latest: &Latest) -> Option<Seen> {
+    let (ts, lat) = latest.signals.get("lat")?;
+    let (_, lon) = latest.signals.get("lon")?;
+    Some((*ts, (*lat, *lon)))
 }
 
 fn apply(
@@ -238,12 +224,12 @@ fn apply(
     vin: Vin,
     rule: &Rule,
     change: Change,
-    ts: UnixMs,
+    (ts, at): (UnixMs, Option<(f64, f64)>),
     now: UnixMs,
 ) -> Option<Alert> {
     let place = (vin, rule.id.clone());
     if let Change::Opened { since, worst } = change {
-        let alert = open(vin, rule, since, Some(worst), now);
+        let alert = open(vin, rule, (since, Some(worst)), at, now);
         active.insert(place, alert.clone());
         return Some(alert);
     }
@@ -266,7 +252,13 @@ fn apply(
     }
 }
 
-fn open(vin: Vin, rule: &Rule, opened: UnixMs, value: Option<f64>, now: UnixMs) -> Alert {
+fn open(
+    vin: Vin,
+    rule: &Rule,
+    (opened, value): (UnixMs, Option<f64>),
+    place: Option<(f64, f64)>,
+    now: UnixMs,
+) -> Alert {
     let now_ms = u64::try_from(now).unwrap_or_default();
     let time = Timestamp::from_unix(NoContext, now_ms / 1000, (now_ms % 1000) as u32 * 1_000_000);
     Alert {
@@ -282,6 +274,10 @@ fn open(vin: Vin, rule: &Rule, opened: UnixMs, value: Option<f64>, now: UnixMs) 
         resolved: None,
         count: 1,
         value,
+        signal: rule.condition.signals().first().cloned(),
+        limit: rule.condition.limit(),
+        lat: place.map(|(lat, _)| lat),
+        lon: place.map(|(_, lon)| lon),
         acknowledged_by: None,
     }
 }

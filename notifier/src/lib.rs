@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`run`]: the service
-//! - [`desk`]: which alerts are active (pure); [`threshold`]: one rule on one vehicle, sample by sample (pure)
+//! - [`desk`]: which alerts are active (pure); crate `bugbrother-rule` has one rule on one vehicle, sample by sample
 //! - `outgoing`: alerts on their way to the database and to the broker; `waiting`: their
 //!   queue, in which vehicles take turns (pure)
 //! - `rulebook`: the rules, read again from time to time
@@ -17,7 +17,6 @@
 pub mod desk;
 mod outgoing;
 mod rulebook;
-pub mod threshold;
 mod waiting;
 
 use std::{
@@ -28,7 +27,7 @@ use std::{
 use bugbrother_client::{Delivery, Event, Options, Qos, connect};
 use bugbrother_store::{MAX_PAGE, Store, StoreError};
 use bugbrother_wire::{
-    Topic, UnixMs, judge_present,
+    Message, Topic, UnixMs, judge_present,
     message::{Alert, AlertState},
     topic::{self, Kind},
     unix_ms,
@@ -141,8 +140,8 @@ fn read(delivery: &Delivery, desk: &mut Desk, outgoing: &Outgoing) -> Vec<Alert>
     // Our own words come back, also those that this version would not take.
     if let Ok(Topic { vin, kind: Kind::Alert(id) }) = delivery.topic.parse() {
         // One that the broker has kept from before, and nobody knows, is of an alert that ended while it could not be
-        // told.
-        if delivery.retained && !delivery.payload.is_empty() && !desk.is_active(vin, id) {
+        // told, or that somebody acknowledged in the same moment.
+        if !delivery.payload.is_empty() && !desk.is_active(vin, id) && (delivery.retained || !is_end(delivery)) {
             outgoing.clear(vin, id);
         }
         return Vec::new();
@@ -155,6 +154,12 @@ fn read(delivery: &Delivery, desk: &mut Desk, outgoing: &Outgoing) -> Vec<Alert>
             Vec::new()
         }
     }
+}
+
+/// Whether it is the last word on an alert, after which its topic is cleared anyway.
+fn is_end(delivery: &Delivery) -> bool {
+    let said = judge_present(&delivery.topic, &delivery.payload, now());
+    matches!(said, Ok((_, Message::Alert(alert))) if alert.state == AlertState::Resolved)
 }
 
 fn send(outgoing: &Outgoing, desk: &Desk, changed: Vec<Alert>) {

@@ -192,6 +192,10 @@ mod tests {
             resolved: None,
             count: 1,
             value: Some(141.0),
+            signal: None,
+            limit: None,
+            lat: None,
+            lon: None,
             acknowledged_by: None,
         }
     }

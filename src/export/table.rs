@@ -217,7 +217,7 @@ pub async fn dtcs(store: &Store, vin: Vin, format: TableFormat, sink: Sink) -> R
     let mut after: Option<DtcRecord> = None;
     loop {
         let page = store.dtcs(vin, after.as_ref(), PAGE).await?;
-        for DtcRecord { code, status, ecu, first_seen, last_seen } in &page {
+        for DtcRecord { code, status, ecu, first_seen, last_seen, .. } in &page {
             let (status, ecu) = (word(status), Some(ecu.as_str()).filter(|ecu| !ecu.is_empty()));
             file.row(&[
                 vin.as_str().into(),

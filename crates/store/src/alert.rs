@@ -8,29 +8,35 @@ use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use crate::{Store, StoreError, alert_event, alert_event::AlertEventKind, number, number::Real, page, word};
 
+/// A list of alerts, see [`read`].
+macro_rules! alert_sql {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by, \
+             signal, threshold, lat, lon FROM alert ",
+            $rest
+        )
+    };
+}
+pub(crate) use alert_sql;
+
 impl Store {
     /// Alerts that are not resolved, oldest first.
     pub async fn active_alerts(&self, limit: u32) -> Result<Vec<Alert>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by \
-             FROM alert WHERE resolved IS NULL ORDER BY opened, id LIMIT $1",
-        )
-        .bind(page(limit))
-        .fetch_all(&self.read)
-        .await?;
+        let rows = sqlx::query(alert_sql!("WHERE resolved IS NULL ORDER BY opened, id LIMIT $1"))
+            .bind(page(limit))
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(read).collect()
     }
 
     /// All alerts that were opened before `before`, newest first.
     pub async fn alerts(&self, before: Option<UnixMs>, limit: u32) -> Result<Vec<Alert>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by \
-             FROM alert WHERE opened < $1 ORDER BY opened DESC, id DESC LIMIT $2",
-        )
-        .bind(before.unwrap_or(UnixMs::MAX))
-        .bind(page(limit))
-        .fetch_all(&self.read)
-        .await?;
+        let rows = sqlx::query(alert_sql!("WHERE opened < $1 ORDER BY opened DESC, id DESC LIMIT $2"))
+            .bind(before.unwrap_or(UnixMs::MAX))
+            .bind(page(limit))
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(read).collect()
     }
 
@@ -41,10 +47,9 @@ impl Store {
         before: Option<(UnixMs, AlertId)>,
         limit: u32,
     ) -> Result<Vec<Alert>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by \
-             FROM alert WHERE vin = $1 AND (opened, id) < ($2, $3) ORDER BY opened DESC, id DESC LIMIT $4",
-        )
+        let rows = sqlx::query(alert_sql!(
+            "WHERE vin = $1 AND (opened, id) < ($2, $3) ORDER BY opened DESC, id DESC LIMIT $4"
+        ))
         .bind(vin.as_str())
         .bind(before.map_or(UnixMs::MAX, |(opened, _)| opened))
         .bind(before.map_or(String::new(), |(_, id)| id.to_string()))
@@ -80,7 +85,8 @@ impl Store {
 async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
     let made = sqlx::query(
         "INSERT INTO alert (id, vin, rule, title, severity, state, opened, updated, resolved, count, value, \
-         acknowledged_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO NOTHING",
+         acknowledged_by, signal, threshold, lat, lon) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (id) DO NOTHING",
     )
     .bind(alert.id.to_string())
     .bind(alert.vin.as_str())
@@ -94,6 +100,10 @@ async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, Sto
     .bind(i64::from(alert.count))
     .bind(Real(alert.value))
     .bind(alert.acknowledged_by.as_deref())
+    .bind(alert.signal.as_deref())
+    .bind(Real(alert.limit))
+    .bind(Real(alert.lat))
+    .bind(Real(alert.lon))
     .execute(&mut **tx)
     .await?;
     let (before, stored) = if made.rows_affected() == 1 {
@@ -152,5 +162,9 @@ pub(crate) fn read(row: &AnyRow) -> Result<Alert, StoreError> {
         count: number::count("alert", row.try_get(9)?)?,
         value: row.try_get(10)?,
         acknowledged_by: row.try_get(11)?,
+        signal: row.try_get(12)?,
+        limit: row.try_get(13)?,
+        lat: row.try_get(14)?,
+        lon: row.try_get(15)?,
     })
 }

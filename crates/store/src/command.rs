@@ -73,6 +73,17 @@ impl CommandState {
     }
 }
 
+/// A list of commands, see [`read`].
+macro_rules! command_sql {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail, result, text \
+             FROM command ",
+            $rest
+        )
+    };
+}
+
 impl Store {
     /// Keeps a command that is about to be sent; `false` when there is one of that identity, which changes nothing. The
     /// vehicle must be known.
@@ -105,13 +116,8 @@ impl Store {
 
     /// One command.
     pub async fn command(&self, command: CommandId) -> Result<Option<CommandRecord>, StoreError> {
-        let row = sqlx::query(
-            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail, result, text FROM command \
-             WHERE id = $1",
-        )
-        .bind(command.to_string())
-        .fetch_optional(&self.read)
-        .await?;
+        let row =
+            sqlx::query(command_sql!("WHERE id = $1")).bind(command.to_string()).fetch_optional(&self.read).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -122,10 +128,9 @@ impl Store {
         before: Option<(UnixMs, CommandId)>,
         limit: u32,
     ) -> Result<Vec<CommandRecord>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail, result, text FROM command \
-             WHERE vin = $1 AND (issued, id) < ($2, $3) ORDER BY issued DESC, id DESC LIMIT $4",
-        )
+        let rows = sqlx::query(command_sql!(
+            "WHERE vin = $1 AND (issued, id) < ($2, $3) ORDER BY issued DESC, id DESC LIMIT $4"
+        ))
         .bind(vin.as_str())
         .bind(before.map_or(UnixMs::MAX, |(issued, _)| issued))
         .bind(before.map_or(String::new(), |(_, id)| id.to_string()))
@@ -144,11 +149,10 @@ impl Store {
         after: Option<(UnixMs, CommandId)>,
         limit: u32,
     ) -> Result<Vec<CommandRecord>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, vin, name, arguments, issued, expires, by_user, state, state_ts, detail, result, text FROM command \
-             WHERE vin = $1 AND state IN ('issued', 'accepted', 'running') AND (issued, id) > ($2, $3) \
-             ORDER BY issued, id LIMIT $4",
-        )
+        let rows = sqlx::query(command_sql!(
+            "WHERE vin = $1 AND state IN ('issued', 'accepted', 'running') AND (issued, id) > ($2, $3) \
+             ORDER BY issued, id LIMIT $4"
+        ))
         .bind(vin.as_str())
         .bind(after.map_or(UnixMs::MIN, |(issued, _)| issued))
         .bind(after.map_or(String::new(), |(_, id)| id.to_string()))
@@ -156,6 +160,36 @@ impl Store {
         .fetch_all(&self.read)
         .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Commands that their vehicles have not replied to and that are not past their time at `now`, of one vehicle or of all,
+    /// oldest first, those after `after`.
+    pub async fn unheard_commands(
+        &self,
+        vin: Option<Vin>,
+        now: UnixMs,
+        after: Option<(UnixMs, CommandId)>,
+        limit: u32,
+    ) -> Result<Vec<Command>, StoreError> {
+        let (issued, id) = after.map_or((UnixMs::MIN, String::new()), |(issued, id)| (issued, id.to_string()));
+        let mut query = sqlx::query(if vin.is_some() {
+            command_sql!(
+                "WHERE state IN ('issued', 'accepted', 'running') AND state = 'issued' AND expires > $1 \
+                 AND (issued, id) > ($2, $3) AND vin = $5 ORDER BY issued, id LIMIT $4"
+            )
+        } else {
+            command_sql!(
+                "WHERE state = 'issued' AND expires > $1 AND (issued, id) > ($2, $3) ORDER BY issued, id LIMIT $4"
+            )
+        })
+        .bind(now)
+        .bind(issued)
+        .bind(id)
+        .bind(page(limit));
+        if let Some(vin) = &vin {
+            query = query.bind(vin.as_str());
+        }
+        query.fetch_all(&self.read).await?.iter().map(|row| Ok(read(row)?.command)).collect()
     }
 }
 

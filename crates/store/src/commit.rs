@@ -9,7 +9,7 @@ use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin,
     message::{Ack, Telemetry},
 };
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 use tokio::time::timeout;
 
 use crate::{
@@ -63,6 +63,16 @@ impl Store {
             }
         }
         writer.finish(self.identity()).await
+    }
+
+    /// Whether a record of an outbox is stored, or was given up.
+    pub async fn has_record(&self, place: Place) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT seq, ranges, version FROM progress WHERE vin = $1 AND epoch = $2")
+            .bind(place.vin.as_str())
+            .bind(place.epoch.0.cast_signed())
+            .fetch_optional(&self.read)
+            .await?;
+        Ok(read_progress(row)?.row.contains(place.seq))
     }
 
     /// Begins a transaction that keeps messages.
@@ -328,6 +338,10 @@ async fn progress(tx: &mut Transaction<'_, Any>, vin: Vin, epoch: Epoch) -> Resu
         .bind(epoch.0.cast_signed())
         .fetch_optional(&mut **tx)
         .await?;
+    read_progress(row)
+}
+
+fn read_progress(row: Option<AnyRow>) -> Result<Held<Progress>, StoreError> {
     let Some(row) = row else { return Ok(Held { row: Progress::default(), version: 0 }) };
     let ranges: Vec<(Seq, Seq)> = word::from_json("progress", row.try_get(1)?)?;
     let progress = Progress::new(Seq(row.try_get::<i64, _>(0)?.cast_unsigned()), ranges);

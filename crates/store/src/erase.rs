@@ -12,7 +12,15 @@ use crate::{AccountChange, ClientId, Receipt, ReceiptId, Store, StoreError, Subj
 const STEP: i64 = 500;
 
 /// Tables of a vehicle's rows, in an order in which nothing is removed that others refer to, and what tells rows apart.
-const OF_A_VEHICLE: [(&str, &str); 17] = [
+const OF_A_VEHICLE: &[(&str, &str)] = &[
+    (
+        "maintenance_entry",
+        "DELETE FROM maintenance_entry WHERE id IN (SELECT id FROM maintenance_entry WHERE vin = $1 LIMIT $2)",
+    ),
+    (
+        "maintenance_item",
+        "DELETE FROM maintenance_item WHERE id IN (SELECT id FROM maintenance_item WHERE vin = $1 LIMIT $2)",
+    ),
     (
         "tail",
         "DELETE FROM tail WHERE (vin, t0, epoch, seq) IN (SELECT vin, t0, epoch, seq FROM tail WHERE vin = $1 LIMIT $2)",
@@ -31,6 +39,7 @@ const OF_A_VEHICLE: [(&str, &str); 17] = [
         "reply",
         "DELETE FROM reply WHERE (vin, epoch, seq) IN (SELECT vin, epoch, seq FROM reply WHERE vin = $1 LIMIT $2)",
     ),
+    ("wish", "DELETE FROM wish WHERE vin IN (SELECT vin FROM wish WHERE vin = $1 LIMIT $2)"),
     ("command", "DELETE FROM command WHERE id IN (SELECT id FROM command WHERE vin = $1 LIMIT $2)"),
     ("alert", "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE vin = $1 LIMIT $2)"),
     ("quarantine", "DELETE FROM quarantine WHERE number IN (SELECT number FROM quarantine WHERE vin = $1 LIMIT $2)"),
@@ -65,7 +74,7 @@ impl Store {
             return Err(StoreError::StillTrusted(vin));
         }
         let mut erased = BTreeMap::new();
-        for (table, sql) in OF_A_VEHICLE {
+        for &(table, sql) in OF_A_VEHICLE {
             let gone = self
                 .repeat(async || {
                     let done = sqlx::query(sql).bind(vin.as_str()).bind(STEP).execute(&self.write).await?;
@@ -163,7 +172,9 @@ impl Store {
             ("alert", "UPDATE alert SET acknowledged_by = $2 WHERE acknowledged_by = $1"),
             ("alert_event", "UPDATE alert_event SET by_user = $2 WHERE by_user = $1"),
             ("command", "UPDATE command SET by_user = $2 WHERE by_user = $1"),
+            ("maintenance_entry", "UPDATE maintenance_entry SET by_user = $2 WHERE by_user = $1"),
             ("setting", "UPDATE setting SET updated_by = $2 WHERE updated_by = $1"),
+            ("wish", "UPDATE wish SET updated_by = $2 WHERE updated_by = $1"),
             ("assigned alert", "UPDATE alert SET assigned_to = $2 WHERE assigned_to = $1"),
         ] {
             let done = sqlx::query(sql).bind(name).bind(NOBODY).execute(&mut *tx).await?;

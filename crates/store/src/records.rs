@@ -24,10 +24,11 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The newest picture by the vehicle's time, and every code with the first and the last time that it was told.
+    /// The newest picture by the vehicle's time, and every code with the first and the last time that it was told. A code
+    /// that an older picture has is no news of whether it is there.
     pub(crate) async fn diagnose(&mut self, diagnostics: &Diagnostics, now: UnixMs) -> Result<(), StoreError> {
         self.vehicle(diagnostics.vin, now).await?;
-        sqlx::query(
+        let newest = sqlx::query(
             "INSERT INTO diagnostics (vin, at_ts, received_ts, body) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (vin) DO UPDATE SET at_ts = excluded.at_ts, received_ts = excluded.received_ts, \
              body = excluded.body WHERE excluded.at_ts >= diagnostics.at_ts",
@@ -37,7 +38,16 @@ impl Writer<'_> {
         .bind(now)
         .bind(word::json(diagnostics))
         .execute(&mut *self.tx)
-        .await?;
+        .await?
+        .rows_affected();
+        if newest == 1 {
+            // Those that are told again are back right after this.
+            sqlx::query("UPDATE dtc SET gone_ts = $2 WHERE vin = $1 AND gone_ts IS NULL AND last_seen <= $2")
+                .bind(diagnostics.vin.as_str())
+                .bind(diagnostics.at)
+                .execute(&mut *self.tx)
+                .await?;
+        }
         for dtc in &diagnostics.dtcs {
             sqlx::query(
                 "INSERT INTO dtc (vin, code, status, ecu, first_seen, last_seen) VALUES ($1, $2, $3, $4, $5, $5) \
@@ -45,13 +55,16 @@ impl Writer<'_> {
                  first_seen = CASE WHEN excluded.first_seen < dtc.first_seen THEN excluded.first_seen \
                  ELSE dtc.first_seen END, \
                  last_seen = CASE WHEN excluded.last_seen > dtc.last_seen THEN excluded.last_seen \
-                 ELSE dtc.last_seen END",
+                 ELSE dtc.last_seen END, \
+                 times = dtc.times + CASE WHEN dtc.gone_ts < excluded.last_seen THEN 1 ELSE 0 END, \
+                 gone_ts = CASE WHEN $6 = 1 THEN NULL ELSE dtc.gone_ts END",
             )
             .bind(diagnostics.vin.as_str())
             .bind(&dtc.code)
             .bind(word::of(&dtc.status))
             .bind(dtc.ecu.as_deref().unwrap_or_default())
             .bind(diagnostics.at)
+            .bind(newest.cast_signed())
             .execute(&mut *self.tx)
             .await?;
         }

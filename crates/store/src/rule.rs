@@ -1,8 +1,7 @@
 //! Rules by which the notifier raises alerts.
 
 use bugbrother_wire::message::Severity;
-use serde::{Deserialize, Serialize};
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use crate::{MAX_PAGE, Store, StoreError, word};
 
@@ -21,27 +20,7 @@ pub struct Rule {
     pub condition: Condition,
 }
 
-/// What a rule looks at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Condition {
-    /// A signal is above `on` for `for_ms` of the vehicle's time; it ends when it falls to `off` (below `on`: hysteresis).
-    Above {
-        /// The first of these that the vehicle sends counts.
-        signals: Vec<String>,
-        /// Above this it begins.
-        on: f64,
-        /// At or below this it ends.
-        off: f64,
-        /// For how long it has to be so.
-        for_ms: u32,
-    },
-    /// The vehicle has said nothing for `after_ms` of the server's time.
-    Silent {
-        /// For how long.
-        after_ms: u32,
-    },
-}
+pub use bugbrother_wire::rule::Condition;
 
 pub(crate) fn defaults() -> [Rule; 2] {
     [
@@ -74,24 +53,66 @@ impl Store {
             .bind(i64::from(MAX_PAGE))
             .fetch_all(&self.read)
             .await?;
-        let read = |row: &sqlx::any::AnyRow| {
-            Ok(Rule {
-                id: row.try_get(0)?,
-                title: row.try_get(1)?,
-                severity: word::read("rule", row.try_get(2)?)?,
-                enabled: row.try_get::<i64, _>(3)? != 0,
-                condition: word::from_json("rule", row.try_get(4)?)?,
-            })
-        };
         rows.iter().map(read).collect()
+    }
+
+    /// One rule.
+    pub async fn rule(&self, rule: &str) -> Result<Option<Rule>, StoreError> {
+        let row = sqlx::query("SELECT id, title, severity, enabled, condition FROM rule WHERE id = $1")
+            .bind(rule)
+            .fetch_optional(&self.read)
+            .await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// How often the rules have changed: a number that is quick to look at, and rises.
+    pub async fn rules_version(&self) -> Result<i64, StoreError> {
+        let version = sqlx::query_scalar("SELECT value FROM counter WHERE name = 'rule'").fetch_optional(&self.read);
+        Ok(version.await?.unwrap_or_default())
+    }
+
+    /// Makes a rule, or changes the one with that identity. One that would be more than `most` is not made: `false`.
+    pub async fn save_rule_of(&self, rule: &Rule, most: u32) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        // First of all: from here on nobody else changes rules before the transaction ends.
+        count_change(&mut tx).await?;
+        upsert(&mut tx, rule).await?;
+        let rules: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM rule").fetch_one(&mut *tx).await?;
+        if rules > i64::from(most) {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Makes a rule, or changes the one with that identity.
     pub async fn save_rule(&self, rule: &Rule) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        upsert(&mut tx, rule).await?;
-        Ok(tx.commit().await?)
+        self.save_rule_of(rule, MAX_PAGE).await.map(drop)
     }
+
+    /// Deletes a rule; `false` when there is no such rule.
+    pub async fn delete_rule(&self, rule: &str) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        count_change(&mut tx).await?;
+        let done = sqlx::query("DELETE FROM rule WHERE id = $1").bind(rule).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+async fn count_change(tx: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
+    sqlx::query("UPDATE counter SET value = value + 1 WHERE name = 'rule'").execute(&mut **tx).await?;
+    Ok(())
+}
+
+fn read(row: &AnyRow) -> Result<Rule, StoreError> {
+    Ok(Rule {
+        id: row.try_get(0)?,
+        title: row.try_get(1)?,
+        severity: word::read("rule", row.try_get(2)?)?,
+        enabled: row.try_get::<i64, _>(3)? != 0,
+        condition: word::from_json("rule", row.try_get(4)?)?,
+    })
 }
 
 pub(crate) async fn upsert(tx: &mut Transaction<'_, Any>, rule: &Rule) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use bugbrother_wire::{
 };
 use sqlx::{Row, any::AnyRow};
 
-use crate::{Store, StoreError, TripRecord, alert, page, trip, word};
+use crate::{Store, StoreError, TripRecord, alert, number, page, trip, word};
 
 /// A trouble code that a vehicle has told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub struct DtcRecord {
     pub first_seen: UnixMs,
     /// When it was told last.
     pub last_seen: UnixMs,
+    /// When the vehicle told its codes and this one was no longer among them.
+    pub gone: Option<UnixMs>,
+    /// How often it came, at least 1.
+    pub times: u32,
 }
 
 impl Store {
@@ -77,11 +81,10 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Alert>, StoreError> {
         let (opened, id) = after.map_or((from, String::new()), |(opened, id)| (opened, id.to_string()));
-        let rows = sqlx::query(
-            "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by \
-             FROM alert WHERE vin = $1 AND opened >= $2 AND opened <= $3 AND (opened, id) > ($2, $4) \
-             ORDER BY opened, id LIMIT $5",
-        )
+        let rows = sqlx::query(alert::alert_sql!(
+            "WHERE vin = $1 AND opened >= $2 AND opened <= $3 AND (opened, id) > ($2, $4) \
+             ORDER BY opened, id LIMIT $5"
+        ))
         .bind(vin.as_str())
         .bind(opened)
         .bind(to)
@@ -97,7 +100,7 @@ impl Store {
         let status = after.map(|after| word::of(&after.status)).unwrap_or_default();
         let (code, ecu) = after.map_or(("", ""), |after| (&after.code, &after.ecu));
         let rows = sqlx::query(
-            "SELECT code, status, ecu, first_seen, last_seen FROM dtc \
+            "SELECT code, status, ecu, first_seen, last_seen, gone_ts, times FROM dtc \
              WHERE vin = $1 AND code >= $2 AND (code, status, ecu) > ($2, $3, $4) \
              ORDER BY code, status, ecu LIMIT $5",
         )
@@ -119,5 +122,7 @@ fn read_dtc(row: &AnyRow) -> Result<DtcRecord, StoreError> {
         ecu: row.try_get(2)?,
         first_seen: row.try_get(3)?,
         last_seen: row.try_get(4)?,
+        gone: row.try_get(5)?,
+        times: number::count("dtc", row.try_get(6)?)?,
     })
 }

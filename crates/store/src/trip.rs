@@ -11,6 +11,7 @@ use crate::{
     FuelKind, Prices, Question, Store, StoreError,
     bulk::Bulk,
     history::MAX_ROWS,
+    id,
     number::Real,
     page,
     telemetry::{Samples, TailBatch},
@@ -122,6 +123,29 @@ impl Store {
             co2_kg: row.try_get(7)?,
             score: row.try_get(8)?,
         })
+    }
+
+    /// Vehicles whose trips were made anew after `after`: moment and vehicle of the last one of the page before. Oldest first.
+    pub async fn changed_trips(
+        &self,
+        after: (UnixMs, Option<Vin>),
+        limit: u32,
+    ) -> Result<Vec<(UnixMs, Vin)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT changed_ts, vin FROM trip_state WHERE changed_ts IS NOT NULL AND (changed_ts, vin) > ($1, $2) \
+             ORDER BY changed_ts, vin LIMIT $3",
+        )
+        .bind(after.0)
+        .bind(after.1.as_ref().map_or("", Vin::as_str))
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, id::parse("trip_state", row.try_get(1)?)?))).collect()
+    }
+
+    /// The trip of a vehicle that began at that moment.
+    pub async fn trip(&self, vin: Vin, start: UnixMs) -> Result<Option<TripRecord>, StoreError> {
+        Ok(self.trips(vin, start, start, 1).await?.pop())
     }
 
     /// Vehicles with an open trip of which nothing newer than `before` is known.
@@ -289,8 +313,8 @@ pub(crate) struct Journey {
 
 static TRIPS: Bulk = Bulk::new(
     "INSERT INTO trip (vin, start_ts, end_ts, open, distance_m, moving_ms, idle_ms, fuel_l, energy_kwh, cost, co2_kg, \
-     score, start_place, end_place, body) VALUES ",
-    15,
+     score, start_place, end_place, body, harsh) VALUES ",
+    16,
     "",
 );
 static STOPS: Bulk = Bulk::new("INSERT INTO stop (vin, start_ts, end_ts, idle_ms, place, body) VALUES ", 6, "");
@@ -313,15 +337,16 @@ impl Journey {
     /// Writes it. `false` when somebody else has gone on with the same vehicle.
     pub async fn save(&self, tx: &mut Transaction<'static, Any>) -> Result<bool, StoreError> {
         let saved = sqlx::query(
-            "INSERT INTO trip_state (vin, version, upto_ts, late_ts, state) VALUES ($1, $2, $3, $4, $5) \
+            "INSERT INTO trip_state (vin, version, upto_ts, late_ts, state, changed_ts) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (vin) DO UPDATE SET version = excluded.version, upto_ts = excluded.upto_ts, \
-             late_ts = excluded.late_ts, state = excluded.state WHERE trip_state.version = excluded.version - 1",
+             late_ts = excluded.late_ts, state = excluded.state, changed_ts = excluded.changed_ts WHERE trip_state.version = excluded.version - 1",
         )
         .bind(self.vin.as_str())
         .bind(self.version + 1)
         .bind(self.machine.upto())
         .bind(self.late)
         .bind(word::json(&self.machine))
+        .bind(bugbrother_wire::unix_ms(std::time::SystemTime::now()))
         .execute(&mut **tx)
         .await?;
         if saved.rows_affected() != 1 {
@@ -356,6 +381,7 @@ impl Journey {
                     .bind(start_place.as_deref())
                     .bind(end_place.as_deref())
                     .bind(word::json(trip))
+                    .bind(i64::from(trip.harsh_accelerations + trip.harsh_brakings + trip.harsh_cornerings))
             })
             .await?;
         let stops: Vec<(&Stop, Option<String>)> =

@@ -465,6 +465,10 @@ impl Checked for Alert {
         text("rule", self.rule.as_str())?;
         text("title", self.title.as_str())?;
         text("acknowledged_by", self.acknowledged_by.as_deref())?;
+        text("signal", self.signal.as_deref())?;
+        self.lat.map_or(Ok(()), latitude)?;
+        self.lon.map_or(Ok(()), longitude)?;
+        require(self.limit.is_none_or(f64::is_finite), "limit", "is not finite")?;
         require(self.value.is_none_or(f64::is_finite), "value", "is not finite")
     }
 }

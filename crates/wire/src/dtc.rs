@@ -1,7 +1,9 @@
 //! Trouble codes in words: SAE J2012, ISO 15031-6.
 
+mod french;
 mod titles;
 
+use crate::message::Severity;
 use titles::TITLES;
 
 /// What a trouble code says.
@@ -26,6 +28,32 @@ pub fn explain(code: &str) -> Explanation {
     }
     let known = TITLES.binary_search_by(|(known, _)| known.as_bytes().cmp(&code.0)).ok().map(|at| TITLES[at].1);
     Explanation { title: known.unwrap_or_else(|| code.family()), system, generic: true }
+}
+
+/// The same in French, as far as there are words: what the code's family is about, and the part of the vehicle.
+pub fn explain_in_french(code: &str) -> Explanation {
+    let Explanation { title: _, system, generic } = explain(code);
+    let title = match Code::parse(code) {
+        None => "Ce n'est pas un code défaut",
+        Some(_) if !generic => "Propre au constructeur",
+        Some(code) => french::family(code.family()),
+    };
+    Explanation { title, system: french::system(system), generic }
+}
+
+/// How bad it is to drive on with a confirmed code: what may ruin the engine or hurt somebody is critical.
+pub fn severity(code: &str) -> Severity {
+    let Some(code) = Code::parse(code) else { return Severity::Info };
+    match code.0 {
+        // Misfires, which ruin the catalyst; coolant and oil too hot; oil pressure.
+        [b'P', b'0', b'3', b'0', _]
+        | [b'P', b'0', b'2', b'1', b'7' | b'8']
+        | [b'P', b'0', b'5', b'2', b'0'..=b'4']
+        | [b'P', b'0', b'2', b'9', b'8'] => Severity::Critical,
+        // Airbags; wheel speeds, brake pressure and steering angle.
+        [b'B', b'0', b'0', ..] | [b'C', b'0', b'0', ..] => Severity::Critical,
+        _ => Severity::Warning,
+    }
 }
 
 /// A letter, a digit up to 3 and three hexadecimal digits, in upper case.
@@ -112,6 +140,35 @@ mod tests {
     fn told(code: &str) -> (&'static str, &'static str, bool) {
         let Explanation { title, system, generic } = explain(code);
         (title, system, generic)
+    }
+
+    #[test]
+    fn french_has_words_for_every_family_and_system() {
+        for letter in ["P", "C", "B", "U"] {
+            for number in 0..0x4000 {
+                let code = format!("{letter}{number:04X}");
+                let (english, french) = (explain(&code), explain_in_french(&code));
+                assert_ne!(french.title, "", "{code}: {}", Code::parse(&code).unwrap().family());
+                assert_ne!(french.system, "", "{code}: {}", english.system);
+                assert_eq!(english.generic, french.generic);
+            }
+        }
+        assert_eq!(explain_in_french("P0420").title, "Dépollution");
+        assert_eq!(explain_in_french("nonsense").generic, false);
+    }
+
+    #[test]
+    fn what_ruins_the_engine_or_hurts_somebody_is_critical() {
+        for (code, expected) in [
+            ("P0302", Severity::Critical),
+            ("P0217", Severity::Critical),
+            ("B0001", Severity::Critical),
+            ("P0420", Severity::Warning),
+            ("P1234", Severity::Warning),
+            ("x", Severity::Info),
+        ] {
+            assert_eq!(severity(code), expected, "{code}");
+        }
     }
 
     #[test]

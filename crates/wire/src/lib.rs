@@ -4,6 +4,7 @@
 //! - [`vin`]: vehicle identification numbers; [`wmi`]: who made the car
 //! - [`id`]: epochs, sequence numbers and the other identities
 //! - [`topic`]: the topics below `fleet/v1/` and the filters for them
+//! - [`rule`]: what rules look at
 //! - [`signal`]: the catalogue of signals: short key, COVESA VSS path, unit, range, OBD-II PID
 //! - [`dtc`]: trouble codes in words
 //! - [`message`]: the message on each topic
@@ -23,9 +24,11 @@ pub mod api;
 pub mod codec;
 pub mod dtc;
 pub mod embedded;
+pub mod fuel;
 pub mod id;
 pub mod live;
 pub mod message;
+pub mod rule;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod signal;
@@ -37,7 +40,11 @@ pub mod wmi;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use codec::{DecodeError, decode, encode};
-pub use id::{AlertId, ApiTokenId, CameraId, ClientId, CommandId, Epoch, EventId, MediaId, Seq, SessionId};
+pub use fuel::FuelKind;
+pub use id::{
+    AlertId, ApiTokenId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId,
+    Seq, SessionId, ViewId, WorkId,
+};
 pub use message::Message;
 pub use topic::Topic;
 pub use verdict::{Refused, judge, judge_present};

@@ -68,6 +68,39 @@ pub struct Delta {
     /// Alerts that were raised or have changed; a resolved one is said once and is to be dropped.
     #[serde(default)]
     pub alerts: Vec<Alert>,
+    /// Where there is something new to be asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
+}
+
+/// There is something new of a vehicle that this feed does not tell, as an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Notice(
+    /// The vehicle's number.
+    pub u32,
+    /// What.
+    pub News,
+);
+
+/// What is new of a vehicle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// A command was given, or has come further.
+    Command,
+    /// Trouble codes, lamp or self tests.
+    Diagnostics,
+    /// Trips and stops.
+    Trips,
+    /// A photo or clip.
+    Media,
+    /// Something happened in the vehicle.
+    Event,
+    /// Who sees to an alert.
+    Handling,
+    /// What this version does not know.
+    #[serde(other)]
+    Other,
 }
 
 /// A vehicle in a snapshot.

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AlertId, ApiTokenId, CameraId, ClientId, CommandId, Epoch, EventId, MediaId, Seq, SessionId, Vin, message::Row,
+    AlertId, ApiTokenId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId,
+    Seq, SessionId, ViewId, Vin, WorkId, message::Row,
 };
 
 macro_rules! identity {
@@ -30,6 +31,11 @@ identity! {
     ClientId: { "type": "string", "format": "uuid" },
     SessionId: { "type": "string", "format": "uuid" },
     ApiTokenId: { "type": "string", "format": "uuid" },
+    ContractId: { "type": "string", "format": "uuid" },
+    DocumentId: { "type": "string", "format": "uuid" },
+    MaintenanceId: { "type": "string", "format": "uuid" },
+    WorkId: { "type": "string", "format": "uuid" },
+    ViewId: { "type": "string", "format": "uuid" },
     MediaId: { "type": "string", "format": "uuid" },
     CameraId: { "type": "string", "pattern": "^[a-z0-9-]{1,32}$" },
     Epoch: { "type": "integer", "minimum": 0 },

@@ -30,6 +30,15 @@ impl Signal {
     }
 }
 
+/// Longest key of a signal.
+pub const MAX_KEY: usize = 24;
+
+/// Whether a text could be a signal's key: 1 to 24 of `a-z`, `0-9`, `_` and `.`.
+pub fn is_key(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
+    (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(fits)
+}
+
 /// The signal with that key.
 pub fn find(key: &str) -> Option<&'static Signal> {
     CATALOGUE.iter().find(|signal| signal.key == key)
@@ -326,10 +335,6 @@ mod tests {
         let paths: Vec<_> = CATALOGUE.iter().filter_map(|s| s.vss).collect();
         assert_eq!(paths.iter().collect::<HashSet<_>>().len(), paths.len());
         assert!(CATALOGUE.iter().all(|s| s.min < s.max));
-        let is_key = |key: &str| {
-            (1..=24).contains(&key.len())
-                && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.".contains(&b))
-        };
         assert!(CATALOGUE.iter().all(|s| is_key(s.key) && !s.label.is_empty()));
     }
 

@@ -8,7 +8,7 @@ use std::{env, fs, path::PathBuf};
 
 use bugbrother_wire::{
     api, decode, embedded, encode,
-    live::{Change, Delta, Frame, LiveVehicle, Mark, Snapshot, Want, Which},
+    live::{Change, Delta, Frame, LiveVehicle, Mark, News, Notice, Snapshot, Want, Which},
     message::{Message, Presence},
 };
 use samples::{all, payload, vin};
@@ -64,6 +64,19 @@ fn the_live_feed_is_written_as_it_always_was() {
                 left: vec![3],
                 changed: vec![change],
                 alerts: vec![alert],
+                notices: vec![],
+            }),
+        ),
+        (
+            "live-notices",
+            Frame::Delta(Delta {
+                now,
+                tick: 9,
+                named: vec![],
+                left: vec![],
+                changed: vec![],
+                alerts: vec![],
+                notices: vec![Notice(0, News::Command), Notice(7, News::Trips)],
             }),
         ),
     ] {

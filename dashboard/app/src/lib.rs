@@ -6,6 +6,7 @@
 //! - [`cluster`]: markers that stand for many vehicles
 //! - [`phrases`]: every phrase of the app in every language; [`format`]: numbers and ages
 //! - [`address`]: what of the map's state lives in the URL
+//! - [`later`]: edits that wait for the network; [`palette`]: what somebody means by a few letters
 //! - [`theme`]: dark, light, or as the system is
 //! - `ui` (in a browser only): Yew components, the map's surface, the live feed's socket
 //!
@@ -19,6 +20,8 @@ pub mod cluster;
 pub mod fleet;
 pub mod format;
 pub mod geo;
+pub mod later;
+pub mod palette;
 pub mod phrases;
 pub mod theme;
 #[cfg(target_arch = "wasm32")]

@@ -47,6 +47,7 @@ pub fn lay_out(app: &Path, code: &Path, geodata: &Path, site: &Path) -> Result<(
         ("inter.woff2", modules.join("@fontsource-variable/inter/files/inter-latin-wght-normal.woff2")),
         ("inter-ext.woff2", modules.join("@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2")),
         ("icon.svg", app.join("icon.svg")),
+        ("icon-maskable.svg", app.join("icon-maskable.svg")),
         ("leaflet.js", modules.join("leaflet/dist/leaflet.js")),
         ("world.bin", geodata.join("world.bin")),
         ("fine.bin", geodata.join("fine.bin")),
@@ -67,7 +68,37 @@ pub fn lay_out(app: &Path, code: &Path, geodata: &Path, site: &Path) -> Result<(
     let start = names.fill(&fs::read_to_string(app.join("start.js"))?)?;
     names.add(site, "start.js", start.as_bytes())?;
     let page = names.fill(&fs::read_to_string(app.join("index.html"))?)?;
-    Ok(fs::write(site.join("index.html"), page)?)
+    fs::write(site.join("index.html"), &page)?;
+    let manifest = names.fill(&fs::read_to_string(app.join("manifest.json"))?)?;
+    fs::write(site.join("manifest.webmanifest"), manifest)?;
+    worker(&mut names, app, &page, site)
+}
+
+/// What the app cannot open without; the finer map and the names of places are kept when they have been seen.
+const SHELL: [&str; 9] = [
+    "inter.woff2",
+    "icon.svg",
+    "leaflet.js",
+    "world.bin",
+    "app.js",
+    "app.wasm",
+    "app.css",
+    "start.js",
+    "inter-ext.woff2",
+];
+
+/// The service worker, another one whenever a file of the shell is another one. Its own name never changes.
+fn worker(names: &mut Names, app: &Path, page: &str, site: &Path) -> Result<()> {
+    let mut files = vec!["/".to_owned(), "/manifest.webmanifest".to_owned()];
+    for name in SHELL {
+        files.push(names.0.get(name).ok_or_else(|| format!("no asset is named `{name}`"))?.clone());
+    }
+    let list: Vec<String> = files.iter().map(|file| format!("{file:?}")).collect();
+    let list = format!("[{}]", list.join(", "));
+    names.0.insert("version".to_owned(), table::hash(format!("{list}{page}").as_bytes()));
+    names.0.insert("files".to_owned(), list);
+    let worker = names.fill(&fs::read_to_string(app.join("worker.js"))?)?;
+    Ok(fs::write(site.join("worker.js"), worker)?)
 }
 
 /// The names of places: many small files in one folder, whose hash is the one of them all.

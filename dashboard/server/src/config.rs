@@ -5,14 +5,20 @@ use std::{sync::Arc, time::Duration};
 use bugbrother_client::Options;
 use bugbrother_pki::Authority;
 use bugbrother_store::Store;
+use bugbrother_wire::{Vin, api::RevokedKeys};
+use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{Error, key::SigningKey};
+use crate::{Error, documents::Documents, key::SigningKey};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is wrong with a part of the system, in words; `None` when nothing is.
 pub type Trouble = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// Takes everything back that a vehicle can come in with.
+pub type Revoke =
+    Arc<dyn Fn(Vin) -> BoxFuture<'static, Result<RevokedKeys, Box<dyn std::error::Error + Send + Sync>>> + Send + Sync>;
 
 /// What the dashboard is told at its start.
 pub struct Config {
@@ -43,6 +49,10 @@ pub struct Config {
     pub behind_proxy: bool,
     /// Signs vehicles' certificates; without it vehicles cannot enrol here.
     pub enrolment: Option<Enrolment>,
+    /// Takes back from a vehicle what it can come in with, and tells the broker; without it people cannot do so here.
+    pub revoke: Option<Revoke>,
+    /// Where the documents of contracts are; without it there are none.
+    pub documents: Option<Arc<Documents>>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -75,6 +85,8 @@ pub struct Limits {
     pub exports_per_user: usize,
     /// Longest that a request may take, its body included, until its answer begins.
     pub request_time: Duration,
+    /// The same for requests with a large body, such as a document.
+    pub upload_time: Duration,
     /// Longest that a viewer may take to read one frame.
     pub write_time: Duration,
     /// Longest that the reader of an export may take to read 64 KiB of it.
@@ -92,6 +104,7 @@ impl Default for Limits {
             exports: 4,
             exports_per_user: 2,
             request_time: Duration::from_secs(15),
+            upload_time: Duration::from_secs(120),
             write_time: Duration::from_secs(10),
             export_time: Duration::from_secs(30),
         }
@@ -116,6 +129,8 @@ impl Config {
             secure_cookies: false,
             behind_proxy: false,
             enrolment: None,
+            revoke: None,
+            documents: None,
             limits: Limits::default(),
         }
     }

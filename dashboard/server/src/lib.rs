@@ -5,11 +5,14 @@
 //! - [`SigningKey`], [`ensure_administrator`], [`reset_password`]: what has to be there before
 //! - [`export`]: samples from the database into a file, a page at a time
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
+//! - `downlink`: what is said on the broker; `notices`: where viewers are told to ask; `trial`: rules tried on history
 //! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `subscription`:
 //!   what arrives from the broker
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
 //! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
 //! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
+//! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
+//!   `report`: statistics as files (pure); `calendar`: days where a person is
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -26,22 +29,30 @@
 mod administrator;
 mod assets;
 mod attempts;
+mod calendar;
 mod clock;
 mod config;
 mod digest;
+pub mod documents;
+mod downlink;
+mod enrolment;
 pub mod export;
 mod feed;
 mod fleet;
 mod http;
 mod key;
+mod notices;
 mod pass;
 mod password;
 mod refresh;
+mod report;
 mod seats;
 mod second_factor;
+mod sheet;
 mod subscription;
 mod ticket;
 mod token;
+mod trial;
 mod turns;
 mod user_agent;
 mod view;
@@ -54,14 +65,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, ensure_administrator, reset_password};
-pub use config::{Config, Enrolment, Limits, Trouble};
+pub use config::{Config, Enrolment, Limits, Revoke, Trouble};
+pub use enrolment::issue_code;
 pub use key::{KeyError, SigningKey};
 
 use crate::{
     attempts::{Attempts, Visits},
+    downlink::Downlink,
     feed::Feed,
     fleet::Fleet,
-    http::Shared,
+    http::{Overviews, Shared},
+    notices::Notices,
     pass::Passes,
     password::Passwords,
     seats::Seats,
@@ -70,6 +84,9 @@ use crate::{
     token::Tokens,
     turns::Turns,
 };
+
+/// Trials of rules on history under way at a time.
+const TRIALS: usize = 2;
 
 /// Why the dashboard does not run.
 #[derive(Debug, thiserror::Error)]
@@ -93,12 +110,17 @@ pub enum Error {
 pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
     config.check()?;
     let feed = Arc::new(Feed::new(Fleet::new(config.limits.vehicles)));
-    let subscription = Subscription::new(Arc::clone(&feed), config.store.clone());
-    subscription.refresh().await?;
 
     // Of its own: when one part fails, the others end too.
     let stop = shutdown.child_token();
-    let (_, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
+    let (publisher, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
+    let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
+    let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
+    let subscription = Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ear);
+    if let Err(error) = subscription.refresh().await {
+        stop.cancel();
+        return Err(error.into());
+    }
     let sockets = TaskTracker::new();
     let shared = Arc::new(Shared {
         tokens: Tokens::new(&config.key, config.access_ttl),
@@ -110,10 +132,14 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
+        overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),
+        downlink: Arc::clone(&downlink),
+        trials: Turns::new(TRIALS),
         sockets: sockets.clone(),
         stop: stop.clone(),
+        started: clock::now(),
         config,
     });
 
@@ -124,6 +150,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     parts.spawn(async move { feed.run(token).await });
     let (follower, token) = (Arc::clone(&shared), stop.clone());
     parts.spawn(async move { follower.passes.follow(&follower.config.store, token).await });
+    let token = stop.clone();
+    parts.spawn(async move { downlink.run(token).await });
+    parts.spawn(notices.run(stop.clone()));
     parts.spawn(http::serve(listener, shared));
 
     let mut outcome = Ok(());

@@ -1,7 +1,6 @@
 //! Codes of a second factor (TOTP, RFC 6238: HMAC-SHA1, six digits, 30 s), and those for when the telephone is lost.
 
-use bugbrother_wire::{UnixMs, api::QrPicture};
-use qrcode::{Color, EcLevel, QrCode};
+use bugbrother_wire::UnixMs;
 use totp_rs::{Builder, Secret, Totp};
 
 use crate::{digest, password};
@@ -13,8 +12,6 @@ const SECRET_BYTES: usize = 20;
 /// Steps before and after the present one whose codes are taken, for clocks that are wrong and people who are slow.
 const SKEW: u16 = 1;
 const RECOVERY_CODES: usize = 10;
-/// What readers of QR codes need around it.
-const QUIET_ZONE: usize = 4;
 
 /// A secret that a telephone and the server know.
 pub(crate) struct Factor(Totp);
@@ -79,24 +76,6 @@ impl Factor {
     }
 }
 
-/// A text as a picture that a telephone can read; none, if it is far too long for one.
-pub(crate) fn qr(text: &str) -> Option<QrPicture> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
-    let width = code.width();
-    let mut path = String::new();
-    for (y, row) in code.to_colors().chunks(width).enumerate() {
-        let mut x = 0;
-        while x < width {
-            let run = row[x..].iter().take_while(|color| **color == Color::Dark).count();
-            if run > 0 {
-                path += &format!("M{} {}h{run}v1h-{run}z", x + QUIET_ZONE, y + QUIET_ZONE);
-            }
-            x += run.max(1);
-        }
-    }
-    Some(QrPicture { size: u32::try_from(width + 2 * QUIET_ZONE).ok()?, path })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,9 +124,6 @@ mod tests {
         let uri = Factor::of(&secret, "ada:l").unwrap().uri().unwrap();
         assert!(uri.starts_with("otpauth://totp/BugBrother:ada%20l?"), "{uri}");
         assert!(uri.contains(&secret) && uri.contains("issuer=BugBrother"), "{uri}");
-        let picture = qr(&uri).unwrap();
-        assert!(picture.size > 29 && picture.path.starts_with("M4 4h7"), "{}", picture.path);
         assert!(Factor::of("no secret", "ada").is_err());
-        assert_eq!(qr(&"x".repeat(5000)), None);
     }
 }

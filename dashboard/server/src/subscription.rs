@@ -5,7 +5,8 @@ use std::{error::Error as _, num::NonZeroU32, sync::Arc};
 use bugbrother_client::{Delivery, Event, Events, Options, Qos};
 use bugbrother_store::{Store, StoreError};
 use bugbrother_wire::{
-    Refused, Vin, judge_present,
+    Message, Refused, Vin, judge_present,
+    message::Presence,
     topic::{ALL_ALERTS, ALL_UP},
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -13,8 +14,10 @@ use tracing::{error, warn};
 
 use crate::{
     clock,
+    downlink::Downlink,
     feed::Feed,
     fleet::{Applied, Fleet, MAX_ALERTS},
+    notices::{Ear, Told},
 };
 
 /// Vehicles that are read from the database at a time.
@@ -37,12 +40,15 @@ pub(crate) fn options(account: Options) -> Options {
 pub(crate) struct Subscription {
     feed: Arc<Feed>,
     store: Store,
+    downlink: Arc<Downlink>,
+    news: Ear,
     logged: DefaultDirectRateLimiter,
 }
 
 impl Subscription {
-    pub fn new(feed: Arc<Feed>, store: Store) -> Self {
-        Subscription { feed, store, logged: RateLimiter::direct(Quota::per_minute(LOGGED_PER_MINUTE)) }
+    pub fn new(feed: Arc<Feed>, store: Store, downlink: Arc<Downlink>, news: Ear) -> Self {
+        let logged = RateLimiter::direct(Quota::per_minute(LOGGED_PER_MINUTE));
+        Subscription { feed, store, downlink, news, logged }
     }
 
     /// Takes in the database's vehicles and active alerts.
@@ -75,6 +81,7 @@ impl Subscription {
             match event {
                 Event::Up => {
                     self.feed.set_mqtt_up(true);
+                    self.downlink.connected();
                     // What happened in between was said while nobody listened here.
                     if let Err(error) = self.refresh().await {
                         failed(&error);
@@ -107,6 +114,15 @@ impl Subscription {
             }
         };
         metrics::counter!("bugbrother_dashboard_messages_total").increment(1);
+        if matches!(&message, Message::Status(status) if status.status == Presence::Online) {
+            self.downlink.tell_commands(topic.vin);
+        }
+        // When so many wait that there is no room, viewers learn it when they ask.
+        if let Some(told) = Told::by(&message)
+            && self.news.try_send(told).is_err()
+        {
+            metrics::counter!("bugbrother_dashboard_notices_dropped_total").increment(1);
+        }
         let applied = self.feed.change(|fleet| fleet.apply(&topic, message, now));
         count(&applied);
         (applied == Applied::NewVehicle).then_some(topic.vin)

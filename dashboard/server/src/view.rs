@@ -56,7 +56,7 @@ pub(crate) fn cut(delta: &Delta, signals: &Signals) -> Delta {
     let mut named = delta.named.clone();
     signals.keep_in(&mut named);
     let changed = delta.changed.iter().map(|change| signals.cut(change)).collect();
-    Delta { named, changed, alerts: delta.alerts.clone(), left: Vec::new(), ..*delta }
+    Delta { named, changed, alerts: delta.alerts.clone(), left: Vec::new(), notices: delta.notices.clone(), ..*delta }
 }
 
 /// Why a wish is refused.
@@ -154,13 +154,15 @@ impl View {
         let named: Vec<LiveVehicle> = numbers.filter_map(|n| fleet.whole(n)).collect();
         self.told.extend(named.iter().map(|vehicle| vehicle.n));
         let tick = fleet.tick();
-        let delta = Delta { now, tick, named, left: Vec::new(), changed: Vec::new(), alerts: Vec::new() };
+        let (changed, alerts, notices) = (Vec::new(), Vec::new(), Vec::new());
+        let delta = Delta { now, tick, named, left: Vec::new(), changed, alerts, notices };
         (!delta.named.is_empty()).then_some(delta)
     }
 
     /// What a tick has for this viewer alone; nothing, if it has nothing.
     pub fn take(&mut self, delta: &Delta, fleet: impl FnOnce(&mut dyn FnMut(&Fleet))) -> Option<Delta> {
-        let mut mine = Delta { named: Vec::new(), changed: Vec::new(), left: Vec::new(), alerts: Vec::new(), ..*delta };
+        let (named, changed, left) = (Vec::new(), Vec::new(), Vec::new());
+        let mut mine = Delta { named, changed, left, alerts: Vec::new(), notices: Vec::new(), ..*delta };
         if self.is_common() {
             // The rest comes in the common one.
             let whole = |n: u32, fleet: &Fleet| fleet.place(n).is_some_and(|(vin, _)| self.whole.contains(&vin));
@@ -174,7 +176,7 @@ impl View {
         }
         fleet(&mut |fleet| self.sort_out(delta, fleet, &mut mine));
         mine.alerts = delta.alerts.iter().filter(|alert| self.may_know(alert.vin)).cloned().collect();
-        let nothing = delta.named.is_empty() && delta.changed.is_empty() && delta.alerts.is_empty();
+        let nothing = crate::fleet::is_empty(delta);
         // A heartbeat is for everybody.
         (nothing || !crate::fleet::is_empty(&mine) || !mine.left.is_empty()).then_some(mine)
     }
@@ -201,6 +203,8 @@ impl View {
                 mine.named.extend(fleet.whole(change.0));
             }
         }
+        let knows = |n: u32| fleet.place(n).is_some_and(|(vin, _)| self.may_know(vin));
+        mine.notices = delta.notices.iter().filter(|notice| knows(notice.0)).copied().collect();
         self.shorten(&mut mine.named);
     }
 

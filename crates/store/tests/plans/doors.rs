@@ -1,9 +1,11 @@
 //! Every relational door.
 
 use bugbrother_store::{
-    Account, AccountChange, AlertEventKind, ApiTokenRecord, Assignment, AuditEntry, AuditFilter, AuditId, AuditObject,
-    CertificateRecord, DeviceId, Document, DocumentId, Enrolled, GeofenceId, GeofenceRecord, Invitation, Language, Prices, Receipt,
-    ReceiptId, Refresh, RefreshHash, Refreshed, Retention, SessionRecord, Sighting, Store, SubjectKind, User, VehicleFacts,
+    Account, AccountChange, AlertEventKind, AlertFilter, ApiTokenRecord, Assignment, AuditEntry, AuditFilter, AuditId,
+    AuditObject, CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted, Enrolled,
+    GeofenceId, GeofenceRecord, Interval, Invitation, Language, MaintenanceId, MaintenanceItem, Prices, Receipt,
+    ReceiptId, Refresh, RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store, SubjectKind,
+    User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
     AlertId, ApiTokenId, CommandId, Epoch, SCHEMA_VERSION, Seq, SessionId,
@@ -38,6 +40,7 @@ pub async fn ask(store: &Store) {
     store.client_vehicles(taxi.id, NOW, None, 10).await.unwrap();
     store.client_sees(taxi.id, golf(), NOW).await.unwrap();
     store.contract_retention(golf(), NOW).await.unwrap();
+    books(store, &taxi, &terms).await;
     store.release_vehicle(terms.id, golf(), NOW + 1).await.unwrap();
     let document = Document {
         id: DocumentId(id(1)),
@@ -154,6 +157,20 @@ pub async fn ask(store: &Store) {
     store.command(command.id).await.unwrap();
     store.commands(golf(), None, 10).await.unwrap();
     store.open_commands(golf(), None, 10).await.unwrap();
+    for vin in [None, Some(golf())] {
+        store.unheard_commands(vin, NOW, None, 10).await.unwrap();
+    }
+    for wishes in [None, Some((&Wishes { privacy: true, ..Wishes::default() }, "ada"))] {
+        store.wish(golf(), wishes, Vec::new(), NOW).await.unwrap();
+    }
+    store.wishes(golf()).await.unwrap();
+    store.all_wishes(None, 10).await.unwrap();
+    store.diagnostics(golf()).await.unwrap();
+    store.birth(golf()).await.unwrap();
+    store.media(golf(), 0, NOW, 10).await.unwrap();
+    store.clients_of(golf(), NOW, 10).await.unwrap();
+    store.trip(golf(), NOW).await.unwrap();
+    store.changed_trips((NOW, None), 10).await.unwrap();
 
     let alert = Alert {
         v: SCHEMA_VERSION,
@@ -168,11 +185,24 @@ pub async fn ask(store: &Store) {
         resolved: None,
         count: 1,
         value: None,
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: None,
     };
     for _ in 0..2 {
         store.save_alert(&alert).await.unwrap();
     }
+    for vin in [None, Some(golf())] {
+        for active in [false, true] {
+            let filter = AlertFilter { vin, active, ..AlertFilter::default() };
+            store.find_alerts(filter, None, 10).await.unwrap();
+        }
+    }
+    store.alert(alert.id).await.unwrap();
+    store.acknowledge_alert(alert.id, "ada", NOW).await.unwrap();
+    store.unacknowledge_alert(alert.id, "ada", NOW).await.unwrap();
     store.active_alerts(10).await.unwrap();
     store.alerts(None, 10).await.unwrap();
     store.vehicle_alerts(golf(), None, 10).await.unwrap();
@@ -183,6 +213,9 @@ pub async fn ask(store: &Store) {
     store.alert_events(alert.id, 0, 10).await.unwrap();
     let rules = store.rules().await.unwrap();
     store.save_rule(&rules[0]).await.unwrap();
+    store.rule("fast").await.unwrap();
+    store.rules_version().await.unwrap();
+    store.delete_rule("none").await.unwrap();
 
     let object = AuditObject { kind: "vehicle".into(), id: golf().to_string() };
     let entry = AuditEntry {
@@ -281,4 +314,79 @@ async fn people(store: &Store) {
     store.set_preferences("ada", &Preferences::default(), Language::En).await.unwrap();
     store.preferences::<Preferences>("ada").await.unwrap();
     store.expire(NOW + 1_000_000_000).await.unwrap();
+}
+
+/// The doors of the office's lists.
+async fn books(store: &Store, taxi: &Client, terms: &Contract) {
+    store.find_clients("ta", false, None, NOW, 10).await.unwrap();
+    for filter in [
+        ContractFilter::All,
+        ContractFilter::Running,
+        ContractFilter::Ending(NOW + 1),
+        ContractFilter::Ended,
+        ContractFilter::Coming,
+    ] {
+        for client in [None, Some(taxi.id)] {
+            store.contract_lines(filter, client, NOW, None, 10).await.unwrap();
+        }
+    }
+    store.contract_fleet(terms.id, None, 10).await.unwrap();
+    store.withdraw_vehicle(terms.id, golf(), NOW - 1).await.unwrap();
+    store.roster(None, NOW, None, 10).await.unwrap();
+    store.roster(Some(taxi.id), NOW, None, 10).await.unwrap();
+    store.roster_entry(golf(), NOW).await.unwrap();
+    let enlisted = Enlisted { vin: golf(), name: "Golf".into(), plate: None, facts: VehicleFacts::default() };
+    store.enlist(&[enlisted], NOW).await.unwrap();
+    store.credential(golf()).await.unwrap();
+    let scopes = [(None, None), (Some(golf()), None), (None, Some(taxi.id)), (Some(golf()), Some(taxi.id))];
+    for (vin, client) in scopes {
+        let scope = Scope { vin, client, seen_at: client.map(|_| NOW) };
+        store.statistics((0, NOW), &Zone::UTC, &scope).await.unwrap();
+        store.statistics_by_day((0, NOW), &Zone::UTC, &scope).await.unwrap();
+        store.statistics_by_vehicle((0, NOW), &Zone::UTC, &scope, 10).await.unwrap();
+        store.statistics_by_client((0, NOW), &Zone::UTC, &scope, 10).await.unwrap();
+        store.vehicle_count(client, (0, NOW)).await.unwrap();
+    }
+    store.statistics_of_nobody((0, NOW), &Zone::UTC).await.unwrap();
+    let item = MaintenanceItem {
+        id: MaintenanceId(Uuid::from_u128(1)),
+        vin: golf(),
+        title: "Oil".into(),
+        interval: Interval { km: Some(1), ..Interval::default() },
+        since: NOW,
+        since_km: None,
+        note: None,
+        created: NOW,
+        archived: None,
+    };
+    store.add_maintenance_item(&item).await.unwrap();
+    store.update_maintenance_item(&item).await.unwrap();
+    store.maintenance_item(item.id).await.unwrap();
+    store.vehicle_upkeep(golf()).await.unwrap();
+    store.upkeep(None, 10).await.unwrap();
+    let work = |n| Work {
+        id: WorkId(Uuid::from_u128(n)),
+        vin: golf(),
+        item: Some(item.id),
+        title: "Oil".into(),
+        done: NOW,
+        odometer_km: None,
+        cost: None,
+        workshop: None,
+        note: None,
+        created: NOW,
+        by: "ada".into(),
+    };
+    for n in [1, 2] {
+        store.add_work(&work(n)).await.unwrap();
+    }
+    store.works(golf(), None, 10).await.unwrap();
+    store.delete_work(golf(), work(1).id).await.unwrap();
+    let user = User { name: "eve".into(), password_hash: "hash".into(), role: Role::Operator };
+    store.add_user(&user, NOW).await.unwrap();
+    let view = SavedView { id: ViewId(Uuid::from_u128(1)), name: "Mine".into(), query: String::new(), created: NOW };
+    store.add_view("eve", "vehicles", &view).await.unwrap();
+    store.views("eve", "vehicles", 10).await.unwrap();
+    store.update_view("eve", view.id, "Mine", "q=1").await.unwrap();
+    store.delete_view("eve", view.id).await.unwrap();
 }

@@ -132,3 +132,20 @@ async fn commands_are_listed_newest_first_and_the_open_ones_oldest_first() {
     assert_eq!(numbers(&store.open_commands(golf(), place(&open), 2).await.unwrap()), [5]);
     assert_eq!(store.commands(fiesta(), None, 9).await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn what_a_vehicle_has_not_heard_is_found_until_its_time_is_over() {
+    let (store, _home) = store().await;
+    for n in 1..=4 {
+        sent(&store, n).await;
+    }
+    store.advance_command(&reply(2, ReplyState::Accepted, NOW, "yes")).await.unwrap();
+    let numbers = |commands: Vec<Command>| commands.iter().map(|one| one.id.0.as_u128()).collect::<Vec<_>>();
+    for vin in [None, Some(golf())] {
+        assert_eq!(numbers(store.unheard_commands(vin, NOW, None, 2).await.unwrap()), [1, 3]);
+        let after = Some((command(3).issued, command(3).id));
+        assert_eq!(numbers(store.unheard_commands(vin, NOW, after, 2).await.unwrap()), [4]);
+        assert_eq!(numbers(store.unheard_commands(vin, NOW + 60_000, None, 9).await.unwrap()), [0u128; 0]);
+    }
+    assert_eq!(store.unheard_commands(Some(fiesta()), NOW, None, 9).await.unwrap(), []);
+}

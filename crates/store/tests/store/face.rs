@@ -24,6 +24,10 @@ pub fn alert(n: u128, opened: i64) -> Alert {
         resolved: None,
         count: 1,
         value: Some(141.25),
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: None,
     }
 }

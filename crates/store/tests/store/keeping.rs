@@ -59,6 +59,10 @@ async fn known(store: &Store, vin: Vin, at: UnixMs) {
         resolved: Some(at),
         count: 1,
         value: None,
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: Some("ada".into()),
     };
     store.save_alert(&alert).await.unwrap();

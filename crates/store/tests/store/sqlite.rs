@@ -4,7 +4,9 @@
 
 mod account;
 mod alert_event;
+mod alert_list;
 mod audit;
+mod books;
 mod client;
 mod command;
 mod commit;
@@ -19,12 +21,16 @@ mod geofence;
 mod home;
 mod keeping;
 mod killed;
+mod maintenance;
 mod office;
 mod people;
 mod receipt;
+mod rule;
 mod schema;
 mod setting;
+mod statistics;
 mod table;
 mod telemetry;
 mod trip;
 mod upgrade;
+mod wish;

@@ -75,6 +75,10 @@ async fn alerts_of_one_moment_are_not_torn_or_told_twice_by_a_page() {
         resolved: None,
         count: 1,
         value: Some(141.25),
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: None,
     };
     let alerts: Vec<_> = (0..60).map(alert).collect();
@@ -131,4 +135,35 @@ async fn trouble_codes_come_with_the_first_and_the_last_time_that_they_were_told
         ]
     );
     assert!(store.dtcs(fiesta(), None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_code_that_is_no_longer_told_is_gone_until_it_comes_back() {
+    let (store, _folder) = store().await;
+    let mut seq = 0;
+    let mut tell = async |at, codes: &[&str]| {
+        seq += 1;
+        let dtc = |code: &&str| Dtc { code: (*code).into(), status: DtcStatus::Stored, ecu: None };
+        let told = Diagnostics {
+            v: SCHEMA_VERSION,
+            vin: golf(),
+            epoch: Epoch(1),
+            seq: Seq(seq),
+            at,
+            mil: None,
+            dtcs: codes.iter().map(dtc).collect(),
+            monitors: Vec::new(),
+            freeze_frame: None,
+        };
+        store.commit(&[arrival(Message::Diagnostics(told))]).await.unwrap();
+        let found = store.dtcs(golf(), None, 10).await.unwrap();
+        found.into_iter().map(|dtc| (dtc.code, dtc.gone, dtc.times)).collect::<Vec<_>>()
+    };
+    let (p, c) = (|gone, times| ("P0420".to_owned(), gone, times), |gone, times| ("C0035".to_owned(), gone, times));
+    assert_eq!(tell(NOW, &["P0420"]).await, [p(None, 1)]);
+    assert_eq!(tell(NOW + 10, &["P0420", "C0035"]).await, [c(None, 1), p(None, 1)]);
+    assert_eq!(tell(NOW + 20, &["C0035"]).await, [c(None, 1), p(Some(NOW + 20), 1)]);
+    assert_eq!(tell(NOW + 15, &["P0420"]).await, [c(None, 1), p(Some(NOW + 20), 1)], "an older picture is no news");
+    assert_eq!(tell(NOW + 30, &["P0420"]).await, [c(Some(NOW + 30), 1), p(None, 2)]);
+    assert_eq!(store.diagnostics(golf()).await.unwrap().unwrap().0.at, NOW + 30);
 }

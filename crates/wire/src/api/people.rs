@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Right, Role, Tongue};
+use super::{QrCode, Right, Role, Tongue};
 use crate::{ApiTokenId, ClientId, UnixMs};
 
 /// `GET /api/frontend/users`
@@ -177,17 +177,7 @@ pub struct SecondFactorOffer {
     /// The same as `otpauth://` address.
     pub uri: String,
     /// The address as a picture.
-    pub qr: QrPicture,
-}
-
-/// A QR code.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct QrPicture {
-    /// How many modules it is wide and high, its quiet zone included.
-    pub size: u32,
-    /// Its dark modules as data of an SVG path, a unit to the module.
-    pub path: String,
+    pub qr: QrCode,
 }
 
 /// `POST /api/frontend/second-factor/confirmation`

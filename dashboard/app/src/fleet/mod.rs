@@ -50,6 +50,24 @@ impl Fleet {
         }
     }
 
+    /// Takes what was kept of the fleet, if nothing newer is known. `now` is the browser's clock, since no server has told its
+    /// own; whether something was taken.
+    pub fn recall(&mut self, kept: Snapshot, now: UnixMs, frame_ms: f64) -> bool {
+        if self.loaded {
+            return false;
+        }
+        self.revision += 1;
+        self.replace(Snapshot { now: now.max(kept.now), ..kept }, frame_ms);
+        true
+    }
+
+    /// What is worth keeping for the next time there is no network; nothing before the server has told of the fleet.
+    pub fn to_keep(&self, frame_ms: f64) -> Option<Snapshot> {
+        self.server.as_ref().filter(|_| self.loaded)?;
+        let vehicles = self.vehicles.iter().map(Vehicle::to_live).collect();
+        Some(Snapshot { now: self.now(frame_ms), tick: 0, vehicles, alerts: self.alerts.values().cloned().collect() })
+    }
+
     fn replace(&mut self, snapshot: Snapshot, frame_ms: f64) {
         self.offset_ms = snapshot.now as f64 - frame_ms;
         let mut known: HashMap<Vin, Vehicle> =

@@ -39,6 +39,10 @@ fn alert(n: u32, severity: Severity, state: AlertState) -> Alert {
         resolved: None,
         count: 1,
         value: Some(140.0),
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: None,
     }
 }
@@ -139,4 +143,27 @@ fn a_new_snapshot_with_other_numbers_keeps_the_trails() {
 fn the_servers_clock_is_followed_whatever_the_browsers_says() {
     let fleet = fleet();
     assert_eq!(fleet.now(1500.0), NOW + 500);
+}
+
+#[test]
+fn what_was_kept_is_shown_until_the_server_has_told_and_grows_old_meanwhile() {
+    let mut before = Fleet::default();
+    before.apply(Frame::Hello { server: "1".into(), now: NOW, feed: String::new() }, 0.0);
+    assert_eq!(before.to_keep(0.0), None, "an empty fleet is not worth it");
+    before.apply(
+        Frame::Snapshot(Snapshot {
+            now: NOW,
+            tick: 1,
+            vehicles: vec![live(0, "Ada", &[("spd", 50.0)])],
+            alerts: vec![],
+        }),
+        0.0,
+    );
+    let kept = before.to_keep(0.0).unwrap();
+    let mut after = Fleet::default();
+    assert!(after.recall(kept.clone(), NOW + 3_600_000, 0.0));
+    assert_eq!(after.vehicles()[0].motion, Motion::Silent);
+    assert_eq!(after.to_keep(0.0), None, "what is old is not kept as if it were new");
+    after.apply(Frame::Snapshot(Snapshot { now: NOW, tick: 1, vehicles: vec![], alerts: vec![] }), 0.0);
+    assert!(!after.recall(kept, NOW, 0.0) && after.vehicles().is_empty());
 }

@@ -113,6 +113,20 @@ impl Vehicle {
         vehicle
     }
 
+    /// As a snapshot would tell of it.
+    pub fn to_live(&self) -> LiveVehicle {
+        LiveVehicle {
+            n: self.n,
+            vin: self.vin,
+            name: self.name.clone(),
+            plate: self.plate.clone(),
+            presence: self.presence,
+            source_ts: self.source_ts,
+            received_ts: self.received_ts,
+            values: self.values.clone(),
+        }
+    }
+
     /// Takes new values.
     pub fn apply(&mut self, Change(_, presence, source_ts, received_ts, values): Change, now: UnixMs, frame_ms: f64) {
         let moved = values.iter().any(|(key, _)| key == "lat" || key == "lon");

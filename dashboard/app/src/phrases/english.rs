@@ -3,6 +3,7 @@ use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
     language: Language::English,
+    running: &super::running::EN,
     skip_to_content: "Skip to content",
     main_navigation: "Main",
 
@@ -119,6 +120,16 @@ pub const PHRASES: Phrases = Phrases {
     forbidden: "Not for this account",
     forbidden_hint: "Ask an administrator if you need it.",
     unreachable_hint: "Check the connection, then try again.",
+    update_ready: "A new version is here",
+    update_now: "Update",
+    edits_made: |made, refused| match refused {
+        0 => format!("{made} changes made while you were offline are saved"),
+        _ => format!("{made} changes made offline are saved, {refused} were refused"),
+    },
+    find_anything: "Find anything",
+    find_placeholder: "A page, a vehicle, an action",
+    change_theme: "Change theme",
+    more: "More",
     not_found: "There is nothing here",
     not_found_hint: "The address may be misspelt, or the page has moved.",
     back_to_map: "Back to the map",

@@ -3,6 +3,7 @@ use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
     language: Language::French,
+    running: &super::running::FR,
     skip_to_content: "Aller au contenu",
     main_navigation: "Principal",
 
@@ -119,6 +120,16 @@ pub const PHRASES: Phrases = Phrases {
     forbidden: "Pas pour ce compte",
     forbidden_hint: "Demandez à un administrateur si vous en avez besoin.",
     unreachable_hint: "Vérifiez la connexion, puis réessayez.",
+    update_ready: "Une nouvelle version est là",
+    update_now: "Mettre à jour",
+    edits_made: |made, refused| match refused {
+        0 => format!("{made} modifications faites hors ligne sont enregistrées"),
+        _ => format!("{made} modifications faites hors ligne sont enregistrées, {refused} ont été refusées"),
+    },
+    find_anything: "Tout trouver",
+    find_placeholder: "Une page, un véhicule, une action",
+    change_theme: "Changer de thème",
+    more: "Plus",
     not_found: "Il n’y a rien ici",
     not_found_hint: "L’adresse est peut-être mal écrite, ou la page a changé de place.",
     back_to_map: "Retour à la carte",

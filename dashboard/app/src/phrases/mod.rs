@@ -4,6 +4,7 @@
 
 mod english;
 mod french;
+mod running;
 
 use crate::{fleet::Filter, format::Span};
 use bugbrother_wire::{live::Motion, message::Severity};
@@ -52,6 +53,7 @@ impl Language {
 #[expect(missing_docs, reason = "the name of a phrase says what it is")]
 pub struct Phrases {
     pub language: Language,
+    pub running: &'static running::Running,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 
@@ -158,6 +160,13 @@ pub struct Phrases {
     pub forbidden: &'static str,
     pub forbidden_hint: &'static str,
     pub unreachable_hint: &'static str,
+    pub update_ready: &'static str,
+    pub update_now: &'static str,
+    pub edits_made: fn(usize, usize) -> String,
+    pub find_anything: &'static str,
+    pub find_placeholder: &'static str,
+    pub change_theme: &'static str,
+    pub more: &'static str,
     pub not_found: &'static str,
     pub not_found_hint: &'static str,
     pub back_to_map: &'static str,

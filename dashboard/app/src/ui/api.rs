@@ -46,7 +46,12 @@ impl From<gloo_net::Error> for Refusal {
 
 /// What is at an address below `/api/frontend`, such as `/clients`.
 pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Refusal> {
-    Ok(send::<()>(Method::GET, path, None).await?.json().await?)
+    get_at(&format!("/api/frontend{path}")).await
+}
+
+/// What is at an address of the server.
+pub async fn get_at<T: DeserializeOwned>(url: &str) -> Result<T, Refusal> {
+    Ok(send_to::<()>(Method::GET, url, None).await?.json().await?)
 }
 
 /// Adds something, and what the server says of it.
@@ -86,9 +91,12 @@ pub async fn sign_out() -> Result<(), Refusal> {
 }
 
 async fn send<B: Serialize>(method: Method, path: &str, body: Option<&B>) -> Result<Response, Refusal> {
-    let url = format!("/api/frontend{path}");
+    send_to(method, &format!("/api/frontend{path}"), body).await
+}
+
+async fn send_to<B: Serialize>(method: Method, url: &str, body: Option<&B>) -> Result<Response, Refusal> {
     let once = async || -> Result<Response, Refusal> {
-        let request = RequestBuilder::new(&url).method(method.clone());
+        let request = RequestBuilder::new(url).method(method.clone());
         let response = match body {
             Some(body) => request.json(body)?.send().await?,
             None => request.send().await?,

@@ -9,6 +9,7 @@ use super::{
     api::{self, Refusal},
     feed::{Live, use_feed},
     kit::{Toasts, Tray, use_new_toasts},
+    offline,
     settings::{Settings, use_new_settings},
     shell::Shell,
     sign_in::SignInPage,
@@ -34,15 +35,25 @@ pub fn App() -> Html {
         let gate = gate.setter();
         use_effect_with((), move |()| {
             spawn_local(async move {
-                gate.set(match api::session().await {
-                    Ok(session) => Gate::SignedIn(session),
-                    Err(_) => Gate::SignedOut { ended: false },
+                gate.set(match (api::session().await, offline::remembered_session()) {
+                    (Ok(session), _) => Gate::SignedIn(session),
+                    // Without a network one sees what was known last.
+                    (Err(Refusal::Unreachable), Some(session)) => Gate::SignedIn(session),
+                    (Err(refusal), _) => {
+                        if refusal != Refusal::Unreachable {
+                            offline::forget();
+                        }
+                        Gate::SignedOut { ended: false }
+                    }
                 });
             });
         });
     }
     let enter = gate_callback(&gate, Gate::SignedIn);
-    let ended = gate_callback(&gate, |()| Gate::SignedOut { ended: true });
+    let ended = gate_callback(&gate, |()| {
+        offline::forget();
+        Gate::SignedOut { ended: true }
+    });
     let sign_out = {
         let gate = gate.setter();
         Callback::from(move |()| {
@@ -50,6 +61,7 @@ pub fn App() -> Html {
             spawn_local(async move {
                 // A session that the server no longer knows is as good as ended.
                 if matches!(api::sign_out().await, Ok(()) | Err(Refusal::Unauthorised(_))) {
+                    offline::forget();
                     gate.set(Gate::SignedOut { ended: false });
                 }
             });
@@ -60,6 +72,7 @@ pub fn App() -> Html {
         Gate::Asking => html! { <main class="asking" aria-busy="true" /> },
         Gate::SignedOut { ended } => html! { <SignInPage {enter} ended={*ended} /> },
         Gate::SignedIn(session) => {
+            offline::remember_session(session);
             let account = Account { session: session.clone(), sign_out, ended };
             html! {
                 <ContextProvider<Account> context={account}>

@@ -25,6 +25,7 @@ use super::{
     account::use_account,
     api::{self, Refusal},
     browser::{self, frame_ms},
+    offline,
 };
 use crate::fleet::{Fleet, Interest, Place};
 
@@ -36,6 +37,8 @@ const LONGEST_PAUSE_MS: u32 = 15_000;
 /// Attempts in a row after which the pill says offline.
 const PATIENCE: u32 = 5;
 const RELOADED: &str = "reloaded-for";
+/// The fleet is kept so often for the next time there is no network.
+const KEEP_EVERY_MS: u32 = 30_000;
 
 /// How the feed is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,11 +127,18 @@ pub fn use_feed() -> Live {
     {
         let fleet = Rc::clone(&fleet);
         use_effect_with((), move |()| {
+            let kept = Rc::clone(&fleet);
             let interval = Interval::new(1_000, move || {
                 fleet.borrow_mut().tick(frame_ms());
                 pulse.emit(());
             });
-            move || drop(interval)
+            let keeping = Interval::new(KEEP_EVERY_MS, move || {
+                let snapshot = kept.borrow().to_keep(frame_ms());
+                if let Some(snapshot) = snapshot {
+                    spawn_local(offline::keep_fleet(snapshot));
+                }
+            });
+            move || drop((interval, keeping))
         });
     }
     Live { fleet, link: *link, beat: *beat, interest }
@@ -153,6 +163,12 @@ struct Feed {
 impl Feed {
     async fn run(&self) {
         let mut attempts = 0;
+        // What was known last is shown until there is something newer.
+        if let Some(kept) = offline::kept_fleet().await
+            && self.fleet.borrow_mut().recall(kept, offline::wall_ms(), frame_ms())
+        {
+            self.loaded.emit(());
+        }
         loop {
             if let End::SessionEnded = self.watch(&mut attempts).await {
                 return self.ended.emit(());
@@ -225,7 +241,7 @@ impl Feed {
         };
         let tick = match &frame {
             Frame::Hello { server, feed, .. } => {
-                reload_for(server);
+                look_for_update(server);
                 self.place.borrow_mut().enter(feed);
                 None
             }
@@ -253,15 +269,9 @@ fn pause_ms(attempts: u32, random: f64) -> u32 {
     (f64::from(longest) * (0.5 + random / 2.0)) as u32
 }
 
-/// A server of another version brings another app: it is fetched, once for each version.
-fn reload_for(server: &str) {
-    let storage = browser::window().session_storage().ok().flatten();
-    let done = storage.as_ref().and_then(|storage| storage.get_item(RELOADED).ok().flatten());
-    if server == env!("CARGO_PKG_VERSION") || done.as_deref() == Some(server) {
-        return;
-    }
-    // Without a store nobody remembers that it was done, and it would be done for ever.
-    if storage.is_some_and(|storage| storage.set_item(RELOADED, server).is_ok()) {
-        browser::window().location().reload().expect("a page can be loaded again");
+/// A server of another version brings another app: it is offered when it is here.
+fn look_for_update(server: &str) {
+    if server != env!("CARGO_PKG_VERSION") {
+        offline::say("look-for-update");
     }
 }

@@ -21,6 +21,11 @@ pub enum Icon {
     SignOut,
     Globe,
     Collapse,
+    More,
+    Pulse,
+    Sliders,
+    Film,
+    Code,
 }
 
 impl Icon {
@@ -51,6 +56,11 @@ impl Icon {
             Icon::Globe => {
                 "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17Zm-8.5 8.5h17M12 3.5c5 5.5 5 11.5 0 17-5-5.5-5-11.5 0-17Z"
             }
+            Icon::More => "M5 12h.01M12 12h.01M19 12h.01",
+            Icon::Pulse => "M3 12h4l3-7 4 14 3-7h4",
+            Icon::Sliders => "M5 5v14M12 5v14M19 5v14M3 9h4m3 6h4m3-8h4",
+            Icon::Film => "M4 5h16v14H4V5Zm4 0v14m8-14v14M4 9h4m-4 6h4m8-6h4m-4 6h4",
+            Icon::Code => "m8 7-5 5 5 5m8-10 5 5-5 5M13.5 5l-3 14",
             Icon::Collapse => "M4 5h16v14H4V5Zm5.5 0v14M16 9.5 13.5 12l2.5 2.5",
         }
     }

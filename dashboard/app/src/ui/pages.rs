@@ -47,6 +47,30 @@ pub const PAGES: &[Page] = &[
         key: "a",
         on_phone: true,
     },
+    Page {
+        route: Route::Settings,
+        icon: Icon::Sliders,
+        name: |phrases| phrases.running.settings,
+        needs: Some(Right::Settings),
+        key: "s",
+        on_phone: false,
+    },
+    Page {
+        route: Route::System,
+        icon: Icon::Pulse,
+        name: |phrases| phrases.running.system,
+        needs: Some(Right::Settings),
+        key: "y",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Developers,
+        icon: Icon::Code,
+        name: |phrases| phrases.running.developers,
+        needs: None,
+        key: "d",
+        on_phone: false,
+    },
 ];
 
 /// What a page is called.

@@ -14,6 +14,15 @@ pub enum Route {
     /// Open alerts.
     #[at("/alerts")]
     Alerts,
+    /// How the fleet is run.
+    #[at("/settings")]
+    Settings,
+    /// How the system is.
+    #[at("/system")]
+    System,
+    /// The interface for programs.
+    #[at("/developers")]
+    Developers,
     /// No page.
     #[not_found]
     #[at("/404")]

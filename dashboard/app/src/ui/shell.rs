@@ -10,14 +10,21 @@ use super::{
     account::use_account,
     alerts::Alerts,
     browser,
+    developers::Developers,
+    edits::use_waiting_edits,
     feed::{Link as LiveLink, use_live},
     icon::{Icon, Mark},
-    keys::{use_escape, use_keys},
+    keys::{use_escape, use_key, use_keys},
+    kit::Sheet,
     lost::Lost,
     map::{BaseMap, MapPage},
+    offline::use_updates,
     pages::{PAGES, title},
+    palette::Palette,
     route::Route,
+    running::SettingsPage,
     settings::{use_phrases, use_settings},
+    system::SystemPage,
     vehicles::Vehicles,
 };
 use crate::{address::Query, fleet::Interest, theme::Theme};
@@ -29,6 +36,8 @@ const COLLAPSED: &str = "side-collapsed";
 pub fn Shell() -> Html {
     use_keys();
     use_interest();
+    use_updates();
+    use_waiting_edits();
     let phrases = use_phrases();
     // Kept across pages: the map comes back at once.
     let base = use_memo((), |()| BaseMap::load());
@@ -44,6 +53,7 @@ pub fn Shell() -> Html {
         <div class={classes!("shell", collapsed.then_some("collapsed"))}>
             <a class="skip" href="#content">{ phrases.skip_to_content }</a>
             <SideBar {toggle} />
+            <KeyHelp />
             <TopBar />
             <main id="content" tabindex="-1">
                 <ContextProvider<BaseMap> context={(*base).clone()}><Switch<Route> render={page} /></ContextProvider<BaseMap>>
@@ -68,11 +78,37 @@ fn use_interest() {
     use_effect_with(interest, move |interest| live.show(interest.clone()));
 }
 
+/// `?`: what the keys do.
+#[component]
+fn KeyHelp() -> Html {
+    let words = use_phrases().running;
+    let open = use_state_eq(|| false);
+    let show = {
+        let open = open.setter();
+        use_callback((), move |(), ()| open.set(true))
+    };
+    use_key("?", show);
+    let close = {
+        let open = open.setter();
+        Callback::from(move |()| open.set(false))
+    };
+    html! {
+        if *open {
+            <Sheet title={words.keys} {close}>
+                <div class="key-list">for (key, does) in words.key_list { <><kbd>{ key }</kbd><span>{ does }</span></> }</div>
+            </Sheet>
+        }
+    }
+}
+
 fn page(route: Route) -> Html {
     match route {
         Route::Map => html! { <MapPage /> },
         Route::Vehicles => html! { <Vehicles /> },
         Route::Alerts => html! { <Alerts /> },
+        Route::Settings => html! { <SettingsPage /> },
+        Route::System => html! { <SystemPage /> },
+        Route::Developers => html! { <Developers /> },
         Route::Lost => html! { <Lost /> },
     }
 }
@@ -101,10 +137,50 @@ fn SideBar(props: &SideBarProps) -> Html {
                     }
                 </Link<Route>>
             }
+            <More />
             <button class="item collapse" onclick={props.toggle.reform(|_| ())} aria-label={phrases.main_navigation}>
                 { Icon::Collapse.draw() }
             </button>
         </nav>
+    }
+}
+
+/// On a phone: the pages that have no place in the bar.
+#[component]
+fn More() -> Html {
+    let phrases = use_phrases();
+    let account = use_account();
+    let open = use_state_eq(|| false);
+    let here = use_route::<Route>();
+    {
+        // Having gone somewhere closes it.
+        let open = open.setter();
+        use_effect_with(here, move |_| open.set(false));
+    }
+    let toggle = {
+        let open = open.clone();
+        Callback::from(move |_: MouseEvent| open.set(!*open))
+    };
+    let close = {
+        let open = open.setter();
+        Callback::from(move |()| open.set(false))
+    };
+    let rest = PAGES.iter().filter(|page| !page.on_phone && page.needs.is_none_or(|right| account.may(right)));
+    html! {
+        <>
+            <button class="item more on-phone" onclick={toggle} aria-expanded={open.to_string()} data-testid="more">
+                { Icon::More.draw() }<span class="name">{ phrases.more }</span>
+            </button>
+            if *open {
+                <Sheet title={phrases.more} {close}>
+                    <nav class="more-list" aria-label={phrases.more}>
+                        for page in rest {
+                            <Link<Route> key={page.key} to={page.route}>{ page.icon.draw() }{ (page.name)(phrases) }</Link<Route>>
+                        }
+                    </nav>
+                </Sheet>
+            }
+        </>
     }
 }
 
@@ -129,6 +205,7 @@ fn TopBar() -> Html {
     html! {
         <header class="top">
             <span class="title">{ title }</span>
+            <Palette />
             <span class={classes!("pill", class)} role="status" title={hint} data-testid="connection" data-state={class}>
                 <i aria-hidden="true" />{ text }
             </span>

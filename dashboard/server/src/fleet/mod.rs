@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use bugbrother_store::VehicleState;
 use bugbrother_wire::{
-    AlertId, Message, Topic, UnixMs, Vin,
-    live::{Delta, LiveVehicle, Snapshot},
+    AlertId, Message, Topic, UnixMs, Vin, live,
+    live::{Delta, LiveVehicle, Notice, Snapshot},
     message::{Alert, AlertState},
     topic::Kind,
 };
@@ -33,6 +33,7 @@ pub(crate) struct Fleet {
     max_vehicles: usize,
     untold_vehicles: BTreeSet<usize>,
     untold_alerts: BTreeMap<AlertId, Alert>,
+    untold_notices: BTreeSet<Notice>,
     /// Number of the last delta.
     tick: u64,
     /// Alerts that were resolved, with the delta that said so, the oldest first.
@@ -62,6 +63,7 @@ impl Fleet {
             max_vehicles,
             untold_vehicles: BTreeSet::new(),
             untold_alerts: BTreeMap::new(),
+            untold_notices: BTreeSet::new(),
             tick: 0,
             resolved: VecDeque::new(),
             known_since: 0,
@@ -99,6 +101,18 @@ impl Fleet {
     /// Gives a vehicle its name; one that is not known yet becomes known by it.
     pub fn rename(&mut self, vin: Vin, name: &str, plate: Option<&str>) -> Applied {
         self.tell(vin, |vehicle| vehicle.rename(name, plate))
+    }
+
+    /// There is something new of a vehicle that viewers have to ask for.
+    pub fn notice(&mut self, vin: Vin, news: live::News) {
+        if let Some(n) = self.number_of(vin) {
+            self.untold_notices.insert(Notice(n, news));
+        }
+    }
+
+    /// Takes in an alert that somebody sees to.
+    pub fn see_to(&mut self, alert: Alert) {
+        self.take_alert(alert);
     }
 
     /// The line to the broker is lost: alerts may end from now on without being heard.
@@ -148,6 +162,7 @@ impl Fleet {
             left: Vec::new(),
             changed: Vec::new(),
             alerts: resolved.chain(self.alerts.values()).cloned().collect(),
+            notices: Vec::new(),
         })
     }
 
@@ -176,6 +191,7 @@ impl Fleet {
             left: Vec::new(),
             changed: Vec::new(),
             alerts: std::mem::take(&mut self.untold_alerts).into_values().collect(),
+            notices: std::mem::take(&mut self.untold_notices).into_iter().collect(),
         };
         let over = delta.alerts.iter().filter(|alert| alert.state == AlertState::Resolved);
         self.resolved.extend(over.map(|alert| (self.tick, alert.clone())));
@@ -243,7 +259,7 @@ impl Fleet {
 
 /// Whether a delta says nothing.
 pub(crate) fn is_empty(delta: &Delta) -> bool {
-    delta.named.is_empty() && delta.changed.is_empty() && delta.alerts.is_empty()
+    delta.named.is_empty() && delta.changed.is_empty() && delta.alerts.is_empty() && delta.notices.is_empty()
 }
 
 fn number(n: usize) -> u32 {

@@ -47,6 +47,10 @@ fn alert(id: u128, updated: UnixMs) -> Alert {
         resolved: None,
         count: 1,
         value: Some(141.0),
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: None,
     }
 }

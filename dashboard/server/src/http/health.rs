@@ -12,6 +12,13 @@ use super::App;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn show(State(app): State<App>) -> (StatusCode, Json<Health>) {
+    let health = of(&app).await;
+    let status = if health.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health))
+}
+
+/// How this process and its parts are.
+pub(super) async fn of(app: &App) -> Health {
     let store = match timeout(PATIENCE, app.config.store.ping()).await {
         Ok(Ok(())) => "ok",
         Ok(Err(_)) => "the database does not answer",
@@ -23,7 +30,5 @@ pub(crate) async fn show(State(app): State<App>) -> (StatusCode, Json<Health>) {
     let others = app.config.parts.iter().map(|(part, trouble)| (*part, trouble().unwrap_or_else(|| "ok".to_owned())));
     let parts: BTreeMap<_, _> = own.into_iter().chain(others).map(|(part, state)| (part.to_owned(), state)).collect();
     let ok = parts.values().all(|state| state == "ok");
-    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let health = Health { ok, parts };
-    (status, Json(health))
+    Health { ok, parts }
 }

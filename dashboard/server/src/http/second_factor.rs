@@ -12,6 +12,7 @@ use super::{
     App,
     body::Body,
     caller::{Access, Caller},
+    enrolment::picture,
     failure::Failure,
     passwords::confirm,
     routes::Routes,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     clock, digest,
-    second_factor::{Code, Factor, SecretError, qr, recovery_codes},
+    second_factor::{Code, Factor, SecretError, recovery_codes},
 };
 
 /// Its routes.
@@ -64,7 +65,7 @@ async fn offer(
     confirm(&app, &caller, password, "password").await?;
     let secret = Factor::new_secret();
     let uri = Factor::of(&secret, &caller.name)?.uri()?;
-    let qr = qr(&uri).ok_or(SecretError)?;
+    let qr = picture(&uri)?;
     if !app.config.store.propose_second_factor(&caller.name, &secret).await? {
         return Err(conflict("second_factor_set", "there is a second factor already; remove it first"));
     }

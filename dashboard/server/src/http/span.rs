@@ -4,7 +4,7 @@ use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
-use bugbrother_wire::{UnixMs, codec::LATEST};
+use bugbrother_wire::{UnixMs, codec::LATEST, signal::is_key};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,8 +12,6 @@ use super::{body::Params, failure::Failure};
 use crate::clock;
 
 pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// Longest key of a signal.
-const MAX_KEY: usize = 24;
 
 /// `from` and `to`, in milliseconds since 1970 by the vehicle's clock, both inclusive.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -25,7 +23,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    #[cfg(test)]
+    /// From a moment to another.
     pub fn new(from: Option<UnixMs>, to: Option<UnixMs>) -> Self {
         Span { from, to }
     }
@@ -94,11 +92,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Signals {
         }
         Ok(Signals(signals))
     }
-}
-
-fn is_key(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.');
-    (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(fits)
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! `/api/frontend/vehicles/{vin}/trips`, `/stops` and `/totals`: where a vehicle went, from the newest trip back.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use bugbrother_store::{StopRecord, TripRecord};
 use bugbrother_trip as trip;
 use bugbrother_wire::{
@@ -49,6 +52,10 @@ pub(super) fn routes(routes: &mut Routes) {
         .asks::<Page>()
         .gives::<TripList>();
     routes
+        .get("/frontend/vehicles/{vin}/trips/{start}", watch, one)
+        .says("The trip of a vehicle that began at that moment")
+        .gives::<Trip>();
+    routes
         .get("/frontend/vehicles/{vin}/stops", watch, stops)
         .says("Stops of a vehicle, newest first")
         .asks::<Span>()
@@ -78,6 +85,18 @@ pub(crate) async fn trips(
         next: records.last().filter(|_| has_more).map(|last| last.trip.start),
         trips: records.into_iter().map(trip_body).collect(),
     }))
+}
+
+async fn one(
+    State(app): State<App>,
+    caller: Caller,
+    Path((vin, start)): Path<(String, String)>,
+) -> Result<Json<Trip>, Failure> {
+    let not_found = || Failure::not_found("this vehicle has no trip that began then");
+    let vin = vin.parse().map_err(|_| not_found())?;
+    caller.sees(&app, vin).await?;
+    let start = start.parse().map_err(|_| not_found())?;
+    Ok(Json(trip_body(app.config.store.trip(vin, start).await?.ok_or_else(not_found)?)))
 }
 
 pub(crate) async fn stops(

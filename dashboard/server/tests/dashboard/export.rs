@@ -65,7 +65,7 @@ async fn a_csv_file_reads_back_as_the_rows_that_were_sent() -> Result<()> {
     assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8; header=present");
     let name = format!("attachment; filename=\"{}.csv\"", vin(1));
     assert_eq!(answer.headers()["content-disposition"], name.as_str());
-    assert_eq!(answer.headers()["cache-control"], "no-store");
+    assert_eq!(answer.headers()["cache-control"], "private, no-cache");
     let file = answer.bytes().await?;
     let mut reader = csv::Reader::from_reader(file.as_ref());
     let keys: Vec<String> = reader.headers()?.iter().skip(5).map(|heading| heading.replace(' ', "")).collect();

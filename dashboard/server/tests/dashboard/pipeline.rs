@@ -161,6 +161,10 @@ async fn an_alert_appears_and_vanishes_even_if_its_end_was_not_heard() -> Result
         resolved: None,
         count: 1,
         value: Some(141.0),
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
         acknowledged_by: None,
     };
     let (heard, unheard) = (alert(1), alert(2));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bugbrother_kit::{port, wait};
 use bugbrother_store::User;
-use bugbrother_wire::api::{AlertList, Health, Role, VehicleList, VehicleSummary};
+use bugbrother_wire::api::{AlertList, Health, Role, Settings, System, VehicleList, VehicleSummary};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::{
@@ -118,7 +118,7 @@ async fn unknown_addresses_methods_and_vehicles_are_refused_as_json() -> Result<
         expect_refusal(get(path).await?, StatusCode::BAD_REQUEST, "invalid_query").await?;
     }
     let answer = get("/api/frontend/alerts").await?;
-    assert_eq!(answer.headers()["cache-control"], "no-store");
+    assert_eq!(answer.headers()["cache-control"], "private, no-cache");
     assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
     assert!(answer.headers().contains_key("content-security-policy"));
     let alerts: AlertList = answer.error_for_status()?.json().await?;
@@ -228,5 +228,74 @@ async fn one_address_cannot_take_all_connections() -> Result<()> {
         request.send().await.ok().map(|_| ())
     })
     .await?;
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn an_answer_that_is_known_already_is_not_sent_again() -> Result<()> {
+    let rig = Rig::start().await?;
+    let token = rig.token().await?;
+    rig.name(&token, vin(1), "Van 1").await?;
+    let path = "/api/frontend/vehicles";
+    let first = rig.get(path, &token).await?.error_for_status()?;
+    let tag = first.headers()["etag"].clone();
+    let ask = |tag: &reqwest::header::HeaderValue| {
+        rig.request(Method::GET, path).bearer_auth(&token).header("if-none-match", tag).send()
+    };
+    let again = ask(&tag).await?;
+    assert_eq!((again.status(), again.headers()["etag"].clone()), (StatusCode::NOT_MODIFIED, tag.clone()));
+    assert!(again.bytes().await?.is_empty());
+    rig.name(&token, vin(1), "Van One").await?;
+    let changed = ask(&tag).await?;
+    assert!(changed.status() == StatusCode::OK && changed.headers()["etag"] != tag);
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn settings_are_changed_as_a_whole_and_what_is_wrong_is_named() -> Result<()> {
+    let rig = Rig::start().await?;
+    let token = rig.token().await?;
+    let path = "/api/frontend/settings";
+    let mut settings: Settings = rig.get(path, &token).await?.error_for_status()?.json().await?;
+    assert_eq!(settings.retention["telemetry_days"], Some(400));
+    settings.retention.insert("telemetry_days".to_owned(), None);
+    settings.prices.fuel_per_l.insert("diesel".to_owned(), 1.79);
+    let put = |body: &Settings| rig.request(Method::PUT, path).bearer_auth(&token).json(body).send();
+    let changed: Settings = put(&settings).await?.error_for_status()?.json().await?;
+    assert_eq!(changed, settings);
+    let bad = |change: fn(&mut Settings)| {
+        let mut bad = settings.clone();
+        change(&mut bad);
+        bad
+    };
+    for (field, body) in [
+        (
+            "media_days",
+            bad(|settings| {
+                settings.retention.insert("media_days".to_owned(), Some(0));
+            }),
+        ),
+        (
+            "love_letters_days",
+            bad(|settings| {
+                settings.retention.insert("love_letters_days".to_owned(), None);
+            }),
+        ),
+        ("currency", bad(|settings| settings.prices.currency = "Franken".to_owned())),
+        (
+            "fuel_per_l",
+            bad(|settings| {
+                settings.prices.fuel_per_l.insert("coal".to_owned(), 1.0);
+            }),
+        ),
+    ] {
+        let said = expect_refusal(put(&body).await?, StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields").await?;
+        assert!(said.fields.contains_key(field), "{said:?}");
+    }
+    let kept: Settings = rig.get(path, &token).await?.error_for_status()?.json().await?;
+    assert_eq!(kept, settings);
+    let system: System = rig.get("/api/frontend/system", &token).await?.error_for_status()?.json().await?;
+    assert_eq!(system.parts["store"], "ok");
+    assert!(system.figures.iter().any(|figure| figure.name == "bugbrother_dashboard_requests_total"));
     rig.stop().await
 }

@@ -16,7 +16,7 @@ const MOST: usize = 4;
 struct Toast {
     number: u32,
     text: AttrValue,
-    undo: Option<Callback<()>>,
+    action: Option<(AttrValue, Callback<()>)>,
 }
 
 /// What there is to say.
@@ -27,7 +27,7 @@ struct Said {
 }
 
 enum Change {
-    Say(AttrValue, Option<Callback<()>>),
+    Say(AttrValue, Option<(AttrValue, Callback<()>)>),
     Drop(u32),
 }
 
@@ -37,8 +37,8 @@ impl Reducible for Said {
     fn reduce(self: Rc<Self>, change: Change) -> Rc<Self> {
         let mut said = (*self).clone();
         match change {
-            Change::Say(text, undo) => {
-                said.toasts.push(Toast { number: said.next, text, undo });
+            Change::Say(text, action) => {
+                said.toasts.push(Toast { number: said.next, text, action });
                 said.next = said.next.wrapping_add(1);
                 if said.toasts.len() > MOST {
                     said.toasts.remove(0);
@@ -52,24 +52,33 @@ impl Reducible for Said {
 
 /// Says things in passing.
 #[derive(Clone, PartialEq)]
-pub struct Toasts(UseReducerHandle<Said>);
+pub struct Toasts {
+    said: UseReducerHandle<Said>,
+    undo: &'static str,
+}
 
 impl Toasts {
     /// Says something.
     pub fn say(&self, text: impl Into<AttrValue>) {
-        self.0.dispatch(Change::Say(text.into(), None));
+        self.said.dispatch(Change::Say(text.into(), None));
     }
 
     /// Says what was done, with a button that undoes it.
     pub fn undo(&self, text: impl Into<AttrValue>, undo: Callback<()>) {
-        self.0.dispatch(Change::Say(text.into(), Some(undo)));
+        let label = self.undo;
+        self.offer(text, label, undo);
+    }
+
+    /// Says something, with a button that does something about it.
+    pub fn offer(&self, text: impl Into<AttrValue>, label: impl Into<AttrValue>, action: Callback<()>) {
+        self.said.dispatch(Change::Say(text.into(), Some((label.into(), action))));
     }
 }
 
 /// Makes it; to be called once, at the top.
 #[hook]
 pub fn use_new_toasts() -> Toasts {
-    Toasts(use_reducer(Said::default))
+    Toasts { said: use_reducer(Said::default), undo: use_phrases().undo }
 }
 
 /// Says things in passing, on any page.
@@ -81,7 +90,7 @@ pub fn use_toasts() -> Toasts {
 /// Where it stands.
 #[component]
 pub fn Tray() -> Html {
-    let Toasts(said) = use_toasts();
+    let said = use_toasts().said;
     html! {
         <div class="toasts" role="status" aria-live="polite">
             for toast in &said.toasts {
@@ -108,19 +117,18 @@ fn Slice(props: &SliceProps) -> Html {
             move || drop(timeout)
         });
     }
-    let undo = props.toast.undo.clone().map(|undo| {
+    let action = props.toast.action.clone().map(|(label, action)| {
         let drop_it = props.drop.clone();
-        Callback::from(move |_: MouseEvent| {
-            undo.emit(());
+        let onclick = Callback::from(move |_: MouseEvent| {
+            action.emit(());
             drop_it.emit(number);
-        })
+        });
+        html! { <button class="undo" {onclick} data-testid="undo">{ label }</button> }
     });
     html! {
         <div class="toast" data-testid="toast">
             <span>{ &props.toast.text }</span>
-            if let Some(onclick) = undo {
-                <button class="undo" {onclick} data-testid="undo">{ phrases.undo }</button>
-            }
+            { action }
             <button class="tool" onclick={props.drop.reform(move |_| number)} aria-label={phrases.close}>{ Icon::Close.draw() }</button>
         </div>
     }

@@ -1,18 +1,54 @@
-//! "Above a value for a while": one rule on one vehicle, sample by sample. Pure, in the vehicle's time.
+//! "Beyond a value for a while", sample by sample, in the vehicle's time.
 
 use bugbrother_wire::UnixMs;
 
 /// When samples lie further apart than this, nobody knows what was between them: what had begun begins anew.
 pub const CONTINUITY_MS: i64 = 30_000;
 
-/// A threshold with hysteresis.
+/// On which side of a threshold things are wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Above it.
+    Above,
+    /// Below it.
+    Below,
+}
+
+impl Side {
+    /// Whether a value lies on this side of a limit, and not at it.
+    fn is_beyond(self, value: f64, limit: f64) -> bool {
+        match self {
+            Side::Above => value > limit,
+            Side::Below => value < limit,
+        }
+    }
+
+    fn worse(self, a: f64, b: f64) -> f64 {
+        match self {
+            Side::Above => a.max(b),
+            Side::Below => a.min(b),
+        }
+    }
+
+    /// What every value is worse than.
+    pub fn best(self) -> f64 {
+        match self {
+            Side::Above => f64::MIN,
+            Side::Below => f64::MAX,
+        }
+    }
+}
+
+/// A threshold with hysteresis. "Beyond" is on the side where things are wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Threshold {
-    /// Above this it begins.
+    /// Where things are wrong.
+    pub side: Side,
+    /// Beyond this it begins.
     pub on: f64,
-    /// At or below this it ends.
+    /// When it is no longer beyond this it ends.
     pub off: f64,
-    /// For how long it has to be above `on`.
+    /// For how long it has to be beyond `on`.
     pub for_ms: i64,
 }
 
@@ -22,9 +58,9 @@ pub enum Phase {
     /// Nothing is the matter.
     #[default]
     Quiet,
-    /// Above `on`, not yet for long enough.
+    /// Beyond `on`, not yet for long enough.
     Rising {
-        /// First sample above.
+        /// First sample beyond.
         since: UnixMs,
         /// Worst value since.
         worst: f64,
@@ -33,22 +69,22 @@ pub enum Phase {
     Active {
         /// Worst value so far.
         worst: f64,
-        /// Whether the last sample was above `on`: between the two values it is neither over nor new.
-        above: bool,
+        /// Whether the last sample was beyond `on`: between the two values it is neither over nor new.
+        beyond: bool,
     },
 }
 
 /// What a sample changed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Change {
-    /// It was above for long enough.
+    /// It was beyond for long enough.
     Opened {
-        /// First sample above.
+        /// First sample beyond.
         since: UnixMs,
         /// Worst value so far.
         worst: f64,
     },
-    /// It fell below `on`, though not to `off`, and rose again.
+    /// It came back from `on`, though not to `off`, and went beyond again.
     Recurred {
         /// Worst value so far.
         worst: f64,
@@ -58,7 +94,7 @@ pub enum Change {
         /// That one.
         worst: f64,
     },
-    /// It fell to `off`.
+    /// It came back to `off`.
     Resolved {
         /// Worst value.
         worst: f64,
@@ -69,12 +105,12 @@ impl Threshold {
     /// The phase after a sample at `ts`, and what that changed. `last_ts` is the time of the sample before; samples come
     /// in rising order of time.
     pub fn step(&self, phase: Phase, last_ts: Option<UnixMs>, ts: UnixMs, value: f64) -> (Phase, Option<Change>) {
-        let above = value > self.on;
+        let beyond = self.side.is_beyond(value, self.on);
         let begin = || {
-            if !above {
+            if !beyond {
                 (Phase::Quiet, None)
             } else if self.for_ms <= 0 {
-                (Phase::Active { worst: value, above }, Some(Change::Opened { since: ts, worst: value }))
+                (Phase::Active { worst: value, beyond }, Some(Change::Opened { since: ts, worst: value }))
             } else {
                 (Phase::Rising { since: ts, worst: value }, None)
             }
@@ -82,26 +118,28 @@ impl Threshold {
         match phase {
             Phase::Quiet => begin(),
             Phase::Rising { .. } if last_ts.is_none_or(|last| ts - last > CONTINUITY_MS) => begin(),
-            Phase::Rising { .. } if !above => (Phase::Quiet, None),
+            Phase::Rising { .. } if !beyond => (Phase::Quiet, None),
             Phase::Rising { since, worst } => {
-                let worst = worst.max(value);
+                let worst = self.side.worse(worst, value);
                 if ts - since >= self.for_ms {
-                    (Phase::Active { worst, above }, Some(Change::Opened { since, worst }))
+                    (Phase::Active { worst, beyond }, Some(Change::Opened { since, worst }))
                 } else {
                     (Phase::Rising { since, worst }, None)
                 }
             }
-            Phase::Active { worst, .. } if value <= self.off => (Phase::Quiet, Some(Change::Resolved { worst })),
-            Phase::Active { worst, above: was_above } => {
-                let now_worst = worst.max(value);
-                let change = if above && !was_above {
+            Phase::Active { worst, .. } if !self.side.is_beyond(value, self.off) => {
+                (Phase::Quiet, Some(Change::Resolved { worst }))
+            }
+            Phase::Active { worst, beyond: was_beyond } => {
+                let now_worst = self.side.worse(worst, value);
+                let change = if beyond && !was_beyond {
                     Some(Change::Recurred { worst: now_worst })
-                } else if now_worst > worst {
+                } else if self.side.is_beyond(now_worst, worst) {
                     Some(Change::Worsened { worst: now_worst })
                 } else {
                     None
                 };
-                (Phase::Active { worst: now_worst, above }, change)
+                (Phase::Active { worst: now_worst, beyond }, change)
             }
         }
     }
@@ -113,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    const FAST: Threshold = Threshold { on: 130.0, off: 125.0, for_ms: 3_000 };
+    const FAST: Threshold = Threshold { side: Side::Above, on: 130.0, off: 125.0, for_ms: 3_000 };
 
     fn drive(threshold: Threshold, samples: &[(UnixMs, f64)]) -> Vec<(UnixMs, Change)> {
         let (mut phase, mut last, mut changes) = (Phase::Quiet, None, Vec::new());
@@ -162,7 +200,38 @@ mod tests {
         assert_eq!(drive(at_once, &[(7, 131.0)]), [(7, Change::Opened { since: 7, worst: 131.0 })]);
     }
 
+    /// The same on the other side of zero.
+    fn mirrored(changes: &[(UnixMs, Change)]) -> Vec<(UnixMs, Change)> {
+        let mirror = |change| match change {
+            Change::Opened { since, worst } => Change::Opened { since, worst: -worst },
+            Change::Recurred { worst } => Change::Recurred { worst: -worst },
+            Change::Worsened { worst } => Change::Worsened { worst: -worst },
+            Change::Resolved { worst } => Change::Resolved { worst: -worst },
+        };
+        changes.iter().map(|(ts, change)| (*ts, mirror(*change))).collect()
+    }
+
+    #[test]
+    fn below_begins_under_the_value_and_ends_when_it_is_back() {
+        let flat = Threshold { side: Side::Below, on: 11.8, off: 12.2, for_ms: 2_000 };
+        let changes = drive(flat, &[(0, 12.6), (1_000, 11.7), (3_000, 11.5), (4_000, 12.0), (5_000, 12.2)]);
+        let opened = Change::Opened { since: 1_000, worst: 11.5 };
+        assert_eq!(changes, [(3_000, opened), (5_000, Change::Resolved { worst: 11.5 })]);
+    }
+
     proptest! {
+        /// Below is above, seen in a mirror.
+        #[test]
+        fn below_is_above_in_a_mirror(
+            steps in proptest::collection::vec((1..40_000i64, 100.0..160.0f64), 0..60)
+        ) {
+            let mut ts = 0;
+            let samples: Vec<_> = steps.iter().map(|(dt, value)| { ts += dt; (ts, *value) }).collect();
+            let below = Threshold { side: Side::Below, on: -FAST.on, off: -FAST.off, for_ms: FAST.for_ms };
+            let negative: Vec<_> = samples.iter().map(|(ts, value)| (*ts, -value)).collect();
+            prop_assert_eq!(drive(below, &negative), mirrored(&drive(FAST, &samples)));
+        }
+
         /// Against the sentence of the rule, looked up in the whole list of samples.
         #[test]
         fn it_is_open_exactly_when_the_rule_says_so(

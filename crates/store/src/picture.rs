@@ -1,0 +1,67 @@
+//! What a vehicle said of itself last, and its photos and clips.
+
+use bugbrother_wire::{
+    UnixMs, Vin,
+    message::{Birth, Diagnostics, Media},
+};
+use sqlx::Row;
+
+use crate::{ClientId, Store, StoreError, id, page, word};
+
+impl Store {
+    /// The newest picture of a vehicle's trouble codes, and when it was received.
+    pub async fn diagnostics(&self, vin: Vin) -> Result<Option<(Diagnostics, UnixMs)>, StoreError> {
+        let row = sqlx::query("SELECT body, received_ts FROM diagnostics WHERE vin = $1")
+            .bind(vin.as_str())
+            .fetch_optional(&self.read)
+            .await?;
+        row.map(|row| Ok((word::from_json("diagnostics", row.try_get(0)?)?, row.try_get(1)?))).transpose()
+    }
+
+    /// What a vehicle's agent said of itself last.
+    pub async fn birth(&self, vin: Vin) -> Result<Option<Birth>, StoreError> {
+        let body: Option<String> = sqlx::query_scalar("SELECT body FROM birth WHERE vin = $1")
+            .bind(vin.as_str())
+            .fetch_optional(&self.read)
+            .await?;
+        body.map(|body| word::from_json("birth", &body)).transpose()
+    }
+
+    /// Photos and clips of a vehicle that begin between `from` and `to` (inclusive), oldest first.
+    pub async fn media(&self, vin: Vin, from: UnixMs, to: UnixMs, limit: u32) -> Result<Vec<Media>, StoreError> {
+        let bodies: Vec<String> = sqlx::query_scalar(
+            "SELECT body FROM media WHERE vin = $1 AND from_ts >= $2 AND from_ts <= $3 ORDER BY from_ts LIMIT $4",
+        )
+        .bind(vin.as_str())
+        .bind(from)
+        .bind(to)
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        bodies.iter().map(|body| word::from_json("media", body)).collect()
+    }
+
+    /// The clients that see a vehicle at `at`, see [`Store::client_vehicles`], with their names.
+    pub async fn clients_of(&self, vin: Vin, at: UnixMs, limit: u32) -> Result<Vec<(ClientId, String)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT client.id, client.name FROM contract_vehicle \
+             JOIN contract ON contract.id = contract_vehicle.contract JOIN client ON client.id = contract.client \
+             WHERE contract_vehicle.vin = $1 AND archived_ts IS NULL AND starts_ts <= $2 \
+             AND (ends_ts IS NULL OR ends_ts > $2) AND from_ts <= $2 AND (to_ts IS NULL OR to_ts > $2) LIMIT $3",
+        )
+        .bind(vin.as_str())
+        .bind(at)
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        let mut found = Vec::new();
+        for row in &rows {
+            let client: ClientId = id::parse("client", row.try_get(0)?)?;
+            // A vehicle may be in several contracts of a client.
+            if !found.iter().any(|(known, _)| *known == client) {
+                found.push((client, row.try_get(1)?));
+            }
+        }
+        Ok(found)
+    }
+}
