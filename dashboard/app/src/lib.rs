@@ -7,6 +7,7 @@
 //! - [`phrases`]: every phrase of the app in every language; [`format`]: numbers and ages
 //! - [`address`]: what of the map's state lives in the URL
 //! - [`later`]: edits that wait for the network; [`palette`]: what somebody means by a few letters
+//! - [`units`]: kilometres or miles, as a person wants them
 //! - [`theme`]: dark, light, or as the system is
 //! - `ui` (in a browser only): Yew components, the map's surface, the live feed's socket
 //!
@@ -24,6 +25,7 @@ pub mod later;
 pub mod palette;
 pub mod phrases;
 pub mod theme;
+pub mod units;
 #[cfg(target_arch = "wasm32")]
 mod ui;
 

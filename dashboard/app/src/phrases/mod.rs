@@ -4,6 +4,7 @@
 
 mod english;
 mod french;
+mod people;
 mod running;
 
 use crate::{fleet::Filter, format::Span};
@@ -54,6 +55,7 @@ impl Language {
 pub struct Phrases {
     pub language: Language,
     pub running: &'static running::Running,
+    pub people: &'static people::People,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 
