@@ -271,6 +271,7 @@ async fn start_services(
                 Ok(RevokedKeys { certificates: lost.certificates, password: lost.password })
             })
         }));
+        config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {
             if !url.starts_with("https://") {
                 bail!(

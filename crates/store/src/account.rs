@@ -146,24 +146,17 @@ impl Store {
 
     /// What is known of a user.
     pub async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        let row = sqlx::query(
-            concat!(columns!(), "WHERE name = $1"),
-        )
-        .bind(name)
-        .fetch_optional(&self.read)
-        .await?;
+        let row = sqlx::query(concat!(columns!(), "WHERE name = $1")).bind(name).fetch_optional(&self.read).await?;
         row.as_ref().map(read).transpose()
     }
 
     /// All users by name, those after `after`.
     pub async fn accounts(&self, after: Option<&str>, limit: u32) -> Result<Vec<Account>, StoreError> {
-        let rows = sqlx::query(
-            concat!(columns!(), "WHERE name > $1 ORDER BY name LIMIT $2"),
-        )
-        .bind(after.unwrap_or_default())
-        .bind(page(limit))
-        .fetch_all(&self.read)
-        .await?;
+        let rows = sqlx::query(concat!(columns!(), "WHERE name > $1 ORDER BY name LIMIT $2"))
+            .bind(after.unwrap_or_default())
+            .bind(page(limit))
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(read).collect()
     }
 
@@ -174,14 +167,12 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Account>, StoreError> {
-        let rows = sqlx::query(
-            concat!(columns!(), "WHERE client = $1 AND name > $2 ORDER BY name LIMIT $3"),
-        )
-        .bind(client.to_string())
-        .bind(after.unwrap_or_default())
-        .bind(page(limit))
-        .fetch_all(&self.read)
-        .await?;
+        let rows = sqlx::query(concat!(columns!(), "WHERE client = $1 AND name > $2 ORDER BY name LIMIT $3"))
+            .bind(client.to_string())
+            .bind(after.unwrap_or_default())
+            .bind(page(limit))
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(read).collect()
     }
 

@@ -49,11 +49,10 @@ impl Store {
         let mut tx = self.begin().await?;
         // Two at once: the second one waits here.
         sqlx::query("UPDATE account SET name = name WHERE name = $1").bind(&token.account).execute(&mut *tx).await?;
-        let count: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM api_token WHERE account = $1 AND revoked_ts IS NULL")
-                .bind(&token.account)
-                .fetch_one(&mut *tx)
-                .await?;
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM api_token WHERE account = $1 AND revoked_ts IS NULL")
+            .bind(&token.account)
+            .fetch_one(&mut *tx)
+            .await?;
         if count >= i64::from(MAX_API_TOKENS) {
             return Ok(false);
         }
@@ -115,14 +114,13 @@ impl Store {
 
     /// Revokes a token of a user; `false` when it has none of that identity.
     pub async fn revoke_api_token(&self, account: &str, id: ApiTokenId, now: UnixMs) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE api_token SET revoked_ts = $3 WHERE id = $2 AND account = $1 AND revoked_ts IS NULL",
-        )
-        .bind(account)
-        .bind(id.to_string())
-        .bind(now)
-        .execute(&self.write)
-        .await?;
+        let done =
+            sqlx::query("UPDATE api_token SET revoked_ts = $3 WHERE id = $2 AND account = $1 AND revoked_ts IS NULL")
+                .bind(account)
+                .bind(id.to_string())
+                .bind(now)
+                .execute(&self.write)
+                .await?;
         Ok(done.rows_affected() == 1)
     }
 }

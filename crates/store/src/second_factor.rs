@@ -36,13 +36,12 @@ impl Store {
 
     /// Keeps a secret until it is confirmed; `false` when there is a second factor that counts, or no such user.
     pub async fn propose_second_factor(&self, name: &str, secret: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE account SET totp_secret = $2, totp_step = 0 WHERE name = $1 AND totp_since_ts IS NULL",
-        )
-        .bind(name)
-        .bind(secret)
-        .execute(&self.write)
-        .await?;
+        let done =
+            sqlx::query("UPDATE account SET totp_secret = $2, totp_step = 0 WHERE name = $1 AND totp_since_ts IS NULL")
+                .bind(name)
+                .bind(secret)
+                .execute(&self.write)
+                .await?;
         Ok(done.rows_affected() == 1)
     }
 

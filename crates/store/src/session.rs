@@ -246,7 +246,8 @@ impl Store {
                             ORDER BY sessions_after_ts, name LIMIT $2")
         .await?;
         let read = |row: &AnyRow| Ok::<_, StoreError>((id::parse("session", row.try_get(0)?)?, row.try_get(1)?));
-        let read_token = |row: &AnyRow| Ok::<_, StoreError>((id::parse("api_token", row.try_get(0)?)?, row.try_get(1)?));
+        let read_token =
+            |row: &AnyRow| Ok::<_, StoreError>((id::parse("api_token", row.try_get(0)?)?, row.try_get(1)?));
         Ok(Endings {
             sessions: sessions.iter().map(read).collect::<Result<_, _>>()?,
             tokens: tokens.iter().map(read_token).collect::<Result<_, _>>()?,

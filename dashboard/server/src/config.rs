@@ -43,6 +43,9 @@ pub struct Config {
     /// Origins that browsers may come from, such as `https://fleet.example.org`, beside the one that the request's
     /// `Host` names. Needed behind a proxy that changes `Host`.
     pub origins: Vec<String>,
+    /// The dashboards of this fleet as browsers find them, each an origin, the preferred one first: when one does not answer,
+    /// the app goes to the next. They share the database and the key that signs sessions.
+    pub servers: Vec<String>,
     /// Whether browsers reach the dashboard through TLS: cookies are kept from plain HTTP, and so is the site.
     pub secure_cookies: bool,
     /// Whether a proxy stands in front that appends the client's address to `X-Forwarded-For`.
@@ -126,6 +129,7 @@ impl Config {
             session_idle: 14 * DAY,
             session_longest: 90 * DAY,
             origins: Vec::new(),
+            servers: Vec::new(),
             secure_cookies: false,
             behind_proxy: false,
             enrolment: None,
@@ -141,10 +145,12 @@ impl Config {
         if ![self.access_ttl, self.session_idle, self.session_longest].into_iter().all(is_sane) {
             return Err(Error::SessionTtl);
         }
-        for origin in &self.origins {
+        for origin in self.origins.iter().chain(&self.servers) {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             let fits = host.is_some_and(|host| {
-                !host.is_empty() && !host.contains(['/', ' ', '*', '@']) && host == host.to_ascii_lowercase()
+                !host.is_empty()
+                    && !host.contains(['/', ' ', '*', '@', ';', ',', '\''])
+                    && host == host.to_ascii_lowercase()
             });
             if !fits {
                 return Err(Error::Origin(origin.clone()));

@@ -29,9 +29,8 @@ pub(crate) const MAX_BYTES: usize = 256;
 
 /// Browser or program, and its system, as far as they can be told.
 pub(crate) fn describe(text: &str) -> (Option<String>, Option<String>) {
-    let find = |known: &[(&str, &str)]| {
-        known.iter().find(|(sign, _)| text.contains(sign)).map(|(_, name)| (*name).to_owned())
-    };
+    let find =
+        |known: &[(&str, &str)]| known.iter().find(|(sign, _)| text.contains(sign)).map(|(_, name)| (*name).to_owned());
     let browser = find(&BROWSERS).or_else(|| {
         let name = text.split([' ', '/', ';']).next()?;
         let fits = (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic());
@@ -59,7 +58,8 @@ mod tests {
             let (browser, system) = describe(text);
             format!("{} on {}", browser.unwrap_or_default(), system.unwrap_or_default())
         };
-        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
         assert_eq!(told(chrome), "Chrome on Linux");
         assert_eq!(told(&format!("{chrome} Edg/140.0")), "Edge on Linux");
         let safari = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1 (KHTML, like Gecko) Version/19.0 Mobile Safari/604.1";

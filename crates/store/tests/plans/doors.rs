@@ -2,10 +2,10 @@
 
 use bugbrother_store::{
     Account, AccountChange, AlertEventKind, AlertFilter, ApiTokenRecord, Assignment, AuditEntry, AuditFilter, AuditId,
-    AuditObject, CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted, Enrolled,
-    GeofenceId, GeofenceRecord, Interval, Invitation, Language, MaintenanceId, MaintenanceItem, Prices, Receipt,
-    ReceiptId, Refresh, RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store, SubjectKind,
-    User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
+    AuditObject, CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted,
+    Enrolled, GeofenceId, GeofenceRecord, Interval, Invitation, Language, MaintenanceId, MaintenanceItem, Prices,
+    Receipt, ReceiptId, Refresh, RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store,
+    SubjectKind, User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
     AlertId, ApiTokenId, CommandId, Epoch, SCHEMA_VERSION, Seq, SessionId,

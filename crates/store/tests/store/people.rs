@@ -65,8 +65,7 @@ async fn a_refresh_token_is_good_once_and_a_moment_longer() {
     let first = begin(&store, 1).await;
     let ask = async |token, next, now| store.refresh_session(&refresh("family 1", token, next, now)).await.unwrap();
     let at = NOW + DAY;
-    let expected =
-        SessionRecord { used: at, expires: at + 14 * DAY, address: None, user_agent: None, ..first.clone() };
+    let expected = SessionRecord { used: at, expires: at + 14 * DAY, address: None, user_agent: None, ..first.clone() };
     assert_eq!(ask("1.1", "1.2", at).await, Refreshed::Rotated(expected.clone()));
     assert_eq!(ask("1.1", "1.2", at + 10_000).await, Refreshed::Again(expected));
     let at = NOW + 10 * DAY;
@@ -237,7 +236,9 @@ async fn a_second_factor_counts_once_confirmed_and_its_codes_once_each() {
         good.push(store.take_step("ada", step).await.unwrap());
     }
     assert_eq!(good, [false, true, false, false, true, false]);
-    assert!(store.take_recovery_code("ada", "a").await.unwrap() && !store.take_recovery_code("ada", "a").await.unwrap());
+    assert!(
+        store.take_recovery_code("ada", "a").await.unwrap() && !store.take_recovery_code("ada", "a").await.unwrap()
+    );
     assert!(!store.take_recovery_code("root", "b").await.unwrap());
     assert_eq!(store.recovery_codes_left("ada").await.unwrap(), 1);
     assert!(store.remove_second_factor("ada").await.unwrap() && !store.remove_second_factor("ada").await.unwrap());

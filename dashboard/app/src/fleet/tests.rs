@@ -59,7 +59,7 @@ fn fleet() -> Fleet {
 }
 
 fn delta(changed: Vec<Change>, alerts: Vec<Alert>) -> Frame {
-    Frame::Delta(Delta { now: NOW + 1000, tick: 2, named: vec![], left: vec![], changed, alerts })
+    Frame::Delta(Delta { now: NOW + 1000, tick: 2, named: vec![], left: vec![], changed, alerts, notices: vec![] })
 }
 
 #[test]

@@ -188,7 +188,9 @@ pub(super) static EN: People = People {
     done: "Done",
     invite: "Make a link for a new password",
     invitation_ready: "Send this link",
-    invitation_hint: |until| format!("It is good once, until {until}, and is not shown again. Whoever has it sets the password."),
+    invitation_hint: |until| {
+        format!("It is good once, until {until}, and is not shown again. Whoever has it sets the password.")
+    },
     copy: "Copy",
     copied: "Copied",
     disable: "Disable",

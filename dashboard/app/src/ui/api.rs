@@ -69,6 +69,25 @@ pub async fn act(method: Method, path: &str, body: &impl Serialize) -> Result<()
     send(method, path, Some(body)).await.map(drop)
 }
 
+/// Sends a file as it is, and what the server says of it.
+pub async fn upload<T: DeserializeOwned>(path: &str, file: &web_sys::Blob) -> Result<T, Refusal> {
+    let url = format!("/api/frontend{path}");
+    let once = async || -> Result<Response, Refusal> {
+        let request = RequestBuilder::new(&url).method(Method::POST).header("content-type", "application/octet-stream");
+        check(request.body(file.clone())?.send().await?).await
+    };
+    let response = match once().await {
+        Err(Refusal::Unauthorised(_)) if renew().await => once().await,
+        answer => answer,
+    };
+    Ok(response?.json().await?)
+}
+
+/// The bytes at an address.
+pub async fn bytes(path: &str) -> Result<Vec<u8>, Refusal> {
+    Ok(send::<()>(Method::GET, path, None).await?.binary().await?)
+}
+
 /// Removes something.
 pub async fn delete(path: &str) -> Result<(), Refusal> {
     send::<()>(Method::DELETE, path, None).await.map(drop)

@@ -24,6 +24,14 @@ pub struct Page {
 /// In their order.
 pub const PAGES: &[Page] = &[
     Page {
+        route: Route::Overview,
+        icon: Icon::Overview,
+        name: |phrases| phrases.business.overview,
+        needs: Some(Right::Watch),
+        key: "o",
+        on_phone: true,
+    },
+    Page {
         route: Route::Map,
         icon: Icon::Map,
         name: |phrases| phrases.map,
@@ -46,6 +54,30 @@ pub const PAGES: &[Page] = &[
         needs: Some(Right::Watch),
         key: "a",
         on_phone: true,
+    },
+    Page {
+        route: Route::Statistics,
+        icon: Icon::Bars,
+        name: |phrases| phrases.business.statistics,
+        needs: Some(Right::Watch),
+        key: "t",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Clients,
+        icon: Icon::Clients,
+        name: |phrases| phrases.business.clients,
+        needs: Some(Right::Clients),
+        key: "c",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Contracts,
+        icon: Icon::Contract,
+        name: |phrases| phrases.business.contracts,
+        needs: Some(Right::Clients),
+        key: "k",
+        on_phone: false,
     },
     Page {
         route: Route::Settings,
@@ -71,10 +103,35 @@ pub const PAGES: &[Page] = &[
         key: "d",
         on_phone: false,
     },
+    Page {
+        route: Route::Rules,
+        icon: Icon::Rule,
+        name: |phrases| phrases.rule_page.rules,
+        needs: Some(Right::HandleAlerts),
+        key: "r",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Geofences,
+        icon: Icon::Fence,
+        name: |phrases| phrases.geofence_page.geofences,
+        needs: Some(Right::Watch),
+        key: "f",
+        on_phone: false,
+    },
 ];
 
 /// What a page is called.
 pub fn title(route: Route, phrases: &Phrases) -> &'static str {
+    if let Route::Vehicle { .. } = route {
+        return phrases.vehicle;
+    }
+    // A single thing is called as the list that it is from.
+    let route = match route {
+        Route::Client { .. } => Route::Clients,
+        Route::Contract { .. } => Route::Contracts,
+        route => route,
+    };
     let page = PAGES.iter().find(|page| page.route == route);
     page.map_or(phrases.not_found, |page| (page.name)(phrases))
 }

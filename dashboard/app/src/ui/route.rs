@@ -1,5 +1,7 @@
 //! Pages.
 
+use bugbrother_wire::Vin;
+use bugbrother_wire::{ClientId, ContractId};
 use yew_router::prelude::*;
 
 /// A page.
@@ -8,12 +10,36 @@ pub enum Route {
     /// The fleet on a map.
     #[at("/")]
     Map,
+    /// The fleet at a glance.
+    #[at("/overview")]
+    Overview,
     /// The fleet as a table.
     #[at("/vehicles")]
     Vehicles,
-    /// Open alerts.
+    /// A vehicle.
+    #[at("/vehicles/:vin")]
+    Vehicle {
+        /// Which.
+        vin: Vin,
+    },
+    /// Alerts.
     #[at("/alerts")]
     Alerts,
+    /// What trips amount to.
+    #[at("/statistics")]
+    Statistics,
+    /// Whom the fleet serves.
+    #[at("/clients")]
+    Clients,
+    /// A client.
+    #[at("/clients/:id")]
+    Client { id: ClientId },
+    /// On what terms.
+    #[at("/contracts")]
+    Contracts,
+    /// A contract.
+    #[at("/contracts/:id")]
+    Contract { id: ContractId },
     /// How the fleet is run.
     #[at("/settings")]
     Settings,
@@ -23,6 +49,12 @@ pub enum Route {
     /// The interface for programs.
     #[at("/developers")]
     Developers,
+    /// Rules by which alerts are raised.
+    #[at("/rules")]
+    Rules,
+    /// Areas that are watched.
+    #[at("/geofences")]
+    Geofences,
     /// No page.
     #[not_found]
     #[at("/404")]

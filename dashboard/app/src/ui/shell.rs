@@ -10,21 +10,28 @@ use super::{
     account::use_account,
     alerts::Alerts,
     browser,
+    clients::{ClientPage, Clients},
+    contracts::{ContractPage, Contracts},
     developers::Developers,
     edits::use_waiting_edits,
     feed::{Link as LiveLink, use_live},
+    geofences::Geofences,
     icon::{Icon, Mark},
     keys::{use_escape, use_key, use_keys},
     kit::Sheet,
     lost::Lost,
     map::{BaseMap, MapPage},
     offline::use_updates,
+    overview::OverviewPage,
     pages::{PAGES, title},
     palette::Palette,
     route::Route,
+    rules::Rules,
     running::SettingsPage,
     settings::{use_phrases, use_settings},
+    statistics::StatisticsPage,
     system::SystemPage,
+    vehicle::VehiclePage,
     vehicles::Vehicles,
 };
 use crate::{address::Query, fleet::Interest, theme::Theme};
@@ -72,7 +79,8 @@ fn use_interest() {
         Some(Route::Map) => {
             Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
         }
-        Some(Route::Vehicles | Route::Alerts) => Interest { fleet: true, ..Interest::default() },
+        Some(Route::Vehicles | Route::Alerts | Route::Rules) => Interest { fleet: true, ..Interest::default() },
+        Some(Route::Vehicle { vin }) => Interest { whole: vec![vin], ..Interest::default() },
         _ => Interest::default(),
     };
     use_effect_with(interest, move |interest| live.show(interest.clone()));
@@ -104,11 +112,20 @@ fn KeyHelp() -> Html {
 fn page(route: Route) -> Html {
     match route {
         Route::Map => html! { <MapPage /> },
+        Route::Overview => html! { <OverviewPage /> },
+        Route::Statistics => html! { <StatisticsPage /> },
+        Route::Clients => html! { <Clients /> },
+        Route::Client { id } => html! { <ClientPage {id} /> },
+        Route::Contracts => html! { <Contracts /> },
+        Route::Contract { id } => html! { <ContractPage {id} /> },
         Route::Vehicles => html! { <Vehicles /> },
+        Route::Vehicle { vin } => html! { <VehiclePage key={vin.as_str()} {vin} /> },
         Route::Alerts => html! { <Alerts /> },
         Route::Settings => html! { <SettingsPage /> },
         Route::System => html! { <SystemPage /> },
         Route::Developers => html! { <Developers /> },
+        Route::Rules => html! { <Rules /> },
+        Route::Geofences => html! { <Geofences /> },
         Route::Lost => html! { <Lost /> },
     }
 }

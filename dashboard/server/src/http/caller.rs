@@ -17,7 +17,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{App, Shared, address::Client, failure::Failure, signed::Signed};
-use crate::{clock, pass::{Pass, PassKind}};
+use crate::{
+    clock,
+    pass::{Pass, PassKind},
+};
 
 /// What one must be to use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,6 @@
 //! `/api/frontend/second-factor`: codes of a telephone beside the password.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use bugbrother_wire::api::{ConfirmSecondFactor, RecoveryCodes, SecondFactorOffer, SecondFactorState, WithPassword};
 use serde_json::json;
 

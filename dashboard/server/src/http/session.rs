@@ -105,12 +105,7 @@ async fn sign_in(
     Ok(answer(&app, &record, &account, &token, is_program))
 }
 
-async fn refresh(
-    State(app): State<App>,
-    client: Client,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Failure> {
+async fn refresh(State(app): State<App>, client: Client, headers: HeaderMap, body: Bytes) -> Result<Response, Failure> {
     app.attempts.count_refresh(client.address).map_err(too_many)?;
     let given = given(&body)?;
     let is_program = given.refresh_token.is_some();
@@ -250,7 +245,8 @@ fn given(body: &Bytes) -> Result<RefreshSession, Failure> {
     if body.is_empty() {
         return Ok(RefreshSession::default());
     }
-    let invalid = |_| Failure::new(StatusCode::BAD_REQUEST, "invalid_body", "the body is not the JSON that belongs here");
+    let invalid =
+        |_| Failure::new(StatusCode::BAD_REQUEST, "invalid_body", "the body is not the JSON that belongs here");
     serde_json::from_slice(body).map_err(invalid)
 }
 

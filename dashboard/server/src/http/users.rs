@@ -49,15 +49,14 @@ pub(super) fn routes(routes: &mut Routes) {
         .says("Change a user; another role or client ends the user's sessions")
         .takes::<UserDetails>()
         .gives::<UserSummary>();
-    routes.delete("/frontend/users/{name}", may, delete).says("Delete a user; what the user did stays in the audit log");
+    routes
+        .delete("/frontend/users/{name}", may, delete)
+        .says("Delete a user; what the user did stays in the audit log");
     routes
         .post("/frontend/users/{name}/disable", may, disable)
         .says("Let a user sign in no more; sessions end and API tokens are revoked")
         .gives::<UserSummary>();
-    routes
-        .post("/frontend/users/{name}/enable", may, enable)
-        .says("Let a user sign in again")
-        .gives::<UserSummary>();
+    routes.post("/frontend/users/{name}/enable", may, enable).says("Let a user sign in again").gives::<UserSummary>();
     routes
         .post("/frontend/users/{name}/invitation", may, invitation)
         .says("A link by which a user sets a new password")
@@ -175,11 +174,7 @@ async fn remove_second_factor(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn end_sessions(
-    State(app): State<App>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<StatusCode, Failure> {
+async fn end_sessions(State(app): State<App>, caller: Caller, Path(name): Path<String>) -> Result<StatusCode, Failure> {
     let store = &app.config.store;
     if !store.end_sessions(&name, clock::now()).await? {
         return Err(unknown());
@@ -205,7 +200,11 @@ fn unknown() -> Failure {
 /// Nobody is locked out by a slip of the own hand.
 fn not_oneself(caller: &Caller, name: &str) -> Result<(), Failure> {
     if caller.name == name {
-        return Err(Failure::new(StatusCode::CONFLICT, "own_account", "this is your own account; another user may do that"));
+        return Err(Failure::new(
+            StatusCode::CONFLICT,
+            "own_account",
+            "this is your own account; another user may do that",
+        ));
     }
     Ok(())
 }

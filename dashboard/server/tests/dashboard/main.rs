@@ -11,6 +11,7 @@ mod pipeline;
 mod requests;
 mod rig;
 mod rights;
+mod rubbish;
 mod second_factor;
 mod sessions;
 mod sign_in;

@@ -133,7 +133,10 @@ async fn the_form_of_a_user_says_what_is_wrong_beside_each_field() -> Result<()>
     let admin = rig.token().await?;
     let nobody = ClientId(uuid::Uuid::now_v7());
     for (body, fields) in [
-        (json!({ "name": "ada", "role": "client", "email": "nowhere", "display_name": "\u{7}" }), "client display_name email"),
+        (
+            json!({ "name": "ada", "role": "client", "email": "nowhere", "display_name": "\u{7}" }),
+            "client display_name email",
+        ),
         (json!({ "name": "ada", "role": "client", "client": nobody }), "client"),
         (json!({ "name": "Ada L.", "role": "operator" }), "name"),
         (json!({ "name": "admin", "role": "operator" }), "name"),
@@ -277,7 +280,10 @@ async fn the_audit_log_is_read_page_by_page_and_by_person_and_object() -> Result
     }
     assert_eq!(paged, all.entries);
     let of_bob = read("who=admin&kind=user&id=bob").await?;
-    assert_eq!(of_bob.entries.iter().map(|deed| deed.what.as_str()).collect::<Vec<_>>(), ["user_invited", "user_added"]);
+    assert_eq!(
+        of_bob.entries.iter().map(|deed| deed.what.as_str()).collect::<Vec<_>>(),
+        ["user_invited", "user_added"]
+    );
     assert!(read("who=nobody").await?.entries.is_empty());
     for bad in ["before=x", "before=1.x", "kind=user", "limit=-1"] {
         let answer = rig.get(&format!("/api/frontend/audit?{bad}"), &admin).await?;

@@ -1,5 +1,6 @@
 //! The map's page: the surface, the list on its left, the drawer on its right.
 
+mod area;
 mod base;
 mod canvas;
 mod drawer;
@@ -7,6 +8,7 @@ mod leaflet;
 mod list;
 mod markers;
 mod palette;
+mod sketch;
 mod surface;
 
 use std::{cell::RefCell, rc::Rc};
@@ -16,7 +18,11 @@ use web_sys::HtmlElement;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-pub use self::base::BaseMap;
+pub use self::{
+    area::Area,
+    base::BaseMap,
+    sketch::{Drawing, Hands, Marker, STEPS_KMH, Sketch},
+};
 use self::{
     drawer::Drawer,
     list::List,
