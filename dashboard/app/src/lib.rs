@@ -10,6 +10,7 @@
 //! - [`later`]: edits that wait for the network; [`palette`]: what somebody means by a few letters
 //! - [`servers`]: which of the fleet's dashboards to be at
 //! - [`tiles`]: what charts show of signals; [`replay`]: a drive that is seen again
+//! - [`units`]: kilometres or miles, as a person wants them
 //! - [`theme`]: dark, light, or as the system is
 //! - `ui` (in a browser only): Yew components, the map's surface, the live feed's socket
 //!
@@ -33,6 +34,7 @@ pub mod theme;
 pub mod tiles;
 #[cfg(target_arch = "wasm32")]
 mod ui;
+pub mod units;
 
 #[cfg(target_arch = "wasm32")]
 pub use ui::start;

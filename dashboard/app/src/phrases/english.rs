@@ -5,6 +5,7 @@ pub const PHRASES: Phrases = Phrases {
     language: Language::English,
     running: &super::running::EN,
     business: &super::business::EN,
+    people: &super::people::EN,
     skip_to_content: "Skip to content",
     main_navigation: "Main",
 

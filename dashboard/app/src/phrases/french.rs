@@ -5,6 +5,7 @@ pub const PHRASES: Phrases = Phrases {
     language: Language::French,
     running: &super::running::FR,
     business: &super::business::FR,
+    people: &super::people::FR,
     skip_to_content: "Aller au contenu",
     main_navigation: "Principal",
 

@@ -5,6 +5,7 @@
 pub mod business;
 mod english;
 mod french;
+mod people;
 mod running;
 mod vehicle;
 mod watch;
@@ -61,6 +62,7 @@ pub struct Phrases {
     pub language: Language,
     pub running: &'static running::Running,
     pub business: &'static business::Business,
+    pub people: &'static people::People,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 

@@ -5,7 +5,12 @@ use std::{
     rc::Rc,
 };
 
-use bugbrother_wire::{codec::decode_value, encode, live::Frame};
+use bugbrother_wire::{
+    api::{Purpose, Ticket, TicketWish},
+    codec::decode_value,
+    encode,
+    live::Frame,
+};
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
@@ -31,10 +36,9 @@ const FIRST_PAUSE_MS: u32 = 400;
 const LONGEST_PAUSE_MS: u32 = 15_000;
 /// Attempts in a row after which the pill says offline.
 const PATIENCE: u32 = 5;
+const RELOADED: &str = "reloaded-for";
 /// The fleet is kept so often for the next time there is no network.
 const KEEP_EVERY_MS: u32 = 30_000;
-/// Close code of a session that has ended.
-const SESSION_ENDED: u16 = 4401;
 
 /// How the feed is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,10 +197,6 @@ impl Feed {
             if let End::SessionEnded = self.watch(&mut attempts).await {
                 return self.ended.emit(());
             }
-            // The browser does not say why an upgrade was refused.
-            if attempts > 0 && matches!(api::session().await, Err(Refusal::Unauthorised(_))) {
-                return self.ended.emit(());
-            }
             let online = browser::window().navigator().on_line();
             self.link.set(if attempts >= PATIENCE || !online { Link::Offline } else { Link::Reconnecting });
             TimeoutFuture::new(pause_ms(attempts, js_sys::Math::random())).await;
@@ -208,7 +208,13 @@ impl Feed {
     async fn watch(&self, attempts: &mut u32) -> End {
         let location = browser::window().location();
         let scheme = if location.protocol().as_deref() == Ok("https:") { "wss" } else { "ws" };
-        let url = format!("{scheme}://{}/live?quiet=1", location.host().unwrap_or_default());
+        // A browser's socket cannot say who asks: a ticket does, once.
+        let ticket = match api::post::<Ticket>("/tickets", &TicketWish { purpose: Purpose::Live }).await {
+            Ok(Ticket { ticket, .. }) => ticket,
+            Err(Refusal::Unauthorised(_)) => return End::SessionEnded,
+            Err(_) => return End::Lost,
+        };
+        let url = format!("{scheme}://{}/live?quiet=1&ticket={ticket}", location.host().unwrap_or_default());
         let Ok(socket) = WebSocket::open(&url) else { return End::Lost };
         let (mut wishes, mut frames) = socket.split();
         let (changed, mut changes) = unbounded();
@@ -233,9 +239,6 @@ impl Feed {
                     }
                 }
                 Some(Ok(Message::Text(_)) | Err(WebSocketError::ConnectionError)) => {}
-                Some(Err(WebSocketError::ConnectionClose(close))) if close.code == SESSION_ENDED => {
-                    return End::SessionEnded;
-                }
                 Some(Err(_)) | None => return End::Lost,
             }
         }

@@ -410,7 +410,7 @@ async fn a_client_sees_the_alerts_of_its_vehicles_and_learns_of_no_other() -> Re
     let rig = Rig::start().await?;
     for n in [1, 2] {
         rig.store.name_vehicle(vin(n), "Van", None, now()).await?;
-        rig.store.save_alert(&Alert { vin: vin(n), ..alert(u128::from(n), now()) }).await?;
+        rig.store.save_alert(&Alert { vin: vin(n), ..alert(n as u128, now()) }).await?;
     }
     let client = Person { token: rig.client_with(&[vin(2)]).await?, rig: &rig };
     let list: AlertList = client.ask("/alerts?state=active").await?;
