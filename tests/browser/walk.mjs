@@ -33,8 +33,33 @@ export async function walk(page, look) {
     await page.locator('main').waitFor();
     await page.locator('[data-testid="connection"][data-state="live"]').waitFor();
     await settle(page);
-    await look(path, kind(path).replaceAll('/', '-').replaceAll('*', 'one').replace(/^-/, '') || 'start');
+    const name = kind(path).replaceAll('/', '-').replaceAll('*', 'one').replace(/^-/, '') || 'start';
+    await look(path, name);
     meet(await links(page, 'main'));
+    await turn(page, at => look(`${path}, tab ${at}`, `${name}-tab-${at}`));
+    const opened = await open(page);
+    if (opened && kind(opened) === kind(path)) await look(`${path} with a row open`, `${name}-open`);
+    else if (opened) meet([opened]);
   }
   return waiting.length;
+}
+
+// Looks at what is behind the page's tabs; the first has been seen.
+async function turn(page, look) {
+  const count = await page.locator('main [role="tab"]').count();
+  for (let at = 1; at < count; at += 1) {
+    await page.locator('main [role="tab"]').nth(at).click();
+    await settle(page);
+    await look(at);
+  }
+}
+
+// Opens the first row of the page's list; where that leads.
+async function open(page) {
+  const row = page.locator('main [data-row]').first();
+  if (!await row.isVisible()) return undefined;
+  const before = page.url();
+  await row.click();
+  await settle(page);
+  return page.url() === before ? undefined : new URL(page.url()).pathname;
 }

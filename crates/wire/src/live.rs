@@ -39,7 +39,7 @@ pub enum Frame {
 pub struct Snapshot {
     /// The server's clock.
     pub now: UnixMs,
-    /// Number of the newest tick that it holds.
+    /// Number of the newest tick that it holds; 0 when it is not whole yet: the rest comes in deltas, the last with the number.
     #[serde(default)]
     pub tick: u64,
     /// Every vehicle that is wanted.
@@ -53,7 +53,8 @@ pub struct Snapshot {
 pub struct Delta {
     /// The server's clock.
     pub now: UnixMs,
-    /// Number of the tick.
+    /// Number of the tick that the viewer knows everything up to now. A large one comes in pieces: those before the last have
+    /// the number of the one before, or 0.
     #[serde(default)]
     pub tick: u64,
     /// Vehicles that are new, whose name has changed, or of which more has changed than a change can say.

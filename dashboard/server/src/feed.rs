@@ -10,8 +10,8 @@ use std::{
 };
 
 use bugbrother_wire::{
-    UnixMs, encode,
-    live::{Delta, Frame},
+    UnixMs, Vin,
+    live::{Change, Delta},
 };
 use bytes::Bytes;
 use tokio::{
@@ -23,7 +23,8 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    fleet::{self, Fleet},
+    fleet::{self, Fleet, Placed},
+    pieces::{self, Pieces},
     view::{Signals, cut},
 };
 
@@ -35,6 +36,8 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const MAX_BEHIND: usize = 16;
 /// Choices of signals for which a delta or snapshot is encoded once for all; others are encoded for each viewer.
 const MAX_ENCODED: usize = 64;
+/// What is new since any of so many ticks in a row is encoded once.
+const SINCE_STEP: u64 = 8;
 /// A loop that has not come round for so long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(2);
 
@@ -50,7 +53,9 @@ pub(crate) struct Feed {
 struct State {
     fleet: Fleet,
     /// The encoded snapshots of this tick, for all who ask in it.
-    snapshots: HashMap<Signals, Bytes>,
+    snapshots: HashMap<Signals, Pieces>,
+    /// What has changed since some ticks, encoded in this tick.
+    missed: HashMap<(Signals, u64), Pieces>,
     ticked: Instant,
     spoken: Instant,
 }
@@ -58,28 +63,47 @@ struct State {
 /// What has changed in a tick.
 pub(crate) struct Tick {
     pub delta: Delta,
+    /// Where those are that have changed, in the same order.
+    pub places: Vec<Placed>,
     /// By the signals that are wanted.
-    encoded: Mutex<HashMap<Signals, Bytes>>,
+    encoded: Mutex<HashMap<Signals, Pieces>>,
 }
 
 impl Tick {
-    pub fn new(delta: Delta) -> Self {
-        Tick { delta, encoded: Mutex::default() }
+    pub fn new(delta: Delta, fleet: &Fleet) -> Self {
+        let places =
+            delta.changed.iter().map(|change| fleet.place(change.0).expect("what has changed is of the fleet"));
+        Tick { places: places.collect(), delta, encoded: Mutex::default() }
+    }
+
+    /// What has changed of these vehicles.
+    pub fn changes_of<'a>(
+        &'a self,
+        vins: impl IntoIterator<Item = &'a Vin>,
+        fleet: &Fleet,
+    ) -> impl Iterator<Item = &'a Change> {
+        let changed = &self.delta.changed;
+        let place = |vin: &Vin| {
+            let n = fleet.number_of(*vin)?;
+            changed.binary_search_by_key(&n, |change| change.0).ok()
+        };
+        vins.into_iter().filter_map(move |vin| Some(&changed[place(vin)?]))
     }
 
     /// The delta with those signals, encoded once for all who want the same.
-    pub fn encoded(&self, signals: &Signals) -> Bytes {
+    pub fn encoded(&self, signals: &Signals) -> Pieces {
         let mut encoded = self.encoded.lock().expect("nothing panics while it encodes");
-        if let Some(bytes) = encoded.get(signals) {
-            return bytes.clone();
+        if let Some(pieces) = encoded.get(signals) {
+            return pieces.clone();
         }
-        let bytes = Bytes::from(encode(&Frame::Delta(cut(&self.delta, signals))));
+        let pieces = pieces::of_delta(cut(&self.delta, signals), self.delta.tick - 1);
         metrics::counter!("bugbrother_dashboard_live_deltas_total").increment(1);
-        metrics::counter!("bugbrother_dashboard_live_delta_bytes_total").increment(bytes.len() as u64);
+        let bytes: usize = pieces.iter().map(Bytes::len).sum();
+        metrics::counter!("bugbrother_dashboard_live_delta_bytes_total").increment(bytes as u64);
         if encoded.len() < MAX_ENCODED {
-            encoded.insert(signals.clone(), bytes.clone());
+            encoded.insert(signals.clone(), pieces.clone());
         }
-        bytes
+        pieces
     }
 }
 
@@ -88,7 +112,13 @@ impl Feed {
         let now = Instant::now();
         Feed {
             identity: Uuid::new_v4().to_string(),
-            state: Mutex::new(State { fleet, snapshots: HashMap::new(), ticked: now, spoken: now }),
+            state: Mutex::new(State {
+                fleet,
+                snapshots: HashMap::new(),
+                missed: HashMap::new(),
+                ticked: now,
+                spoken: now,
+            }),
             ticks: broadcast::Sender::new(MAX_BEHIND),
             mqtt_is_up: AtomicBool::new(false),
         }
@@ -114,21 +144,52 @@ impl Feed {
     /// A snapshot of the whole fleet with those signals and every tick after it.
     ///
     /// The snapshot may be up to a tick old and may hold what the next delta says again; what it lacks, that delta has.
-    pub fn join_all(&self, signals: &Signals, now: UnixMs) -> (Bytes, broadcast::Receiver<Arc<Tick>>) {
+    pub fn join_all(&self, signals: &Signals, now: UnixMs) -> (Pieces, broadcast::Receiver<Arc<Tick>>) {
         let mut state = self.lock();
         let snapshot = match state.snapshots.get(signals) {
             Some(snapshot) => snapshot.clone(),
             None => {
                 let mut snapshot = state.fleet.snapshot(now, |_| true, |_| true);
                 signals.keep_in(&mut snapshot.vehicles);
-                let bytes = Bytes::from(encode(&Frame::Snapshot(snapshot)));
+                let pieces = pieces::of_snapshot(snapshot);
                 if state.snapshots.len() < MAX_ENCODED {
-                    state.snapshots.insert(signals.clone(), bytes.clone());
+                    state.snapshots.insert(signals.clone(), pieces.clone());
                 }
-                bytes
+                pieces
             }
         };
         (snapshot, self.ticks.subscribe())
+    }
+
+    /// What those who want these signals of the whole fleet have missed since a tick, and every tick after it; nothing, if
+    /// that is too long ago.
+    ///
+    /// When many fall behind, they fall behind at many different ticks. All are told what is new since the same one, a little
+    /// before theirs: to be told a value twice does no harm, and it is encoded once.
+    pub fn join_since(
+        &self,
+        signals: &Signals,
+        tick: u64,
+        now: UnixMs,
+    ) -> Option<(Pieces, broadcast::Receiver<Arc<Tick>>)> {
+        let mut state = self.lock();
+        if tick > state.fleet.tick() {
+            return None;
+        }
+        let since = state.fleet.known_since().max(tick - tick % SINCE_STEP).min(tick);
+        let key = (signals.clone(), since);
+        let missed = match state.missed.get(&key) {
+            Some(missed) => missed.clone(),
+            None => {
+                let delta = state.fleet.since(since, now, |_| true, true)?;
+                let missed = pieces::of_delta(cut(&delta, signals), since);
+                if state.missed.len() < MAX_ENCODED {
+                    state.missed.insert(key, missed.clone());
+                }
+                missed
+            }
+        };
+        Some((missed, self.ticks.subscribe()))
     }
 
     /// Sends a delta every tick until `stop`.
@@ -144,6 +205,7 @@ impl Feed {
         let mut state = self.lock();
         state.ticked = instant;
         state.snapshots.clear();
+        state.missed.clear();
         let delta = state.fleet.delta(now);
         if fleet::is_empty(&delta) && instant.duration_since(state.spoken) < HEARTBEAT {
             return;
@@ -151,7 +213,7 @@ impl Feed {
         state.spoken = instant;
         if self.ticks.receiver_count() > 0 {
             // Without receivers it is dropped, as it should be.
-            drop(self.ticks.send(Arc::new(Tick::new(delta))));
+            drop(self.ticks.send(Arc::new(Tick::new(delta, &state.fleet))));
         }
         metrics::gauge!("bugbrother_dashboard_vehicles").set(state.fleet.len() as f64);
     }
@@ -176,7 +238,7 @@ impl Feed {
 
 #[cfg(test)]
 mod tests {
-    use bugbrother_wire::codec::decode_value;
+    use bugbrother_wire::{codec::decode_value, live::Frame};
     use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
     use super::*;
@@ -192,12 +254,13 @@ mod tests {
         feed.change(|fleet| fleet.rename(vin, name, None));
     }
 
-    fn join(feed: &Feed) -> (Bytes, broadcast::Receiver<Arc<Tick>>) {
+    fn join(feed: &Feed) -> (Pieces, broadcast::Receiver<Arc<Tick>>) {
         feed.join_all(&Signals::all(), NOW)
     }
 
-    fn names(frame: &Bytes) -> Vec<String> {
-        let vehicles = match decode_value(frame).unwrap() {
+    fn names(pieces: &Pieces) -> Vec<String> {
+        assert_eq!(pieces.len(), 1);
+        let vehicles = match decode_value(&pieces[0]).unwrap() {
             Frame::Snapshot(snapshot) => snapshot.vehicles,
             Frame::Delta(delta) => delta.named,
             Frame::Hello { .. } => panic!("a feed says no hello"),
@@ -228,7 +291,7 @@ mod tests {
         rename(&feed, "two");
         let (second, mut late) = join(&feed);
         assert_eq!(names(&first), ["one"]);
-        assert!(first == second, "encoded once in a tick");
+        assert!(Arc::ptr_eq(&first, &second), "encoded once in a tick");
         feed.tick(NOW, Instant::now());
         for ticks in [&mut early, &mut late] {
             assert_eq!(said(ticks.try_recv().unwrap()), ["two"]);
@@ -254,10 +317,10 @@ mod tests {
         let feed = feed();
         rename(&feed, "one");
         let delta = feed.change(|fleet| fleet.delta(NOW));
-        let tick = Tick::new(delta);
+        let tick = feed.look(|fleet| Tick::new(delta, fleet));
         let brief = Signals::of(Some(vec!["spd".to_owned()]));
         let (first, again) = (tick.encoded(&brief), tick.encoded(&brief.clone()));
-        assert_eq!(first.as_ptr(), again.as_ptr());
-        assert_ne!(first.as_ptr(), tick.encoded(&Signals::all()).as_ptr());
+        assert!(Arc::ptr_eq(&first, &again));
+        assert!(!Arc::ptr_eq(&first, &tick.encoded(&Signals::all())));
     }
 }

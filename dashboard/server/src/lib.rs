@@ -44,6 +44,7 @@ mod key;
 mod notices;
 mod pass;
 mod password;
+mod pieces;
 mod refresh;
 mod report;
 mod seats;

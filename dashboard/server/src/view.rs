@@ -7,7 +7,10 @@ use bugbrother_wire::{
     live::{Change, Delta, LiveVehicle, MAX_ONLY, MAX_WANTED_SIGNALS, MAX_WHOLE, Snapshot, Want, Which},
 };
 
-use crate::fleet::Fleet;
+use crate::{
+    feed::Tick,
+    fleet::{Fleet, Placed},
+};
 
 /// Longest key of a signal.
 const MAX_KEY: usize = 32;
@@ -129,8 +132,7 @@ impl View {
 
     /// Everything that is wanted.
     pub fn snapshot(&mut self, fleet: &Fleet, now: UnixMs) -> Snapshot {
-        let wants = |live: &LiveVehicle| self.wants(live.vin, place_of(live));
-        let mut snapshot = fleet.snapshot(now, wants, |vin| self.may_know(vin));
+        let mut snapshot = fleet.snapshot(now, |placed| self.wants(placed), |vin| self.may_know(vin));
         self.told = snapshot.vehicles.iter().map(|vehicle| vehicle.n).collect();
         self.shorten(&mut snapshot.vehicles);
         snapshot
@@ -138,9 +140,7 @@ impl View {
 
     /// What has changed for a viewer that knows everything up to a tick, if that can be told.
     pub fn since(&mut self, fleet: &Fleet, tick: u64, now: UnixMs) -> Option<Delta> {
-        let mut delta = fleet.since(tick, now)?;
-        let wants = |live: &LiveVehicle| self.wants(live.vin, place_of(live));
-        delta.named.retain(wants);
+        let mut delta = fleet.since(tick, now, |placed| self.wants(placed), false)?;
         delta.alerts.retain(|alert| self.may_know(alert.vin));
         // What it was told of before, it may still have: it is told of it when that changes.
         self.told.extend(delta.named.iter().map(|vehicle| vehicle.n));
@@ -160,47 +160,48 @@ impl View {
     }
 
     /// What a tick has for this viewer alone; nothing, if it has nothing.
-    pub fn take(&mut self, delta: &Delta, fleet: impl FnOnce(&mut dyn FnMut(&Fleet))) -> Option<Delta> {
+    pub fn take(&mut self, tick: &Tick, fleet: impl FnOnce(&mut dyn FnMut(&Fleet))) -> Option<Delta> {
+        let delta = &tick.delta;
         let (named, changed, left) = (Vec::new(), Vec::new(), Vec::new());
         let mut mine = Delta { named, changed, left, alerts: Vec::new(), notices: Vec::new(), ..*delta };
         if self.is_common() {
             // The rest comes in the common one.
-            let whole = |n: u32, fleet: &Fleet| fleet.place(n).is_some_and(|(vin, _)| self.whole.contains(&vin));
             if !self.whole.is_empty() && self.signals != Signals::all() {
-                fleet(&mut |fleet| {
-                    mine.changed = delta.changed.iter().filter(|change| whole(change.0, fleet)).cloned().collect();
-                });
+                fleet(&mut |fleet| mine.changed = tick.changes_of(&self.whole, fleet).cloned().collect());
                 mine.named = delta.named.iter().filter(|live| self.whole.contains(&live.vin)).cloned().collect();
             }
             return (!mine.named.is_empty() || !mine.changed.is_empty()).then_some(mine);
         }
-        fleet(&mut |fleet| self.sort_out(delta, fleet, &mut mine));
+        fleet(&mut |fleet| self.sort_out(tick, fleet, &mut mine));
         mine.alerts = delta.alerts.iter().filter(|alert| self.may_know(alert.vin)).cloned().collect();
         let nothing = crate::fleet::is_empty(delta);
         // A heartbeat is for everybody.
         (nothing || !crate::fleet::is_empty(&mine) || !mine.left.is_empty()).then_some(mine)
     }
 
-    fn sort_out(&mut self, delta: &Delta, fleet: &Fleet, mine: &mut Delta) {
+    fn sort_out(&mut self, tick: &Tick, fleet: &Fleet, mine: &mut Delta) {
+        let delta = &tick.delta;
         for live in &delta.named {
-            if self.wants(live.vin, place_of(live)) {
+            if self.wants(&(live.vin, place_of(live))) {
                 self.told.insert(live.n);
                 mine.named.push(live.clone());
             } else if self.told.remove(&live.n) {
                 mine.left.push(live.n);
             }
         }
-        for change in &delta.changed {
-            let Some((vin, place)) = fleet.place(change.0) else { continue };
-            if !self.wants(vin, place) {
-                if self.told.remove(&change.0) {
-                    mine.left.push(change.0);
+        match &self.which {
+            // Those that are named are few, and those that change are many.
+            Which::Only(_) => {
+                let asked: Vec<Vin> = self.only.union(&self.whole).copied().filter(|vin| self.may_know(*vin)).collect();
+                for change in tick.changes_of(&asked, fleet) {
+                    let Some(placed) = fleet.place(change.0) else { continue };
+                    self.follow(change, &placed, fleet, mine);
                 }
-            } else if !self.told.insert(change.0) {
-                let keep_all = self.whole.contains(&vin);
-                mine.changed.push(if keep_all { change.clone() } else { self.signals.cut(change) });
-            } else {
-                mine.named.extend(fleet.whole(change.0));
+            }
+            Which::Fleet | Which::Area { .. } => {
+                for (change, placed) in delta.changed.iter().zip(&tick.places) {
+                    self.follow(change, placed, fleet, mine);
+                }
             }
         }
         let knows = |n: u32| fleet.place(n).is_some_and(|(vin, _)| self.may_know(vin));
@@ -208,13 +209,27 @@ impl View {
         self.shorten(&mut mine.named);
     }
 
-    fn wants(&self, vin: Vin, place: Option<(f64, f64)>) -> bool {
-        self.may_know(vin)
-            && (self.whole.contains(&vin)
+    /// A change: of what the viewer was told of, of what it has not heard of yet, or of what it wants no more.
+    fn follow(&mut self, change: &Change, placed: &Placed, fleet: &Fleet, mine: &mut Delta) {
+        if !self.wants(placed) {
+            if self.told.remove(&change.0) {
+                mine.left.push(change.0);
+            }
+        } else if !self.told.insert(change.0) {
+            let keep_all = self.whole.contains(&placed.0);
+            mine.changed.push(if keep_all { change.clone() } else { self.signals.cut(change) });
+        } else {
+            mine.named.extend(fleet.whole(change.0));
+        }
+    }
+
+    fn wants(&self, (vin, place): &Placed) -> bool {
+        self.may_know(*vin)
+            && (self.whole.contains(vin)
                 || match &self.which {
                     Which::Fleet => true,
-                    Which::Only(_) => self.only.contains(&vin),
-                    area @ Which::Area { .. } => area.holds(place),
+                    Which::Only(_) => self.only.contains(vin),
+                    area @ Which::Area { .. } => area.holds(*place),
                 })
     }
 
@@ -283,7 +298,7 @@ mod tests {
 
     fn take(view: &mut View, fleet: &mut Fleet) -> Option<Delta> {
         let delta = fleet.delta(NOW);
-        view.take(&delta, |look| look(fleet))
+        view.take(&Tick::new(delta, fleet), |look| look(fleet))
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub(super) async fn show(mut socket: WebSocketStream<TcpStream>, roads: &Roads) 
     let mut wish: Option<Wish> = None;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut tick = 0;
+    // That of 0 is the one before everything.
+    let mut tick = 1;
     loop {
         tokio::select! {
             message = socket.next() => match message.context("the viewer has gone")?? {

@@ -7,11 +7,11 @@ pub mod interest;
 pub mod track;
 pub mod vehicle;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bugbrother_wire::{
     AlertId, UnixMs, Vin,
-    live::{Delta, Frame, News, Notice, Snapshot},
+    live::{Delta, Frame, LiveVehicle, News, Notice, Snapshot},
     message::{Alert, AlertState},
 };
 
@@ -27,6 +27,10 @@ pub struct Fleet {
     by_vin: HashMap<Vin, usize>,
     /// Indexes of `vehicles` in the order of the names.
     order: Vec<usize>,
+    /// Whether vehicles have come or have other names since they were put into order.
+    unsorted: bool,
+    /// Vehicles that were known before a snapshot of which not all pieces have come.
+    before: HashMap<Vin, Vehicle>,
     alerts: BTreeMap<AlertId, Alert>,
     /// The server's clock less the animation's.
     offset_ms: f64,
@@ -59,7 +63,7 @@ impl Fleet {
             return false;
         }
         self.revision += 1;
-        self.replace(Snapshot { now: now.max(kept.now), ..kept }, frame_ms);
+        self.replace(Snapshot { now: now.max(kept.now), tick: 1, ..kept }, frame_ms);
         true
     }
 
@@ -72,40 +76,60 @@ impl Fleet {
 
     fn replace(&mut self, snapshot: Snapshot, frame_ms: f64) {
         self.offset_ms = snapshot.now as f64 - frame_ms;
-        let mut known: HashMap<Vin, Vehicle> =
-            std::mem::take(&mut self.vehicles).into_iter().map(|v| (v.vin, v)).collect();
-        self.vehicles = snapshot
-            .vehicles
-            .into_iter()
-            .map(|live| {
-                let before = known.remove(&live.vin);
-                Vehicle::new(live, before, snapshot.now, frame_ms)
-            })
-            .collect();
+        self.before.extend(std::mem::take(&mut self.vehicles).into_iter().map(|v| (v.vin, v)));
         self.index();
+        for live in snapshot.vehicles {
+            self.take(live, snapshot.now, frame_ms);
+        }
         self.alerts = snapshot.alerts.into_iter().filter(is_open).map(|alert| (alert.id, alert)).collect();
-        self.mark_alerts();
+        self.settle(snapshot.tick);
+    }
+
+    /// A vehicle with all that is known of it.
+    fn take(&mut self, live: LiveVehicle, now: UnixMs, frame_ms: f64) {
+        let (n, vin) = (live.n, live.vin);
+        self.unsorted = true;
+        match self.by_vin.get(&vin) {
+            Some(index) => {
+                let before = self.vehicles[*index].clone();
+                self.by_number.remove(&before.n);
+                self.by_number.insert(n, *index);
+                self.vehicles[*index] = Vehicle::new(live, Some(before), now, frame_ms);
+            }
+            None => {
+                let index = self.vehicles.len();
+                let before = self.before.remove(&vin);
+                self.vehicles.push(Vehicle::new(live, before, now, frame_ms));
+                self.by_number.insert(n, index);
+                self.by_vin.insert(vin, index);
+                self.order.push(index);
+            }
+        }
+    }
+
+    /// A frame of a tick is the last of its pieces: then the fleet is whole.
+    fn settle(&mut self, tick: u64) {
+        if tick == 0 {
+            return;
+        }
         self.loaded = true;
+        self.before.clear();
+        if std::mem::take(&mut self.unsorted) {
+            self.sort();
+            self.mark_alerts();
+        }
     }
 
     fn change(&mut self, delta: Delta, frame_ms: f64) {
         self.offset_ms = delta.now as f64 - frame_ms;
-        let named = !delta.named.is_empty();
         for live in delta.named {
-            match self.by_vin.get(&live.vin) {
-                Some(index) => {
-                    let before = self.vehicles[*index].clone();
-                    self.vehicles[*index] = Vehicle::new(live, Some(before), delta.now, frame_ms);
-                }
-                None => {
-                    self.by_vin.insert(live.vin, self.vehicles.len());
-                    self.vehicles.push(Vehicle::new(live, None, delta.now, frame_ms));
-                }
-            }
+            self.take(live, delta.now, frame_ms);
         }
-        if named || !delta.left.is_empty() {
-            self.vehicles.retain(|vehicle| !delta.left.contains(&vehicle.n));
+        if !delta.left.is_empty() {
+            let left: HashSet<u32> = delta.left.into_iter().collect();
+            self.vehicles.retain(|vehicle| !left.contains(&vehicle.n));
             self.index();
+            self.unsorted = true;
         }
         for change in delta.changed {
             if let Some(index) = self.by_number.get(&change.0) {
@@ -125,13 +149,18 @@ impl Fleet {
             }
             self.mark_alerts();
         }
+        self.settle(delta.tick);
     }
 
     fn index(&mut self) {
         self.by_number = self.vehicles.iter().enumerate().map(|(index, v)| (v.n, index)).collect();
         self.by_vin = self.vehicles.iter().enumerate().map(|(index, v)| (v.vin, index)).collect();
         self.order = (0..self.vehicles.len()).collect();
-        self.order.sort_by_cached_key(|index| (self.vehicles[*index].name.to_lowercase(), self.vehicles[*index].vin));
+    }
+
+    fn sort(&mut self) {
+        let vehicles = &self.vehicles;
+        self.order.sort_unstable_by(|a, b| vehicles[*a].compare(&vehicles[*b]));
     }
 
     fn mark_alerts(&mut self) {

@@ -171,6 +171,12 @@ impl Vehicle {
         self.values.get(key).copied()
     }
 
+    /// In which order two stand: by their names, however they are written.
+    pub fn compare(&self, other: &Vehicle) -> std::cmp::Ordering {
+        // Begins with the name, in lower case.
+        self.haystack.cmp(&other.haystack)
+    }
+
     /// Whether its name, plate or VIN holds `needle`, which is in lower case.
     pub fn is_found_by(&self, needle: &str) -> bool {
         self.haystack.contains(needle)

@@ -296,7 +296,8 @@ impl Feed {
         self.fleet.borrow_mut().apply(frame, frame_ms());
         if let Some(tick) = tick {
             self.place.borrow_mut().pass(tick);
-            if self.waits.replace(false) {
+            // The pieces before the last have none.
+            if tick > 0 && self.waits.replace(false) {
                 self.link.set(Link::Live);
                 self.loaded.emit(());
             }

@@ -42,6 +42,9 @@ pub(crate) struct Fleet {
     known_since: u64,
 }
 
+/// A vehicle and its position in degrees, if it has one.
+pub(crate) type Placed = (Vin, Option<(f64, f64)>);
+
 /// What a message did to the fleet.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Applied {
@@ -64,7 +67,8 @@ impl Fleet {
             untold_vehicles: BTreeSet::new(),
             untold_alerts: BTreeMap::new(),
             untold_notices: BTreeSet::new(),
-            tick: 0,
+            // A tick of 0 is the one before everything.
+            tick: 1,
             resolved: VecDeque::new(),
             known_since: 0,
         }
@@ -137,33 +141,47 @@ impl Fleet {
         self.tick
     }
 
+    /// What has changed since a delta before this one cannot be told any more.
+    pub fn known_since(&self) -> u64 {
+        self.known_since
+    }
+
     /// The vehicles that are wanted, and every alert of such as `knows` lets through.
-    pub fn snapshot(&self, now: UnixMs, wants: impl Fn(&LiveVehicle) -> bool, knows: impl Fn(Vin) -> bool) -> Snapshot {
-        let whole = self.vehicles.iter().enumerate().map(|(n, vehicle)| vehicle.whole(number(n)));
+    pub fn snapshot(&self, now: UnixMs, wants: impl Fn(&Placed) -> bool, knows: impl Fn(Vin) -> bool) -> Snapshot {
+        let wanted = self.vehicles.iter().enumerate().filter(|(_, vehicle)| wants(&vehicle.place()));
         Snapshot {
             now,
             tick: self.tick,
-            vehicles: whole.filter(wants).collect(),
+            vehicles: wanted.map(|(n, vehicle)| vehicle.whole(number(n))).collect(),
             alerts: self.alerts.values().filter(|alert| knows(alert.vin)).cloned().collect(),
         }
     }
 
-    /// What has changed since a delta, as far as that is still known. Alerts are all told again.
-    pub fn since(&self, tick: u64, now: UnixMs) -> Option<Delta> {
+    /// What has changed of the vehicles that are wanted since a delta, as far as that is still known. Alerts are all told
+    /// again. Who `knew_all` the vehicles then is told the values alone of those that still are what they were.
+    pub fn since(&self, tick: u64, now: UnixMs, wants: impl Fn(&Placed) -> bool, knew_all: bool) -> Option<Delta> {
         if tick < self.known_since || tick > self.tick {
             return None;
         }
-        let vehicles = self.vehicles.iter().enumerate().filter(|(_, vehicle)| vehicle.told > tick);
         let resolved = self.resolved.iter().filter(|(at, _)| *at > tick).map(|(_, alert)| alert);
-        Some(Delta {
+        let mut delta = Delta {
             now,
             tick: self.tick,
-            named: vehicles.map(|(n, vehicle)| vehicle.whole(number(n))).collect(),
+            named: Vec::new(),
             left: Vec::new(),
             changed: Vec::new(),
             alerts: resolved.chain(self.alerts.values()).cloned().collect(),
             notices: Vec::new(),
-        })
+        };
+        let vehicles = self.vehicles.iter().enumerate().filter(|(_, vehicle)| vehicle.told > tick);
+        for (n, vehicle) in vehicles.filter(|(_, vehicle)| wants(&vehicle.place())) {
+            if knew_all && vehicle.told_whole <= tick {
+                delta.changed.push(vehicle.values(number(n)));
+            } else {
+                delta.named.push(vehicle.whole(number(n)));
+            }
+        }
+        Some(delta)
     }
 
     /// The number of a vehicle, if it is known.
@@ -176,12 +194,12 @@ impl Fleet {
         self.vehicles.get(n as usize).map(|vehicle| vehicle.whole(n))
     }
 
-    /// VIN and position of a vehicle, in degrees.
-    pub fn place(&self, n: u32) -> Option<(Vin, Option<(f64, f64)>)> {
+    /// Where a vehicle is.
+    pub fn place(&self, n: u32) -> Option<Placed> {
         self.vehicles.get(n as usize).map(Vehicle::place)
     }
 
-    /// What has changed since the last call.
+    /// What has changed since the last call, in the order of the vehicles' numbers.
     pub fn delta(&mut self, now: UnixMs) -> Delta {
         self.tick += 1;
         let mut delta = Delta {
@@ -202,7 +220,10 @@ impl Fleet {
         for n in std::mem::take(&mut self.untold_vehicles) {
             self.vehicles[n].told = self.tick;
             match self.vehicles[n].take_news(number(n)) {
-                vehicle::Told::Whole(vehicle) => delta.named.push(vehicle),
+                vehicle::Told::Whole(vehicle) => {
+                    self.vehicles[n].told_whole = self.tick;
+                    delta.named.push(vehicle);
+                }
                 vehicle::Told::Change(change) => delta.changed.push(change),
             }
         }

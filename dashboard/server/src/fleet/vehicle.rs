@@ -9,6 +9,8 @@ use bugbrother_wire::{
     message::{Status, Telemetry},
 };
 
+use super::Placed;
+
 /// What viewers have to be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum News {
@@ -35,6 +37,8 @@ pub(super) struct Vehicle {
     news: News,
     /// Number of the last delta that told of it.
     pub told: u64,
+    /// Number of the last delta that told all of it.
+    pub told_whole: u64,
 }
 
 impl Vehicle {
@@ -49,11 +53,12 @@ impl Vehicle {
             untold: BTreeSet::new(),
             news: News::Whole,
             told: 0,
+            told_whole: 0,
         }
     }
 
     /// VIN and position in degrees.
-    pub fn place(&self) -> (Vin, Option<(f64, f64)>) {
+    pub fn place(&self) -> Placed {
         let value = |key| self.latest.signals.get(key).map(|(_, value)| *value);
         (self.vin, value("lat").zip(value("lon")))
     }
@@ -104,6 +109,12 @@ impl Vehicle {
             received_ts: self.latest.received_ts,
             values: self.latest.values(),
         }
+    }
+
+    /// All its values, as a change.
+    pub fn values(&self, n: u32) -> Change {
+        let latest = &self.latest;
+        Change(n, latest.presence, latest.source_ts, latest.received_ts, latest.values().into_iter().collect())
     }
 
     /// What viewers have not been told; from now on they have.

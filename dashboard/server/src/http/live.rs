@@ -15,7 +15,7 @@ use bugbrother_wire::{
     Vin,
     codec::decode_value,
     encode,
-    live::{Frame, Want},
+    live::{Delta, Frame, Snapshot, Want},
 };
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -33,7 +33,12 @@ use super::{
     origin,
     tickets::Watcher,
 };
-use crate::{clock, feed::Tick, view::View};
+use crate::{
+    clock,
+    feed::Tick,
+    pieces::{self, Pieces},
+    view::View,
+};
 
 /// The longest wish names some 500 vehicles.
 const MAX_VIEWER_MESSAGE: usize = 16 * 1024;
@@ -212,23 +217,33 @@ impl Viewer<'_> {
         }
         self.view.allowed = allowed;
         let snapshot = self.app.feed.look(|fleet| self.view.snapshot(fleet, clock::now()));
-        self.send(encode(&Frame::Snapshot(snapshot))).await
+        self.say_all(&pieces::of_snapshot(snapshot)).await
     }
 
     /// Says what has changed since a tick, or everything; then every tick is said.
     async fn begin(&mut self, since: Option<u64>) -> Result<Receiver<Arc<Tick>>, End> {
         let (feed, view, now) = (&self.app.feed, &mut self.view, clock::now());
-        let (changed, ticks) = feed.join(|fleet| since.and_then(|tick| view.since(fleet, tick, now)));
-        let (frame, ticks) = match changed {
-            Some(delta) => (Bytes::from(encode(&Frame::Delta(delta))), ticks),
-            None if view.is_common() => feed.join_all(&view.signals, now),
-            None => {
-                let (snapshot, ticks) = feed.join(|fleet| view.snapshot(fleet, now));
-                (Bytes::from(encode(&Frame::Snapshot(snapshot))), ticks)
+        let (pieces, ticks) = if view.is_common() {
+            let missed = since.and_then(|tick| feed.join_since(&view.signals, tick, now));
+            missed.unwrap_or_else(|| feed.join_all(&view.signals, now))
+        } else {
+            enum Told {
+                Since(Delta, u64),
+                All(Snapshot),
             }
+            let (told, ticks) = feed.join(|fleet| {
+                let missed = since.and_then(|tick| Some(Told::Since(view.since(fleet, tick, now)?, tick)));
+                missed.unwrap_or_else(|| Told::All(view.snapshot(fleet, now)))
+            });
+            // Encoded without keeping others from the fleet.
+            let pieces = match told {
+                Told::Since(delta, tick) => pieces::of_delta(delta, tick),
+                Told::All(snapshot) => pieces::of_snapshot(snapshot),
+            };
+            (pieces, ticks)
         };
         let wholes = feed.look(|fleet| view.wholes(fleet, now));
-        self.say(Message::Binary(frame)).await?;
+        self.say_all(&pieces).await?;
         if let Some(wholes) = wholes {
             self.send(encode(&Frame::Delta(wholes))).await?;
         }
@@ -237,13 +252,23 @@ impl Viewer<'_> {
 
     async fn tell(&mut self, tick: &Tick) -> Result<(), End> {
         if self.view.is_common() {
-            self.say(Message::Binary(tick.encoded(&self.view.signals))).await?;
+            self.say_all(&tick.encoded(&self.view.signals)).await?;
         }
         let feed = &self.app.feed;
-        match self.view.take(&tick.delta, |look| feed.look(|fleet| look(fleet))) {
-            Some(mine) => self.send(encode(&Frame::Delta(mine))).await,
+        match self.view.take(tick, |look| feed.look(|fleet| look(fleet))) {
+            Some(mine) => {
+                let before = mine.tick - 1;
+                self.say_all(&pieces::of_delta(mine, before)).await
+            }
             None => Ok(()),
         }
+    }
+
+    async fn say_all(&mut self, pieces: &Pieces) -> Result<(), End> {
+        for piece in pieces.iter() {
+            self.say(Message::Binary(piece.clone())).await?;
+        }
+        Ok(())
     }
 
     async fn send(&mut self, frame: Vec<u8>) -> Result<(), End> {

@@ -92,9 +92,9 @@ pub fn Views(props: &ViewsProps) -> Html {
     html! {
         <div class="views" data-testid="views">
             <nav class="tabs" aria-label={words.save_view}>
-                <button aria-selected={(here.is_none()).to_string()} onclick={go(None)}>{ &props.all }</button>
+                <button aria-pressed={(here.is_none()).to_string()} onclick={go(None)}>{ &props.all }</button>
                 for view in &views {
-                    <button key={view.id.to_string()} aria-selected={(here.as_deref() == Some(&view.id.to_string())).to_string()} onclick={go(Some(view))} data-testid="view">{ &view.form.name }</button>
+                    <button key={view.id.to_string()} aria-pressed={(here.as_deref() == Some(&view.id.to_string())).to_string()} onclick={go(Some(view))} data-testid="view">{ &view.form.name }</button>
                 }
                 if let Some(onclick) = remove {
                     <button class="tool" {onclick} aria-label={words.delete_view} title={words.delete_view} data-testid="view-delete">{ Icon::Close.draw() }</button>
