@@ -14,6 +14,7 @@ use super::{
     contracts::{ContractPage, Contracts},
     developers::Developers,
     edits::use_waiting_edits,
+    elsewhere::use_servers,
     feed::{Link as LiveLink, use_live},
     geofences::Geofences,
     icon::{Icon, Mark},
@@ -45,6 +46,7 @@ pub fn Shell() -> Html {
     use_keys();
     use_interest();
     use_updates();
+    use_servers();
     use_waiting_edits();
     let phrases = use_phrases();
     // Kept across pages: the map comes back at once.
