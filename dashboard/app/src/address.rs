@@ -23,6 +23,12 @@ pub struct Query {
     /// `1`: the map follows the selection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     follow: Option<String>,
+    /// Key of the signal by which vehicles are coloured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    c: Option<String>,
+    /// `0`: geofences are hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    g: Option<String>,
 }
 
 impl Query {
@@ -86,6 +92,28 @@ impl Query {
     /// Whether the map follows the selection.
     pub fn is_following(&self) -> bool {
         self.follow.as_deref() == Some("1") && self.selected().is_some()
+    }
+
+    /// The signal by which vehicles are coloured, where it is not what they do.
+    pub fn colour(&self) -> Option<&str> {
+        self.c.as_deref().filter(|key| bugbrother_wire::signal::is_key(key))
+    }
+
+    /// With another one.
+    pub fn with_colour(mut self, key: Option<&str>) -> Self {
+        self.c = key.map(str::to_owned);
+        self
+    }
+
+    /// Whether geofences are shown.
+    pub fn shows_areas(&self) -> bool {
+        self.g.as_deref() != Some("0")
+    }
+
+    /// With geofences or without.
+    pub fn with_areas(mut self, on: bool) -> Self {
+        self.g = (!on).then(|| "0".to_owned());
+        self
     }
 
     /// With following on or off.

@@ -132,6 +132,7 @@ pub const PHRASES: Phrases = Phrases {
     find_placeholder: "A page, a vehicle, an action",
     change_theme: "Change theme",
     more: "More",
+    kept_for_later: "You are offline: it is kept and will be sent when there is a network",
     not_found: "There is nothing here",
     not_found_hint: "The address may be misspelt, or the page has moved.",
     back_to_map: "Back to the map",

@@ -176,6 +176,7 @@ pub struct Phrases {
     pub find_placeholder: &'static str,
     pub change_theme: &'static str,
     pub more: &'static str,
+    pub kept_for_later: &'static str,
     pub not_found: &'static str,
     pub not_found_hint: &'static str,
     pub back_to_map: &'static str,

@@ -67,18 +67,38 @@ pub struct Live {
 /// What the open page shows, and a way to say that it has changed.
 struct Wish {
     interest: RefCell<Interest>,
+    /// Whether somebody looks for a vehicle, on whatever page.
+    searched: Cell<bool>,
     changed: RefCell<Option<UnboundedSender<()>>>,
 }
 
 impl Live {
     /// The page that is open shows this.
     pub fn show(&self, interest: Interest) {
-        if self.interest.interest.replace(interest.clone()) != interest
-            && let Some(changed) = &*self.interest.changed.borrow()
-        {
+        if self.interest.interest.replace(interest.clone()) != interest {
+            self.interest.tell();
+        }
+    }
+
+    /// Whether somebody looks for a vehicle: then the whole fleet is told, whatever the page shows.
+    pub fn search(&self, on: bool) {
+        if self.interest.searched.replace(on) != on {
+            self.interest.tell();
+        }
+    }
+}
+
+impl Wish {
+    fn tell(&self) {
+        if let Some(changed) = &*self.changed.borrow() {
             // Without a line it is said when there is one again.
             drop(changed.unbounded_send(()));
         }
+    }
+
+    fn interest(&self) -> Interest {
+        let interest = self.interest.borrow().clone();
+        Interest { fleet: interest.fleet || self.searched.get(), ..interest }
     }
 }
 
@@ -98,7 +118,11 @@ pub fn use_live() -> Live {
 #[hook]
 pub fn use_feed() -> Live {
     let fleet = use_memo((), |()| RefCell::new(Fleet::default()));
-    let interest = use_memo((), |()| Wish { interest: RefCell::default(), changed: RefCell::default() });
+    let interest = use_memo((), |()| Wish {
+        interest: RefCell::default(),
+        searched: Cell::default(),
+        changed: RefCell::default(),
+    });
     let link = use_state_eq(|| Link::Reconnecting);
     let beat = use_state(|| 0_u32);
     let ended = use_account().ended;
@@ -220,7 +244,7 @@ impl Feed {
     }
 
     async fn say_interest(&self, wishes: &mut SplitSink<WebSocket, Message>) -> Result<(), WebSocketError> {
-        let interest = self.interest.interest.borrow().clone();
+        let interest = self.interest.interest();
         let want = self.place.borrow_mut().want(&interest);
         match want {
             Some(want) => wishes.send(Message::Bytes(encode(&want))).await,

@@ -45,6 +45,7 @@ mod table;
 mod users;
 mod vehicle;
 mod vehicles;
+mod wall;
 mod zone;
 
 /// Puts the app into the page.

@@ -96,6 +96,14 @@ pub const PAGES: &[Page] = &[
         on_phone: false,
     },
     Page {
+        route: Route::Wall,
+        icon: Icon::Film,
+        name: |phrases| phrases.running.wall,
+        needs: Some(Right::Watch),
+        key: "w",
+        on_phone: false,
+    },
+    Page {
         route: Route::Settings,
         icon: Icon::Sliders,
         name: |phrases| phrases.running.settings,

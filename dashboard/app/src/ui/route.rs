@@ -40,6 +40,9 @@ pub enum Route {
     /// A contract.
     #[at("/contracts/:id")]
     Contract { id: ContractId },
+    /// What cameras see.
+    #[at("/wall")]
+    Wall,
     /// How the fleet is run.
     #[at("/settings")]
     Settings,

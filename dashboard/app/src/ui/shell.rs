@@ -36,6 +36,7 @@ use super::{
     users::Users,
     vehicle::VehiclePage,
     vehicles::Vehicles,
+    wall::Wall,
 };
 use crate::{address::Query, fleet::Interest, theme::Theme};
 
@@ -81,11 +82,11 @@ fn use_interest() {
     let query = use_location().and_then(|location| location.query::<Query>().ok()).unwrap_or_default();
     let interest = match route {
         Some(Route::Map) => {
-            Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
+            let signals = query.colour().map(str::to_owned).into_iter().collect();
+            Interest { fleet: true, whole: query.selected().into_iter().collect(), signals }
         }
-        Some(Route::Vehicles | Route::Alerts | Route::Rules) => Interest { fleet: true, ..Interest::default() },
         Some(Route::Vehicle { vin }) => Interest { whole: vec![vin], ..Interest::default() },
-        _ => Interest::default(),
+        _ => Interest { fleet: true, ..Interest::default() },
     };
     use_effect_with(interest, move |interest| live.show(interest.clone()));
 }
@@ -125,6 +126,7 @@ fn page(route: Route) -> Html {
         Route::Vehicles => html! { <Vehicles /> },
         Route::Vehicle { vin } => html! { <VehiclePage key={vin.as_str()} {vin} /> },
         Route::Alerts => html! { <Alerts /> },
+        Route::Wall => html! { <Wall /> },
         Route::Settings => html! { <SettingsPage /> },
         Route::System => html! { <SystemPage /> },
         Route::Developers => html! { <Developers /> },

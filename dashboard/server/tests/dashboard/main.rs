@@ -1,6 +1,7 @@
 //! The dashboard's server as its users meet it: over HTTP, over its WebSocket and over MQTT.
 
 mod api_tokens;
+mod doings;
 mod drive;
 mod enrolment;
 mod export;

@@ -63,6 +63,11 @@ impl Palette {
         &self.speeds[step.min(self.speeds.len() - 1)]
     }
 
+    /// The same with one colour for all states.
+    pub fn tinted(&self, colour: &str) -> Self {
+        Palette { looks: self.looks.each_ref().map(|_| colour.to_owned()), ..self.clone() }
+    }
+
     /// The colour of a state.
     pub fn look(&self, look: Look) -> &str {
         &self.looks[look as usize]
