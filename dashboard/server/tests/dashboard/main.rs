@@ -1,15 +1,19 @@
 //! The dashboard's server as its users meet it: over HTTP, over its WebSocket and over MQTT.
 
+mod clients;
 mod drive;
 mod enrolment;
 mod export;
 mod guide;
 mod history;
 mod live;
+mod office;
 mod pipeline;
 mod requests;
 mod rig;
 mod rights;
+mod roster;
 mod sign_in;
+mod statistics;
 mod tokens;
 mod viewer;
