@@ -72,7 +72,13 @@ pub async fn fill(data: &DataDir, store: &Store, fleet: &[Profile], now: UnixMs)
     for alert in store.alerts(None, 3).await? {
         let text = "Spoke with the driver.";
         store
-            .append_alert_event(alert.id, alert.updated + HOUR, bugbrother_store::AlertEventKind::Commented, Some(OPERATOR), Some(text))
+            .append_alert_event(
+                alert.id,
+                alert.updated + HOUR,
+                bugbrother_store::AlertEventKind::Commented,
+                Some(OPERATOR),
+                Some(text),
+            )
             .await?;
     }
     Ok(visitors)
@@ -136,7 +142,12 @@ async fn serve(data: &DataDir, store: &Store, fleet: &[Profile], now: UnixMs) ->
         store.add_contract(contract).await?;
         for car in cars {
             let vin = fleet.get(*car).map(|profile| profile.vin).context("the demo has eight cars")?;
-            let assignment = Assignment { contract: contract.id, vin, from: contract.starts, to: contract.ends.filter(|end| *end < now) };
+            let assignment = Assignment {
+                contract: contract.id,
+                vin,
+                from: contract.starts,
+                to: contract.ends.filter(|end| *end < now),
+            };
             store.assign_vehicle(&assignment, now).await?;
         }
     }
@@ -223,12 +234,7 @@ async fn maintain(store: &Store, fleet: &[Profile], now: UnixMs) -> Result<()> {
             now - 300 * DAY,
             None,
         );
-        let brakes = item(
-            "Brakes",
-            Interval { hours: Some(600), ..Interval::default() },
-            now - 200 * DAY,
-            None,
-        );
+        let brakes = item("Brakes", Interval { hours: Some(600), ..Interval::default() }, now - 200 * DAY, None);
         for item in [&oil, &inspection, &brakes] {
             store.add_maintenance_item(item).await?;
         }

@@ -122,6 +122,21 @@ impl Store {
         let mut tx = self.begin().await?;
         for (table, sql) in [
             (
+                "session",
+                "UPDATE session SET revoked_ts = COALESCE(revoked_ts, $2), address = NULL, user_agent = NULL \
+                 WHERE account IN (SELECT name FROM account WHERE client = $1)",
+            ),
+            (
+                "api_token",
+                "UPDATE api_token SET revoked_ts = COALESCE(revoked_ts, $2) \
+                 WHERE account IN (SELECT name FROM account WHERE client = $1)",
+            ),
+        ] {
+            let done = sqlx::query(sql).bind(&id).bind(now).execute(&mut *tx).await?;
+            erased.insert(table.to_owned(), done.rows_affected());
+        }
+        for (table, sql) in [
+            (
                 "contract_document",
                 "DELETE FROM contract_document WHERE contract IN (SELECT id FROM contract WHERE client = $1)",
             ),
@@ -145,7 +160,7 @@ impl Store {
     pub async fn erase_user(&self, name: &str, by: &str, now: UnixMs) -> Result<Receipt, StoreError> {
         const NOBODY: &str = "(erased)";
         let mut erased = BTreeMap::new();
-        let account = match self.delete_account(name).await? {
+        let account = match self.delete_account(name, now).await? {
             AccountChange::LastAdministrator => return Err(StoreError::LastAdministrator),
             AccountChange::Done => 1,
             AccountChange::NoSuchUser => 0,

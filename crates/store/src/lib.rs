@@ -9,6 +9,7 @@
 //! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table; [`table`]: whole tables, for
 //!   exports
 //! - [`credential`]: enrolment codes and certificates of vehicles, and what is revoked; [`device`]: the boxes that hold them
+//! - [`session`], [`second_factor`], [`invitation`], [`api_token`]: how people and their programs come in
 //! - [`client`], [`contract`], [`contract_vehicle`], [`document`]: whom the fleet serves, and who sees which vehicle
 //! - [`facts`], [`geofence`], [`command`], [`wish`]: what people say of vehicles and to them; [`picture`]: what these said of
 //!   themselves last
@@ -32,6 +33,7 @@ pub mod account;
 pub mod alert;
 pub mod alert_event;
 pub mod alert_list;
+pub mod api_token;
 pub mod arrival;
 pub mod audit;
 mod backup;
@@ -53,6 +55,7 @@ mod fold;
 pub mod geofence;
 pub mod history;
 pub mod id;
+pub mod invitation;
 mod keep;
 pub mod latest;
 pub mod maintenance;
@@ -70,6 +73,8 @@ pub mod retention;
 pub mod role;
 pub mod roster;
 pub mod rule;
+pub mod second_factor;
+pub mod session;
 pub mod setting;
 pub mod statistics;
 pub mod table;
@@ -92,6 +97,7 @@ use crate::{memory::Memory, telemetry::TimeSeries};
 pub use account::{Account, AccountChange, Language, User};
 pub use alert_event::{AlertEvent, AlertEventKind, Handling};
 pub use alert_list::{AlertFilter, AlertRecord};
+pub use api_token::{ApiTokenRecord, MAX_API_TOKENS, ShownToken};
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use audit::{AuditEntry, AuditFilter, AuditObject};
 pub use client::{Client, ClientLine};
@@ -109,6 +115,7 @@ pub use history::{DeadLetter, Position, Quarantined};
 pub use id::{
     AuditId, ClientId, ContractId, DeviceId, DocumentId, GeofenceId, MaintenanceId, ReceiptId, ViewId, WorkId,
 };
+pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
@@ -119,6 +126,8 @@ pub use retention::Retention;
 pub use role::RoleDescription;
 pub use roster::{Enlisted, RosterEntry};
 pub use rule::{Condition, Rule};
+pub use second_factor::SecondFactor;
+pub use session::{Endings, MAX_SESSIONS, Refresh, RefreshHash, Refreshed, SessionRecord};
 pub use setting::{Setting, SettingChange};
 pub use statistics::{Scope, Sums, Zone};
 pub use table::DtcRecord;

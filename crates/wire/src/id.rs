@@ -89,6 +89,14 @@ uuid_id!(
     ClientId
 );
 uuid_id!(
+    /// A session of a person or program, from signing in to its end (UUIDv7).
+    SessionId
+);
+uuid_id!(
+    /// A token that a person made for a third party's program (UUIDv7).
+    ApiTokenId
+);
+uuid_id!(
     /// A contract with a client (UUIDv7).
     ContractId
 );

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AlertId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId, Seq,
-    ViewId, Vin, WorkId, message::Row,
+    AlertId, ApiTokenId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId,
+    Seq, SessionId, ViewId, Vin, WorkId, message::Row,
 };
 
 macro_rules! identity {
@@ -29,6 +29,8 @@ identity! {
     EventId: { "type": "string", "format": "uuid" },
     CommandId: { "type": "string", "format": "uuid" },
     ClientId: { "type": "string", "format": "uuid" },
+    SessionId: { "type": "string", "format": "uuid" },
+    ApiTokenId: { "type": "string", "format": "uuid" },
     ContractId: { "type": "string", "format": "uuid" },
     DocumentId: { "type": "string", "format": "uuid" },
     MaintenanceId: { "type": "string", "format": "uuid" },

@@ -23,6 +23,12 @@ pub struct Query {
     /// `1`: the map follows the selection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     follow: Option<String>,
+    /// Key of the signal by which vehicles are coloured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    c: Option<String>,
+    /// `0`: geofences are hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    g: Option<String>,
 }
 
 impl Query {
@@ -88,10 +94,111 @@ impl Query {
         self.follow.as_deref() == Some("1") && self.selected().is_some()
     }
 
+    /// The signal by which vehicles are coloured, where it is not what they do.
+    pub fn colour(&self) -> Option<&str> {
+        self.c.as_deref().filter(|key| bugbrother_wire::signal::is_key(key))
+    }
+
+    /// With another one.
+    pub fn with_colour(mut self, key: Option<&str>) -> Self {
+        self.c = key.map(str::to_owned);
+        self
+    }
+
+    /// Whether geofences are shown.
+    pub fn shows_areas(&self) -> bool {
+        self.g.as_deref() != Some("0")
+    }
+
+    /// With geofences or without.
+    pub fn with_areas(mut self, on: bool) -> Self {
+        self.g = (!on).then(|| "0".to_owned());
+        self
+    }
+
     /// With following on or off.
     pub fn with_following(mut self, on: bool) -> Self {
         self.follow = on.then(|| "1".to_owned());
         self
+    }
+}
+
+/// The query of a vehicle's page.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct VehicleQuery {
+    /// Word of the tab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tab: Option<String>,
+    /// When the trip began that is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trip: Option<i64>,
+    /// Word of the span: `1h`, `today`, `7d`, `30d`, or two moments with a `-` between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<String>,
+    /// Keys of the signals that are drawn, with commas between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signals: Option<String>,
+}
+
+/// A span of time that a page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Period {
+    /// The last hour, and it goes on.
+    #[default]
+    Hour,
+    /// Since midnight, and it goes on.
+    Today,
+    /// The last seven days.
+    Week,
+    /// The last thirty days.
+    Month,
+    /// From a moment to another.
+    Between(i64, i64),
+}
+
+/// Those that have a word.
+pub const PERIODS: [Period; 4] = [Period::Hour, Period::Today, Period::Week, Period::Month];
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+impl Period {
+    /// Its word in the address.
+    pub fn word(self) -> String {
+        match self {
+            Period::Hour => "1h".to_owned(),
+            Period::Today => "today".to_owned(),
+            Period::Week => "7d".to_owned(),
+            Period::Month => "30d".to_owned(),
+            Period::Between(from, to) => format!("{from}-{to}"),
+        }
+    }
+
+    /// The one with that word; what is none is the last hour.
+    pub fn of_word(word: Option<&str>) -> Self {
+        let word = word.unwrap_or_default();
+        if let Some(period) = PERIODS.into_iter().find(|period| period.word() == word) {
+            return period;
+        }
+        let between = word.split_once('-').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+        between
+            .filter(|(from, to)| 0 <= *from && from < to)
+            .map_or(Period::Hour, |(from, to)| Period::Between(from, to))
+    }
+
+    /// From when to when; `midnight` is the last one.
+    pub fn span(self, now: i64, midnight: i64) -> (i64, i64) {
+        match self {
+            Period::Hour => (now - HOUR_MS, now),
+            Period::Today => (midnight, now.max(midnight + HOUR_MS)),
+            Period::Week => (now - 7 * DAY_MS, now),
+            Period::Month => (now - 30 * DAY_MS, now),
+            Period::Between(from, to) => (from, to),
+        }
+    }
+
+    /// Whether it ends now.
+    pub fn is_live(self) -> bool {
+        !matches!(self, Period::Between(..))
     }
 }
 
@@ -119,6 +226,19 @@ mod tests {
             ..Query::default()
         };
         assert_eq!((query.selected(), query.filter(), query.is_following()), (None, Filter::All, false));
+    }
+
+    #[test]
+    fn a_period_is_found_again_by_its_word() {
+        for period in PERIODS.into_iter().chain([Period::Between(5, 9)]) {
+            assert_eq!(Period::of_word(Some(&period.word())), period);
+        }
+        for bad in [None, Some(""), Some("9-5"), Some("x-y"), Some("-5-9"), Some("forever")] {
+            assert_eq!(Period::of_word(bad), Period::Hour, "{bad:?}");
+        }
+        assert_eq!(Period::Today.span(5 * HOUR_MS, 0), (0, 5 * HOUR_MS));
+        assert_eq!(Period::Today.span(60_000, 0), (0, HOUR_MS), "just after midnight there is something to see");
+        assert_eq!(Period::Week.span(8 * DAY_MS, 0), (DAY_MS, 8 * DAY_MS));
     }
 
     #[test]

@@ -6,8 +6,11 @@
 //! - [`cluster`]: markers that stand for many vehicles
 //! - [`phrases`]: every phrase of the app in every language; [`format`]: numbers and ages
 //! - [`address`]: what of the map's state lives in the URL
+//! - [`groups`]: signals as people look for them
 //! - [`later`]: edits that wait for the network; [`palette`]: what somebody means by a few letters
 //! - [`servers`]: which of the fleet's dashboards to be at
+//! - [`tiles`]: what charts show of signals; [`replay`]: a drive that is seen again
+//! - [`units`]: kilometres or miles, as a person wants them
 //! - [`theme`]: dark, light, or as the system is
 //! - `ui` (in a browser only): Yew components, the map's surface, the live feed's socket
 //!
@@ -21,13 +24,17 @@ pub mod cluster;
 pub mod fleet;
 pub mod format;
 pub mod geo;
+pub mod groups;
 pub mod later;
 pub mod palette;
 pub mod phrases;
+pub mod replay;
 pub mod servers;
 pub mod theme;
+pub mod tiles;
 #[cfg(target_arch = "wasm32")]
 mod ui;
+pub mod units;
 
 #[cfg(target_arch = "wasm32")]
 pub use ui::start;

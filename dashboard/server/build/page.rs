@@ -49,6 +49,7 @@ pub fn lay_out(app: &Path, code: &Path, geodata: &Path, site: &Path) -> Result<(
         ("icon.svg", app.join("icon.svg")),
         ("icon-maskable.svg", app.join("icon-maskable.svg")),
         ("leaflet.js", modules.join("leaflet/dist/leaflet.js")),
+        ("uplot.js", modules.join("uplot/dist/uPlot.iife.min.js")),
         ("world.bin", geodata.join("world.bin")),
         ("fine.bin", geodata.join("fine.bin")),
         ("app.js", code.join("app.js")),
@@ -59,6 +60,7 @@ pub fn lay_out(app: &Path, code: &Path, geodata: &Path, site: &Path) -> Result<(
     places(&mut names, &geodata.join("places"), site)?;
 
     let mut style = fs::read_to_string(modules.join("leaflet/dist/leaflet.css"))?;
+    style.push_str(&fs::read_to_string(modules.join("uplot/dist/uPlot.min.css"))?);
     for path in table::files(&app.join("style"))? {
         style.push_str(&fs::read_to_string(path)?);
     }
@@ -75,10 +77,11 @@ pub fn lay_out(app: &Path, code: &Path, geodata: &Path, site: &Path) -> Result<(
 }
 
 /// What the app cannot open without; the finer map and the names of places are kept when they have been seen.
-const SHELL: [&str; 9] = [
+const SHELL: [&str; 10] = [
     "inter.woff2",
     "icon.svg",
     "leaflet.js",
+    "uplot.js",
     "world.bin",
     "app.js",
     "app.wasm",

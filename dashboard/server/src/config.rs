@@ -11,6 +11,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::{Error, documents::Documents, key::SigningKey};
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What is wrong with a part of the system, in words; `None` when nothing is.
 pub type Trouble = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
@@ -32,8 +34,12 @@ pub struct Config {
     pub metrics_token: Option<String>,
     /// Other parts of the system in this process, by name, that `/healthz` tells of.
     pub parts: Vec<(&'static str, Trouble)>,
-    /// How long one stays signed in.
-    pub session_ttl: Duration,
+    /// How long an access token is good.
+    pub access_ttl: Duration,
+    /// How long one stays signed in without coming back.
+    pub session_idle: Duration,
+    /// How long one stays signed in at most.
+    pub session_longest: Duration,
     /// Origins that browsers may come from, such as `https://fleet.example.org`, beside the one that the request's
     /// `Host` names. Needed behind a proxy that changes `Host`.
     pub origins: Vec<String>,
@@ -109,7 +115,8 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// A configuration for browsers on this machine: plain HTTP, sessions of 12 hours.
+    /// A configuration for browsers on this machine: plain HTTP, access tokens of a quarter of an hour, sessions of two weeks
+    /// since they were last used and three months at most.
     pub fn new(store: Store, mqtt: Options, key: SigningKey) -> Self {
         Config {
             store,
@@ -118,7 +125,9 @@ impl Config {
             metrics: None,
             metrics_token: None,
             parts: Vec::new(),
-            session_ttl: Duration::from_secs(12 * 60 * 60),
+            access_ttl: Duration::from_secs(15 * 60),
+            session_idle: 14 * DAY,
+            session_longest: 90 * DAY,
             origins: Vec::new(),
             servers: Vec::new(),
             secure_cookies: false,
@@ -131,7 +140,9 @@ impl Config {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.session_ttl < Duration::from_secs(1) {
+        let second = Duration::from_secs(1);
+        let is_sane = |ttl: Duration| (second..=3650 * DAY).contains(&ttl);
+        if ![self.access_ttl, self.session_idle, self.session_longest].into_iter().all(is_sane) {
             return Err(Error::SessionTtl);
         }
         for origin in self.origins.iter().chain(&self.servers) {

@@ -1,14 +1,15 @@
 //! Every relational door.
 
 use bugbrother_store::{
-    Account, AccountChange, AlertEventKind, AlertFilter, Assignment, AuditEntry, AuditFilter, AuditId, AuditObject,
-    CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted, Enrolled,
-    GeofenceId, GeofenceRecord, Interval, MaintenanceId, MaintenanceItem, Prices, Receipt, ReceiptId, Retention,
-    SavedView, Scope, Sighting, Store, SubjectKind, User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
+    Account, AccountChange, AlertEventKind, AlertFilter, ApiTokenRecord, Assignment, AuditEntry, AuditFilter, AuditId,
+    AuditObject, CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted,
+    Enrolled, GeofenceId, GeofenceRecord, Interval, Invitation, Language, MaintenanceId, MaintenanceItem, Prices,
+    Receipt, ReceiptId, Refresh, RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store,
+    SubjectKind, User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
-    AlertId, CommandId, Epoch, SCHEMA_VERSION, Seq,
-    api::Role,
+    AlertId, ApiTokenId, CommandId, Epoch, SCHEMA_VERSION, Seq, SessionId,
+    api::{Preferences, Right, Role},
     message::{Alert, AlertState, Command, Reply, ReplyState, Severity, Shape},
 };
 use uuid::Uuid;
@@ -62,7 +63,8 @@ pub async fn ask(store: &Store) {
     }
     store.has_users().await.unwrap();
     store.user("ada").await.unwrap();
-    store.set_password_hash("ada", "other").await.unwrap();
+    store.set_password_hash("ada", "other", None, NOW).await.unwrap();
+    people(store).await;
     let ada = store.account("ada").await.unwrap().unwrap();
     store.accounts(None, 10).await.unwrap();
     store.client_accounts(taxi.id, None, 10).await.unwrap();
@@ -71,7 +73,7 @@ pub async fn ask(store: &Store) {
     store.disable_account("ada", NOW).await.unwrap();
     store.enable_account("ada").await.unwrap();
     store.end_sessions("ada", NOW).await.unwrap();
-    store.delete_account("ada").await.unwrap();
+    store.delete_account("ada", NOW).await.unwrap();
     store.roles(10).await.unwrap();
     store.save_setting(&Retention::default(), None, NOW).await.unwrap();
     store.setting::<Prices>().await.unwrap();
@@ -246,6 +248,72 @@ pub async fn ask(store: &Store) {
     store.subject_receipts("", 10).await.unwrap();
     store.delete_contract(terms.id).await.unwrap();
     store.delete_client(taxi.id).await.unwrap();
+}
+
+/// How people and their programs come in.
+async fn people(store: &Store) {
+    let session = SessionRecord {
+        id: SessionId(Uuid::from_u128(1)),
+        account: "ada".into(),
+        is_program: false,
+        created: NOW,
+        used: NOW,
+        expires: NOW + 1_000,
+        address: None,
+        user_agent: None,
+    };
+    let hash = RefreshHash { family: "family", token: "one" };
+    store.add_session(&session, hash).await.unwrap();
+    let refresh = Refresh {
+        shown: hash,
+        next: "two",
+        now: NOW,
+        idle_ms: 1_000,
+        longest_ms: 2_000,
+        grace_ms: 0,
+        address: None,
+        user_agent: None,
+    };
+    assert!(matches!(store.refresh_session(&refresh).await.unwrap(), Refreshed::Rotated(_)));
+    let late = Refresh { now: NOW + 1, ..refresh };
+    assert!(matches!(store.refresh_session(&late).await.unwrap(), Refreshed::Reused(_)));
+    store.sessions("ada", NOW, 10).await.unwrap();
+    store.end_session("ada", session.id, NOW).await.unwrap();
+    store.end_session_of("family", NOW).await.unwrap();
+    store.end_other_sessions("ada", None, NOW).await.unwrap();
+    store.endings(NOW, 10).await.unwrap();
+    let token = ApiTokenRecord {
+        id: ApiTokenId(Uuid::from_u128(1)),
+        account: "ada".into(),
+        label: "Excel".into(),
+        rights: vec![Right::Watch],
+        created: NOW,
+        expires: None,
+        used: None,
+    };
+    assert!(store.add_api_token(&token, "hash").await.unwrap());
+    store.show_api_token("hash", NOW).await.unwrap().unwrap();
+    store.api_tokens("ada", 10).await.unwrap();
+    store.revoke_api_token("ada", token.id, NOW).await.unwrap();
+    let invitation = Invitation { account: "ada".into(), created: NOW, expires: NOW + 1, by: "bob".into() };
+    for _ in 0..2 {
+        assert!(store.invite(&invitation, "hash").await.unwrap());
+    }
+    store.invitation("hash", NOW).await.unwrap().unwrap();
+    store.accept_invitation("hash", "password", NOW).await.unwrap().unwrap();
+    store.withdraw_invitation("ada").await.unwrap();
+    store.ask_for_password("ada", NOW).await.unwrap();
+    assert!(store.propose_second_factor("ada", "secret").await.unwrap());
+    let proposed = store.second_factor("ada").await.unwrap().unwrap();
+    assert!(store.confirm_second_factor("ada", &proposed, 1, &["code".into()], NOW).await.unwrap());
+    store.take_step("ada", 2).await.unwrap();
+    store.take_recovery_code("ada", "code").await.unwrap();
+    store.recovery_codes_left("ada").await.unwrap();
+    assert!(store.replace_recovery_codes("ada", &["code".into()]).await.unwrap());
+    store.remove_second_factor("ada").await.unwrap();
+    store.set_preferences("ada", &Preferences::default(), Language::En).await.unwrap();
+    store.preferences::<Preferences>("ada").await.unwrap();
+    store.expire(NOW + 1_000_000_000).await.unwrap();
 }
 
 /// The doors of the office's lists.

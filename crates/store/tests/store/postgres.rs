@@ -23,6 +23,7 @@ mod keeping;
 mod killed;
 mod maintenance;
 mod office;
+mod people;
 mod receipt;
 mod rule;
 mod schema;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bugbrother_wire::{
     AlertId, UnixMs, Vin,
-    live::{Delta, Frame, Snapshot},
+    live::{Delta, Frame, News, Notice, Snapshot},
     message::{Alert, AlertState},
 };
 
@@ -32,6 +32,8 @@ pub struct Fleet {
     offset_ms: f64,
     /// Version of the server.
     server: Option<String>,
+    /// How often there was something new of a vehicle to be asked for.
+    news: HashMap<(u32, News), u32>,
     loaded: bool,
     revision: u64,
 }
@@ -110,6 +112,9 @@ impl Fleet {
                 self.vehicles[*index].apply(change, delta.now, frame_ms);
             }
         }
+        for Notice(n, news) in delta.notices {
+            *self.news.entry((n, news)).or_default() += 1;
+        }
         if !delta.alerts.is_empty() {
             for alert in delta.alerts {
                 if is_open(&alert) {
@@ -158,6 +163,17 @@ impl Fleet {
     /// Version of the server, once it has said it.
     pub fn server(&self) -> Option<&str> {
         self.server.as_deref()
+    }
+
+    /// A number that rises whenever there is something new of a vehicle to be asked for.
+    pub fn news(&self, vin: Vin, news: News) -> u32 {
+        let vehicle = self.find(vin);
+        vehicle.and_then(|vehicle| self.news.get(&(vehicle.n, news)).copied()).unwrap_or_default()
+    }
+
+    /// The same of all vehicles.
+    pub fn all_news(&self, news: News) -> u32 {
+        self.news.iter().filter(|((_, known), _)| *known == news).map(|(_, count)| count).sum()
     }
 
     /// Whether a snapshot has come.

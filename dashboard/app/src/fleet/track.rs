@@ -14,9 +14,9 @@ const JUMP_M: f64 = 3_000.0;
 /// Steps of the trail, in metres.
 const STEP_M: f64 = 12.0;
 /// How long the trail is kept.
-const TRAIL_MS: i64 = 15 * 60 * 1000;
+const TRAIL_MS: i64 = 30 * 60 * 1000;
 /// Most points of a trail.
-const TRAIL_POINTS: usize = 240;
+const TRAIL_POINTS: usize = 480;
 
 /// Position and heading in degrees.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,10 +5,16 @@
 pub mod business;
 mod english;
 mod french;
+mod people;
 mod running;
+mod vehicle;
+mod watch;
 
 use crate::{fleet::Filter, format::Span};
 use bugbrother_wire::{live::Motion, message::Severity};
+
+pub use vehicle::VehiclePage;
+pub use watch::{AlertPage, GeofencePage, RulePage};
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +62,7 @@ pub struct Phrases {
     pub language: Language,
     pub running: &'static running::Running,
     pub business: &'static business::Business,
+    pub people: &'static people::People,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 
@@ -169,9 +176,15 @@ pub struct Phrases {
     pub find_placeholder: &'static str,
     pub change_theme: &'static str,
     pub more: &'static str,
+    pub kept_for_later: &'static str,
     pub not_found: &'static str,
     pub not_found_hint: &'static str,
     pub back_to_map: &'static str,
+
+    pub vehicle_page: VehiclePage,
+    pub alert_page: AlertPage,
+    pub rule_page: RulePage,
+    pub geofence_page: GeofencePage,
 
     /// Names of signals that are not the catalogue's own.
     pub signal: fn(&str) -> Option<&'static str>,

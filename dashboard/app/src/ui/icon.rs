@@ -26,6 +26,11 @@ pub enum Icon {
     Sliders,
     Film,
     Code,
+    Rule,
+    Fence,
+    Play,
+    Pause,
+    Layers,
     Overview,
     Bars,
     Clients,
@@ -71,6 +76,11 @@ impl Icon {
             Icon::Sliders => "M5 5v14M12 5v14M19 5v14M3 9h4m3 6h4m3-8h4",
             Icon::Film => "M4 5h16v14H4V5Zm4 0v14m8-14v14M4 9h4m-4 6h4m8-6h4m-4 6h4",
             Icon::Code => "m8 7-5 5 5 5m8-10 5 5-5 5M13.5 5l-3 14",
+            Icon::Rule => "M4 6h9m4 0h3M4 12h3m4 0h9M4 18h9m4 0h3M15 4v4M9 10v4m6 2v4",
+            Icon::Fence => "M12 3.5 20 9l-3 10H7L4 9l8-5.5ZM12 10.5a2 2 0 1 0 0 4 2 2 0 0 0 0-4Z",
+            Icon::Play => "M8 5.5v13l10.5-6.5L8 5.5Z",
+            Icon::Pause => "M8 5.5v13m8-13v13",
+            Icon::Layers => "m12 4 8.5 4.5L12 13 3.5 8.5 12 4Zm-8.5 8.5L12 17l8.5-4.5M3.5 16 12 20.5 20.5 16",
             Icon::Collapse => "M4 5h16v14H4V5Zm5.5 0v14M16 9.5 13.5 12l2.5 2.5",
         }
     }

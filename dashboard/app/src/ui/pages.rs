@@ -80,6 +80,14 @@ pub const PAGES: &[Page] = &[
         on_phone: false,
     },
     Page {
+        route: Route::Wall,
+        icon: Icon::Film,
+        name: |phrases| phrases.running.wall,
+        needs: Some(Right::Watch),
+        key: "w",
+        on_phone: false,
+    },
+    Page {
         route: Route::Settings,
         icon: Icon::Sliders,
         name: |phrases| phrases.running.settings,
@@ -103,10 +111,29 @@ pub const PAGES: &[Page] = &[
         key: "d",
         on_phone: false,
     },
+    Page {
+        route: Route::Rules,
+        icon: Icon::Rule,
+        name: |phrases| phrases.rule_page.rules,
+        needs: Some(Right::HandleAlerts),
+        key: "r",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Geofences,
+        icon: Icon::Fence,
+        name: |phrases| phrases.geofence_page.geofences,
+        needs: Some(Right::Watch),
+        key: "f",
+        on_phone: false,
+    },
 ];
 
 /// What a page is called.
 pub fn title(route: Route, phrases: &Phrases) -> &'static str {
+    if let Route::Vehicle { .. } = route {
+        return phrases.vehicle;
+    }
     // A single thing is called as the list that it is from.
     let route = match route {
         Route::Client { .. } => Route::Clients,

@@ -1,5 +1,6 @@
 //! Pages.
 
+use bugbrother_wire::Vin;
 use bugbrother_wire::{ClientId, ContractId};
 use yew_router::prelude::*;
 
@@ -15,7 +16,13 @@ pub enum Route {
     /// The fleet as a table.
     #[at("/vehicles")]
     Vehicles,
-    /// Open alerts.
+    /// A vehicle.
+    #[at("/vehicles/:vin")]
+    Vehicle {
+        /// Which.
+        vin: Vin,
+    },
+    /// Alerts.
     #[at("/alerts")]
     Alerts,
     /// What trips amount to.
@@ -33,6 +40,9 @@ pub enum Route {
     /// A contract.
     #[at("/contracts/:id")]
     Contract { id: ContractId },
+    /// What cameras see.
+    #[at("/wall")]
+    Wall,
     /// How the fleet is run.
     #[at("/settings")]
     Settings,
@@ -42,6 +52,12 @@ pub enum Route {
     /// The interface for programs.
     #[at("/developers")]
     Developers,
+    /// Rules by which alerts are raised.
+    #[at("/rules")]
+    Rules,
+    /// Areas that are watched.
+    #[at("/geofences")]
+    Geofences,
     /// No page.
     #[not_found]
     #[at("/404")]

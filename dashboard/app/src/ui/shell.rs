@@ -15,6 +15,7 @@ use super::{
     developers::Developers,
     edits::use_waiting_edits,
     feed::{Link as LiveLink, use_live},
+    geofences::Geofences,
     icon::{Icon, Mark},
     keys::{use_escape, use_key, use_keys},
     kit::Sheet,
@@ -25,11 +26,14 @@ use super::{
     pages::{PAGES, title},
     palette::Palette,
     route::Route,
+    rules::Rules,
     running::SettingsPage,
     settings::{use_phrases, use_settings},
     statistics::StatisticsPage,
     system::SystemPage,
+    vehicle::VehiclePage,
     vehicles::Vehicles,
+    wall::Wall,
 };
 use crate::{address::Query, fleet::Interest, theme::Theme};
 
@@ -74,10 +78,11 @@ fn use_interest() {
     let query = use_location().and_then(|location| location.query::<Query>().ok()).unwrap_or_default();
     let interest = match route {
         Some(Route::Map) => {
-            Interest { fleet: true, whole: query.selected().into_iter().collect(), ..Interest::default() }
+            let signals = query.colour().map(str::to_owned).into_iter().collect();
+            Interest { fleet: true, whole: query.selected().into_iter().collect(), signals }
         }
-        Some(Route::Vehicles | Route::Alerts) => Interest { fleet: true, ..Interest::default() },
-        _ => Interest::default(),
+        Some(Route::Vehicle { vin }) => Interest { whole: vec![vin], ..Interest::default() },
+        _ => Interest { fleet: true, ..Interest::default() },
     };
     use_effect_with(interest, move |interest| live.show(interest.clone()));
 }
@@ -115,10 +120,14 @@ fn page(route: Route) -> Html {
         Route::Contracts => html! { <Contracts /> },
         Route::Contract { id } => html! { <ContractPage {id} /> },
         Route::Vehicles => html! { <Vehicles /> },
+        Route::Vehicle { vin } => html! { <VehiclePage key={vin.as_str()} {vin} /> },
         Route::Alerts => html! { <Alerts /> },
+        Route::Wall => html! { <Wall /> },
         Route::Settings => html! { <SettingsPage /> },
         Route::System => html! { <SystemPage /> },
         Route::Developers => html! { <Developers /> },
+        Route::Rules => html! { <Rules /> },
+        Route::Geofences => html! { <Geofences /> },
         Route::Lost => html! { <Lost /> },
     }
 }

@@ -94,7 +94,7 @@ fn server(app: &App, headers: &HeaderMap) -> String {
 }
 
 /// The dark modules, row by row, neighbours together.
-fn picture(text: &str) -> Result<QrCode, Failure> {
+pub(super) fn picture(text: &str) -> Result<QrCode, Failure> {
     let code = qrcode::QrCode::with_error_correction_level(text, EcLevel::M)
         .map_err(|error| Failure::internal(&error, "the QR code cannot be drawn"))?;
     let width = code.width();

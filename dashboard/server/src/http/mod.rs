@@ -2,6 +2,7 @@
 
 mod address;
 mod alerts;
+mod audit;
 mod body;
 mod caller;
 mod card;
@@ -21,6 +22,7 @@ mod geofences;
 mod health;
 mod history;
 mod import;
+mod invitations;
 pub(crate) mod limits;
 mod live;
 mod maintenance;
@@ -28,19 +30,26 @@ mod media;
 mod metrics_page;
 mod origin;
 mod overview;
+mod passwords;
+mod preferences;
 mod roster;
 mod routes;
 mod rules;
+mod second_factor;
 mod serve;
 mod session;
+mod sessions;
 mod settings;
 mod signed;
 mod span;
 mod statistics;
 mod system;
+mod tickets;
+mod tokens;
 mod topics;
 mod track;
 mod trips;
+mod users;
 mod vehicles;
 mod views;
 mod wishes;
@@ -55,7 +64,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use bugbrother_wire::{UnixMs, api::Right};
+use bugbrother_wire::UnixMs;
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -67,8 +76,10 @@ use crate::{
     attempts::{Attempts, Visits},
     downlink::Downlink,
     feed::Feed,
+    pass::Passes,
     password::Passwords,
     seats::Seats,
+    ticket::Tickets,
     token::Tokens,
     turns::Turns,
 };
@@ -87,6 +98,8 @@ pub(crate) struct Shared {
     /// For rules that are tried on history.
     pub trials: Turns,
     pub tokens: Tokens,
+    pub passes: Passes,
+    pub tickets: Tickets<caller::Caller>,
     pub passwords: Passwords,
     pub attempts: Attempts,
     pub enrolments: Visits,
@@ -126,6 +139,15 @@ fn api(app: &App) -> Router<App> {
 
 const ROOMS: &[fn(&mut Routes)] = &[
     session::routes,
+    sessions::routes,
+    passwords::routes,
+    second_factor::routes,
+    invitations::routes,
+    tokens::routes,
+    tickets::routes,
+    preferences::routes,
+    users::routes,
+    audit::routes,
     vehicles::routes,
     history::routes,
     track::routes,
@@ -172,13 +194,11 @@ async fn asyncapi(Extension(descriptions): Extension<Descriptions>) -> impl Into
 fn router(app: App) -> Router {
     Router::new()
         .nest("/api", api(&app))
-        .route(
-            "/live",
-            get(live::open).route_layer(from_fn_with_state((app.clone(), Access::May(Right::Watch)), caller::guard)),
-        )
+        .route("/live", get(live::open))
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router(&app.config.servers))
+        .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), surround))
         .with_state(app)

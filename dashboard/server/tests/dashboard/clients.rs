@@ -182,7 +182,9 @@ async fn a_file_that_is_none_of_the_kinds_or_too_large_leaves_nothing_behind() -
     let desk = Desk::of_administrator(&rig).await?;
     let contract = desk.contract(desk.client("Taxi").await?.id, None).await?.id;
     let path = format!("/contracts/{contract}/documents");
-    for (name, bytes) in [("a.pdf", b"\x7fELF a program".to_vec()), ("a.pdf", Vec::new()), ("a.html", b"<html>".to_vec())] {
+    for (name, bytes) in
+        [("a.pdf", b"\x7fELF a program".to_vec()), ("a.pdf", Vec::new()), ("a.html", b"<html>".to_vec())]
+    {
         let answer = desk.send(&format!("{path}?name={name}"), bytes).await?;
         expect_refusal(answer, StatusCode::UNSUPPORTED_MEDIA_TYPE, "document_kind").await?;
     }

@@ -84,7 +84,8 @@ impl<'a> Desk<'a> {
 
     /// One that began ten days ago.
     pub async fn contract(&self, client: ClientId, ends: Option<i64>) -> Result<ContractSummary> {
-        let body = json!({ "client": client, "title": "Tour", "starts": now() - 10 * DAY, "ends": ends, "video": true });
+        let body =
+            json!({ "client": client, "title": "Tour", "starts": now() - 10 * DAY, "ends": ends, "video": true });
         self.post("/contracts", body).await
     }
 }

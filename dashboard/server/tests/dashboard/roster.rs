@@ -1,8 +1,6 @@
 //! Vehicles' books over HTTP: facts, import, enrolment codes, views, maintenance.
 
-use std::sync::{
-    Arc, Mutex,
-};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, ensure};
 use bugbrother_dashboard::Enrolment;

@@ -67,14 +67,18 @@ fn near(found: f64, wanted: f64) -> bool {
 async fn days_begin_where_the_person_is_also_when_the_clock_changes() -> Result<()> {
     let rig = Rig::start().await?;
     let desk = Desk::of_administrator(&rig).await?;
-    let begins = [SPRING - 30 * MINUTE, SPRING + 30 * MINUTE, SPRING + 22 * HOUR + 15 * MINUTE, SPRING + 23 * HOUR + 15 * MINUTE];
+    let begins = [
+        SPRING - 30 * MINUTE,
+        SPRING + 30 * MINUTE,
+        SPRING + 22 * HOUR + 15 * MINUTE,
+        SPRING + 23 * HOUR + 15 * MINUTE,
+    ];
     for (epoch, begin) in begins.into_iter().enumerate() {
         drive(&rig.store, vin(1), epoch as u64 + 1, begin, 10).await?;
     }
     let ask = |zone: &str, by: &str| format!("/statistics?from=2026-03-28&to=2026-03-30&zone={zone}&by={by}");
-    let trips = |found: &Statistics| {
-        found.lines.iter().map(|line| (line.key.clone(), line.totals.trips)).collect::<Vec<_>>()
-    };
+    let trips =
+        |found: &Statistics| found.lines.iter().map(|line| (line.key.clone(), line.totals.trips)).collect::<Vec<_>>();
     let here: Statistics = desk.get(&ask("Europe/Zurich", "day")).await?;
     let wanted = [("2026-03-28", 1), ("2026-03-29", 2), ("2026-03-30", 1)].map(|(day, n)| (day.to_owned(), n));
     assert_eq!(trips(&here), wanted);

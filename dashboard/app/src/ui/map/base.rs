@@ -14,7 +14,7 @@ use yew::platform::spawn_local;
 use super::{canvas::Canvas, palette::Palette};
 use crate::{
     geo::{
-        View, clip,
+        Point, View, clip,
         labels::{self, Room},
         pack::{self, Cell, Kind, Line, Place, World},
     },
@@ -94,6 +94,25 @@ impl BaseMap {
         let mut loaded = self.0.borrow_mut();
         change(&mut loaded);
         loaded.revision += 1;
+    }
+
+    /// Towns and countries whose names begin with a text, the largest first.
+    pub fn find(&self, text: &str, most: usize) -> Vec<(String, Point, f64)> {
+        let needle = text.trim().to_lowercase();
+        let loaded = self.0.borrow();
+        let fits = |place: &&Place| place.name.to_lowercase().starts_with(&needle);
+        let mut found: Vec<&Place> = loaded.places.iter().chain(loaded.near.values().flatten()).filter(fits).collect();
+        found.sort_by_key(|place| std::cmp::Reverse(place.weight));
+        let mut names: Vec<(String, Point, f64)> = Vec::new();
+        for place in found {
+            // A large town is both in the world's list and in its cell's.
+            let known = names.iter().any(|(name, at, _)| *name == place.name && at.distance(place.at) < 1e-4);
+            if !known && names.len() < most {
+                let zoom = if place.kind == Kind::Country { 6.0 } else { 11.0 };
+                names.push((place.name.clone(), place.at, zoom));
+            }
+        }
+        names
     }
 
     /// Asks for what a view needs and has not.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bugbrother_wire::{Vin, signal};
 use gloo_timers::callback::Interval;
 use yew::prelude::*;
+use yew_router::prelude::*;
 
 use crate::{
     fleet::{Fleet, Look, Vehicle},
@@ -17,6 +18,7 @@ use crate::{
         gauge::Gauge,
         glyph::Glyph,
         icon::Icon,
+        route::Route,
         settings::use_phrases,
         table::Skeleton,
     },
@@ -109,6 +111,7 @@ fn body(phrases: &Phrases, fleet: &Fleet, vehicle: &Vehicle, props: &DrawerProps
                 <p class="doing"><Glyph look={Look::from(vehicle.motion)} {heading} /><b>{ state }</b><small>{ seen }</small></p>
             </header>
             <div class="actions">
+                <Link<Route> to={Route::Vehicle { vin: vehicle.vin }} classes="secondary open-vehicle">{ Icon::Car.draw() }{ phrases.vehicle }</Link<Route>>
                 <button class={classes!("secondary", following.then_some("on"))} aria-pressed={following.to_string()} onclick={follow}
                     disabled={vehicle.track.is_none()} data-testid="follow">
                     { Icon::Crosshair.draw() }{ if following { phrases.following } else { phrases.follow } }

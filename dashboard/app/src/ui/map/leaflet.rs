@@ -30,6 +30,15 @@ extern "C" {
     /// Takes the map off its element.
     #[wasm_bindgen(method)]
     pub fn remove(this: &Map);
+    #[wasm_bindgen(method, getter)]
+    fn dragging(this: &Map) -> Handler;
+
+    type Handler;
+    #[wasm_bindgen(method)]
+    fn enable(this: &Handler);
+    #[wasm_bindgen(method)]
+    fn disable(this: &Handler);
+
     #[wasm_bindgen(method, getter, js_name = attributionControl)]
     fn attribution(this: &Map) -> Attribution;
 
@@ -144,6 +153,11 @@ impl Map {
     pub fn pan(&self, offset: (f64, f64), animate: bool) {
         let offset = Array::of2(&offset.0.into(), &offset.1.into());
         self.pan_by_js(&offset, &options(&[("animate", animate.into()), ("duration", 0.35.into())]));
+    }
+
+    /// Whether a hand drags it.
+    pub fn drags(&self, on: bool) {
+        if on { self.dragging().enable() } else { self.dragging().disable() }
     }
 
     /// The middle of the map.

@@ -8,18 +8,22 @@ use crate::{
     address::Query,
     fleet::{Filter, Look, Vehicle, filter::FILTERS},
     format::{Freshness, Span, number},
+    geo::Point,
     phrases::Phrases,
     ui::{
         browser::frame_ms,
         feed::use_live,
         glyph::Glyph,
         icon::Icon,
+        map::BaseMap,
         settings::use_phrases,
         table::{Skeleton, style, use_window},
     },
 };
 
 const ROW_PX: usize = 56;
+/// Places that are offered beside the vehicles.
+const MOST_PLACES: usize = 4;
 
 /// Properties of [`List`].
 #[derive(Properties, PartialEq)]
@@ -34,6 +38,8 @@ pub struct ListProps {
     pub filter: Callback<Filter>,
     /// Another text is searched for.
     pub search: Callback<String>,
+    /// A place was picked.
+    pub go: Callback<(Point, f64)>,
 }
 
 /// The list.
@@ -41,6 +47,7 @@ pub struct ListProps {
 pub fn List(props: &ListProps) -> Html {
     let phrases = use_phrases();
     let live = use_live();
+    let base: BaseMap = use_context().expect("the shell keeps the base map");
     let (window, onscroll) = use_window(ROW_PX);
     let fleet = live.fleet.borrow();
     let counts = fleet.counts();
@@ -75,6 +82,7 @@ pub fn List(props: &ListProps) -> Html {
                     </button>
                 }
             </div>
+            if props.query.search().trim().chars().count() >= 2 { { places(phrases, &base, props) } }
             <div class="rows" {onscroll} data-testid="rows">
                 if !fleet.is_loaded() {
                     <Skeleton rows=7 />
@@ -93,6 +101,22 @@ pub fn List(props: &ListProps) -> Html {
                 </ul>
             </div>
         </aside>
+    }
+}
+
+/// Places of that name, on the map itself.
+fn places(phrases: &Phrases, base: &BaseMap, props: &ListProps) -> Html {
+    let found = base.find(props.query.search(), MOST_PLACES);
+    if found.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <div class="places" data-testid="places">
+            <h3>{ phrases.geofence_page.places }</h3>
+            for (name, at, zoom) in found {
+                <button key={format!("{name} {:.4} {:.4}", at.x, at.y)} data-row="" onclick={props.go.reform(move |_| (at, zoom))}>{ name }</button>
+            }
+        </div>
     }
 }
 

@@ -4,7 +4,11 @@ use std::f64::consts::{FRAC_PI_2, TAU};
 
 use bugbrother_wire::{Vin, live::Motion};
 
-use super::{canvas::Canvas, palette::Palette};
+use super::{
+    area::{Area, draw_area},
+    canvas::Canvas,
+    palette::Palette,
+};
 use crate::{
     cluster::{self, APART_ZOOM, Cluster},
     fleet::{Fleet, LOOKS, Look, Vehicle, track::Pose},
@@ -13,6 +17,7 @@ use crate::{
         Point, View,
         labels::{Box, Room},
     },
+    replay::Way,
 };
 
 /// Width of a sprite.
@@ -34,16 +39,49 @@ pub enum Target {
     Cluster(Point, Point),
 }
 
+/// A signal by which vehicles are coloured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tint {
+    /// Its key.
+    pub key: String,
+    /// From what to what.
+    pub range: (f64, f64),
+}
+
+impl Tint {
+    /// Which of the colours a value has.
+    pub fn step(&self, value: f64) -> usize {
+        let (low, high) = self.range;
+        let part = (value - low) / (high - low).max(f64::EPSILON);
+        ((part * TINTS as f64).max(0.0) as usize).min(TINTS - 1)
+    }
+}
+
+/// Colours of a signal.
+const TINTS: usize = 5;
+
+/// What is drawn beside the vehicles.
+pub struct Extras<'a> {
+    /// Areas that are watched.
+    pub areas: &'a [Area],
+    /// Where the selected vehicle was.
+    pub way: Option<&'a Way>,
+    /// By what vehicles are coloured; by what they do without it.
+    pub tint: Option<&'a Tint>,
+}
+
 /// Draws vehicles.
 pub struct Markers {
     sprites: Canvas,
+    /// One for each colour of a signal, once one is needed.
+    tinted: Vec<Canvas>,
     targets: Vec<((f64, f64), f64, Target)>,
 }
 
 impl Markers {
     /// With the colours of a palette.
     pub fn new(palette: &Palette) -> Self {
-        Markers { sprites: draw_sprites(palette), targets: Vec::new() }
+        Markers { sprites: draw_sprites(palette), tinted: Vec::new(), targets: Vec::new() }
     }
 
     /// Draws everything; answers the screen position of the selected vehicle.
@@ -53,13 +91,22 @@ impl Markers {
         view: &View,
         palette: &Palette,
         fleet: &Fleet,
-        selected: Option<Vin>,
+        (selected, extras): (Option<Vin>, &Extras<'_>),
         frame_ms: f64,
     ) -> Option<(f64, f64)> {
         let context = &canvas.context;
         canvas.reset();
         context.clear_rect(0.0, 0.0, view.size.0, view.size.1);
         self.targets.clear();
+        if extras.tint.is_some() && self.tinted.is_empty() {
+            self.tinted = (0..TINTS).map(|step| draw_sprites(&palette.tinted(palette.speed(step)))).collect();
+        }
+        for area in extras.areas {
+            draw_area(canvas, view, palette, area, false);
+        }
+        if let Some(way) = extras.way {
+            draw_way(canvas, view, palette, way);
+        }
         let zoom = view.zoom();
         let poses: Vec<Option<Pose>> =
             fleet.vehicles().iter().map(|vehicle| vehicle.track.as_ref().map(|track| track.pose(frame_ms))).collect();
@@ -100,14 +147,14 @@ impl Markers {
         for (index, pose) in alone {
             let (vehicle, at) = (&fleet.vehicles()[index], view.screen(pose.at));
             if view.shows(at, SPRITE) && !is_selected(vehicle) {
-                self.draw_vehicle(canvas, palette, vehicle, pose, at, now);
+                self.draw_vehicle(canvas, palette, (vehicle, extras.tint), pose, at, now);
                 shown.push((vehicle, at));
             }
         }
         let selected_at = selection.map(|(vehicle, pose)| {
             let at = view.screen(pose.at);
             draw_halo(canvas, palette, at);
-            self.draw_vehicle(canvas, palette, vehicle, pose, at, now);
+            self.draw_vehicle(canvas, palette, (vehicle, extras.tint), pose, at, now);
             shown.insert(0, (vehicle, at));
             at
         });
@@ -119,7 +166,7 @@ impl Markers {
         &mut self,
         canvas: &Canvas,
         palette: &Palette,
-        vehicle: &Vehicle,
+        (vehicle, tint): (&Vehicle, Option<&Tint>),
         pose: Pose,
         at: (f64, f64),
         now: i64,
@@ -133,12 +180,14 @@ impl Markers {
             Freshness::Ageing => 0.75,
             Freshness::Stale => 0.55,
         });
-        let ratio = f64::from(self.sprites.element.height()) / SPRITE;
+        let step = tint.and_then(|tint| Some(tint.step(vehicle.value(&tint.key)?)));
+        let sprites = step.and_then(|step| self.tinted.get(step)).unwrap_or(&self.sprites);
+        let ratio = f64::from(sprites.element.height()) / SPRITE;
         let x = look as usize as f64 * SPRITE * ratio;
         let side = SPRITE * ratio;
         context
             .draw_image_with_html_canvas_element_and_sw_and_sh_and_dx_and_dy_and_dw_and_dh(
-                &self.sprites.element,
+                &sprites.element,
                 x,
                 0.0,
                 side,
@@ -171,6 +220,24 @@ impl Markers {
             .min_by(|a, b| distance(&a.0).total_cmp(&distance(&b.0)))
             .map(|(_, _, target)| target)
     }
+}
+
+/// Where the selected vehicle was, faintly: its trail lies over it.
+fn draw_way(canvas: &Canvas, view: &View, palette: &Palette, way: &Way) {
+    let context = &canvas.context;
+    context.set_line_cap("round");
+    context.set_line_join("round");
+    context.set_stroke_style_str(&palette.accent);
+    context.set_line_width(3.0);
+    context.set_global_alpha(0.55);
+    for piece in &way.pieces {
+        let points: Vec<_> = piece.iter().map(|step| view.screen(step.at)).collect();
+        context.begin_path();
+        canvas.line(&points);
+        context.stroke();
+    }
+    context.set_global_alpha(1.0);
+    context.set_line_cap("butt");
 }
 
 fn draw_sprites(palette: &Palette) -> Canvas {

@@ -1,12 +1,15 @@
 //! The map's page: the surface, the list on its left, the drawer on its right.
 
+mod area;
 mod base;
 mod canvas;
 mod drawer;
+mod layers;
 mod leaflet;
 mod list;
 mod markers;
 mod palette;
+mod sketch;
 mod surface;
 
 use std::{cell::RefCell, rc::Rc};
@@ -16,9 +19,14 @@ use web_sys::HtmlElement;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-pub use self::base::BaseMap;
+pub use self::{
+    area::Area,
+    base::BaseMap,
+    sketch::{Drawing, Hands, Marker, STEPS_KMH, Sketch},
+};
 use self::{
     drawer::Drawer,
+    layers::{Layer, Layers, use_areas, use_tint, use_way},
     list::List,
     surface::{Listeners, Order, Orders, Parts, Surface, Wishes},
 };
@@ -112,19 +120,45 @@ pub fn MapPage() -> Html {
         Callback::from(move |_: MouseEvent| list_open.set(!*list_open))
     };
 
+    let set_layers = {
+        let change = change.clone();
+        Callback::from(move |layers: Layer| {
+            change(
+                false,
+                Box::new(move |query| match layers {
+                    Layer::Colour(key) => query.with_colour(key.as_deref()),
+                    Layer::Areas(on) => query.with_areas(on),
+                }),
+            );
+        })
+    };
+    let layers_open = use_state(|| false);
+    let toggle_layers = {
+        let layers_open = layers_open.clone();
+        Callback::from(move |_: MouseEvent| layers_open.set(!*layers_open))
+    };
+
     let selected = query.selected();
-    let wishes = Wishes { selected, following: query.is_following(), insets: insets(*list_open, selected.is_some()) };
+    let areas = use_areas(query.shows_areas());
+    let way = use_way(selected);
+    let tint = use_tint(query.colour());
+    let insets = insets(*list_open, selected.is_some());
+    let wishes = Wishes { selected, following: query.is_following(), insets, areas, way, tint: tint.clone() };
     let listeners = Listeners { select: select.clone(), view: moved, let_go: follow.reform(|()| false) };
     let fit = order.reform(|_: MouseEvent| Order::Fit);
+    let go = order.reform(|(at, zoom)| Order::Go(at, zoom));
     html! {
         <section class={classes!("map-page", list_open.then_some("with-list"), selected.map(|_| "with-drawer"))}>
             <MapSurface {wishes} {orders} {listeners} start={query.view()} />
-            <List query={query.clone()} open={*list_open} select={select.clone()} {filter} {search} />
+            <List query={query.clone()} open={*list_open} select={select.clone()} {filter} {search} {go} />
             <div class="map-tools">
                 <button class="tool list-toggle" onclick={toggle_list} aria-pressed={list_open.to_string()}
                     aria-label={if *list_open { phrases.hide_list } else { phrases.show_list }}>{ Icon::Collapse.draw() }</button>
+                <button class="tool" onclick={toggle_layers} aria-pressed={layers_open.to_string()} data-testid="layers"
+                    aria-label={phrases.geofence_page.colour_by} title={phrases.geofence_page.colour_by}>{ Icon::Layers.draw() }</button>
                 <button class="tool" onclick={fit} aria-label={phrases.fit_fleet} title={phrases.fit_fleet}>{ Icon::Fit.draw() }</button>
             </div>
+            if *layers_open { <Layers query={query.clone()} {tint} set={set_layers} /> }
             if let Some(vin) = selected {
                 <Drawer {vin} following={query.is_following()} close={select.reform(|()| None)} {follow}
                     center={order.reform(move |()| Order::Center(vin))} />

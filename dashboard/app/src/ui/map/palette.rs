@@ -24,6 +24,8 @@ pub struct Palette {
     pub text: String,
     pub accent: String,
     pub edge: String,
+    pub alert: String,
+    speeds: [String; 5],
     looks: [String; LOOKS.len()],
 }
 
@@ -50,8 +52,20 @@ impl Palette {
             text: get("--text"),
             accent: get("--accent"),
             edge: get("--map-edge"),
+            alert: get("--alert"),
+            speeds: [1, 2, 3, 4, 5].map(|n| get(&format!("--speed-{n}"))),
             looks: LOOKS.map(|look| get(&format!("--{}", look.class()))),
         }
+    }
+
+    /// The colour of a speed, from slow to fast; also of any signal from its lowest to its highest.
+    pub fn speed(&self, step: usize) -> &str {
+        &self.speeds[step.min(self.speeds.len() - 1)]
+    }
+
+    /// The same with one colour for all states.
+    pub fn tinted(&self, colour: &str) -> Self {
+        Palette { looks: self.looks.each_ref().map(|_| colour.to_owned()), ..self.clone() }
     }
 
     /// The colour of a state.

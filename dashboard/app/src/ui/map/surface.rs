@@ -11,15 +11,17 @@ use web_sys::HtmlElement;
 use yew::Callback;
 
 use super::{
+    area::Area,
     base::BaseMap,
     canvas::{self, Canvas},
     leaflet::{Map, MouseEvent, ZOOMS},
-    markers::{Markers, Target},
+    markers::{Extras, Markers, Target, Tint},
     palette::Palette,
 };
 use crate::{
     fleet::Fleet,
     geo::{Insets, Point, View, fit},
+    replay::Way,
     ui::browser::{frame_ms, set_attribute},
 };
 
@@ -43,6 +45,12 @@ pub struct Wishes {
     pub following: bool,
     /// What hides the map.
     pub insets: Insets,
+    /// Areas that are watched, if they are shown.
+    pub areas: Rc<Vec<Area>>,
+    /// Where the selected vehicle was.
+    pub way: Option<Rc<Way>>,
+    /// By what vehicles are coloured; by what they do without it.
+    pub tint: Option<Tint>,
 }
 
 /// What the map is to do once.
@@ -52,6 +60,8 @@ pub enum Order {
     Fit,
     /// Move to a vehicle.
     Center(Vin),
+    /// Move to a place.
+    Go(Point, f64),
     /// Read the colours again.
     Repaint,
 }
@@ -242,6 +252,12 @@ impl Surface {
                         self.center(at, insets);
                     }
                 }
+                Order::Go(at, zoom) => {
+                    self.is_lost = false;
+                    if let Some((center, _)) = fit(std::iter::once(at), self.view.size, insets, zoom) {
+                        self.map.fly(center, zoom);
+                    }
+                }
                 Order::Repaint => {
                     self.palette = Palette::read();
                     self.markers = Markers::new(&self.palette);
@@ -330,10 +346,12 @@ impl Surface {
             return;
         }
         if changed {
+            set_attribute(&self.host, "data-areas", &wishes.areas.len().to_string());
             self.seen = Some((fleet.revision(), wishes.clone()));
         }
         self.drawn_ms = now;
-        let at = self.markers.draw(&self.over, &self.view, &self.palette, &fleet, wishes.selected, now);
+        let extras = Extras { areas: &wishes.areas, way: wishes.way.as_deref(), tint: wishes.tint.as_ref() };
+        let at = self.markers.draw(&self.over, &self.view, &self.palette, &fleet, (wishes.selected, &extras), now);
         // Tenths of a pixel.
         let told = at.map(|(x, y)| ((x * 10.0).round() as i64, (y * 10.0).round() as i64));
         if told != self.told {

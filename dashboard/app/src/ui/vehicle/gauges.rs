@@ -1,0 +1,112 @@
+//! A strip of gauges: those of which there are values.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use bugbrother_wire::{Vin, signal};
+use gloo_timers::callback::Interval;
+use yew::prelude::*;
+
+use crate::{
+    format::{unit, value},
+    groups::{DIALS, Dial},
+    ui::{feed::use_live, gauge::Gauge, settings::use_phrases},
+};
+
+/// How often it is looked whether the vehicle has changed.
+const LOOK_MS: u32 = 200;
+/// Gauges that are there even without a value.
+const ALWAYS: usize = 4;
+
+/// Draws the component again whenever the vehicle has changed.
+#[hook]
+pub fn use_revision(vin: Vin) {
+    let fleet = use_live().fleet;
+    let revision = use_state_eq(|| 0);
+    use_effect_with(vin, move |vin| {
+        let (vin, revision, fleet) = (*vin, revision.setter(), Rc::clone(&fleet));
+        let interval = Interval::new(LOOK_MS, move || {
+            revision.set(fleet.borrow().find(vin).map_or(0, |vehicle| vehicle.revision));
+        });
+        move || drop(interval)
+    });
+}
+
+/// Properties of [`GaugeStrip`].
+#[derive(Properties, PartialEq)]
+pub struct GaugeStripProps {
+    /// Signal key → value.
+    pub values: BTreeMap<String, f64>,
+    /// How fresh they are.
+    #[prop_or_default]
+    pub class: AttrValue,
+}
+
+/// The strip.
+#[component]
+pub fn GaugeStrip(props: &GaugeStripProps) -> Html {
+    let phrases = use_phrases();
+    let told = |key: &str| match key {
+        "spd" => props.values.get("spd").or_else(|| props.values.get("gspd")).copied(),
+        key => props.values.get(key).copied(),
+    };
+    let is_electric = props.values.contains_key("soc") && !props.values.contains_key("fuel");
+    let shown = DIALS.iter().enumerate().filter(|(n, dial)| {
+        let replaced = is_electric && ["fuel", "ect"].contains(&dial.key);
+        (*n < ALWAYS && !replaced) || told(dial.key).is_some()
+    });
+    html! {
+        <div class={classes!("gauge-strip", props.class.to_string())} data-testid="gauges">
+            for (_, dial) in shown {
+                <DialGauge key={dial.key} dial={*dial} value={told(dial.key)} label={label(phrases, dial.key)} />
+            }
+        </div>
+    }
+}
+
+/// What people call a signal.
+pub fn label(phrases: &crate::phrases::Phrases, key: &str) -> String {
+    match key {
+        "spd" => phrases.speed.to_owned(),
+        "rpm" => phrases.engine.to_owned(),
+        "ect" => phrases.coolant.to_owned(),
+        "fuel" => phrases.fuel.to_owned(),
+        key => {
+            let name = (phrases.signal)(key).or_else(|| signal::find(key).map(|signal| signal.label));
+            name.unwrap_or(key).to_owned()
+        }
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct DialGaugeProps {
+    dial: Dial,
+    value: Option<f64>,
+    label: String,
+}
+
+#[component]
+fn DialGauge(props: &DialGaugeProps) -> Html {
+    let phrases = use_phrases();
+    let Dial { key, range: (min, max), above, below } = props.dial;
+    let of_unit = signal::find(key).map_or("", |signal| unit(signal.unit));
+    // A gauge rounds to whole numbers: what is finer is said below it.
+    let fine = props.value.filter(|_| key == "vbat").map(|number| value(key, number).0);
+    html! {
+        <div class="dial">
+            <Gauge label={props.label.clone()} unit={of_unit} value={props.value} {min} {max} warn_above={above} warn_below={below}
+                unknown={phrases.not_told} testid={key} />
+            if let Some(fine) = fine { <small class="fine">{ format!("{fine} {of_unit}") }</small> }
+            <small class="limits" aria-hidden="true">{ limits(props.dial, of_unit) }</small>
+        </div>
+    }
+}
+
+/// Beyond what it warns, in a few letters.
+fn limits(dial: Dial, unit: &str) -> String {
+    match (dial.below.is_finite(), dial.above.is_finite()) {
+        (true, true) => format!("{} … {} {unit}", dial.below, dial.above),
+        (true, false) => format!("≥ {} {unit}", dial.below),
+        (false, true) => format!("≤ {} {unit}", dial.above),
+        (false, false) => String::new(),
+    }
+}

@@ -1,0 +1,58 @@
+//! Photos and clips of a vehicle.
+
+use bugbrother_wire::{Vin, api::MediaList, live::News, message::MediaState};
+use yew::prelude::*;
+
+use crate::ui::{
+    browser::frame_ms,
+    feed::use_live,
+    fetch::Fetched,
+    kit::{Empty, Refused},
+    moment::moment,
+    news::use_fresh,
+    settings::use_phrases,
+    table::Skeleton,
+};
+
+const MONTH_MS: i64 = 31 * 86_400_000;
+
+/// Properties of [`MediaTab`].
+#[derive(Properties, PartialEq)]
+pub struct MediaTabProps {
+    /// The vehicle.
+    pub vin: Vin,
+}
+
+/// The tab.
+#[component]
+pub fn MediaTab(props: &MediaTabProps) -> Html {
+    let phrases = use_phrases();
+    let words = &phrases.vehicle_page;
+    let vin = props.vin;
+    let now = use_live().fleet.borrow().now(frame_ms());
+    let to = use_state(|| now + 86_400_000);
+    let path = format!("/vehicles/{vin}/media?from={}&to={}", *to - MONTH_MS, *to);
+    let media = use_fresh::<MediaList>(Some(path), Some(vin), &[News::Media]);
+    match &media.is {
+        Fetched::Loading => html! { <Skeleton rows=4 /> },
+        Fetched::Failed(refusal) => html! { <Refused refusal={refusal.clone()} retry={media.reload.clone()} /> },
+        Fetched::Ready(list) if list.media.is_empty() => {
+            html! { <Empty title={words.no_media} hint={words.no_media_hint} /> }
+        }
+        Fetched::Ready(list) => html! {
+            <table class="panel table" data-testid="media">
+                <thead><tr><th scope="col">{ words.camera }</th><th scope="col">{ words.from }</th><th scope="col">{ words.to }</th><th scope="col">{ phrases.state }</th></tr></thead>
+                <tbody>
+                    for one in list.media.iter().rev() {
+                        <tr key={one.id.to_string()}>
+                            <td class="strong">{ one.camera.as_str() }</td>
+                            <td>{ moment(phrases, one.from) }</td>
+                            <td>{ moment(phrases, one.to) }</td>
+                            <td>{ (words.media_state)(one.state == MediaState::Failed, one.state == MediaState::Uploaded) }</td>
+                        </tr>
+                    }
+                </tbody>
+            </table>
+        },
+    }
+}
