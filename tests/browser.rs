@@ -39,6 +39,13 @@ async fn people_are_invited_set_a_second_factor_up_and_are_sent_away() -> Result
     run(system, "people.mjs", &[]).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_office_keeps_its_books() -> Result<()> {
+    let mut system = System::new()?;
+    system.start("demo").await?;
+    run(system, "business.mjs", &[]).await
+}
+
 /// Runs a script against a demo that has been started.
 async fn run(mut system: System, script: &str, more: &[(&str, &str)]) -> Result<()> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");

@@ -32,6 +32,7 @@ use super::{
     glyph::Glyph,
     icon::Icon,
     kit::{Refused, Tabs},
+    maintenance::Maintenance,
     news::use_fresh,
     route::Route,
     settings::use_phrases,
@@ -86,6 +87,7 @@ pub fn VehiclePage(props: &VehiclePageProps) -> Html {
         ("history", words.history.into()),
         ("trips", words.trips.into()),
         ("diagnostics", words.diagnostics.into()),
+        ("maintenance", phrases.business.maintenance.into()),
     ];
     if account.may(Right::Command) {
         tabs.push(("commands", words.commands.into()));
@@ -120,6 +122,7 @@ pub fn VehiclePage(props: &VehiclePageProps) -> Html {
                             None => html! { <Trips {vin} open={open_trip.reform(Some)} /> },
                         },
                         "diagnostics" => html! { <Diagnostics {vin} /> },
+                        "maintenance" => html! { <Maintenance {vin} /> },
                         "commands" => html! { <Commands {vin} /> },
                         "media" => html! { <MediaTab {vin} /> },
                         _ => html! { <History {vin} query={query.clone()} {replace} /> },
