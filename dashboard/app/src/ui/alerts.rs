@@ -15,12 +15,11 @@ use yew_router::prelude::*;
 use self::detail::Detail;
 use super::{
     api,
-    browser::frame_ms,
     feed::use_live,
     fetch::Fetched,
     glyph::Glyph,
     kit::{Empty, Refused, Select, Sheet},
-    news::{use_fresh, use_kept},
+    news::{clock, use_fresh, use_kept},
     route::Route,
     settings::use_phrases,
     table::Skeleton,
@@ -122,7 +121,7 @@ pub fn Alerts() -> Html {
             }
         })
     };
-    let now = live.fleet.borrow().now(frame_ms());
+    let now = clock(&live);
     let newest = use_fresh::<AlertList>(Some(wanted.path(now)), None, &[News::Handling]);
     {
         // Alerts come and go by the live feed.
