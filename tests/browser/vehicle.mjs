@@ -113,7 +113,7 @@ try {
     await byId(page, 'play').click();
     const moment = byId(page, 'replay-moment');
     const [from, to] = [Number(await attribute(moment, 'min')), Number(await attribute(moment, 'max'))];
-    await moment.fill(String(Math.round((from + to) / 2 / 1000) * 1000));
+    await moment.fill(String(from + Math.round((to - from) / 2000) * 1000));
     await until('half way', () => attribute(charts, 'data-cursor'), now => Math.abs(Number(now) - (from + to) / 2) < 60_000);
     await until('a gauge', () => byId(page, 'rpm').textContent(), text => text !== '–');
     await byId(page, 'no-film').waitFor();

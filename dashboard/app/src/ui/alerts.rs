@@ -236,7 +236,7 @@ fn Filters(props: &FiltersProps) -> Html {
             </div>
             <Select name="severity" label={phrases.severity} value={props.wanted.severity.clone().unwrap_or_default()}
                 choices={vec![choice("", words.any_severity), choice("critical", phrases.severity_critical), choice("warning", phrases.severity_warning), choice("info", phrases.severity_info)]}
-                onchange={let with = with(|wanted, text| wanted.severity = (!text.is_empty()).then_some(text)); with} />
+                onchange={with(|wanted, text| wanted.severity = (!text.is_empty()).then_some(text))} />
             <Select name="vehicle" label={phrases.vehicle} value={props.wanted.vin.clone().unwrap_or_default()} choices={vehicles}
                 onchange={with(|wanted, text| wanted.vin = (!text.is_empty()).then_some(text))} />
             <Select name="days" label={words.period} value={props.wanted.days.map(|days| days.to_string()).unwrap_or_default()}

@@ -43,11 +43,11 @@ pub fn use_fresh<T: DeserializeOwned + PartialEq + 'static>(
 #[hook]
 pub fn use_kept<T: 'static>(fetched: &Fetched<T>) -> Option<Rc<T>> {
     let kept = use_mut_ref(|| None::<Rc<T>>);
+    let mut kept = kept.borrow_mut();
     if let Fetched::Ready(value) = fetched {
-        *kept.borrow_mut() = Some(Rc::clone(value));
+        *kept = Some(Rc::clone(value));
     }
-    let value = kept.borrow().clone();
-    value
+    kept.clone()
 }
 
 /// The server's clock; the computer's own before the feed has told it.

@@ -7,7 +7,7 @@ use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
 use crate::{
-    format::{unit, value},
+    format::unit,
     groups::{DIALS, Dial},
     ui::{feed::use_live, gauge::Gauge, settings::use_phrases},
 };
@@ -89,13 +89,10 @@ fn DialGauge(props: &DialGaugeProps) -> Html {
     let phrases = use_phrases();
     let Dial { key, range: (min, max), above, below } = props.dial;
     let of_unit = signal::find(key).map_or("", |signal| unit(signal.unit));
-    // A gauge rounds to whole numbers: what is finer is said below it.
-    let fine = props.value.filter(|_| key == "vbat").map(|number| value(key, number).0);
     html! {
         <div class="dial">
             <Gauge label={props.label.clone()} unit={of_unit} value={props.value} {min} {max} warn_above={above} warn_below={below}
-                unknown={phrases.not_told} testid={key} />
-            if let Some(fine) = fine { <small class="fine">{ format!("{fine} {of_unit}") }</small> }
+                unknown={phrases.not_told} digits={usize::from(key == "vbat")} testid={key} />
             <small class="limits" aria-hidden="true">{ limits(props.dial, of_unit) }</small>
         </div>
     }
