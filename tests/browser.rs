@@ -51,7 +51,7 @@ async fn run(mut system: System, script: &str, more: &[(&str, &str)]) -> Result<
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
     node::install(&scripts)?;
     let (base, password) = (format!("http://127.0.0.1:{}", system.http()), system.password()?.to_owned());
-    let shots = system.dir().join("screenshots");
+    let shots = std::env::var_os("SCREENSHOTS").map_or_else(|| system.dir().join("screenshots"), Into::into);
     let mut environment = vec![
         ("BUGBROTHER_URL", base.as_str()),
         ("BUGBROTHER_USER", "admin"),

@@ -175,7 +175,9 @@ fn Head(props: &HeadProps) -> Html {
             </div>
             <p class="doing" data-testid="vehicle-state">
                 <Glyph look={Look::from(motion)} {heading} /><b>{ state }</b>
-                <small>{ age.map_or_else(|| phrases.never.to_owned(), |age| (phrases.ago)(Span::of(age))) }</small>
+                if motion != Motion::Silent || age.is_none() {
+                    <small>{ age.map_or_else(|| phrases.never.to_owned(), |age| (phrases.ago)(Span::of(age))) }</small>
+                }
             </p>
             <Link<Route, Query> to={Route::Map} query={Some(Query::of(props.vin))} classes="secondary">
                 { Icon::Map.draw() }{ words.on_the_map }
