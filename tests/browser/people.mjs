@@ -14,13 +14,17 @@ if (folder) mkdirSync(folder, { recursive: true });
 
 const faults = [];
 
-// Chromium reports every refused request. Refused by design are: not being signed in, and a second factor that is asked for.
-const BY_DESIGN = /\/api\/frontend\/(session|session\/refresh|tickets)$/;
+// Chromium reports every refused request. Refused by design are: not being signed in, a second factor that is asked for, and
+// what is typed in wrong.
+const BY_DESIGN = [
+  [401, /\/api\/frontend\/(session|session\/refresh|tickets)$/],
+  [422, /\/api\/frontend\/(users|second-factor)$/],
+];
 
 function watch(page) {
   page.on('pageerror', error => faults.push(`page error: ${error.message}`));
   page.on('console', message => {
-    const refused = BY_DESIGN.test(message.location().url) && /\b401\b/.test(message.text());
+    const refused = BY_DESIGN.some(([status, path]) => message.text().includes(` ${status} `) && path.test(message.location().url));
     if (message.type() === 'error' && !refused) faults.push(`console: ${message.text()} ${message.location().url}`);
   });
 }

@@ -81,7 +81,7 @@ pub const PAGES: &[Page] = &[
     },
     Page {
         route: Route::Users,
-        icon: Icon::People,
+        icon: Icon::Card,
         name: |phrases| phrases.people.users,
         needs: Some(Right::Users),
         key: "u",
