@@ -1,39 +1,21 @@
 //! A strip of gauges: those of which there are values.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::collections::BTreeMap;
 
-use bugbrother_wire::{Vin, signal};
-use gloo_timers::callback::Interval;
+use bugbrother_wire::signal;
 use yew::prelude::*;
 
 use crate::{
     format::unit,
     groups::{DIALS, Dial},
     ui::{
-        feed::use_live,
         gauge::Gauge,
         settings::{units, use_phrases},
     },
 };
 
-/// How often it is looked whether the vehicle has changed.
-const LOOK_MS: u32 = 200;
 /// Gauges that are there even without a value.
 const ALWAYS: usize = 4;
-
-/// Draws the component again whenever the vehicle has changed.
-#[hook]
-pub fn use_revision(vin: Vin) {
-    let fleet = use_live().fleet;
-    let revision = use_state_eq(|| 0);
-    use_effect_with(vin, move |vin| {
-        let (vin, revision, fleet) = (*vin, revision.setter(), Rc::clone(&fleet));
-        let interval = Interval::new(LOOK_MS, move || {
-            revision.set(fleet.borrow().find(vin).map_or(0, |vehicle| vehicle.revision));
-        });
-        move || drop(interval)
-    });
-}
 
 /// Properties of [`GaugeStrip`].
 #[derive(Properties, PartialEq)]

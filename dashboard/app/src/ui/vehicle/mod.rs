@@ -27,7 +27,7 @@ use super::{
     account::use_account,
     api::Refusal,
     browser::frame_ms,
-    feed::use_live,
+    feed::{use_live, use_revision},
     fetch::Fetched,
     glyph::Glyph,
     icon::Icon,
@@ -195,7 +195,7 @@ struct LiveGaugesProps {
 #[component]
 fn LiveGauges(props: &LiveGaugesProps) -> Html {
     let live = use_live();
-    gauges::use_revision(props.vin);
+    use_revision(props.vin);
     let fleet = live.fleet.borrow();
     let now = fleet.now(frame_ms());
     match fleet.find(props.vin) {
