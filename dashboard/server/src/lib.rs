@@ -52,6 +52,7 @@ mod second_factor;
 mod sheet;
 mod subscription;
 mod ticket;
+pub mod tiles;
 mod token;
 mod trial;
 mod turns;

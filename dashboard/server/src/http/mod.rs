@@ -46,6 +46,7 @@ mod span;
 mod statistics;
 mod system;
 mod tickets;
+mod tiles;
 mod tokens;
 mod topics;
 mod track;
@@ -158,6 +159,7 @@ const ROOMS: &[fn(&mut Routes)] = &[
     export::routes,
     alerts::routes,
     servers::routes,
+    tiles::routes,
     settings::routes,
     system::routes,
     card::routes,
@@ -201,7 +203,7 @@ fn router(app: App) -> Router {
         .route("/live", get(live::open))
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
-        .merge(assets::router(&app.config.servers))
+        .merge(assets::router(&app.config.servers, app.config.tiles.as_ref().and_then(|tiles| tiles.origin())))
         .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), surround))
