@@ -13,6 +13,7 @@ mod contracts;
 mod day;
 mod developers;
 mod edits;
+mod elsewhere;
 mod feed;
 mod fetch;
 mod gauge;

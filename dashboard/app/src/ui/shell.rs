@@ -15,6 +15,7 @@ use super::{
     contracts::{ContractPage, Contracts},
     developers::Developers,
     edits::use_waiting_edits,
+    elsewhere::use_servers,
     feed::{Link as LiveLink, use_live},
     geofences::Geofences,
     icon::{Icon, Mark},
@@ -48,6 +49,7 @@ pub fn Shell() -> Html {
     use_keys();
     use_interest();
     use_updates();
+    use_servers();
     use_waiting_edits();
     use_kept_settings();
     let phrases = use_phrases();

@@ -37,6 +37,7 @@ mod routes;
 mod rules;
 mod second_factor;
 mod serve;
+mod servers;
 mod session;
 mod sessions;
 mod settings;
@@ -77,6 +78,7 @@ use crate::{
     downlink::Downlink,
     feed::Feed,
     pass::Passes,
+    passage::Passages,
     password::Passwords,
     seats::Seats,
     ticket::Tickets,
@@ -102,6 +104,7 @@ pub(crate) struct Shared {
     pub tickets: Tickets<caller::Caller>,
     pub passwords: Passwords,
     pub attempts: Attempts,
+    pub passages: Passages,
     pub enrolments: Visits,
     pub renewals: Visits,
     /// For what a vehicle's request costs before it has shown that it is one.
@@ -154,6 +157,7 @@ const ROOMS: &[fn(&mut Routes)] = &[
     trips::routes,
     export::routes,
     alerts::routes,
+    servers::routes,
     settings::routes,
     system::routes,
     card::routes,

@@ -1,9 +1,6 @@
 //! The drawer on the right: the selected vehicle.
 
-use std::rc::Rc;
-
 use bugbrother_wire::{Vin, signal};
-use gloo_timers::callback::Interval;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
@@ -14,7 +11,7 @@ use crate::{
     ui::{
         alerts::{severity_class, worst},
         browser::frame_ms,
-        feed::use_live,
+        feed::{use_live, use_revision},
         gauge::Gauge,
         glyph::Glyph,
         icon::Icon,
@@ -24,8 +21,6 @@ use crate::{
     },
 };
 
-/// How often the drawer looks whether its vehicle has changed.
-const LOOK_MS: u32 = 200;
 /// Signals that the gauges show, and those that the map does.
 const SHOWN: [&str; 7] = ["spd", "gspd", "rpm", "ect", "fuel", "lat", "lon"];
 
@@ -49,18 +44,7 @@ pub struct DrawerProps {
 pub fn Drawer(props: &DrawerProps) -> Html {
     let phrases = use_phrases();
     let live = use_live();
-    let revision = use_state_eq(|| 0);
-    {
-        // Values come faster than the lists' beat.
-        let (revision, fleet) = (revision.setter(), Rc::clone(&live.fleet));
-        use_effect_with(props.vin, move |vin| {
-            let vin = *vin;
-            let interval = Interval::new(LOOK_MS, move || {
-                revision.set(fleet.borrow().find(vin).map_or(0, |vehicle| vehicle.revision));
-            });
-            move || drop(interval)
-        });
-    }
+    use_revision(props.vin);
     let fleet = live.fleet.borrow();
     let close = props.close.reform(|_: MouseEvent| ());
     html! {

@@ -25,7 +25,6 @@ use super::{
     table::{Skeleton, style, use_window},
 };
 use crate::{
-    address::Query,
     fleet::{Filter, Vehicle, filter::FILTERS},
     format::{Freshness, Span, number},
     phrases::{Phrases, business::Business},
@@ -149,9 +148,8 @@ pub fn Vehicles() -> Html {
     let open = move |vin: Vin| {
         let navigator = navigator.clone();
         Callback::from(move |()| {
-            let pushed = navigator.as_ref().map(|navigator| navigator.push_with_query(&Route::Map, &Query::of(vin)));
-            if let Some(Err(error)) = pushed {
-                web_sys::console::warn_1(&error.to_string().into());
+            if let Some(navigator) = &navigator {
+                navigator.push(&Route::Vehicle { vin });
             }
         })
     };
