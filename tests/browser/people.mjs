@@ -98,9 +98,6 @@ try {
     await byId(elsewhere, 'drawer').filter({ hasText: 'mph' }).filter({ hasText: '°F' }).waitFor();
     await other.close();
     await byId(page, 'field-distance').selectOption('Km');
-    await byId(page, 'undo').last().click();
-    await example.filter({ hasText: 'mph' }).waitFor();
-    await byId(page, 'field-distance').selectOption('Km');
     await byId(page, 'field-consumption').selectOption('LitresPer100Km');
     await byId(page, 'field-temperature').selectOption('Celsius');
     await byId(page, 'field-time-zone').selectOption('');

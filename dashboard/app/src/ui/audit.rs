@@ -2,6 +2,7 @@
 
 use bugbrother_wire::api::{AuditList, Deed};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 use yew_router::prelude::*;
@@ -107,7 +108,7 @@ pub fn Audit() -> Html {
                 </label>
                 if let Some((kind, id)) = object {
                     <button class="chip" aria-pressed="true" onclick={anything} data-testid="audit-object">
-                        { (words.only)(&format!("{kind} {id}")) }{ Icon::Close.draw() }
+                        { (words.only)(&format!("{kind} {}", shortened(id))) }{ Icon::Close.draw() }
                     </button>
                 }
             </div>
@@ -126,14 +127,14 @@ fn row(phrases: &Phrases, deed: &Deed, wanted: &Wanted, go: &Callback<Wanted>) -
     let person = only(Wanted { who: Some(deed.who.clone()), before: None, ..wanted.clone() });
     let object = deed.kind.as_ref().zip(deed.id.as_ref()).map(|(kind, id)| {
         let wanted = Wanted { kind: Some(kind.clone()), id: Some(id.clone()), before: None, ..wanted.clone() };
-        html! { <button class="word" onclick={only(wanted)}><small class="muted">{ kind }</small>{ " " }{ id }</button> }
+        html! { <button class="word" onclick={only(wanted)}><small class="muted">{ kind }</small>{ " " }<span title={id.clone()}>{ shortened(id) }</span></button> }
     });
     let detail = serde_json::to_string(&deed.detail).unwrap_or_default();
     html! {
         <tr key={format!("{}{}{}", deed.at, deed.what, detail)} data-testid="deed">
             <td>{ moment::moment(phrases, deed.at) }</td>
             <td><button class="word strong" onclick={person} data-testid="deed-who">{ &deed.who }</button></td>
-            <td class="deed">{ what }if !deed.detail.is_empty() { <small class="muted" title={detail.clone()}>{ told(deed) }</small> }</td>
+            <td class="deed">{ what }if !deed.detail.is_empty() { <small class="muted" title={detail.clone()}>{ told(phrases, deed) }</small> }</td>
             <td class="object">{ object }</td>
             <td class="wide muted">{ deed.address.as_deref().unwrap_or_default() }</td>
         </tr>
@@ -141,10 +142,27 @@ fn row(phrases: &Phrases, deed: &Deed, wanted: &Wanted, go: &Callback<Wanted>) -
 }
 
 /// The details of a deed, without those that say nothing.
-fn told(deed: &Deed) -> String {
-    let parts = deed.detail.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        format!("{}: {value}", name.replace('_', " "))
+fn told(phrases: &Phrases, deed: &Deed) -> String {
+    let parts = deed.detail.iter().filter_map(|(name, value)| {
+        let value = match value {
+            Value::Null | Value::Bool(false) => return None,
+            Value::Bool(true) => return Some(name.replace('_', " ")),
+            Value::String(text) => text.clone(),
+            // So large is only a moment.
+            Value::Number(number) => match number.as_i64().filter(|at| *at > 1_000_000_000_000) {
+                Some(at) => moment::moment(phrases, at),
+                None => number.to_string(),
+            },
+            other => other.to_string(),
+        };
+        Some(format!("{}: {value}", name.replace('_', " ")))
     });
     parts.collect::<Vec<_>>().join(", ")
+}
+
+/// As much of an identity as tells it from its neighbours.
+fn shortened(id: &str) -> &str {
+    let is_uuid = id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    // Their beginning is the time.
+    if is_uuid { &id[24..] } else { id }
 }

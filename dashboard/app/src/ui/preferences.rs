@@ -3,13 +3,7 @@
 use bugbrother_wire::api::{Colours, ConsumptionUnit, DistanceUnit, Preferences, TemperatureUnit, Tongue};
 use yew::prelude::*;
 
-use super::{
-    day,
-    kit::{Select, use_toasts},
-    moment,
-    settings::use_settings,
-    zone,
-};
+use super::{day, kit::Select, moment, settings::use_settings, zone};
 
 /// Choices of a kind: value, text.
 fn choices<T: Copy + std::fmt::Debug>(all: &[(T, &'static str)]) -> Vec<(AttrValue, AttrValue)> {
@@ -24,18 +18,15 @@ fn word<T: std::fmt::Debug>(value: T) -> AttrValue {
 #[component]
 pub fn PreferencesPage() -> Html {
     let settings = use_settings();
-    let toasts = use_toasts();
     let (phrases, words) = (settings.phrases, settings.phrases.people);
     let now = settings.preferences.clone();
     let zones = use_memo((), |()| zone::all());
     let set = |change: fn(&mut Preferences, &str)| {
-        let (before, prefer, toasts) = (now.clone(), settings.prefer.clone(), toasts.clone());
+        let (before, prefer) = (now.clone(), settings.prefer.clone());
         Callback::from(move |value: String| {
             let mut after = before.clone();
             change(&mut after, &value);
             prefer.emit(after);
-            let (before, prefer) = (before.clone(), prefer.clone());
-            toasts.undo(words.saved, Callback::from(move |()| prefer.emit(before.clone())));
         })
     };
     let languages = [(None, words.as_browser), (Some(Tongue::En), "English"), (Some(Tongue::Fr), "Français")];

@@ -24,10 +24,13 @@ pub fn AccountPage() -> Html {
         let here = here.clone();
         Callback::from(move |word| here.set(word))
     };
-    let name = account.session.display_name.clone().unwrap_or_else(|| account.session.name.clone());
+    let called = account.session.display_name.as_ref();
     html! {
         <section class="page people scroll" data-testid="account-page">
-            <header class="person"><h1>{ name }</h1><span class="muted">{ &account.session.name }</span></header>
+            <header class="person">
+                <h1>{ called.unwrap_or(&account.session.name) }</h1>
+                if called.is_some() { <span class="muted">{ &account.session.name }</span> }
+            </header>
             <Tabs label={words.account} here={*here} {choose}
                 tabs={vec![(SECURITY, AttrValue::from(words.security)), (PREFERENCES, words.preferences.into())]} />
             if *here == PREFERENCES {

@@ -96,10 +96,10 @@ pub fn Detail(props: &DetailProps) -> Html {
                 <button class="secondary" onclick={act(Method::DELETE, format!("{path}/second-factor"), words.second_factor_removed.to_owned(), None, false)} disabled={busy} data-testid="user-factor">{ words.remove_second_factor }</button>
             }
             if !props.is_me && user.disabled.is_none() {
-                <button class="secondary danger" onclick={act(Method::POST, disable, (words.disabled_now)(name), Some(enable), false)} disabled={busy} data-testid="user-disable">{ words.disable }</button>
+                <button class="secondary grave" onclick={act(Method::POST, disable, (words.disabled_now)(name), Some(enable), false)} disabled={busy} data-testid="user-disable">{ words.disable }</button>
             } else if user.disabled.is_some() {
                 <button class="secondary" onclick={act(Method::POST, enable, (words.enabled_now)(name), Some(disable), false)} disabled={busy} data-testid="user-enable">{ words.enable }</button>
-                <button class="secondary danger" onclick={act(Method::DELETE, path.clone(), (words.deleted_now)(name), None, true)} disabled={busy} data-testid="user-delete">{ words.delete }</button>
+                <button class="secondary grave" onclick={act(Method::DELETE, path.clone(), (words.deleted_now)(name), None, true)} disabled={busy} data-testid="user-delete">{ words.delete }</button>
                 <p class="muted">{ words.delete_hint }</p>
             }
         </>
