@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint cross-check agent-deb tests docs fuzz test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-build clean-data
+.PHONY: help run up test setup setup-test fmt lint cross-check agent-deb tests docs fuzz test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-dashboard bench-build screenshots clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -78,8 +78,17 @@ bench-history: bench-build ## measure the first page of a vehicle's history, wit
 bench-growth: bench-build ## measure what a vehicle costs when there are 10, 100, 1,000, 10,000 of them
 	BUGBROTHER_SKIP_APP=1 cargo bench --quiet -p bugbrother-tests --bench load -- growth
 
+# With BUGBROTHER_SKIP_APP the dashboard would have no app to be measured. ONLY="pixel frames viewers" or some of them.
+bench-dashboard: ## measure from publish to pixel, how the map moves with 10,000 vehicles, and what 1,000 viewers cost
+	cargo build --quiet --release --bin bugbrother
+	ulimit -n 20000 && cargo bench --quiet -p bugbrother-tests --bench load -- dashboard $(ONLY)
+
 bench-build:
 	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release --bin bugbrother
+
+screenshots: ## keep a picture of every page in target/screenshots: dark and light, desktop and phone
+	cargo build --quiet --bin bugbrother
+	scripts/cargo-test -p bugbrother-tests --test standards no_page
 
 clean-data: ## forget the demo's data
 	rm -rf data

@@ -280,6 +280,10 @@ pub struct Net {
     /// must append the client's address to X-Forwarded-For
     #[arg(long, env = "BUGBROTHER_PUBLIC_URL")]
     pub public_url: Option<String>,
+    /// The fleet's dashboards as browsers find them, this one too, the preferred one first; the app goes from one that does
+    /// not answer to the next. They need one database and the same secrets/session.key
+    #[arg(long = "server", env = "BUGBROTHER_SERVERS", value_delimiter = ',', value_name = "ORIGIN")]
+    pub servers: Vec<String>,
     /// What vehicles are told at enrolment: where they find the broker, such as mqtts://fleet.example.org:8883
     #[arg(long, env = "BUGBROTHER_PUBLIC_BROKER")]
     pub public_broker: Option<String>,

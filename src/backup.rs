@@ -24,7 +24,7 @@ const DATABASE: &str = "fleet.db";
 const MANIFEST: &str = "manifest.json";
 const MANIFEST_BYTES: u64 = 1 << 20;
 /// Folders that are taken whole.
-const FOLDERS: [&str; 2] = ["access", "secrets"];
+const FOLDERS: [&str; 3] = ["access", "secrets", "documents"];
 const FORM: u32 = 1;
 
 /// What is in a backup.
@@ -174,10 +174,20 @@ pub async fn restore(source: &Path, target: &Path) -> Result<Manifest> {
 
 /// Plain files below `folder`, without those whose names begin with a dot.
 fn list(folder: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> Result<()> {
-    let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<io::Result<_>>()?;
+    let entries = match fs::read_dir(folder) {
+        // A fleet whose dashboard never ran has no documents.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    let mut entries: Vec<_> = entries.collect::<io::Result<_>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        let Some(own) = entry.file_name().to_str().filter(|own| !own.starts_with('.')).map(str::to_owned) else {
+        let Some(own) = entry
+            .file_name()
+            .to_str()
+            .filter(|own| !own.starts_with('.') && !own.starts_with("draft-"))
+            .map(str::to_owned)
+        else {
             continue;
         };
         let (name, kind) = (format!("{name}/{own}"), entry.file_type()?);

@@ -7,6 +7,7 @@
 //! data/access/server.*        the broker's own certificate and its key
 //! data/secrets/               passwords of the services, key of the sessions; 0600
 //! data/secrets/ca/            the fleet's certificate authority and its key
+//! data/documents/            files of the contracts' documents
 //! data/demo/{vin}/outbox.db   outboxes of the demo's agents
 //! ```
 
@@ -119,6 +120,11 @@ impl DataDir {
     /// The certificate authority's folder.
     pub fn authority(&self) -> PathBuf {
         self.path.join("secrets/ca")
+    }
+
+    /// Files of the contracts' documents.
+    pub fn documents(&self) -> PathBuf {
+        self.path.join("documents")
     }
 
     /// Key that sessions of the dashboard are signed with.

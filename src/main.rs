@@ -42,7 +42,10 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use bugbrother_dashboard::documents::Documents;
 use bugbrother_mosquitto_compat::acl::Access;
+use bugbrother_store::{ClientId, MAX_PAGE, Receipt, Store};
+use bugbrother_wire::UnixMs;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -95,10 +98,11 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Export(command) => export::run(&data()?, command).await,
         Command::Erase(command) => {
             const BY: &str = "the command line";
-            let (store, now) = (data()?.store().await?, services::now_ms());
+            let data = data()?;
+            let (store, now) = (data.store().await?, services::now_ms());
             let receipt = match command {
                 EraseCommand::Vehicle { vin } => store.erase_vehicle(vin, BY, now).await?,
-                EraseCommand::Client { id } => store.erase_client(id, BY, now).await?,
+                EraseCommand::Client { id } => erase_client(&data, &store, id, BY, now).await?,
                 EraseCommand::User { name } => store.erase_user(&name, BY, now).await?,
             };
             Ok(banner::receipt(&receipt)?)
@@ -112,6 +116,23 @@ async fn run(arguments: Arguments) -> Result<()> {
             Ok(banner::password(&name, password.expose())?)
         }
     }
+}
+
+/// Files first: once the rows are gone nobody knows whose they were.
+async fn erase_client(data: &DataDir, store: &Store, id: ClientId, by: &str, now: UnixMs) -> Result<Receipt> {
+    let files = Documents::open(&data.documents())?;
+    let mut before = None;
+    loop {
+        let contracts = store.contracts(id, before, MAX_PAGE).await?;
+        let Some(last) = contracts.last() else { break };
+        before = Some((last.starts, last.id));
+        for contract in contracts {
+            for document in store.documents(contract.id, None, MAX_PAGE).await? {
+                files.remove(&document.object_key)?;
+            }
+        }
+    }
+    Ok(store.erase_client(id, by, now).await?)
 }
 
 async fn keep_vehicles(data: &DataDir, command: VehicleCommand) -> Result<()> {

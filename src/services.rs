@@ -11,7 +11,7 @@ use bugbrother_client::Options;
 use bugbrother_dashboard::Trouble;
 use bugbrother_ingest::Health;
 use bugbrother_store::Store;
-use bugbrother_wire::UnixMs;
+use bugbrother_wire::{UnixMs, api::RevokedKeys};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{
     net::TcpListener,
@@ -30,6 +30,7 @@ use crate::{
     data::DataDir,
     demo, metrics_page,
     stage::Stage,
+    vehicles,
 };
 
 const MQTT_PORT: u16 = 1883;
@@ -260,6 +261,17 @@ async fn start_services(
             authority: Arc::new(authority::open(&plan.data, store).await?),
             broker: plan.net.public_broker.clone(),
         });
+        let documents = bugbrother_dashboard::documents::Documents::open(&plan.data.documents());
+        config.documents = Some(Arc::new(documents.context("cannot make the folder of the contracts' documents")?));
+        let data = plan.data.clone();
+        config.revoke = Some(Arc::new(move |vin| {
+            let data = data.clone();
+            Box::pin(async move {
+                let lost = vehicles::revoke(&data, vin).await?;
+                Ok(RevokedKeys { certificates: lost.certificates, password: lost.password })
+            })
+        }));
+        config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {
             if !url.starts_with("https://") {
                 bail!(

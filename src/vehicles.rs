@@ -1,16 +1,11 @@
 //! Vehicles: how they get in, and how they are kept out.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, bail};
 use bugbrother_pki::Code;
 use bugbrother_store::{Credential, MAX_PAGE};
 use bugbrother_wire::{UnixMs, Vin};
 
 use crate::{accounts, authority, data::DataDir, services::now_ms};
-
-/// How long an enrolment code can be used.
-const CODE_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a vehicle is given to get in with.
 pub enum Key {
@@ -32,9 +27,7 @@ pub async fn add(data: &DataDir, vin: Vin, name: Option<String>, plate: Option<&
     if password {
         return Ok(Key::Password(accounts::set_password(data, vin.as_str())?));
     }
-    let code = Code::new();
-    let until = now + CODE_LIFE.as_millis() as UnixMs;
-    store.add_enrolment(vin, &code.sha256(), now, until).await?;
+    let (code, until) = bugbrother_dashboard::issue_code(&store, vin, now).await?;
     Ok(Key::Code(code, until))
 }
 

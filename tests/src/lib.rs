@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`drive`]: recordings of a receiver and what is in them, counted without the agent's decoder
+//! - [`herd`]: thousands of vehicles that drive in a live feed alone
 //! - [`node`]: scripts for Node.js with what they need from npm
 //! - [`python`]: the Python of `scripts/python`
 //! - [`viewer`]: somebody who has signed in: the HTTP API and the live feed
@@ -10,6 +11,7 @@
 //! - Nothing here imports a service: they are processes, started by `bugbrother_kit`.
 
 pub mod drive;
+pub mod herd;
 pub mod node;
 pub mod python;
 pub mod viewer;

@@ -40,7 +40,7 @@ impl Viewer {
 
     /// Tries a name and a password.
     pub async fn post_session(&self, name: &str, password: &str) -> Result<Response> {
-        let body = api::SignIn { name: name.to_owned(), password: password.to_owned() };
+        let body = api::SignIn { name: name.to_owned(), password: password.to_owned(), code: None };
         let request = self.http.post(format!("http://{}/api/frontend/session", self.base));
         Ok(request.header("x-bugbrother-client", "program").json(&body).timeout(LIMIT).send().await?)
     }

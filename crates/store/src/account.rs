@@ -1,17 +1,17 @@
 //! People who may sign in.
 
-use bugbrother_wire::{UnixMs, api::Role};
-use serde::{Deserialize, Serialize};
+use bugbrother_wire::{SessionId, UnixMs, api::Role};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use crate::{Store, StoreError, id, id::ClientId, page, word};
+use crate::{Store, StoreError, id, id::ClientId, page, session, word};
 
 /// Somebody who may sign in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// User name.
     pub name: String,
-    /// Of the password, in the PHC form (`$argon2id$…`).
+    /// Of the password, in the PHC form (`$argon2id$…`); empty until an invited person has set one.
     pub password_hash: String,
     /// What the user may do.
     pub role: Role,
@@ -44,6 +44,16 @@ pub struct Account {
     pub disabled: Option<UnixMs>,
     /// Tokens that were issued before are void.
     pub sessions_after: UnixMs,
+    /// When the user signed in last.
+    pub signed_in: Option<UnixMs>,
+    /// Since when the user asks for a new password.
+    pub asks: Option<UnixMs>,
+    /// Whether the user has set a password.
+    pub has_password: bool,
+    /// Since when a second factor is asked for.
+    pub second_factor: Option<UnixMs>,
+    /// Until when an invitation is open.
+    pub invited: Option<UnixMs>,
 }
 
 /// A language that the programs speak.
@@ -66,6 +76,14 @@ pub enum AccountChange {
     NoSuchUser,
     /// It is not made: nobody would be left who may do everything.
     LastAdministrator,
+}
+
+macro_rules! columns {
+    () => {
+        "SELECT name, role, display_name, email, language, client, created_ts, disabled_ts, sessions_after_ts, \
+         signed_in_ts, password_asked_ts, CAST(CASE WHEN password_hash = '' THEN 0 ELSE 1 END AS BIGINT), totp_since_ts, \
+         (SELECT expires_ts FROM invitation WHERE invitation.account = account.name) FROM account "
+    };
 }
 
 impl Store {
@@ -100,14 +118,24 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Gives a user another password; `false` when there is no such user.
-    pub async fn set_password_hash(&self, name: &str, password_hash: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE account SET password_hash = $2 WHERE name = $1")
+    /// Gives a user another password and ends the sessions, but the one in which it was changed. Tells which were ended; `None`
+    /// when there is no such user.
+    pub async fn set_password_hash(
+        &self,
+        name: &str,
+        password_hash: &str,
+        but: Option<SessionId>,
+        now: UnixMs,
+    ) -> Result<Option<Vec<SessionId>>, StoreError> {
+        let done = sqlx::query("UPDATE account SET password_hash = $2, password_asked_ts = NULL WHERE name = $1")
             .bind(name)
             .bind(password_hash)
             .execute(&self.write)
             .await?;
-        Ok(done.rows_affected() == 1)
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(self.end_other_sessions(name, but, now).await?))
     }
 
     /// Whether there is any user.
@@ -118,26 +146,17 @@ impl Store {
 
     /// What is known of a user.
     pub async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        let row = sqlx::query(
-            "SELECT name, role, display_name, email, language, client, created_ts, disabled_ts, sessions_after_ts \
-             FROM account WHERE name = $1",
-        )
-        .bind(name)
-        .fetch_optional(&self.read)
-        .await?;
+        let row = sqlx::query(concat!(columns!(), "WHERE name = $1")).bind(name).fetch_optional(&self.read).await?;
         row.as_ref().map(read).transpose()
     }
 
     /// All users by name, those after `after`.
     pub async fn accounts(&self, after: Option<&str>, limit: u32) -> Result<Vec<Account>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT name, role, display_name, email, language, client, created_ts, disabled_ts, sessions_after_ts \
-             FROM account WHERE name > $1 ORDER BY name LIMIT $2",
-        )
-        .bind(after.unwrap_or_default())
-        .bind(page(limit))
-        .fetch_all(&self.read)
-        .await?;
+        let rows = sqlx::query(concat!(columns!(), "WHERE name > $1 ORDER BY name LIMIT $2"))
+            .bind(after.unwrap_or_default())
+            .bind(page(limit))
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(read).collect()
     }
 
@@ -148,15 +167,12 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Account>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT name, role, display_name, email, language, client, created_ts, disabled_ts, sessions_after_ts \
-             FROM account WHERE client = $1 AND name > $2 ORDER BY name LIMIT $3",
-        )
-        .bind(client.to_string())
-        .bind(after.unwrap_or_default())
-        .bind(page(limit))
-        .fetch_all(&self.read)
-        .await?;
+        let rows = sqlx::query(concat!(columns!(), "WHERE client = $1 AND name > $2 ORDER BY name LIMIT $3"))
+            .bind(client.to_string())
+            .bind(after.unwrap_or_default())
+            .bind(page(limit))
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(read).collect()
     }
 
@@ -182,23 +198,33 @@ impl Store {
         .bind(now)
         .execute(&mut *tx)
         .await?;
+        sqlx::query(
+            "UPDATE session SET revoked_ts = $2 WHERE account = $1 AND revoked_ts IS NULL AND created_ts < \
+             (SELECT sessions_after_ts FROM account WHERE name = $1)",
+        )
+        .bind(&account.name)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(AccountChange::Done)
     }
 
-    /// Lets a user sign in no more, and makes its tokens void.
+    /// Lets a user sign in no more, ends its sessions and revokes its API tokens.
     pub async fn disable_account(&self, name: &str, now: UnixMs) -> Result<AccountChange, StoreError> {
         let mut tx = self.begin().await?;
         if let Some(refused) = check(&mut tx, name, false).await? {
             return Ok(refused);
         }
         sqlx::query(
-            "UPDATE account SET disabled_ts = COALESCE(disabled_ts, $2), sessions_after_ts = $2 WHERE name = $1",
+            "UPDATE account SET disabled_ts = COALESCE(disabled_ts, $2), password_asked_ts = NULL, \
+             sessions_after_ts = $2 WHERE name = $1",
         )
         .bind(name)
         .bind(now)
         .execute(&mut *tx)
         .await?;
+        session::forget_owner(&mut tx, name, now).await?;
         tx.commit().await?;
         Ok(AccountChange::Done)
     }
@@ -212,22 +238,53 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Makes every token of a user void that was issued before `now`; `false` when there is no such user.
+    /// Ends every session of a user that began before `now`; `false` when there is no such user.
     pub async fn end_sessions(&self, name: &str, now: UnixMs) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
         let done = sqlx::query("UPDATE account SET sessions_after_ts = $2 WHERE name = $1")
             .bind(name)
             .bind(now)
+            .execute(&mut *tx)
+            .await?;
+        session::end_all(&mut tx, name, now).await?;
+        tx.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// How a user wants the app to be, as JSON; `None` when the user never said.
+    pub async fn preferences<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let row = sqlx::query("SELECT preferences FROM account WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&self.read)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let text: Option<String> = row.try_get(0)?;
+        text.map(|text| word::from_json("account", &text)).transpose()
+    }
+
+    /// Keeps how a user wants the app to be; letters to the user are in that language, too. `false` when there is no such user.
+    pub async fn set_preferences<T: Serialize>(
+        &self,
+        name: &str,
+        preferences: &T,
+        language: Language,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE account SET preferences = $2, language = $3 WHERE name = $1")
+            .bind(name)
+            .bind(word::json(preferences))
+            .bind(word::of(&language))
             .execute(&self.write)
             .await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Deletes a user. What the user did stays in the audit log.
-    pub async fn delete_account(&self, name: &str) -> Result<AccountChange, StoreError> {
+    pub async fn delete_account(&self, name: &str, now: UnixMs) -> Result<AccountChange, StoreError> {
         let mut tx = self.begin().await?;
         if let Some(refused) = check(&mut tx, name, false).await? {
             return Ok(refused);
         }
+        session::forget_owner(&mut tx, name, now).await?;
         sqlx::query("DELETE FROM account WHERE name = $1").bind(name).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(AccountChange::Done)
@@ -268,5 +325,10 @@ fn read(row: &AnyRow) -> Result<Account, StoreError> {
         created: row.try_get(6)?,
         disabled: row.try_get(7)?,
         sessions_after: row.try_get(8)?,
+        signed_in: row.try_get(9)?,
+        asks: row.try_get(10)?,
+        has_password: row.try_get::<i64, _>(11)? != 0,
+        second_factor: row.try_get(12)?,
+        invited: row.try_get(13)?,
     })
 }

@@ -26,6 +26,21 @@ pub struct Client {
     pub archived: Option<UnixMs>,
 }
 
+/// A client in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientLine {
+    /// The client.
+    pub client: Client,
+    /// How many of its contracts run.
+    pub contracts: i64,
+    /// How many vehicles are in them.
+    pub vehicles: i64,
+}
+
+/// Clients that are looked at for one page of what is found.
+const MAX_LOOKED_AT: u32 = 20_000;
+const STEP: u32 = 500;
+
 impl Store {
     /// Adds a client; `false` when there is one of that identity, which changes nothing.
     pub async fn add_client(&self, client: &Client) -> Result<bool, StoreError> {
@@ -114,6 +129,56 @@ impl Store {
             .fetch_all(&self.read)
             .await?;
         rows.iter().map(read).collect()
+    }
+}
+
+impl Store {
+    /// Clients by name, those after `after`: name and identity of the last one of the page before. Only such in whose names
+    /// `text` stands, where neither case nor accents count; archived ones only if asked for. With what runs at `at`.
+    pub async fn find_clients(
+        &self,
+        text: &str,
+        archived: bool,
+        after: Option<(&str, ClientId)>,
+        at: UnixMs,
+        limit: u32,
+    ) -> Result<Vec<ClientLine>, StoreError> {
+        let needle = fold::key(text);
+        let mut after = after.map(|(name, id)| (name.to_owned(), id));
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        while found.len() < limit as usize && looked_at < MAX_LOOKED_AT {
+            let last = after.as_ref().map(|(name, id)| (name.as_str(), *id));
+            let step = self.clients("", archived, last, STEP).await?;
+            let is_last = step.len() < STEP as usize;
+            looked_at += STEP;
+            after = step.last().map(|client| (client.name.clone(), client.id));
+            let fits = |name: &str| {
+                let key = fold::key(name);
+                needle.is_empty() || key.windows(needle.len()).any(|part| part == needle)
+            };
+            for client in step.into_iter().filter(|client| fits(&client.name)).take(limit as usize - found.len()) {
+                let (contracts, vehicles) = self.running(client.id, at).await?;
+                found.push(ClientLine { client, contracts, vehicles });
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many contracts of a client run at `at`, and how many vehicles are in them.
+    pub async fn running(&self, client: ClientId, at: UnixMs) -> Result<(i64, i64), StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(DISTINCT contract.id), COUNT(DISTINCT vin) FROM contract LEFT JOIN contract_vehicle \
+             ON contract_vehicle.contract = contract.id AND from_ts <= $2 AND (to_ts IS NULL OR to_ts > $2) \
+             WHERE client = $1 AND starts_ts <= $2 AND (ends_ts IS NULL OR ends_ts > $2) LIMIT 1",
+        )
+        .bind(client.to_string())
+        .bind(at)
+        .fetch_one(&self.read)
+        .await?;
+        Ok((row.try_get(0)?, row.try_get(1)?))
     }
 }
 

@@ -35,7 +35,115 @@ pub struct Contract {
     pub note: Option<String>,
 }
 
+/// Which contracts are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContractFilter {
+    /// All, the latest to begin first.
+    All,
+    /// Those that run, the latest to begin first.
+    Running,
+    /// Those that run and end before this moment, the first to end first.
+    Ending(UnixMs),
+    /// Those that have ended, the last to end first.
+    Ended,
+    /// Those that are to begin, the first to begin first.
+    Coming,
+}
+
+/// A contract in a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContractLine {
+    /// The contract.
+    pub contract: Contract,
+    /// Name of the client.
+    pub client_name: String,
+    /// How many vehicles are in it now.
+    pub vehicles: i64,
+}
+
+impl ContractLine {
+    /// Where the page after this line begins, in a list with that filter.
+    pub fn place(&self, filter: ContractFilter) -> (UnixMs, ContractId) {
+        let at = match filter {
+            ContractFilter::Ending(_) | ContractFilter::Ended => self.contract.ends.unwrap_or(UnixMs::MAX),
+            _ => self.contract.starts,
+        };
+        (at, self.contract.id)
+    }
+}
+
+/// $1: now; $2, $3: place of the last one of the page before; $4: how many; $5: of which client, or nobody; $6: until when.
+macro_rules! lines {
+    ($whose:literal, $filter:literal) => {
+        concat!(
+            "SELECT contract.id, client, title, starts_ts, ends_ts, retention_days, media_retention_days, video, options, \
+             contract.note, client.name, (SELECT COUNT(*) FROM contract_vehicle WHERE contract = contract.id \
+             AND from_ts <= $1 AND (to_ts IS NULL OR to_ts > $1)) FROM contract JOIN client ON client.id = contract.client \
+             WHERE ",
+            $whose,
+            $filter
+        )
+    };
+}
+
+/// For all clients, and for one.
+macro_rules! of_each {
+    ($filter:literal) => {
+        [lines!("$5 = '' AND ", $filter), lines!("contract.client = $5 AND ", $filter)]
+    };
+}
+
+const ALL: [&str; 2] =
+    of_each!("$6 = 0 AND (starts_ts, contract.id) < ($2, $3) ORDER BY starts_ts DESC, contract.id DESC LIMIT $4");
+const RUNNING: [&str; 2] = of_each!(
+    "$6 = 0 AND starts_ts <= $1 AND (ends_ts IS NULL OR ends_ts > $1) AND (starts_ts, contract.id) < ($2, $3) \
+     ORDER BY starts_ts DESC, contract.id DESC LIMIT $4"
+);
+const ENDING: [&str; 2] = of_each!(
+    "starts_ts <= $1 AND ends_ts > $1 AND ends_ts < $6 AND (ends_ts, contract.id) > ($2, $3) \
+     ORDER BY ends_ts, contract.id LIMIT $4"
+);
+const ENDED: [&str; 2] = of_each!(
+    "$6 = 0 AND ends_ts <= $1 AND (ends_ts, contract.id) < ($2, $3) ORDER BY ends_ts DESC, contract.id DESC LIMIT $4"
+);
+const COMING: [&str; 2] = of_each!(
+    "$6 = 0 AND starts_ts > $1 AND (starts_ts, contract.id) > ($2, $3) ORDER BY starts_ts, contract.id LIMIT $4"
+);
+
 impl Store {
+    /// Contracts of all clients or of one, in the order of the filter, those after `after`: the
+    /// [place](ContractLine::place) of the last one of the page before.
+    pub async fn contract_lines(
+        &self,
+        filter: ContractFilter,
+        client: Option<ClientId>,
+        at: UnixMs,
+        after: Option<(UnixMs, ContractId)>,
+        limit: u32,
+    ) -> Result<Vec<ContractLine>, StoreError> {
+        let (statements, is_rising, until) = match filter {
+            ContractFilter::All => (ALL, false, 0),
+            ContractFilter::Running => (RUNNING, false, 0),
+            ContractFilter::Ending(until) => (ENDING, true, until),
+            ContractFilter::Ended => (ENDED, false, 0),
+            ContractFilter::Coming => (COMING, true, 0),
+        };
+        let first = if is_rising { UnixMs::MIN } else { UnixMs::MAX };
+        let rows = sqlx::query(statements[usize::from(client.is_some())])
+            .bind(at)
+            .bind(after.map_or(first, |(at, _)| at))
+            .bind(after.map_or(String::new(), |(_, id)| id.to_string()))
+            .bind(page(limit))
+            .bind(client.map(|client| client.to_string()).unwrap_or_default())
+            .bind(until)
+            .fetch_all(&self.read)
+            .await?;
+        let line = |row: &AnyRow| {
+            Ok(ContractLine { contract: read(row)?, client_name: row.try_get(10)?, vehicles: row.try_get(11)? })
+        };
+        rows.iter().map(line).collect()
+    }
+
     /// Adds a contract; `false` when there is one of that identity, which changes nothing.
     pub async fn add_contract(&self, contract: &Contract) -> Result<bool, StoreError> {
         let done = sqlx::query(

@@ -31,7 +31,52 @@ pub struct ContractRetention {
     pub media_days: Option<u32>,
 }
 
+/// A vehicle in a contract, with what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// When it is in which contract.
+    pub assignment: Assignment,
+    /// What people call it.
+    pub name: String,
+    /// Registration plate, where it is known.
+    pub plate: Option<String>,
+}
+
 impl Store {
+    /// The same as [`Store::contract_vehicles`], with what the vehicles are called.
+    pub async fn contract_fleet(
+        &self,
+        contract: ContractId,
+        after: Option<(Vin, UnixMs)>,
+        limit: u32,
+    ) -> Result<Vec<Assigned>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT contract, contract_vehicle.vin, from_ts, to_ts, name, plate FROM contract_vehicle \
+             JOIN vehicle ON vehicle.vin = contract_vehicle.vin WHERE contract = $1 \
+             AND (contract_vehicle.vin, from_ts) > ($2, $3) ORDER BY contract_vehicle.vin, from_ts LIMIT $4",
+        )
+        .bind(contract.to_string())
+        .bind(after.as_ref().map_or("", |(vin, _)| vin.as_str()))
+        .bind(after.map_or(UnixMs::MIN, |(_, from)| from))
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        let assigned =
+            |row: &AnyRow| Ok(Assigned { assignment: read(row)?, name: row.try_get(4)?, plate: row.try_get(5)? });
+        rows.iter().map(assigned).collect()
+    }
+
+    /// Takes back that a vehicle came into a contract at a moment, as if it never had; `false` when it did not.
+    pub async fn withdraw_vehicle(&self, contract: ContractId, vin: Vin, from: UnixMs) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM contract_vehicle WHERE contract = $1 AND vin = $2 AND from_ts = $3")
+            .bind(contract.to_string())
+            .bind(vin.as_str())
+            .bind(from)
+            .execute(&self.write)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Puts a vehicle into a contract, or changes until when it is in it from that moment on. A vehicle that is not known is
     /// made.
     pub async fn assign_vehicle(&self, assignment: &Assignment, now: UnixMs) -> Result<(), StoreError> {

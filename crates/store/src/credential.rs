@@ -79,6 +79,19 @@ pub struct Credential {
     pub code_expires: Option<UnixMs>,
 }
 
+/// A vehicle's newest certificate and the code that it has not used.
+macro_rules! credentials {
+    ($which:literal) => {
+        concat!(
+            "SELECT vehicle.vin, vehicle.name, certificate.serial, not_after, revoked_ts, expires_ts FROM vehicle \
+             LEFT JOIN certificate ON certificate.serial = (SELECT newest.serial FROM certificate AS newest \
+             WHERE newest.vin = vehicle.vin ORDER BY newest.issued_ts DESC, newest.serial DESC LIMIT 1) \
+             LEFT JOIN enrolment ON enrolment.vin = vehicle.vin AND enrolment.serial IS NULL WHERE ",
+            $which
+        )
+    };
+}
+
 impl Store {
     /// Keeps the hash of a new enrolment code in the place of the vehicle's last one. A vehicle that is not known is
     /// made.
@@ -252,29 +265,30 @@ impl Store {
 
     /// How vehicles may come in, in the order of their VINs, those after `after`.
     pub async fn credentials(&self, after: Option<Vin>, limit: u32) -> Result<Vec<Credential>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT vehicle.vin, vehicle.name, certificate.serial, not_after, revoked_ts, expires_ts FROM vehicle \
-             LEFT JOIN certificate ON certificate.serial = (SELECT newest.serial FROM certificate AS newest \
-             WHERE newest.vin = vehicle.vin ORDER BY newest.issued_ts DESC, newest.serial DESC LIMIT 1) \
-             LEFT JOIN enrolment ON enrolment.vin = vehicle.vin AND enrolment.serial IS NULL \
-             WHERE vehicle.vin > $1 ORDER BY vehicle.vin LIMIT $2",
-        )
-        .bind(after.as_ref().map_or("", Vin::as_str))
-        .bind(page(limit))
-        .fetch_all(&self.read)
-        .await?;
-        let credential = |row: &AnyRow| {
-            Ok(Credential {
-                vin: vin(row, "vin")?,
-                name: row.try_get("name")?,
-                serial: row.try_get("serial")?,
-                not_after: row.try_get("not_after")?,
-                revoked: row.try_get("revoked_ts")?,
-                code_expires: row.try_get("expires_ts")?,
-            })
-        };
-        rows.iter().map(credential).collect()
+        let rows = sqlx::query(credentials!("vehicle.vin > $1 ORDER BY vehicle.vin LIMIT $2"))
+            .bind(after.as_ref().map_or("", Vin::as_str))
+            .bind(page(limit))
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(read_credential).collect()
     }
+
+    /// How one vehicle may come in; nothing when there is no such vehicle.
+    pub async fn credential(&self, vin: Vin) -> Result<Option<Credential>, StoreError> {
+        let row = sqlx::query(credentials!("vehicle.vin = $1")).bind(vin.as_str()).fetch_optional(&self.read).await?;
+        row.as_ref().map(read_credential).transpose()
+    }
+}
+
+fn read_credential(row: &AnyRow) -> Result<Credential, StoreError> {
+    Ok(Credential {
+        vin: vin(row, "vin")?,
+        name: row.try_get("name")?,
+        serial: row.try_get("serial")?,
+        not_after: row.try_get("not_after")?,
+        revoked: row.try_get("revoked_ts")?,
+        code_expires: row.try_get("expires_ts")?,
+    })
 }
 
 /// Forgets codes that have expired, and certificates that have long.

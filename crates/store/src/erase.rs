@@ -12,7 +12,15 @@ use crate::{AccountChange, ClientId, Receipt, ReceiptId, Store, StoreError, Subj
 const STEP: i64 = 500;
 
 /// Tables of a vehicle's rows, in an order in which nothing is removed that others refer to, and what tells rows apart.
-const OF_A_VEHICLE: [(&str, &str); 18] = [
+const OF_A_VEHICLE: &[(&str, &str)] = &[
+    (
+        "maintenance_entry",
+        "DELETE FROM maintenance_entry WHERE id IN (SELECT id FROM maintenance_entry WHERE vin = $1 LIMIT $2)",
+    ),
+    (
+        "maintenance_item",
+        "DELETE FROM maintenance_item WHERE id IN (SELECT id FROM maintenance_item WHERE vin = $1 LIMIT $2)",
+    ),
     (
         "tail",
         "DELETE FROM tail WHERE (vin, t0, epoch, seq) IN (SELECT vin, t0, epoch, seq FROM tail WHERE vin = $1 LIMIT $2)",
@@ -66,7 +74,7 @@ impl Store {
             return Err(StoreError::StillTrusted(vin));
         }
         let mut erased = BTreeMap::new();
-        for (table, sql) in OF_A_VEHICLE {
+        for &(table, sql) in OF_A_VEHICLE {
             let gone = self
                 .repeat(async || {
                     let done = sqlx::query(sql).bind(vin.as_str()).bind(STEP).execute(&self.write).await?;
@@ -114,6 +122,21 @@ impl Store {
         let mut tx = self.begin().await?;
         for (table, sql) in [
             (
+                "session",
+                "UPDATE session SET revoked_ts = COALESCE(revoked_ts, $2), address = NULL, user_agent = NULL \
+                 WHERE account IN (SELECT name FROM account WHERE client = $1)",
+            ),
+            (
+                "api_token",
+                "UPDATE api_token SET revoked_ts = COALESCE(revoked_ts, $2) \
+                 WHERE account IN (SELECT name FROM account WHERE client = $1)",
+            ),
+        ] {
+            let done = sqlx::query(sql).bind(&id).bind(now).execute(&mut *tx).await?;
+            erased.insert(table.to_owned(), done.rows_affected());
+        }
+        for (table, sql) in [
+            (
                 "contract_document",
                 "DELETE FROM contract_document WHERE contract IN (SELECT id FROM contract WHERE client = $1)",
             ),
@@ -137,7 +160,7 @@ impl Store {
     pub async fn erase_user(&self, name: &str, by: &str, now: UnixMs) -> Result<Receipt, StoreError> {
         const NOBODY: &str = "(erased)";
         let mut erased = BTreeMap::new();
-        let account = match self.delete_account(name).await? {
+        let account = match self.delete_account(name, now).await? {
             AccountChange::LastAdministrator => return Err(StoreError::LastAdministrator),
             AccountChange::Done => 1,
             AccountChange::NoSuchUser => 0,
@@ -149,6 +172,7 @@ impl Store {
             ("alert", "UPDATE alert SET acknowledged_by = $2 WHERE acknowledged_by = $1"),
             ("alert_event", "UPDATE alert_event SET by_user = $2 WHERE by_user = $1"),
             ("command", "UPDATE command SET by_user = $2 WHERE by_user = $1"),
+            ("maintenance_entry", "UPDATE maintenance_entry SET by_user = $2 WHERE by_user = $1"),
             ("setting", "UPDATE setting SET updated_by = $2 WHERE updated_by = $1"),
             ("wish", "UPDATE wish SET updated_by = $2 WHERE updated_by = $1"),
             ("assigned alert", "UPDATE alert SET assigned_to = $2 WHERE assigned_to = $1"),

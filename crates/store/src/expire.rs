@@ -76,7 +76,7 @@ impl Store {
             let done = sqlx::query(kind.sql).bind(before(now, days)).bind(STEP).execute(&self.write).await?;
             gone += done.rows_affected();
         }
-        Ok(gone)
+        Ok(gone + self.forget_sessions(now).await?)
     }
 
     /// Removes a step of a vehicle's samples that are too old at `now`, by the fleet's setting and the vehicle's contracts,

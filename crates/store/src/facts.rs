@@ -1,7 +1,7 @@
 //! What people know of a vehicle and it does not tell.
 
+pub use bugbrother_wire::FuelKind;
 use bugbrother_wire::{UnixMs, Vin};
-use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
 use crate::{Store, StoreError, number::Real, vehicle, word};
@@ -21,27 +21,6 @@ pub struct VehicleFacts {
     pub note: Option<String>,
     /// Since when it is in the fleet no more.
     pub archived: Option<UnixMs>,
-}
-
-/// What a vehicle burns.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FuelKind {
-    /// Petrol.
-    Petrol,
-    /// Diesel.
-    Diesel,
-    /// Liquefied petroleum gas.
-    Lpg,
-    /// Compressed natural gas, which is sold by the kilogram.
-    Cng,
-    /// Nothing: it has a traction battery alone.
-    Electric,
-    /// Petrol, and it has a traction battery.
-    Hybrid,
-    /// Nobody has said.
-    #[default]
-    Unknown,
 }
 
 impl Store {

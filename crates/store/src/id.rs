@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+pub use bugbrother_wire::{ClientId, ContractId, DocumentId, MaintenanceId, ViewId, WorkId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -29,18 +30,6 @@ macro_rules! uuid_id {
     };
 }
 
-uuid_id!(
-    /// A client of the fleet (UUIDv7).
-    ClientId
-);
-uuid_id!(
-    /// A contract with a client (UUIDv7).
-    ContractId
-);
-uuid_id!(
-    /// A document of a contract (UUIDv7).
-    DocumentId
-);
 uuid_id!(
     /// An area that is watched (UUIDv7).
     GeofenceId

@@ -9,10 +9,13 @@
 //! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table; [`table`]: whole tables, for
 //!   exports
 //! - [`credential`]: enrolment codes and certificates of vehicles, and what is revoked; [`device`]: the boxes that hold them
+//! - [`session`], [`second_factor`], [`invitation`], [`api_token`]: how people and their programs come in
 //! - [`client`], [`contract`], [`contract_vehicle`], [`document`]: whom the fleet serves, and who sees which vehicle
 //! - [`facts`], [`geofence`], [`command`], [`wish`]: what people say of vehicles and to them; [`picture`]: what these said of
 //!   themselves last
 //! - [`alert_list`], [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
+//! - [`roster`]: vehicles as the office sees them; [`maintenance`]: what is to be done to them and was, [`upkeep`]: when (pure)
+//! - [`statistics`]: what trips amount to, by vehicle, client and day; [`view`]: lists that people look at again
 //! - [`role`], [`setting`] with [`retention`] and [`prices`]: how the fleet is run
 //! - [`id`]: identities; `number`, `word`, `fold`: how columns hold numbers, words and names
 //! - `migrations/`: the schema
@@ -30,6 +33,7 @@ pub mod account;
 pub mod alert;
 pub mod alert_event;
 pub mod alert_list;
+pub mod api_token;
 pub mod arrival;
 pub mod audit;
 mod backup;
@@ -51,8 +55,10 @@ mod fold;
 pub mod geofence;
 pub mod history;
 pub mod id;
+pub mod invitation;
 mod keep;
 pub mod latest;
+pub mod maintenance;
 mod memory;
 mod number;
 mod open;
@@ -65,13 +71,19 @@ mod refused;
 mod release;
 pub mod retention;
 pub mod role;
+pub mod roster;
 pub mod rule;
+pub mod second_factor;
+pub mod session;
 pub mod setting;
+pub mod statistics;
 pub mod table;
 mod tail;
 pub mod telemetry;
 pub mod trip;
+pub mod upkeep;
 pub mod vehicle;
+pub mod view;
 pub mod wish;
 mod word;
 
@@ -85,12 +97,13 @@ use crate::{memory::Memory, telemetry::TimeSeries};
 pub use account::{Account, AccountChange, Language, User};
 pub use alert_event::{AlertEvent, AlertEventKind, Handling};
 pub use alert_list::{AlertFilter, AlertRecord};
+pub use api_token::{ApiTokenRecord, MAX_API_TOKENS, ShownToken};
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use audit::{AuditEntry, AuditFilter, AuditObject};
-pub use client::Client;
+pub use client::{Client, ClientLine};
 pub use command::{CommandRecord, CommandState};
-pub use contract::Contract;
-pub use contract_vehicle::{Assignment, ContractRetention};
+pub use contract::{Contract, ContractFilter, ContractLine};
+pub use contract_vehicle::{Assigned, Assignment, ContractRetention};
 pub use credential::{CertificateRecord, Credential, Enrolled, Enrolment, MAX_CERTIFICATES, Renewed};
 pub use device::{Device, Sighting};
 pub use document::Document;
@@ -99,20 +112,30 @@ pub use error::StoreError;
 pub use facts::{FuelKind, VehicleFacts};
 pub use geofence::GeofenceRecord;
 pub use history::{DeadLetter, Position, Quarantined};
-pub use id::{AuditId, ClientId, ContractId, DeviceId, DocumentId, GeofenceId, ReceiptId};
+pub use id::{
+    AuditId, ClientId, ContractId, DeviceId, DocumentId, GeofenceId, MaintenanceId, ReceiptId, ViewId, WorkId,
+};
+pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
+pub use maintenance::{MaintenanceItem, Upkeep, Work};
 pub use prices::Prices;
 pub use receipt::{Receipt, SubjectKind};
 pub use release::Released;
 pub use retention::Retention;
 pub use role::RoleDescription;
+pub use roster::{Enlisted, RosterEntry};
 pub use rule::{Condition, Rule};
+pub use second_factor::SecondFactor;
+pub use session::{Endings, MAX_SESSIONS, Refresh, RefreshHash, Refreshed, SessionRecord};
 pub use setting::{Setting, SettingChange};
+pub use statistics::{Scope, Sums, Zone};
 pub use table::DtcRecord;
 pub use telemetry::{Bucket, Page, Question, Sample, Samples, Series};
 pub use trip::{StopRecord, TripRecord, TripTotals};
+pub use upkeep::{Due, DueState, Interval, Passed};
 pub use vehicle::VehicleState;
+pub use view::SavedView;
 pub use wish::{WishRecord, Wishes};
 
 /// Most rows that one call returns.

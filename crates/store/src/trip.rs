@@ -313,8 +313,8 @@ pub(crate) struct Journey {
 
 static TRIPS: Bulk = Bulk::new(
     "INSERT INTO trip (vin, start_ts, end_ts, open, distance_m, moving_ms, idle_ms, fuel_l, energy_kwh, cost, co2_kg, \
-     score, start_place, end_place, body) VALUES ",
-    15,
+     score, start_place, end_place, body, harsh) VALUES ",
+    16,
     "",
 );
 static STOPS: Bulk = Bulk::new("INSERT INTO stop (vin, start_ts, end_ts, idle_ms, place, body) VALUES ", 6, "");
@@ -381,6 +381,7 @@ impl Journey {
                     .bind(start_place.as_deref())
                     .bind(end_place.as_deref())
                     .bind(word::json(trip))
+                    .bind(i64::from(trip.harsh_accelerations + trip.harsh_brakings + trip.harsh_cornerings))
             })
             .await?;
         let stops: Vec<(&Stop, Option<String>)> =

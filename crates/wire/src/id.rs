@@ -84,6 +84,38 @@ uuid_id!(
     /// A photo or clip (UUIDv7).
     MediaId
 );
+uuid_id!(
+    /// A client of the fleet (UUIDv7).
+    ClientId
+);
+uuid_id!(
+    /// A session of a person or program, from signing in to its end (UUIDv7).
+    SessionId
+);
+uuid_id!(
+    /// A token that a person made for a third party's program (UUIDv7).
+    ApiTokenId
+);
+uuid_id!(
+    /// A contract with a client (UUIDv7).
+    ContractId
+);
+uuid_id!(
+    /// A document of a contract (UUIDv7).
+    DocumentId
+);
+uuid_id!(
+    /// Something that is to be done to a vehicle again and again (UUIDv7).
+    MaintenanceId
+);
+uuid_id!(
+    /// Something that was done to a vehicle (UUIDv7).
+    WorkId
+);
+uuid_id!(
+    /// A list with its filters as somebody wants to see it again (UUIDv7).
+    ViewId
+);
 
 /// UUIDs as text in every format: a third party reads them without knowing MessagePack's binary type.
 mod text {

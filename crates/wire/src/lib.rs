@@ -24,6 +24,7 @@ pub mod api;
 pub mod codec;
 pub mod dtc;
 pub mod embedded;
+pub mod fuel;
 pub mod id;
 pub mod live;
 pub mod message;
@@ -39,7 +40,11 @@ pub mod wmi;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use codec::{DecodeError, decode, encode};
-pub use id::{AlertId, CameraId, CommandId, Epoch, EventId, MediaId, Seq};
+pub use fuel::FuelKind;
+pub use id::{
+    AlertId, ApiTokenId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId,
+    Seq, SessionId, ViewId, WorkId,
+};
 pub use message::Message;
 pub use topic::Topic;
 pub use verdict::{Refused, judge, judge_present};

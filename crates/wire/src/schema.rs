@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::{AlertId, CameraId, CommandId, Epoch, EventId, MediaId, Seq, Vin, message::Row};
+use crate::{
+    AlertId, ApiTokenId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId,
+    Seq, SessionId, ViewId, Vin, WorkId, message::Row,
+};
 
 macro_rules! identity {
     ($($type:ident: $schema:tt),* $(,)?) => {$(
@@ -25,6 +28,14 @@ identity! {
     AlertId: { "type": "string", "format": "uuid" },
     EventId: { "type": "string", "format": "uuid" },
     CommandId: { "type": "string", "format": "uuid" },
+    ClientId: { "type": "string", "format": "uuid" },
+    SessionId: { "type": "string", "format": "uuid" },
+    ApiTokenId: { "type": "string", "format": "uuid" },
+    ContractId: { "type": "string", "format": "uuid" },
+    DocumentId: { "type": "string", "format": "uuid" },
+    MaintenanceId: { "type": "string", "format": "uuid" },
+    WorkId: { "type": "string", "format": "uuid" },
+    ViewId: { "type": "string", "format": "uuid" },
     MediaId: { "type": "string", "format": "uuid" },
     CameraId: { "type": "string", "pattern": "^[a-z0-9-]{1,32}$" },
     Epoch: { "type": "integer", "minimum": 0 },

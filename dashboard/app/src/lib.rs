@@ -8,7 +8,9 @@
 //! - [`address`]: what of the map's state lives in the URL
 //! - [`groups`]: signals as people look for them
 //! - [`later`]: edits that wait for the network; [`palette`]: what somebody means by a few letters
+//! - [`servers`]: which of the fleet's dashboards to be at
 //! - [`tiles`]: what charts show of signals; [`replay`]: a drive that is seen again
+//! - [`units`]: kilometres or miles, as a person wants them
 //! - [`theme`]: dark, light, or as the system is
 //! - `ui` (in a browser only): Yew components, the map's surface, the live feed's socket
 //!
@@ -27,10 +29,12 @@ pub mod later;
 pub mod palette;
 pub mod phrases;
 pub mod replay;
+pub mod servers;
 pub mod theme;
 pub mod tiles;
 #[cfg(target_arch = "wasm32")]
 mod ui;
+pub mod units;
 
 #[cfg(target_arch = "wasm32")]
 pub use ui::start;

@@ -51,13 +51,12 @@ pub async fn ensure_administrator(store: &Store) -> Result<Option<NewPassword>, 
     Ok(added.then_some(NewPassword(password)))
 }
 
-/// Gives a user a new random password. Sessions that are open stay so until they expire.
+/// Gives a user a new random password, and ends the sessions that are open.
 pub async fn reset_password(store: &Store, name: &str) -> Result<NewPassword, ResetError> {
     let password = password::random();
     let hash = password::hash(&password).await;
-    if store.set_password_hash(name, &hash).await? {
-        Ok(NewPassword(password))
-    } else {
-        Err(ResetError::NoSuchUser(name.to_owned()))
+    match store.set_password_hash(name, &hash, None, clock::now()).await? {
+        Some(_) => Ok(NewPassword(password)),
+        None => Err(ResetError::NoSuchUser(name.to_owned())),
     }
 }

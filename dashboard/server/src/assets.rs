@@ -32,13 +32,13 @@ static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets_table.rs"))
 /// Everything below is served by somebody else: the page is not the answer to a wrong path there.
 const NOT_PAGES: [&str; 6] = ["/api/", "/assets/", "/live", "/hls/", "/metrics", "/healthz"];
 
-/// `style-src` needs no `unsafe-inline`: the app sets styles through the object model alone.
+/// `style-src` needs no `unsafe-inline`: the app sets styles through the object model alone. `{servers}` are the fleet's other
+/// dashboards, which the app asks whether they are well when this one is not.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; \
-    font-src 'self'; connect-src 'self'; media-src 'self' blob:; manifest-src 'self'; worker-src 'self'; \
+    font-src 'self'; connect-src 'self'{servers}; media-src 'self' blob:; manifest-src 'self'; worker-src 'self'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const SECURITY: [(HeaderName, &str); 6] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
+const SECURITY: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "same-origin"),
@@ -46,16 +46,25 @@ const SECURITY: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// Serves the app as the fallback of all other routes.
-pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+/// Serves the app as the fallback of all other routes. Its pages may ask these servers, each an origin, whether they are well.
+pub fn router<S: Clone + Send + Sync + 'static>(servers: &[String]) -> Router<S> {
+    let policy = policy(servers);
+    let serve = async move |method: Method, uri: Uri, headers: HeaderMap| serve(&method, &uri, &headers, &policy);
     Router::new().fallback(serve)
 }
 
+fn policy(servers: &[String]) -> HeaderValue {
+    let servers: String = servers.iter().map(|origin| format!(" {origin}")).collect();
+    HeaderValue::from_str(&POLICY.replace("{servers}", &servers)).expect("an origin that was checked is a header value")
+}
+
 /// Answers with a file of the app, or with its page for the paths that the app routes by itself.
-pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    let mut response = answer(&method, uri.path(), &headers);
+fn serve(method: &Method, uri: &Uri, headers: &HeaderMap, policy: &HeaderValue) -> Response {
+    let mut response = answer(method, uri.path(), headers);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     for (name, value) in SECURITY {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -186,11 +195,13 @@ mod tests {
         assert_eq!(get("/", &[(header::IF_NONE_MATCH, "\"other\"")]).status(), StatusCode::OK);
     }
 
-    #[tokio::test]
-    async fn every_answer_carries_the_policy_and_only_reading_is_allowed() {
-        let response = serve(Method::POST, Uri::from_static("/vehicles"), HeaderMap::new()).await;
+    #[test]
+    fn every_answer_carries_the_policy_and_only_reading_is_allowed() {
+        let policy = policy(&["https://b.example".to_owned()]);
+        let response = serve(&Method::POST, &Uri::from_static("/vehicles"), &HeaderMap::new(), &policy);
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
-        assert_eq!(header_of(&response, header::CONTENT_SECURITY_POLICY), Some(POLICY));
+        let said = header_of(&response, header::CONTENT_SECURITY_POLICY).unwrap();
+        assert!(said.contains("connect-src 'self' https://b.example; media-src"), "{said}");
         assert_eq!(header_of(&response, header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"));
         assert!(!POLICY.contains("unsafe-inline"));
     }

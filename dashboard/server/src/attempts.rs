@@ -62,6 +62,11 @@ pub(crate) struct Attempts {
     by_address: Limit<IpAddr>,
     by_both: Limit<(String, IpAddr)>,
     by_name: Limit<String>,
+    /// Codes of second factors: three of a million are good at a time, so few may be tried.
+    codes: Limit<String>,
+    links: Limit<IpAddr>,
+    refreshes: Limit<IpAddr>,
+    forgotten: Limit<IpAddr>,
 }
 
 impl Attempts {
@@ -70,7 +75,32 @@ impl Attempts {
             by_address: Limit::new(30, Duration::from_secs(2)),
             by_both: Limit::new(10, Duration::from_secs(6)),
             by_name: Limit::new(100, Duration::from_secs(2)),
+            codes: Limit::new(8, Duration::from_secs(30)),
+            links: Limit::new(30, Duration::from_secs(2)),
+            // An office behind one address refreshes as many sessions as people have tabs.
+            refreshes: Limit::new(200, Duration::from_millis(250)),
+            forgotten: Limit::new(5, Duration::from_secs(60)),
         }
+    }
+
+    /// Counts a code of a second factor of a user whose password was right.
+    pub fn count_code(&self, name: &str) -> Result<(), Duration> {
+        self.codes.count(&name.to_owned())
+    }
+
+    /// Counts a look at an invitation, whether it is there or not.
+    pub fn count_link(&self, address: IpAddr) -> Result<(), Duration> {
+        self.links.count(&network(address))
+    }
+
+    /// Counts a refresh of a session.
+    pub fn count_refresh(&self, address: IpAddr) -> Result<(), Duration> {
+        self.refreshes.count_if_room(&network(address))
+    }
+
+    /// Counts somebody who says to have forgotten a password.
+    pub fn count_forgotten(&self, address: IpAddr) -> Result<(), Duration> {
+        self.forgotten.count(&network(address))
     }
 
     /// Counts one attempt; tells how long to wait if it is one too many.
@@ -173,6 +203,17 @@ mod tests {
         assert!(refused.is_some_and(|wait| !wait.is_zero() && wait <= Duration::from_secs(6)));
         assert!(attempts.count("admin", address(2)).is_ok());
         assert!(attempts.count("other", address(1)).is_ok());
+    }
+
+    #[test]
+    fn few_codes_may_be_tried_and_few_passwords_forgotten() {
+        let attempts = Attempts::new();
+        assert_eq!((0..100).filter(|_| attempts.count_code("ada").is_ok()).count(), 8);
+        assert!(attempts.count_code("bob").is_ok());
+        assert_eq!((0..100).filter(|_| attempts.count_forgotten(address(1)).is_ok()).count(), 5);
+        assert_eq!((0..100).filter(|_| attempts.count_link(address(1)).is_ok()).count(), 30);
+        let refreshed = (0..1_000).filter(|_| attempts.count_refresh(address(1)).is_ok()).count();
+        assert!((200..=210).contains(&refreshed), "{refreshed}");
     }
 
     #[test]

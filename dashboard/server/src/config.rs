@@ -5,12 +5,20 @@ use std::{sync::Arc, time::Duration};
 use bugbrother_client::Options;
 use bugbrother_pki::Authority;
 use bugbrother_store::Store;
+use bugbrother_wire::{Vin, api::RevokedKeys};
+use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{Error, key::SigningKey};
+use crate::{Error, documents::Documents, key::SigningKey};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is wrong with a part of the system, in words; `None` when nothing is.
 pub type Trouble = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// Takes everything back that a vehicle can come in with.
+pub type Revoke =
+    Arc<dyn Fn(Vin) -> BoxFuture<'static, Result<RevokedKeys, Box<dyn std::error::Error + Send + Sync>>> + Send + Sync>;
 
 /// What the dashboard is told at its start.
 pub struct Config {
@@ -26,17 +34,28 @@ pub struct Config {
     pub metrics_token: Option<String>,
     /// Other parts of the system in this process, by name, that `/healthz` tells of.
     pub parts: Vec<(&'static str, Trouble)>,
-    /// How long one stays signed in.
-    pub session_ttl: Duration,
+    /// How long an access token is good.
+    pub access_ttl: Duration,
+    /// How long one stays signed in without coming back.
+    pub session_idle: Duration,
+    /// How long one stays signed in at most.
+    pub session_longest: Duration,
     /// Origins that browsers may come from, such as `https://fleet.example.org`, beside the one that the request's
     /// `Host` names. Needed behind a proxy that changes `Host`.
     pub origins: Vec<String>,
+    /// The dashboards of this fleet as browsers find them, each an origin, the preferred one first: when one does not answer,
+    /// the app goes to the next. They share the database and the key that signs sessions.
+    pub servers: Vec<String>,
     /// Whether browsers reach the dashboard through TLS: cookies are kept from plain HTTP, and so is the site.
     pub secure_cookies: bool,
     /// Whether a proxy stands in front that appends the client's address to `X-Forwarded-For`.
     pub behind_proxy: bool,
     /// Signs vehicles' certificates; without it vehicles cannot enrol here.
     pub enrolment: Option<Enrolment>,
+    /// Takes back from a vehicle what it can come in with, and tells the broker; without it people cannot do so here.
+    pub revoke: Option<Revoke>,
+    /// Where the documents of contracts are; without it there are none.
+    pub documents: Option<Arc<Documents>>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -69,6 +88,8 @@ pub struct Limits {
     pub exports_per_user: usize,
     /// Longest that a request may take, its body included, until its answer begins.
     pub request_time: Duration,
+    /// The same for requests with a large body, such as a document.
+    pub upload_time: Duration,
     /// Longest that a viewer may take to read one frame.
     pub write_time: Duration,
     /// Longest that the reader of an export may take to read 64 KiB of it.
@@ -86,6 +107,7 @@ impl Default for Limits {
             exports: 4,
             exports_per_user: 2,
             request_time: Duration::from_secs(15),
+            upload_time: Duration::from_secs(120),
             write_time: Duration::from_secs(10),
             export_time: Duration::from_secs(30),
         }
@@ -93,7 +115,8 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// A configuration for browsers on this machine: plain HTTP, sessions of 12 hours.
+    /// A configuration for browsers on this machine: plain HTTP, access tokens of a quarter of an hour, sessions of two weeks
+    /// since they were last used and three months at most.
     pub fn new(store: Store, mqtt: Options, key: SigningKey) -> Self {
         Config {
             store,
@@ -102,23 +125,32 @@ impl Config {
             metrics: None,
             metrics_token: None,
             parts: Vec::new(),
-            session_ttl: Duration::from_secs(12 * 60 * 60),
+            access_ttl: Duration::from_secs(15 * 60),
+            session_idle: 14 * DAY,
+            session_longest: 90 * DAY,
             origins: Vec::new(),
+            servers: Vec::new(),
             secure_cookies: false,
             behind_proxy: false,
             enrolment: None,
+            revoke: None,
+            documents: None,
             limits: Limits::default(),
         }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.session_ttl < Duration::from_secs(1) {
+        let second = Duration::from_secs(1);
+        let is_sane = |ttl: Duration| (second..=3650 * DAY).contains(&ttl);
+        if ![self.access_ttl, self.session_idle, self.session_longest].into_iter().all(is_sane) {
             return Err(Error::SessionTtl);
         }
-        for origin in &self.origins {
+        for origin in self.origins.iter().chain(&self.servers) {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             let fits = host.is_some_and(|host| {
-                !host.is_empty() && !host.contains(['/', ' ', '*', '@']) && host == host.to_ascii_lowercase()
+                !host.is_empty()
+                    && !host.contains(['/', ' ', '*', '@', ';', ',', '\''])
+                    && host == host.to_ascii_lowercase()
             });
             if !fits {
                 return Err(Error::Origin(origin.clone()));

@@ -8,7 +8,11 @@
 //! - `downlink`: what is said on the broker; `notices`: where viewers are told to ask; `trial`: rules tried on history
 //! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `subscription`:
 //!   what arrives from the broker
-//! - `token`, `password`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
+//! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
+//! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
+//! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
+//! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
+//!   `report`: statistics as files (pure); `calendar`: days where a person is
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -25,21 +29,33 @@
 mod administrator;
 mod assets;
 mod attempts;
+mod calendar;
 mod clock;
 mod config;
+mod digest;
+pub mod documents;
 mod downlink;
+mod enrolment;
 pub mod export;
 mod feed;
 mod fleet;
 mod http;
 mod key;
 mod notices;
+mod pass;
+mod passage;
 mod password;
+mod refresh;
+mod report;
 mod seats;
+mod second_factor;
+mod sheet;
 mod subscription;
+mod ticket;
 mod token;
 mod trial;
 mod turns;
+mod user_agent;
 mod view;
 
 use std::{sync::Arc, thread::available_parallelism};
@@ -50,7 +66,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, ensure_administrator, reset_password};
-pub use config::{Config, Enrolment, Limits, Trouble};
+pub use config::{Config, Enrolment, Limits, Revoke, Trouble};
+pub use enrolment::issue_code;
 pub use key::{KeyError, SigningKey};
 
 use crate::{
@@ -58,11 +75,14 @@ use crate::{
     downlink::Downlink,
     feed::Feed,
     fleet::Fleet,
-    http::Shared,
+    http::{Overviews, Shared},
     notices::Notices,
+    pass::Passes,
+    passage::Passages,
     password::Passwords,
     seats::Seats,
     subscription::Subscription,
+    ticket::Tickets,
     token::Tokens,
     turns::Turns,
 };
@@ -79,8 +99,8 @@ pub enum Error {
     /// An origin of another form.
     #[error("origin `{0}` is not of the form `https://host` or `http://host:port`, in lower case")]
     Origin(String),
-    /// Sessions that end before they begin.
-    #[error("sessions must last a second or more")]
+    /// Sessions that end before they begin, or never.
+    #[error("sessions and access tokens must last a second or more, and ten years or less")]
     SessionTtl,
     /// One of its parts panicked.
     #[error("a part of the dashboard failed")]
@@ -105,13 +125,17 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     }
     let sockets = TaskTracker::new();
     let shared = Arc::new(Shared {
-        tokens: Tokens::new(&config.key, config.session_ttl),
+        tokens: Tokens::new(&config.key, config.access_ttl),
+        passes: Passes::new(config.access_ttl),
+        tickets: Tickets::default(),
         passwords: Passwords::new().await,
         attempts: Attempts::new(),
+        passages: Passages::new(&config.key),
         enrolments: Visits::new(),
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
+        overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),
         downlink: Arc::clone(&downlink),
@@ -122,10 +146,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         config,
     });
 
+    shared.passes.ask(&shared.config.store).await?;
     let mut parts = JoinSet::new();
     parts.spawn(async move { subscription.run(events).await });
     let token = stop.clone();
     parts.spawn(async move { feed.run(token).await });
+    let (follower, token) = (Arc::clone(&shared), stop.clone());
+    parts.spawn(async move { follower.passes.follow(&follower.config.store, token).await });
     let token = stop.clone();
     parts.spawn(async move { downlink.run(token).await });
     parts.spawn(notices.run(stop.clone()));

@@ -24,6 +24,8 @@ impl Passwords {
 
     /// Whether the password is the one of `hash`. Without a hash it never is, after as long a time.
     pub async fn verify(&self, password: String, hash: Option<&str>) -> Result<bool, Busy> {
+        // Whom nobody has invited yet, or who has not set one.
+        let hash = hash.filter(|hash| !hash.is_empty());
         let known = hash.is_some();
         let hash: Arc<str> = hash.map_or_else(|| Arc::clone(&self.nobody), Arc::from);
         let check = move || {
@@ -33,25 +35,56 @@ impl Passwords {
         let fits = self.turns.run(check).await?;
         Ok(fits && known)
     }
+
+    /// Hash of a password that a person has chosen.
+    pub async fn hash(&self, password: String) -> Result<String, Busy> {
+        self.turns.run(move || hash_now(&password)).await
+    }
+}
+
+/// Fewest characters of a password that a person chooses.
+const MIN_CHARS: usize = 10;
+/// Fewest different ones among them.
+const MIN_DIFFERENT: usize = 5;
+/// Longest password: hashing a book would take a while.
+pub(crate) const MAX_BYTES: usize = 1024;
+
+/// What is wrong with a password that somebody chooses, if anything is. Length is what counts (NIST SP 800-63B); no kinds of
+/// characters are asked for.
+pub(crate) fn fault(password: &str, name: &str) -> Option<&'static str> {
+    let different: std::collections::BTreeSet<char> = password.chars().collect();
+    if password.chars().count() < MIN_CHARS {
+        Some("a password has at least 10 characters")
+    } else if password.len() > MAX_BYTES {
+        Some("a password has up to 1024 bytes")
+    } else if different.len() < MIN_DIFFERENT {
+        Some("a password has at least 5 different characters")
+    } else if !name.is_empty() && password.to_lowercase().contains(&name.to_lowercase()) {
+        Some("a password does not contain the user name")
+    } else {
+        None
+    }
 }
 
 /// Hash of a password in the PHC form, `$argon2id$…`.
 pub(crate) async fn hash(password: &str) -> String {
     let password = password.to_owned();
-    spawn_blocking(move || {
-        let salt =
-            SaltString::encode_b64(&rand::random::<[u8; 16]>()).expect("16 bytes are a salt of the recommended length");
-        Argon2::default()
-            .hash_password(password.as_bytes(), &salt)
-            .expect("the default parameters are valid")
-            .to_string()
-    })
-    .await
-    .expect("hashing a password does not panic")
+    spawn_blocking(move || hash_now(&password)).await.expect("hashing a password does not panic")
+}
+
+fn hash_now(password: &str) -> String {
+    let salt =
+        SaltString::encode_b64(&rand::random::<[u8; 16]>()).expect("16 bytes are a salt of the recommended length");
+    Argon2::default().hash_password(password.as_bytes(), &salt).expect("the default parameters are valid").to_string()
 }
 
 /// A random password that is easy to read out and to type: 4 groups of 5, nearly 97 bits.
 pub(crate) fn random() -> String {
+    groups(4)
+}
+
+/// So many groups of 5 random letters and digits, 24 bits each.
+pub(crate) fn groups(count: usize) -> String {
     use rand::seq::IndexedRandom;
     /// Without 0, 1, i, l, o and others that are mistaken for one another.
     const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstwxyz";
@@ -59,7 +92,7 @@ pub(crate) fn random() -> String {
     let group = |_| -> String {
         (0..5).map(|_| char::from(*LETTERS.choose(&mut rng).expect("the alphabet is not empty"))).collect()
     };
-    (0..4).map(group).collect::<Vec<_>>().join("-")
+    (0..count).map(group).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -76,6 +109,17 @@ mod tests {
         assert!(!verify("wrong horse", Some(hash.as_str())).await.unwrap());
         assert!(!verify("correct horse", Some("no hash")).await.unwrap());
         assert!(!verify("correct horse", None).await.unwrap());
+        assert!(!verify("", Some("")).await.unwrap());
+    }
+
+    #[test]
+    fn a_password_that_is_chosen_is_long_and_not_the_name() {
+        for good in ["correct horse", "éàüöéàüöab", "1234567890"] {
+            assert_eq!(fault(good, "ada"), None, "{good}");
+        }
+        for bad in ["", "short", "aaaaaaaaaaaaaa", "I am Ada and nobody else", &"ab1!x".repeat(300)] {
+            assert!(fault(bad, "ada").is_some(), "{bad}");
+        }
     }
 
     #[test]

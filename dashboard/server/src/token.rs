@@ -1,12 +1,10 @@
-//! Session tokens: JSON Web Tokens (RFC 7519) under HMAC-SHA256, and those that were signed out.
+//! Access tokens: JSON Web Tokens (RFC 7519) signed with Ed25519 (RFC 8037), good for some minutes.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
-use bugbrother_wire::{UnixMs, api::Role};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use bugbrother_wire::{ClientId, SessionId, UnixMs, api::Role};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
-use uuid::Uuid;
 
 use crate::key::SigningKey;
 
@@ -14,10 +12,20 @@ const ISSUER: &str = "bugbrother";
 const AUDIENCE: &str = "bugbrother-dashboard";
 /// Clocks of two servers that share a key may differ by so much.
 const LEEWAY_S: i64 = 5;
-/// A token of ours has about 350 bytes.
+/// A token of ours has about 500 bytes.
 const MAX_TOKEN_BYTES: usize = 2048;
-/// Most sessions that are remembered as signed out.
-const MAX_REVOKED: usize = 100_000;
+
+/// Whom a token is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bearer {
+    /// User name.
+    pub name: String,
+    pub role: Role,
+    pub client: Option<ClientId>,
+    pub session: SessionId,
+    /// When the session ends, if it is not refreshed.
+    pub ends: UnixMs,
+}
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,195 +36,197 @@ pub(crate) struct Claims {
     pub sub: String,
     /// What the user may do.
     pub role: Role,
+    /// Whose vehicles the user sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
+    /// The session.
+    pub sid: SessionId,
+    iat: i64,
     nbf: i64,
-    /// End of the session, in seconds since 1970.
+    /// Until when the token is good, in seconds since 1970.
     exp: i64,
-    jti: Uuid,
+    /// When the session ends, if it is not refreshed, in milliseconds since 1970.
+    pub ends: UnixMs,
 }
 
 impl Claims {
-    /// End of the session.
+    /// Until when the token is good.
     pub fn expires(&self) -> UnixMs {
         self.exp.saturating_mul(1000)
+    }
+
+    /// When it was made.
+    pub fn issued(&self) -> UnixMs {
+        self.iat.saturating_mul(1000)
     }
 }
 
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
-    #[error("the session has ended; sign in again")]
+    #[error("the token has expired; refresh the session, or sign in again")]
     Expired,
-    #[error("this is no session of this server; sign in again")]
+    #[error("this is no token of this server; sign in again")]
     Invalid,
-    #[error("the session was signed out; sign in again")]
+    #[error("the session was ended; sign in again")]
     Revoked,
+}
+
+impl TokenError {
+    /// Counts a refusal.
+    pub fn counted(self) -> Self {
+        let reason = match self {
+            TokenError::Expired => "expired",
+            TokenError::Invalid => "invalid",
+            TokenError::Revoked => "revoked",
+        };
+        metrics::counter!("bugbrother_dashboard_tokens_refused_total", "reason" => reason).increment(1);
+        self
+    }
 }
 
 /// Makes and checks tokens.
 pub(crate) struct Tokens {
+    header: Header,
     sign: EncodingKey,
-    verify: DecodingKey,
+    /// By the identities of their keys.
+    verify: Vec<(String, DecodingKey)>,
     validation: Validation,
     ttl: Duration,
-    /// By their end, so that those that have expired anyway are found first.
-    revoked: watch::Sender<BTreeSet<(i64, Uuid)>>,
 }
 
 impl Tokens {
     pub fn new(key: &SigningKey, ttl: Duration) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
+        // Whoever could choose among algorithms could sign by HMAC with what everybody may know, the public key.
+        let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         // Both are compared in `check`, with the caller's clock.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Tokens {
-            sign: EncodingKey::from_secret(key.as_bytes()),
-            verify: DecodingKey::from_secret(key.as_bytes()),
-            validation,
-            ttl,
-            revoked: watch::Sender::default(),
-        }
+        let mut pairs = key.pairs();
+        let verify = pairs.iter().map(|pair| (pair.id.clone(), pair.verify.clone())).collect();
+        let first = pairs.swap_remove(0);
+        let header = Header { kid: Some(first.id), ..Header::new(Algorithm::EdDSA) };
+        Tokens { header, sign: first.sign, verify, validation, ttl }
     }
 
-    /// A token for somebody who has signed in now.
-    pub fn issue(&self, name: &str, role: Role, now: UnixMs) -> (String, Claims) {
+    /// A token for somebody who has signed in or refreshed the session now.
+    pub fn issue(&self, bearer: &Bearer, now: UnixMs) -> (String, Claims) {
         let seconds = now.div_euclid(1000);
         let ttl = i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX);
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
-            sub: name.to_owned(),
-            role,
+            sub: bearer.name.clone(),
+            role: bearer.role,
+            client: bearer.client,
+            sid: bearer.session,
+            iat: seconds,
             nbf: seconds,
-            exp: seconds.saturating_add(ttl),
-            jti: Uuid::new_v4(),
+            // No longer than the session itself.
+            exp: seconds.saturating_add(ttl).min(bearer.ends.div_euclid(1000)),
+            ends: bearer.ends,
         };
-        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.sign)
-            .expect("claims are plain JSON and the key is for this algorithm");
+        let token =
+            encode(&self.header, &claims, &self.sign).expect("claims are plain JSON and the key is for this algorithm");
         (token, claims)
     }
 
-    /// What the token says, if it is ours and runs.
+    /// What the token says, if it is ours and good.
     pub fn check(&self, token: &str, now: UnixMs) -> Result<Claims, TokenError> {
-        let checked = self.read(token).and_then(|claims| {
-            self.check_times(&claims, now)?;
+        let claims = self.read(token)?;
+        if claims.exp <= now.div_euclid(1000) {
+            Err(TokenError::Expired)
+        } else if claims.nbf.saturating_sub(LEEWAY_S) > now.div_euclid(1000) {
+            Err(TokenError::Invalid)
+        } else {
             Ok(claims)
-        });
-        if let Err(error) = checked {
-            let reason = match error {
-                TokenError::Expired => "expired",
-                TokenError::Invalid => "invalid",
-                TokenError::Revoked => "revoked",
-            };
-            metrics::counter!("bugbrother_dashboard_tokens_refused_total", "reason" => reason).increment(1);
         }
-        checked
-    }
-
-    /// Signs a session out, for all who have its token.
-    pub fn revoke(&self, claims: &Claims, now: UnixMs) {
-        self.revoked.send_modify(|revoked| {
-            revoked.insert((claims.exp, claims.jti));
-            while revoked.len() > MAX_REVOKED || revoked.first().is_some_and(|(exp, _)| ended(*exp, now)) {
-                revoked.pop_first();
-            }
-        });
-    }
-
-    /// Waits until the session is signed out.
-    pub async fn revoked(&self, claims: &Claims) {
-        self.revoked
-            .subscribe()
-            .wait_for(|revoked| revoked.contains(&(claims.exp, claims.jti)))
-            .await
-            .expect("the sender lives as long as `self`");
     }
 
     fn read(&self, token: &str) -> Result<Claims, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Invalid);
         }
-        decode::<Claims>(token, &self.verify, &self.validation).map(|data| data.claims).map_err(|_| TokenError::Invalid)
+        let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let known = |(id, _): &&(String, DecodingKey)| header.kid.as_deref() == Some(id);
+        let (_, key) = self.verify.iter().find(known).ok_or(TokenError::Invalid)?;
+        decode::<Claims>(token, key, &self.validation).map(|data| data.claims).map_err(|_| TokenError::Invalid)
     }
-
-    fn check_times(&self, claims: &Claims, now: UnixMs) -> Result<(), TokenError> {
-        if ended(claims.exp, now) {
-            Err(TokenError::Expired)
-        } else if claims.nbf.saturating_sub(LEEWAY_S) > now.div_euclid(1000) {
-            Err(TokenError::Invalid)
-        } else if self.revoked.borrow().contains(&(claims.exp, claims.jti)) {
-            Err(TokenError::Revoked)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-/// Without leeway: a socket is closed at the very moment from which its token is refused.
-fn ended(exp: i64, now: UnixMs) -> bool {
-    exp <= now.div_euclid(1000)
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     const NOW: UnixMs = 1_790_000_000_000;
-    const HOUR: Duration = Duration::from_secs(3600);
+    const QUARTER: Duration = Duration::from_secs(900);
 
     fn tokens(byte: u8) -> Tokens {
-        Tokens::new(&SigningKey::from_bytes([byte; 32]), HOUR)
+        Tokens::new(&SigningKey::from_bytes([byte; 32]), QUARTER)
     }
 
-    fn signed(claims: &serde_json::Value, algorithm: Algorithm, key: [u8; 32]) -> String {
-        encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(&key)).unwrap()
+    fn bearer() -> Bearer {
+        Bearer {
+            name: "ada".to_owned(),
+            role: Role::Operator,
+            client: None,
+            session: SessionId(Uuid::from_u128(7)),
+            ends: NOW + 14 * 86_400_000,
+        }
+    }
+
+    fn signed(claims: &serde_json::Value, header: &Header, key: &EncodingKey) -> String {
+        encode(header, claims, key).unwrap()
     }
 
     fn claims() -> serde_json::Value {
-        serde_json::to_value(tokens(1).issue("admin", Role::Administrator, NOW).1).unwrap()
+        serde_json::to_value(tokens(1).issue(&bearer(), NOW).1).unwrap()
     }
 
     #[test]
     fn a_token_says_who_signed_in_until_it_expires() {
         let tokens = tokens(1);
-        let (token, claims) = tokens.issue("admin", Role::Operator, NOW);
+        let (token, claims) = tokens.issue(&bearer(), NOW);
         assert_eq!(tokens.check(&token, NOW), Ok(claims.clone()));
-        assert_eq!(claims.expires(), NOW + 3_600_000);
+        assert_eq!(claims.expires(), NOW + 900_000);
         assert_eq!(tokens.check(&token, claims.expires() - 1), Ok(claims.clone()));
         assert_eq!(tokens.check(&token, claims.expires()), Err(TokenError::Expired));
+        let last = Bearer { ends: NOW + 60_000, ..bearer() };
+        assert_eq!(tokens.issue(&last, NOW).1.expires(), NOW + 60_000, "a token ends with its session");
     }
 
     #[test]
-    fn a_session_that_was_signed_out_stays_out() {
-        let tokens = tokens(1);
-        let (token, claims) = tokens.issue("admin", Role::Administrator, NOW);
-        let (other, _) = tokens.issue("admin", Role::Administrator, NOW);
-        tokens.revoke(&claims, NOW);
-        assert_eq!(tokens.check(&token, NOW), Err(TokenError::Revoked));
-        assert!(tokens.check(&other, NOW).is_ok());
-        let late = tokens.issue("admin", Role::Administrator, NOW + 4_000_000).1;
-        tokens.revoke(&late, NOW + 4_000_000);
-        assert_eq!(tokens.revoked.borrow().len(), 1, "what has expired is forgotten");
-    }
-
-    #[test]
-    fn what_another_key_signed_is_invalid() {
-        let (token, _) = tokens(2).issue("admin", Role::Administrator, NOW);
+    fn what_another_key_signed_is_invalid_and_what_the_previous_one_signed_is_not() {
+        let (token, claims) = tokens(2).issue(&bearer(), NOW);
         assert_eq!(tokens(1).check(&token, NOW), Err(TokenError::Invalid));
+        let after = Tokens::new(&SigningKey::from_bytes([1; 32]).after([2; 32]), QUARTER);
+        assert_eq!(after.check(&token, NOW), Ok(claims));
+        let (new, _) = after.issue(&bearer(), NOW);
+        assert!(tokens(1).check(&new, NOW).is_ok() && tokens(2).check(&new, NOW).is_err());
     }
 
     #[test]
-    fn another_algorithm_is_invalid_even_with_the_right_key() {
-        let other = signed(&claims(), Algorithm::HS512, [1; 32]);
-        assert_eq!(tokens(1).check(&other, NOW), Err(TokenError::Invalid));
-    }
-
-    #[test]
-    fn foreign_or_missing_claims_are_invalid() {
-        let right = signed(&claims(), Algorithm::HS256, [1; 32]);
+    fn another_algorithm_is_invalid_even_with_the_public_key_as_secret() {
+        let pair = SigningKey::from_bytes([1; 32]).pairs().remove(0);
+        let header = |algorithm| Header { kid: Some(pair.id.clone()), ..Header::new(algorithm) };
+        for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+            let key = EncodingKey::from_secret(pair.verify.as_bytes());
+            let token = signed(&claims(), &header(algorithm), &key);
+            assert_eq!(tokens(1).check(&token, NOW), Err(TokenError::Invalid));
+        }
+        let right = signed(&claims(), &header(Algorithm::EdDSA), &pair.sign);
         assert!(tokens(1).check(&right, NOW).is_ok());
+    }
+
+    #[test]
+    fn foreign_or_missing_claims_and_keys_are_invalid() {
+        let pair = SigningKey::from_bytes([1; 32]).pairs().remove(0);
+        let header = Header { kid: Some(pair.id.clone()), ..Header::new(Algorithm::EdDSA) };
         for (name, value) in [
             ("iss", "somebody".into()),
             ("aud", "another-service".into()),
@@ -224,19 +234,25 @@ mod tests {
             ("nbf", ((NOW / 1000) + 60).into()),
             ("exp", "never".into()),
             ("role", "emperor".into()),
+            ("sid", "none".into()),
             ("sub", serde_json::Value::Null),
         ] {
             let mut claims = claims();
             claims[name] = value;
-            let token = signed(&claims, Algorithm::HS256, [1; 32]);
+            let token = signed(&claims, &header, &pair.sign);
             assert_eq!(tokens(1).check(&token, NOW), Err(TokenError::Invalid), "{name}");
+        }
+        for kid in [None, Some("0123456789abcdef".to_owned()), Some("../../etc/passwd".to_owned())] {
+            let header = Header { kid, ..Header::new(Algorithm::EdDSA) };
+            let token = signed(&claims(), &header, &pair.sign);
+            assert_eq!(tokens(1).check(&token, NOW), Err(TokenError::Invalid));
         }
     }
 
     #[test]
     fn rubbish_and_truncated_tokens_are_invalid() {
         let tokens = tokens(1);
-        let (token, _) = tokens.issue("admin", Role::Administrator, NOW);
+        let (token, _) = tokens.issue(&bearer(), NOW);
         for bad in ["", ".", "a.b.c", &token[..token.len() - 2], &"x".repeat(5000)] {
             assert_eq!(tokens.check(bad, NOW), Err(TokenError::Invalid), "{bad}");
         }

@@ -1,13 +1,15 @@
 //! Every relational door.
 
 use bugbrother_store::{
-    Account, AccountChange, AlertEventKind, AlertFilter, Assignment, AuditEntry, AuditFilter, AuditId, AuditObject,
-    CertificateRecord, DeviceId, Document, DocumentId, Enrolled, GeofenceId, GeofenceRecord, Prices, Receipt,
-    ReceiptId, Retention, Sighting, Store, SubjectKind, User, VehicleFacts, Wishes,
+    Account, AccountChange, AlertEventKind, AlertFilter, ApiTokenRecord, Assignment, AuditEntry, AuditFilter, AuditId,
+    AuditObject, CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted,
+    Enrolled, GeofenceId, GeofenceRecord, Interval, Invitation, Language, MaintenanceId, MaintenanceItem, Prices,
+    Receipt, ReceiptId, Refresh, RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store,
+    SubjectKind, User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
-    AlertId, CommandId, Epoch, SCHEMA_VERSION, Seq,
-    api::Role,
+    AlertId, ApiTokenId, CommandId, Epoch, SCHEMA_VERSION, Seq, SessionId,
+    api::{Preferences, Right, Role},
     message::{Alert, AlertState, Command, Reply, ReplyState, Severity, Shape},
 };
 use uuid::Uuid;
@@ -38,6 +40,7 @@ pub async fn ask(store: &Store) {
     store.client_vehicles(taxi.id, NOW, None, 10).await.unwrap();
     store.client_sees(taxi.id, golf(), NOW).await.unwrap();
     store.contract_retention(golf(), NOW).await.unwrap();
+    books(store, &taxi, &terms).await;
     store.release_vehicle(terms.id, golf(), NOW + 1).await.unwrap();
     let document = Document {
         id: DocumentId(id(1)),
@@ -60,7 +63,8 @@ pub async fn ask(store: &Store) {
     }
     store.has_users().await.unwrap();
     store.user("ada").await.unwrap();
-    store.set_password_hash("ada", "other").await.unwrap();
+    store.set_password_hash("ada", "other", None, NOW).await.unwrap();
+    people(store).await;
     let ada = store.account("ada").await.unwrap().unwrap();
     store.accounts(None, 10).await.unwrap();
     store.client_accounts(taxi.id, None, 10).await.unwrap();
@@ -69,7 +73,7 @@ pub async fn ask(store: &Store) {
     store.disable_account("ada", NOW).await.unwrap();
     store.enable_account("ada").await.unwrap();
     store.end_sessions("ada", NOW).await.unwrap();
-    store.delete_account("ada").await.unwrap();
+    store.delete_account("ada", NOW).await.unwrap();
     store.roles(10).await.unwrap();
     store.save_setting(&Retention::default(), None, NOW).await.unwrap();
     store.setting::<Prices>().await.unwrap();
@@ -244,4 +248,145 @@ pub async fn ask(store: &Store) {
     store.subject_receipts("", 10).await.unwrap();
     store.delete_contract(terms.id).await.unwrap();
     store.delete_client(taxi.id).await.unwrap();
+}
+
+/// How people and their programs come in.
+async fn people(store: &Store) {
+    let session = SessionRecord {
+        id: SessionId(Uuid::from_u128(1)),
+        account: "ada".into(),
+        is_program: false,
+        created: NOW,
+        used: NOW,
+        expires: NOW + 1_000,
+        address: None,
+        user_agent: None,
+    };
+    let hash = RefreshHash { family: "family", token: "one" };
+    store.add_session(&session, hash).await.unwrap();
+    let refresh = Refresh {
+        shown: hash,
+        next: "two",
+        now: NOW,
+        idle_ms: 1_000,
+        longest_ms: 2_000,
+        grace_ms: 0,
+        address: None,
+        user_agent: None,
+    };
+    assert!(matches!(store.refresh_session(&refresh).await.unwrap(), Refreshed::Rotated(_)));
+    let late = Refresh { now: NOW + 1, ..refresh };
+    assert!(matches!(store.refresh_session(&late).await.unwrap(), Refreshed::Reused(_)));
+    store.sessions("ada", NOW, 10).await.unwrap();
+    store.end_session("ada", session.id, NOW).await.unwrap();
+    store.end_session_of("family", NOW).await.unwrap();
+    store.end_other_sessions("ada", None, NOW).await.unwrap();
+    store.endings(NOW, 10).await.unwrap();
+    let token = ApiTokenRecord {
+        id: ApiTokenId(Uuid::from_u128(1)),
+        account: "ada".into(),
+        label: "Excel".into(),
+        rights: vec![Right::Watch],
+        created: NOW,
+        expires: None,
+        used: None,
+    };
+    assert!(store.add_api_token(&token, "hash").await.unwrap());
+    store.show_api_token("hash", NOW).await.unwrap().unwrap();
+    store.api_tokens("ada", 10).await.unwrap();
+    store.revoke_api_token("ada", token.id, NOW).await.unwrap();
+    let invitation = Invitation { account: "ada".into(), created: NOW, expires: NOW + 1, by: "bob".into() };
+    for _ in 0..2 {
+        assert!(store.invite(&invitation, "hash").await.unwrap());
+    }
+    store.invitation("hash", NOW).await.unwrap().unwrap();
+    store.accept_invitation("hash", "password", NOW).await.unwrap().unwrap();
+    store.withdraw_invitation("ada").await.unwrap();
+    store.ask_for_password("ada", NOW).await.unwrap();
+    assert!(store.propose_second_factor("ada", "secret").await.unwrap());
+    let proposed = store.second_factor("ada").await.unwrap().unwrap();
+    assert!(store.confirm_second_factor("ada", &proposed, 1, &["code".into()], NOW).await.unwrap());
+    store.take_step("ada", 2).await.unwrap();
+    store.take_recovery_code("ada", "code").await.unwrap();
+    store.recovery_codes_left("ada").await.unwrap();
+    assert!(store.replace_recovery_codes("ada", &["code".into()]).await.unwrap());
+    store.remove_second_factor("ada").await.unwrap();
+    store.set_preferences("ada", &Preferences::default(), Language::En).await.unwrap();
+    store.preferences::<Preferences>("ada").await.unwrap();
+    store.expire(NOW + 1_000_000_000).await.unwrap();
+}
+
+/// The doors of the office's lists.
+async fn books(store: &Store, taxi: &Client, terms: &Contract) {
+    store.find_clients("ta", false, None, NOW, 10).await.unwrap();
+    for filter in [
+        ContractFilter::All,
+        ContractFilter::Running,
+        ContractFilter::Ending(NOW + 1),
+        ContractFilter::Ended,
+        ContractFilter::Coming,
+    ] {
+        for client in [None, Some(taxi.id)] {
+            store.contract_lines(filter, client, NOW, None, 10).await.unwrap();
+        }
+    }
+    store.contract_fleet(terms.id, None, 10).await.unwrap();
+    store.withdraw_vehicle(terms.id, golf(), NOW - 1).await.unwrap();
+    store.roster(None, NOW, None, 10).await.unwrap();
+    store.roster(Some(taxi.id), NOW, None, 10).await.unwrap();
+    store.roster_entry(golf(), NOW).await.unwrap();
+    let enlisted = Enlisted { vin: golf(), name: "Golf".into(), plate: None, facts: VehicleFacts::default() };
+    store.enlist(&[enlisted], NOW).await.unwrap();
+    store.credential(golf()).await.unwrap();
+    let scopes = [(None, None), (Some(golf()), None), (None, Some(taxi.id)), (Some(golf()), Some(taxi.id))];
+    for (vin, client) in scopes {
+        let scope = Scope { vin, client, seen_at: client.map(|_| NOW) };
+        store.statistics((0, NOW), &Zone::UTC, &scope).await.unwrap();
+        store.statistics_by_day((0, NOW), &Zone::UTC, &scope).await.unwrap();
+        store.statistics_by_vehicle((0, NOW), &Zone::UTC, &scope, 10).await.unwrap();
+        store.statistics_by_client((0, NOW), &Zone::UTC, &scope, 10).await.unwrap();
+        store.vehicle_count(client, (0, NOW)).await.unwrap();
+    }
+    store.statistics_of_nobody((0, NOW), &Zone::UTC).await.unwrap();
+    let item = MaintenanceItem {
+        id: MaintenanceId(Uuid::from_u128(1)),
+        vin: golf(),
+        title: "Oil".into(),
+        interval: Interval { km: Some(1), ..Interval::default() },
+        since: NOW,
+        since_km: None,
+        note: None,
+        created: NOW,
+        archived: None,
+    };
+    store.add_maintenance_item(&item).await.unwrap();
+    store.update_maintenance_item(&item).await.unwrap();
+    store.maintenance_item(item.id).await.unwrap();
+    store.vehicle_upkeep(golf()).await.unwrap();
+    store.upkeep(None, 10).await.unwrap();
+    let work = |n| Work {
+        id: WorkId(Uuid::from_u128(n)),
+        vin: golf(),
+        item: Some(item.id),
+        title: "Oil".into(),
+        done: NOW,
+        odometer_km: None,
+        cost: None,
+        workshop: None,
+        note: None,
+        created: NOW,
+        by: "ada".into(),
+    };
+    for n in [1, 2] {
+        store.add_work(&work(n)).await.unwrap();
+    }
+    store.works(golf(), None, 10).await.unwrap();
+    store.delete_work(golf(), work(1).id).await.unwrap();
+    let user = User { name: "eve".into(), password_hash: "hash".into(), role: Role::Operator };
+    store.add_user(&user, NOW).await.unwrap();
+    let view = SavedView { id: ViewId(Uuid::from_u128(1)), name: "Mine".into(), query: String::new(), created: NOW };
+    store.add_view("eve", "vehicles", &view).await.unwrap();
+    store.views("eve", "vehicles", 10).await.unwrap();
+    store.update_view("eve", view.id, "Mine", "q=1").await.unwrap();
+    store.delete_view("eve", view.id).await.unwrap();
 }

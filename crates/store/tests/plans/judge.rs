@@ -3,9 +3,18 @@
 use bugbrother_store::Engine;
 use sqlx::{Any, AssertSqlSafe, Column, Row, pool::PoolConnection, raw_sql};
 
-/// Statements that sort what is bounded otherwise: the vehicles of one client; and the list of what is revoked, which must be
-/// whole and has no end.
-const EXEMPT: [&str; 2] = ["SELECT DISTINCT contract_vehicle.vin", "SELECT serial, revoked_ts FROM certificate"];
+/// Statements that sort what is bounded otherwise: the vehicles of one client, and statistics, which are sums over a span; and
+/// the list of what is revoked, which must be whole and has no end.
+const EXEMPT: [&str; 8] = [
+    "SELECT DISTINCT contract_vehicle.vin",
+    "SELECT serial, revoked_ts FROM certificate",
+    "SELECT COUNT(trip.vin), COUNT(DISTINCT",
+    "SELECT ((trip.start_ts + CASE",
+    "SELECT trip.vin, COUNT(trip.vin)",
+    "SELECT contract.client, COUNT(trip.vin)",
+    "SELECT COUNT(DISTINCT contract_vehicle.vin)",
+    "SELECT COUNT(DISTINCT contract.id)",
+];
 
 /// Makes PostgreSQL plan as for any arguments, and read whole tables or sort only where there is no other way: with a few rows
 /// in a table it would always.

@@ -5,7 +5,7 @@ use crate::{
     office::client,
 };
 use bugbrother_store::{Account, AccountChange, Language, Store, User};
-use bugbrother_wire::api::Role;
+use bugbrother_wire::api::{Preferences, Role};
 
 fn user(name: &str, role: Role) -> User {
     User { name: name.into(), password_hash: "$argon2id$secret".into(), role }
@@ -31,6 +31,11 @@ async fn a_new_user_speaks_english_and_everything_about_it_can_be_changed() {
         created: NOW,
         disabled: None,
         sessions_after: 0,
+        signed_in: None,
+        asks: None,
+        has_password: true,
+        second_factor: None,
+        invited: None,
     };
     assert_eq!(new, expected);
     store.add_client(&client(1, "Taxi")).await.unwrap();
@@ -101,15 +106,15 @@ async fn the_last_administrator_who_may_sign_in_stays_one() {
 
     let demoted = Account { role: Role::Operator, ..ada.clone() };
     assert_eq!(store.disable_account("ada", NOW).await.unwrap(), AccountChange::LastAdministrator);
-    assert_eq!(store.delete_account("ada").await.unwrap(), AccountChange::LastAdministrator);
+    assert_eq!(store.delete_account("ada", NOW).await.unwrap(), AccountChange::LastAdministrator);
     assert_eq!(store.update_account(&demoted, NOW).await.unwrap(), AccountChange::LastAdministrator);
     assert_eq!(store.account("ada").await.unwrap(), Some(ada));
 
     store.enable_account("cyd").await.unwrap();
     assert_eq!(store.update_account(&demoted, NOW).await.unwrap(), AccountChange::Done);
-    assert_eq!(store.delete_account("cyd").await.unwrap(), AccountChange::LastAdministrator);
-    assert_eq!(store.delete_account("bob").await.unwrap(), AccountChange::Done);
-    assert_eq!(store.delete_account("bob").await.unwrap(), AccountChange::NoSuchUser);
+    assert_eq!(store.delete_account("cyd", NOW).await.unwrap(), AccountChange::LastAdministrator);
+    assert_eq!(store.delete_account("bob", NOW).await.unwrap(), AccountChange::Done);
+    assert_eq!(store.delete_account("bob", NOW).await.unwrap(), AccountChange::NoSuchUser);
 }
 
 #[tokio::test]
@@ -165,4 +170,17 @@ async fn the_roles_of_a_new_database_are_those_that_the_programs_know() {
     let may = |n: usize, what: &str| roles[n].permissions.iter().any(|permission| permission == what);
     assert!(may(0, "users") && !may(1, "users") && !may(2, "users"));
     assert!(may(2, "watch") && !may(1, "watch"), "a client watches its own alone");
+}
+
+#[tokio::test]
+async fn what_a_user_prefers_is_kept_as_it_was_said() {
+    let (store, _home) = store().await;
+    added(&store, "ada", Role::Operator).await;
+    assert_eq!(store.preferences::<Preferences>("ada").await.unwrap(), None);
+    let wish = Preferences { time_zone: Some("Europe/Zurich".into()), ..Preferences::default() };
+    assert!(store.set_preferences("ada", &wish, Language::Fr).await.unwrap());
+    assert_eq!(store.preferences("ada").await.unwrap(), Some(wish.clone()));
+    assert_eq!(store.account("ada").await.unwrap().unwrap().language, Language::Fr);
+    assert!(!store.set_preferences("eve", &wish, Language::Fr).await.unwrap());
+    assert_eq!(store.preferences::<Preferences>("eve").await.unwrap(), None);
 }

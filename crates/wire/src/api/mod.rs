@@ -3,27 +3,43 @@
 //! With the feature `schema` each describes itself as a JSON Schema, from which the server makes its OpenAPI document.
 
 mod alert;
+mod client;
 mod command;
+mod contract;
 mod diagnostics;
 mod geofence;
 mod health;
 mod history;
+mod maintenance;
+mod people;
+mod preferences;
 mod problem;
+mod roster;
 mod rule;
 mod session;
+mod statistics;
 mod system;
 mod trip;
 mod vehicle;
+mod view;
 
 pub use alert::*;
+pub use client::*;
 pub use command::*;
+pub use contract::*;
 pub use diagnostics::*;
 pub use geofence::*;
 pub use health::*;
 pub use history::*;
+pub use maintenance::*;
+pub use people::*;
+pub use preferences::*;
 pub use problem::*;
+pub use roster::*;
 pub use rule::*;
 pub use session::*;
+pub use statistics::*;
 pub use system::*;
 pub use trip::*;
 pub use vehicle::*;
+pub use view::*;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::UnixMs;
+use crate::{SessionId, UnixMs};
 
 /// `POST /api/frontend/session`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,24 +12,109 @@ pub struct SignIn {
     pub name: String,
     /// Password.
     pub password: String,
+    /// Code of the second factor, or a recovery code. Where one is needed and none is given, the answer is 401
+    /// `second_factor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
-/// Answer to signing in, and `GET /api/frontend/session`.
+/// Answer to signing in and to `POST /api/frontend/session/refresh`, and `GET /api/frontend/session`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Session {
     /// User name.
     pub name: String,
+    /// What people call the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
     /// What the user may do.
     pub role: Role,
     /// What that is, a right each.
     #[serde(default)]
     pub rights: Vec<Right>,
-    /// When the session ends.
+    /// Until when the access token is good; a refresh makes another.
     pub expires: UnixMs,
+    /// When the session ends, if it is not refreshed.
+    #[serde(default)]
+    pub ends: UnixMs,
     /// Bearer token for programs. Browsers use the cookie that is set beside it and are not given one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// For programs: what the next access token is had by, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+}
+
+/// `POST /api/frontend/session/refresh`. Browsers send nothing but their cookie.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RefreshSession {
+    /// The refresh token that was given last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+}
+
+/// `GET /api/frontend/sessions`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionList {
+    /// Those that were used lately come first.
+    pub sessions: Vec<OpenSession>,
+}
+
+/// A session that goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OpenSession {
+    /// Its identity.
+    pub id: SessionId,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// Whether a program signed in, and not a browser.
+    pub program: bool,
+    /// Browser or program, where it tells: `Firefox`.
+    #[serde(default)]
+    pub browser: Option<String>,
+    /// System, where it tells: `Android`.
+    #[serde(default)]
+    pub system: Option<String>,
+    /// Address from which it was used last.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// When it began.
+    pub created: UnixMs,
+    /// When it was last refreshed.
+    pub used: UnixMs,
+    /// When it ends, if it is not used.
+    pub expires: UnixMs,
+}
+
+/// `POST /api/frontend/tickets`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TicketWish {
+    /// What it is to open.
+    #[serde(rename = "for")]
+    pub purpose: Purpose,
+}
+
+/// What a ticket opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// The live feed, `/live?ticket=…`.
+    Live,
+}
+
+/// A ticket: good once, for half a minute, for what a browser opens without being able to say who asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Ticket {
+    /// The ticket.
+    pub ticket: String,
+    /// Until when it is good.
+    pub expires: UnixMs,
 }
 
 /// What a user may do.
@@ -106,4 +191,29 @@ impl Right {
         Right::Erase,
         Right::Audit,
     ];
+}
+
+/// `GET /api/frontend/servers`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Servers {
+    /// The fleet's dashboards, each an origin, the preferred one first; empty where there is only this one.
+    pub servers: Vec<String>,
+    /// For [`Passage`] at another one, once and within ten minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passage: Option<String>,
+}
+
+/// `POST /api/frontend/session/passage`
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Passage {
+    /// What another dashboard of the fleet gave out.
+    pub passage: String,
+}
+
+impl std::fmt::Debug for Passage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passage(..)")
+    }
 }

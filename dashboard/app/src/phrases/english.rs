@@ -3,6 +3,9 @@ use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
     language: Language::English,
+    running: &super::running::EN,
+    business: &super::business::EN,
+    people: &super::people::EN,
     skip_to_content: "Skip to content",
     main_navigation: "Main",
 
@@ -129,6 +132,7 @@ pub const PHRASES: Phrases = Phrases {
     find_placeholder: "A page, a vehicle, an action",
     change_theme: "Change theme",
     more: "More",
+    kept_for_later: "You are offline: it is kept and will be sent when there is a network",
     not_found: "There is nothing here",
     not_found_hint: "The address may be misspelt, or the page has moved.",
     back_to_map: "Back to the map",

@@ -3,6 +3,9 @@ use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
     language: Language::French,
+    running: &super::running::FR,
+    business: &super::business::FR,
+    people: &super::people::FR,
     skip_to_content: "Aller au contenu",
     main_navigation: "Principal",
 
@@ -129,6 +132,7 @@ pub const PHRASES: Phrases = Phrases {
     find_placeholder: "Une page, un véhicule, une action",
     change_theme: "Changer de thème",
     more: "Plus",
+    kept_for_later: "Vous êtes hors ligne : c’est gardé et sera envoyé dès qu’il y aura du réseau",
     not_found: "Il n’y a rien ici",
     not_found_hint: "L’adresse est peut-être mal écrite, ou la page a changé de place.",
     back_to_map: "Retour à la carte",

@@ -2,8 +2,11 @@
 //!
 //! A language is a value of [`Phrases`]: one that lacks a phrase does not compile.
 
+pub mod business;
 mod english;
 mod french;
+mod people;
+mod running;
 mod vehicle;
 mod watch;
 
@@ -57,6 +60,9 @@ impl Language {
 #[expect(missing_docs, reason = "the name of a phrase says what it is")]
 pub struct Phrases {
     pub language: Language,
+    pub running: &'static running::Running,
+    pub business: &'static business::Business,
+    pub people: &'static people::People,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 
@@ -170,6 +176,7 @@ pub struct Phrases {
     pub find_placeholder: &'static str,
     pub change_theme: &'static str,
     pub more: &'static str,
+    pub kept_for_later: &'static str,
     pub not_found: &'static str,
     pub not_found_hint: &'static str,
     pub back_to_map: &'static str,

@@ -46,7 +46,12 @@ impl From<gloo_net::Error> for Refusal {
 
 /// What is at an address below `/api/frontend`, such as `/clients`.
 pub async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Refusal> {
-    Ok(send::<()>(Method::GET, path, None).await?.json().await?)
+    get_at(&format!("/api/frontend{path}")).await
+}
+
+/// What is at an address of the server.
+pub async fn get_at<T: DeserializeOwned>(url: &str) -> Result<T, Refusal> {
+    Ok(send_to::<()>(Method::GET, url, None).await?.json().await?)
 }
 
 /// Adds something, and what the server says of it.
@@ -62,6 +67,25 @@ pub async fn put<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Resu
 /// Has something done of which there is nothing to say.
 pub async fn act(method: Method, path: &str, body: &impl Serialize) -> Result<(), Refusal> {
     send(method, path, Some(body)).await.map(drop)
+}
+
+/// Sends a file as it is, and what the server says of it.
+pub async fn upload<T: DeserializeOwned>(path: &str, file: &web_sys::Blob) -> Result<T, Refusal> {
+    let url = format!("/api/frontend{path}");
+    let once = async || -> Result<Response, Refusal> {
+        let request = RequestBuilder::new(&url).method(Method::POST).header("content-type", "application/octet-stream");
+        check(request.body(file.clone())?.send().await?).await
+    };
+    let response = match once().await {
+        Err(Refusal::Unauthorised(_)) if renew().await => once().await,
+        answer => answer,
+    };
+    Ok(response?.json().await?)
+}
+
+/// The bytes at an address.
+pub async fn bytes(path: &str) -> Result<Vec<u8>, Refusal> {
+    Ok(send::<()>(Method::GET, path, None).await?.binary().await?)
 }
 
 /// Removes something.
@@ -86,9 +110,12 @@ pub async fn sign_out() -> Result<(), Refusal> {
 }
 
 async fn send<B: Serialize>(method: Method, path: &str, body: Option<&B>) -> Result<Response, Refusal> {
-    let url = format!("/api/frontend{path}");
+    send_to(method, &format!("/api/frontend{path}"), body).await
+}
+
+async fn send_to<B: Serialize>(method: Method, url: &str, body: Option<&B>) -> Result<Response, Refusal> {
     let once = async || -> Result<Response, Refusal> {
-        let request = RequestBuilder::new(&url).method(method.clone());
+        let request = RequestBuilder::new(url).method(method.clone());
         let response = match body {
             Some(body) => request.json(body)?.send().await?,
             None => request.send().await?,

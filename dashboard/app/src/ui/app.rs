@@ -7,6 +7,7 @@ use yew_router::prelude::*;
 use super::{
     account::Account,
     api::{self, Refusal},
+    elsewhere,
     feed::{Live, use_feed},
     kit::{Toasts, Tray, use_new_toasts},
     offline,
@@ -35,7 +36,11 @@ pub fn App() -> Html {
         let gate = gate.setter();
         use_effect_with((), move |()| {
             spawn_local(async move {
-                gate.set(match (api::session().await, offline::remembered_session()) {
+                let session = match elsewhere::arrive().await {
+                    Some(session) => session,
+                    None => api::session().await,
+                };
+                gate.set(match (session, offline::remembered_session()) {
                     (Ok(session), _) => Gate::SignedIn(session),
                     // Without a network one sees what was known last.
                     (Err(Refusal::Unreachable), Some(session)) => Gate::SignedIn(session),

@@ -5,7 +5,12 @@ use std::{
     rc::Rc,
 };
 
-use bugbrother_wire::{codec::decode_value, encode, live::Frame};
+use bugbrother_wire::{
+    api::{Purpose, Ticket, TicketWish},
+    codec::decode_value,
+    encode,
+    live::Frame,
+};
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
@@ -33,8 +38,6 @@ const LONGEST_PAUSE_MS: u32 = 15_000;
 const PATIENCE: u32 = 5;
 /// The fleet is kept so often for the next time there is no network.
 const KEEP_EVERY_MS: u32 = 30_000;
-/// Close code of a session that has ended.
-const SESSION_ENDED: u16 = 4401;
 
 /// How the feed is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,18 +67,38 @@ pub struct Live {
 /// What the open page shows, and a way to say that it has changed.
 struct Wish {
     interest: RefCell<Interest>,
+    /// Whether somebody looks for a vehicle, on whatever page.
+    searched: Cell<bool>,
     changed: RefCell<Option<UnboundedSender<()>>>,
 }
 
 impl Live {
     /// The page that is open shows this.
     pub fn show(&self, interest: Interest) {
-        if self.interest.interest.replace(interest.clone()) != interest
-            && let Some(changed) = &*self.interest.changed.borrow()
-        {
+        if self.interest.interest.replace(interest.clone()) != interest {
+            self.interest.tell();
+        }
+    }
+
+    /// Whether somebody looks for a vehicle: then the whole fleet is told, whatever the page shows.
+    pub fn search(&self, on: bool) {
+        if self.interest.searched.replace(on) != on {
+            self.interest.tell();
+        }
+    }
+}
+
+impl Wish {
+    fn tell(&self) {
+        if let Some(changed) = &*self.changed.borrow() {
             // Without a line it is said when there is one again.
             drop(changed.unbounded_send(()));
         }
+    }
+
+    fn interest(&self) -> Interest {
+        let interest = self.interest.borrow().clone();
+        Interest { fleet: interest.fleet || self.searched.get(), ..interest }
     }
 }
 
@@ -95,7 +118,11 @@ pub fn use_live() -> Live {
 #[hook]
 pub fn use_feed() -> Live {
     let fleet = use_memo((), |()| RefCell::new(Fleet::default()));
-    let interest = use_memo((), |()| Wish { interest: RefCell::default(), changed: RefCell::default() });
+    let interest = use_memo((), |()| Wish {
+        interest: RefCell::default(),
+        searched: Cell::default(),
+        changed: RefCell::default(),
+    });
     let link = use_state_eq(|| Link::Reconnecting);
     let beat = use_state(|| 0_u32);
     let ended = use_account().ended;
@@ -169,10 +196,6 @@ impl Feed {
             if let End::SessionEnded = self.watch(&mut attempts).await {
                 return self.ended.emit(());
             }
-            // The browser does not say why an upgrade was refused.
-            if attempts > 0 && matches!(api::session().await, Err(Refusal::Unauthorised(_))) {
-                return self.ended.emit(());
-            }
             let online = browser::window().navigator().on_line();
             self.link.set(if attempts >= PATIENCE || !online { Link::Offline } else { Link::Reconnecting });
             TimeoutFuture::new(pause_ms(attempts, js_sys::Math::random())).await;
@@ -184,7 +207,13 @@ impl Feed {
     async fn watch(&self, attempts: &mut u32) -> End {
         let location = browser::window().location();
         let scheme = if location.protocol().as_deref() == Ok("https:") { "wss" } else { "ws" };
-        let url = format!("{scheme}://{}/live?quiet=1", location.host().unwrap_or_default());
+        // A browser's socket cannot say who asks: a ticket does, once.
+        let ticket = match api::post::<Ticket>("/tickets", &TicketWish { purpose: Purpose::Live }).await {
+            Ok(Ticket { ticket, .. }) => ticket,
+            Err(Refusal::Unauthorised(_)) => return End::SessionEnded,
+            Err(_) => return End::Lost,
+        };
+        let url = format!("{scheme}://{}/live?quiet=1&ticket={ticket}", location.host().unwrap_or_default());
         let Ok(socket) = WebSocket::open(&url) else { return End::Lost };
         let (mut wishes, mut frames) = socket.split();
         let (changed, mut changes) = unbounded();
@@ -209,16 +238,13 @@ impl Feed {
                     }
                 }
                 Some(Ok(Message::Text(_)) | Err(WebSocketError::ConnectionError)) => {}
-                Some(Err(WebSocketError::ConnectionClose(close))) if close.code == SESSION_ENDED => {
-                    return End::SessionEnded;
-                }
                 Some(Err(_)) | None => return End::Lost,
             }
         }
     }
 
     async fn say_interest(&self, wishes: &mut SplitSink<WebSocket, Message>) -> Result<(), WebSocketError> {
-        let interest = self.interest.interest.borrow().clone();
+        let interest = self.interest.interest();
         let want = self.place.borrow_mut().want(&interest);
         match want {
             Some(want) => wishes.send(Message::Bytes(encode(&want))).await,

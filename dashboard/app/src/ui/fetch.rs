@@ -54,6 +54,12 @@ pub struct Fetch<T> {
 /// an address that is not wanted any more is dropped.
 #[hook]
 pub fn use_fetch<T: DeserializeOwned + PartialEq + 'static>(path: Option<String>) -> Fetch<T> {
+    use_fetch_at(path.map(|path| format!("/api/frontend{path}")))
+}
+
+/// What is at an address of the server, see [`use_fetch`].
+#[hook]
+pub fn use_fetch_at<T: DeserializeOwned + PartialEq + 'static>(path: Option<String>) -> Fetch<T> {
     let state = use_state(|| (None::<String>, Fetched::Loading));
     let turn = use_state(|| 0_u32);
     let ended = use_account().ended;
@@ -64,7 +70,7 @@ pub fn use_fetch<T: DeserializeOwned + PartialEq + 'static>(path: Option<String>
             if let Some(path) = path.clone() {
                 let wanted = Rc::clone(&wanted);
                 spawn_local(async move {
-                    let answer = api::get::<T>(&path).await;
+                    let answer = api::get_at::<T>(&path).await;
                     if !wanted.get() {
                         return;
                     }

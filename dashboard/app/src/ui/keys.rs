@@ -67,6 +67,20 @@ pub fn use_escape(callback: Callback<()>) {
     });
 }
 
+/// Calls back on a key, while nobody types.
+#[hook]
+pub fn use_key(key: &'static str, callback: Callback<()>) {
+    use_effect_with(callback, move |callback| {
+        let callback = callback.clone();
+        let listener = EventListener::new(&window(), "keydown", move |event| {
+            if event.dyn_ref::<KeyboardEvent>().is_some_and(|event| event.key() == key) && !is_typing() {
+                callback.emit(());
+            }
+        });
+        move || drop(listener)
+    });
+}
+
 fn active() -> Option<Element> {
     document().active_element()
 }

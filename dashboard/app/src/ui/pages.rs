@@ -24,6 +24,14 @@ pub struct Page {
 /// In their order.
 pub const PAGES: &[Page] = &[
     Page {
+        route: Route::Overview,
+        icon: Icon::Overview,
+        name: |phrases| phrases.business.overview,
+        needs: Some(Right::Watch),
+        key: "o",
+        on_phone: true,
+    },
+    Page {
         route: Route::Map,
         icon: Icon::Map,
         name: |phrases| phrases.map,
@@ -48,6 +56,62 @@ pub const PAGES: &[Page] = &[
         on_phone: true,
     },
     Page {
+        route: Route::Statistics,
+        icon: Icon::Bars,
+        name: |phrases| phrases.business.statistics,
+        needs: Some(Right::Watch),
+        key: "t",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Clients,
+        icon: Icon::Clients,
+        name: |phrases| phrases.business.clients,
+        needs: Some(Right::Clients),
+        key: "c",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Contracts,
+        icon: Icon::Contract,
+        name: |phrases| phrases.business.contracts,
+        needs: Some(Right::Clients),
+        key: "k",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Wall,
+        icon: Icon::Film,
+        name: |phrases| phrases.running.wall,
+        needs: Some(Right::Watch),
+        key: "w",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Settings,
+        icon: Icon::Sliders,
+        name: |phrases| phrases.running.settings,
+        needs: Some(Right::Settings),
+        key: "s",
+        on_phone: false,
+    },
+    Page {
+        route: Route::System,
+        icon: Icon::Pulse,
+        name: |phrases| phrases.running.system,
+        needs: Some(Right::Settings),
+        key: "y",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Developers,
+        icon: Icon::Code,
+        name: |phrases| phrases.running.developers,
+        needs: None,
+        key: "d",
+        on_phone: false,
+    },
+    Page {
         route: Route::Rules,
         icon: Icon::Rule,
         name: |phrases| phrases.rule_page.rules,
@@ -70,6 +134,12 @@ pub fn title(route: Route, phrases: &Phrases) -> &'static str {
     if let Route::Vehicle { .. } = route {
         return phrases.vehicle;
     }
+    // A single thing is called as the list that it is from.
+    let route = match route {
+        Route::Client { .. } => Route::Clients,
+        Route::Contract { .. } => Route::Contracts,
+        route => route,
+    };
     let page = PAGES.iter().find(|page| page.route == route);
     page.map_or(phrases.not_found, |page| (page.name)(phrases))
 }

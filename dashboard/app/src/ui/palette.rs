@@ -84,6 +84,13 @@ fn Search(props: &SearchProps) -> Html {
     let chosen = use_state_eq(|| 0_usize);
     let input = use_node_ref();
     {
+        let live = live.clone();
+        use_effect_with((), move |()| {
+            live.search(true);
+            move || live.search(false)
+        });
+    }
+    {
         let input = input.clone();
         use_effect_with((), move |()| {
             let before = browser::document().active_element();

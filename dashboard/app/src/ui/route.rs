@@ -1,6 +1,7 @@
 //! Pages.
 
 use bugbrother_wire::Vin;
+use bugbrother_wire::{ClientId, ContractId};
 use yew_router::prelude::*;
 
 /// A page.
@@ -9,6 +10,9 @@ pub enum Route {
     /// The fleet on a map.
     #[at("/")]
     Map,
+    /// The fleet at a glance.
+    #[at("/overview")]
+    Overview,
     /// The fleet as a table.
     #[at("/vehicles")]
     Vehicles,
@@ -21,6 +25,33 @@ pub enum Route {
     /// Alerts.
     #[at("/alerts")]
     Alerts,
+    /// What trips amount to.
+    #[at("/statistics")]
+    Statistics,
+    /// Whom the fleet serves.
+    #[at("/clients")]
+    Clients,
+    /// A client.
+    #[at("/clients/:id")]
+    Client { id: ClientId },
+    /// On what terms.
+    #[at("/contracts")]
+    Contracts,
+    /// A contract.
+    #[at("/contracts/:id")]
+    Contract { id: ContractId },
+    /// What cameras see.
+    #[at("/wall")]
+    Wall,
+    /// How the fleet is run.
+    #[at("/settings")]
+    Settings,
+    /// How the system is.
+    #[at("/system")]
+    System,
+    /// The interface for programs.
+    #[at("/developers")]
+    Developers,
     /// Rules by which alerts are raised.
     #[at("/rules")]
     Rules,

@@ -10,22 +10,31 @@ use super::{
     account::use_account,
     alerts::Alerts,
     browser,
+    clients::{ClientPage, Clients},
+    contracts::{ContractPage, Contracts},
+    developers::Developers,
     edits::use_waiting_edits,
+    elsewhere::use_servers,
     feed::{Link as LiveLink, use_live},
     geofences::Geofences,
     icon::{Icon, Mark},
-    keys::{use_escape, use_keys},
+    keys::{use_escape, use_key, use_keys},
     kit::Sheet,
     lost::Lost,
     map::{BaseMap, MapPage},
     offline::use_updates,
+    overview::OverviewPage,
     pages::{PAGES, title},
     palette::Palette,
     route::Route,
     rules::Rules,
+    running::SettingsPage,
     settings::{use_phrases, use_settings},
+    statistics::StatisticsPage,
+    system::SystemPage,
     vehicle::VehiclePage,
     vehicles::Vehicles,
+    wall::Wall,
 };
 use crate::{address::Query, fleet::Interest, theme::Theme};
 
@@ -37,6 +46,7 @@ pub fn Shell() -> Html {
     use_keys();
     use_interest();
     use_updates();
+    use_servers();
     use_waiting_edits();
     let phrases = use_phrases();
     // Kept across pages: the map comes back at once.
@@ -53,6 +63,7 @@ pub fn Shell() -> Html {
         <div class={classes!("shell", collapsed.then_some("collapsed"))}>
             <a class="skip" href="#content">{ phrases.skip_to_content }</a>
             <SideBar {toggle} />
+            <KeyHelp />
             <TopBar />
             <main id="content" tabindex="-1">
                 <ContextProvider<BaseMap> context={(*base).clone()}><Switch<Route> render={page} /></ContextProvider<BaseMap>>
@@ -72,19 +83,51 @@ fn use_interest() {
             let signals = query.colour().map(str::to_owned).into_iter().collect();
             Interest { fleet: true, whole: query.selected().into_iter().collect(), signals }
         }
-        Some(Route::Vehicles | Route::Alerts | Route::Rules) => Interest { fleet: true, ..Interest::default() },
         Some(Route::Vehicle { vin }) => Interest { whole: vec![vin], ..Interest::default() },
-        _ => Interest::default(),
+        _ => Interest { fleet: true, ..Interest::default() },
     };
     use_effect_with(interest, move |interest| live.show(interest.clone()));
+}
+
+/// `?`: what the keys do.
+#[component]
+fn KeyHelp() -> Html {
+    let words = use_phrases().running;
+    let open = use_state_eq(|| false);
+    let show = {
+        let open = open.setter();
+        use_callback((), move |(), ()| open.set(true))
+    };
+    use_key("?", show);
+    let close = {
+        let open = open.setter();
+        Callback::from(move |()| open.set(false))
+    };
+    html! {
+        if *open {
+            <Sheet title={words.keys} {close}>
+                <div class="key-list">for (key, does) in words.key_list { <><kbd>{ key }</kbd><span>{ does }</span></> }</div>
+            </Sheet>
+        }
+    }
 }
 
 fn page(route: Route) -> Html {
     match route {
         Route::Map => html! { <MapPage /> },
+        Route::Overview => html! { <OverviewPage /> },
+        Route::Statistics => html! { <StatisticsPage /> },
+        Route::Clients => html! { <Clients /> },
+        Route::Client { id } => html! { <ClientPage {id} /> },
+        Route::Contracts => html! { <Contracts /> },
+        Route::Contract { id } => html! { <ContractPage {id} /> },
         Route::Vehicles => html! { <Vehicles /> },
         Route::Vehicle { vin } => html! { <VehiclePage key={vin.as_str()} {vin} /> },
         Route::Alerts => html! { <Alerts /> },
+        Route::Wall => html! { <Wall /> },
+        Route::Settings => html! { <SettingsPage /> },
+        Route::System => html! { <SystemPage /> },
+        Route::Developers => html! { <Developers /> },
         Route::Rules => html! { <Rules /> },
         Route::Geofences => html! { <Geofences /> },
         Route::Lost => html! { <Lost /> },

@@ -65,7 +65,7 @@ pub fn SignInPage(props: &SignInProps) -> Html {
                 return;
             }
             // From the inputs themselves: some password managers fill them in without an event.
-            let who = SignIn { name: text(&name_input).trim().to_owned(), password: text(&password_input) };
+            let who = SignIn { name: text(&name_input).trim().to_owned(), password: text(&password_input), code: None };
             let missing = Faults {
                 name: who.name.is_empty().then_some(phrases.user_name_missing.into()),
                 password: who.password.is_empty().then_some(phrases.password_missing.into()),

@@ -10,14 +10,17 @@ use axum::{
 };
 use bugbrother_store::{AuditEntry, AuditId, AuditObject, ClientId, VehicleState};
 use bugbrother_wire::{
-    Vin,
+    UnixMs, Vin,
     api::{Right, Role},
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{App, Shared, address::Client, failure::Failure, signed::Signed};
-use crate::{clock, token::Claims};
+use crate::{
+    clock,
+    pass::{Pass, PassKind},
+};
 
 /// What one must be to use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub(crate) enum Access {
     Anybody,
     /// Signed in.
     SignedIn,
+    /// Signed in oneself, and not by a token that somebody made for a program: for what is about the account.
+    InPerson,
     /// Signed in, with this right.
     May(Right),
     /// A vehicle, which shows a code or its certificate.
@@ -50,27 +55,33 @@ pub(crate) struct Caller {
     pub role: Role,
     pub scope: Scope,
     pub address: IpAddr,
-    pub claims: Claims,
+    /// What the caller came in by.
+    pub pass: Pass,
+    /// Until when the token is good that was shown.
+    pub expires: UnixMs,
+    rights: Vec<Right>,
 }
 
 impl Caller {
     /// Whoever the request says it is from.
-    async fn of(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let Signed(claims) = Signed::from_request_parts(parts, app).await?;
+    pub(super) async fn of(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Signed { pass, role, client, rights, expires } = Signed::from_request_parts(parts, app).await?;
         let Ok(Client { address, .. }) = Client::from_request_parts(parts, app).await;
-        let scope = match claims.role {
+        let scope = match role {
             Role::Administrator | Role::Operator => Scope::Fleet,
-            Role::Client => {
-                let account = app.config.store.account(&claims.sub).await?;
-                account.and_then(|account| account.client).map_or(Scope::Nothing, Scope::Client)
-            }
+            Role::Client => client.map_or(Scope::Nothing, Scope::Client),
         };
-        Ok(Caller { name: claims.sub.clone(), role: claims.role, scope, address, claims })
+        Ok(Caller { name: pass.account.clone(), role, scope, address, pass, expires, rights })
+    }
+
+    /// What the caller may do.
+    pub fn rights(&self) -> &[Right] {
+        &self.rights
     }
 
     /// Whether the caller has the right.
     pub fn may(&self, right: Right) -> bool {
-        self.role.rights().contains(&right)
+        self.rights.contains(&right)
     }
 
     /// The vehicle, if the caller may know that there is one.
@@ -99,7 +110,7 @@ impl FromRequestParts<App> for Caller {
 pub(super) async fn guard(State((app, access)): State<(App, Access)>, request: Request, next: Next) -> Response {
     let needs = match access {
         Access::Anybody | Access::Vehicle => return next.run(request).await,
-        Access::SignedIn => None,
+        Access::SignedIn | Access::InPerson => None,
         Access::May(right) => Some(right),
     };
     let (mut parts, body) = request.into_parts();
@@ -110,6 +121,9 @@ pub(super) async fn guard(State((app, access)): State<(App, Access)>, request: R
     if needs.is_some_and(|right| !caller.may(right)) {
         metrics::counter!("bugbrother_dashboard_rights_refused_total").increment(1);
         return Failure::forbidden("forbidden", "this account may not do that").into_response();
+    }
+    if access == Access::InPerson && !matches!(caller.pass.by, PassKind::Session(_)) {
+        return Failure::forbidden("forbidden", "sign in for that: an API token does not do").into_response();
     }
     parts.extensions.insert(caller);
     next.run(Request::from_parts(parts, body)).await
@@ -125,17 +139,29 @@ impl Shared {
         object: Option<(&str, &str)>,
         detail: Value,
     ) -> Result<(), Failure> {
+        self.note_of(&caller.name, caller.address, what, object, detail).await
+    }
+
+    /// The same of somebody who is only about to come in.
+    pub async fn note_of(
+        &self,
+        who: &str,
+        address: IpAddr,
+        what: &str,
+        object: Option<(&str, &str)>,
+        detail: Value,
+    ) -> Result<(), Failure> {
         let entry = AuditEntry {
             id: AuditId(Uuid::now_v7()),
             at: clock::now(),
-            who: caller.name.clone(),
+            who: who.to_owned(),
             what: what.to_owned(),
             object: object.map(|(kind, id)| AuditObject { kind: kind.to_owned(), id: id.to_owned() }),
             detail: match detail {
                 Value::Object(fields) => fields,
                 _ => serde_json::Map::new(),
             },
-            address: Some(caller.address),
+            address: Some(address),
         };
         Ok(self.config.store.append_audit(&entry).await?)
     }

@@ -41,6 +41,7 @@ fn operation(entry: &Entry, problem: &Schema) -> Value {
         Access::Anybody => (room(entry.path), json!([]), json!("anybody")),
         Access::Vehicle => ("vehicle", json!([]), json!("vehicle")),
         Access::SignedIn => (room(entry.path), json!([{ "token": [] }, { "cookie": [] }]), json!("signed_in")),
+        Access::InPerson => (room(entry.path), json!([{ "token": [] }, { "cookie": [] }]), json!("in_person")),
         Access::May(right) => (room(entry.path), json!([{ "token": [] }, { "cookie": [] }]), json!(right)),
     };
     let in_path = entry

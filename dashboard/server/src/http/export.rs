@@ -20,7 +20,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use tokio::{
     sync::mpsc::{self, Receiver, Sender},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tracing::{error, info};
 
@@ -33,9 +33,8 @@ use super::{
     span::{SignalKeys, Signals, Span},
 };
 use crate::{
-    clock,
     export::{ExportFailure, Part, SampleExport},
-    token::Claims,
+    pass::Pass,
 };
 
 /// What is handed to a connection at once.
@@ -80,7 +79,7 @@ pub(crate) async fn vehicle(
     let (pieces, body) = mpsc::channel(1);
     let tracked = app.sockets.token();
     tokio::spawn(async move {
-        let end = attend(export, &pieces, &app, &caller.claims).await;
+        let end = attend(export, &pieces, &app, &caller.pass).await;
         metrics::counter!("bugbrother_dashboard_exports_total", "end" => end.word()).increment(1);
         end.tell(vin);
         drop((seat, tracked));
@@ -145,13 +144,11 @@ enum Piece {
     End,
 }
 
-async fn attend(export: SampleExport, pieces: &Sender<Piece>, app: &App, claims: &Claims) -> End {
-    let remaining = u64::try_from(claims.expires() - clock::now()).unwrap_or(0);
+async fn attend(export: SampleExport, pieces: &Sender<Piece>, app: &App, pass: &Pass) -> End {
     tokio::select! {
         biased;
         () = pieces.closed() => End::Gone,
-        () = sleep(Duration::from_millis(remaining)) => End::SessionOver,
-        () = app.tokens.revoked(claims) => End::SessionOver,
+        () = app.passes.over(pass) => End::SessionOver,
         end = send(export, pieces, app.config.limits.export_time) => end,
     }
 }

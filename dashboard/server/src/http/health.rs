@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use bugbrother_wire::api::Health;
 use tokio::time::timeout;
 
@@ -11,10 +16,20 @@ use super::App;
 /// Longest that the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub(crate) async fn show(State(app): State<App>) -> (StatusCode, Json<Health>) {
+/// Pages of the fleet's other dashboards may read it.
+pub(crate) async fn show(State(app): State<App>, headers: HeaderMap) -> Response {
     let health = of(&app).await;
     let status = if health.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(health))
+    let mut response = (status, Json(health)).into_response();
+    let asks = headers.get(header::ORIGIN).filter(|origin| app.config.servers.iter().any(|one| one == *origin));
+    if let Some(origin) = asks {
+        let head = response.headers_mut();
+        head.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        head.insert(header::VARY, HeaderValue::from_static("origin"));
+        // The page's policy of what others may embed is for everybody else.
+        head.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    }
+    response
 }
 
 /// How this process and its parts are.

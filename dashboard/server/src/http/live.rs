@@ -22,7 +22,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde::Deserialize;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use super::{
@@ -31,6 +31,7 @@ use super::{
     caller::{Caller, Scope},
     failure::Failure,
     origin,
+    tickets::Watcher,
 };
 use crate::{clock, feed::Tick, view::View};
 
@@ -57,7 +58,7 @@ pub(crate) async fn open(
     State(app): State<App>,
     headers: HeaderMap,
     Params(Beginning { quiet }): Params<Beginning>,
-    caller: Caller,
+    Watcher(caller): Watcher,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
     origin::check(&app.config, &headers)?;
@@ -123,13 +124,7 @@ impl Viewer<'_> {
     /// Shows the fleet until there is a reason to end.
     async fn attend(&mut self, caller: &Caller, quiet: bool) -> End {
         let app = self.app;
-        let remaining = u64::try_from(caller.claims.expires() - clock::now()).unwrap_or(0);
-        let mut session_over = pin!(async {
-            tokio::select! {
-                () = sleep(Duration::from_millis(remaining)) => {}
-                () = app.tokens.revoked(&caller.claims) => {}
-            }
-        });
+        let mut session_over = pin!(app.passes.over(&caller.pass));
         let mut shown = pin!(self.show(caller, quiet));
         tokio::select! {
             biased;

@@ -2,37 +2,60 @@
 
 mod address;
 mod alerts;
+mod audit;
 mod body;
 mod caller;
 mod card;
+mod clients;
 mod commands;
+mod contracts;
 mod description;
 mod diagnostics;
+mod documents;
 mod embedded;
+mod enrolment;
 mod etag;
 mod export;
 mod failure;
+mod form;
 mod geofences;
 mod health;
 mod history;
+mod import;
+mod invitations;
+pub(crate) mod limits;
 mod live;
+mod maintenance;
 mod media;
 mod metrics_page;
 mod origin;
+mod overview;
+mod passwords;
+mod preferences;
+mod roster;
 mod routes;
 mod rules;
+mod second_factor;
 mod serve;
+mod servers;
 mod session;
+mod sessions;
 mod settings;
 mod signed;
 mod span;
+mod statistics;
 mod system;
+mod tickets;
+mod tokens;
+mod topics;
 mod track;
 mod trips;
+mod users;
 mod vehicles;
+mod views;
 mod wishes;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -42,10 +65,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use bugbrother_wire::{UnixMs, api::Right};
+use bugbrother_wire::UnixMs;
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use overview::Overviews;
 pub(crate) use serve::serve;
 
 use crate::{
@@ -53,8 +77,11 @@ use crate::{
     attempts::{Attempts, Visits},
     downlink::Downlink,
     feed::Feed,
+    pass::Passes,
+    passage::Passages,
     password::Passwords,
     seats::Seats,
+    ticket::Tickets,
     token::Tokens,
     turns::Turns,
 };
@@ -73,14 +100,18 @@ pub(crate) struct Shared {
     /// For rules that are tried on history.
     pub trials: Turns,
     pub tokens: Tokens,
+    pub passes: Passes,
+    pub tickets: Tickets<caller::Caller>,
     pub passwords: Passwords,
     pub attempts: Attempts,
+    pub passages: Passages,
     pub enrolments: Visits,
     pub renewals: Visits,
     /// For what a vehicle's request costs before it has shown that it is one.
     pub desk: Turns,
     pub viewers: Arc<Seats<String>>,
     pub exports: Arc<Seats<String>>,
+    pub overviews: Overviews,
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
     pub sockets: TaskTracker,
     pub stop: CancellationToken,
@@ -97,10 +128,12 @@ fn api(app: &App) -> Router<App> {
         room(&mut routes);
     }
     routes.get("/openapi.json", Access::Anybody, openapi).says("This description");
+    routes.get("/asyncapi.json", Access::Anybody, asyncapi).says("The description of the MQTT topics");
     let description = Bytes::from(description::document(&mut routes).to_string());
+    let topics = Bytes::from(topics::document().to_string());
     routes
         .router
-        .layer(Extension(Description(description)))
+        .layer(Extension(Descriptions { api: description, topics }))
         .fallback(|| async { Failure::not_found("there is nothing at this address") })
         .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(from_fn(etag::tag))
@@ -109,12 +142,24 @@ fn api(app: &App) -> Router<App> {
 
 const ROOMS: &[fn(&mut Routes)] = &[
     session::routes,
+    sessions::routes,
+    passwords::routes,
+    second_factor::routes,
+    invitations::routes,
+    tokens::routes,
+    tickets::routes,
+    preferences::routes,
+    users::routes,
+    audit::routes,
     vehicles::routes,
     history::routes,
     track::routes,
     trips::routes,
     export::routes,
     alerts::routes,
+    servers::routes,
+    settings::routes,
+    system::routes,
     card::routes,
     commands::routes,
     diagnostics::routes,
@@ -122,28 +167,42 @@ const ROOMS: &[fn(&mut Routes)] = &[
     media::routes,
     rules::routes,
     wishes::routes,
-    settings::routes,
-    system::routes,
     embedded::routes,
+    clients::routes,
+    contracts::routes,
+    documents::routes,
+    roster::routes,
+    import::routes,
+    enrolment::routes,
+    overview::routes,
+    statistics::routes,
+    maintenance::routes,
+    views::routes,
 ];
 
+/// Made once: they do not change.
 #[derive(Clone)]
-struct Description(Bytes);
+struct Descriptions {
+    api: Bytes,
+    topics: Bytes,
+}
 
-async fn openapi(Extension(Description(document)): Extension<Description>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document)
+async fn openapi(Extension(descriptions): Extension<Descriptions>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], descriptions.api)
+}
+
+async fn asyncapi(Extension(descriptions): Extension<Descriptions>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], descriptions.topics)
 }
 
 fn router(app: App) -> Router {
     Router::new()
         .nest("/api", api(&app))
-        .route(
-            "/live",
-            get(live::open).route_layer(from_fn_with_state((app.clone(), Access::May(Right::Watch)), caller::guard)),
-        )
+        .route("/live", get(live::open))
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
-        .merge(assets::router())
+        .merge(assets::router(&app.config.servers))
+        .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), surround))
         .with_state(app)
@@ -153,7 +212,7 @@ fn router(app: App) -> Router {
 /// own for each piece.
 async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
-    let answered = tokio::time::timeout(app.config.limits.request_time, next.run(request)).await;
+    let answered = tokio::time::timeout(time_for(&app, &request), next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| Failure::timeout().into_response());
     metrics::counter!(
         "bugbrother_dashboard_requests_total",
@@ -175,6 +234,13 @@ async fn surround(State(app): State<App>, request: Request, next: Next) -> Respo
         headers.entry(header::CACHE_CONTROL).or_insert(private);
     }
     response
+}
+
+/// A file takes longer than a form.
+fn time_for(app: &App, request: &Request) -> Duration {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let limits = &app.config.limits;
+    if length.is_some_and(|length: usize| length > MAX_BODY_BYTES) { limits.upload_time } else { limits.request_time }
 }
 
 /// What the API says is data, and nobody's page.

@@ -2,14 +2,18 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bugbrother_kit::port;
-use bugbrother_wire::live::{Frame, Mark, Want, Which};
+use bugbrother_wire::{
+    api::Ticket,
+    live::{Frame, Mark, Want, Which},
+};
 use futures_util::SinkExt;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    rig::{Rig, vin},
-    viewer::{Viewer, open, refusal},
+    rig::{Rig, expect_refusal, vin},
+    viewer::{Viewer, open, open_at, refusal},
 };
 
 #[tokio::test]
@@ -41,22 +45,49 @@ async fn a_quiet_line_has_a_heartbeat() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_browser_is_let_in_by_its_cookie_and_only_from_our_origin() -> Result<()> {
+async fn a_browser_is_let_in_by_a_ticket_once_and_only_from_our_origin() -> Result<()> {
     let rig = Rig::start().await?;
-    let cookie = format!("bugbrother_session={}", rig.token().await?);
+    let token = rig.token().await?;
+    let cookie = format!("bugbrother_session={token}");
     let own = rig.url("");
-    open(&rig, &[("cookie", &cookie), ("origin", &own)]).await?;
-    let foreign = open(&rig, &[("cookie", &cookie), ("origin", "http://evil.example")]).await;
+    let ticket = async || -> Result<String> {
+        let request = rig.request(Method::POST, "/api/frontend/tickets").header("cookie", &cookie);
+        let answer = request.header("origin", &own).json(&json!({ "for": "live" })).send().await?;
+        let ticket: Ticket = answer.error_for_status()?.json().await?;
+        Ok(format!("/live?ticket={}", ticket.ticket))
+    };
+    let path = ticket().await?;
+    let headers = [("cookie", cookie.as_str()), ("origin", own.as_str())];
+    Viewer::open(&rig, &path, &headers).await?;
+    assert_eq!(refusal(open_at(&rig, &path, &headers).await)?.status().as_u16(), 401, "it was used");
+    let foreign = open_at(&rig, &ticket().await?, &[("origin", "http://evil.example")]).await;
     assert_eq!(refusal(foreign)?.status().as_u16(), 403);
-    let nobody = open(&rig, &[("origin", &own)]).await;
-    assert_eq!(refusal(nobody)?.status().as_u16(), 401);
+    for bad in ["/live", "/live?ticket=", "/live?ticket=guess", "/live?ticket=a&ticket=b"] {
+        let nobody = open_at(&rig, bad, &headers).await;
+        assert_eq!(refusal(nobody)?.status().as_u16(), 401, "a cookie is not enough: {bad}");
+    }
+    let other = rig.request(Method::POST, "/api/frontend/tickets").bearer_auth(&token);
+    let answer = other.json(&json!({ "for": "everything" })).send().await?;
+    expect_refusal(answer, StatusCode::BAD_REQUEST, "invalid_body").await?;
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_ticket_lets_nobody_in_whose_session_has_ended_meanwhile() -> Result<()> {
+    let rig = Rig::start().await?;
+    let token = rig.token().await?;
+    let answer = rig.post("/api/frontend/tickets", &token, &json!({ "for": "live" })).await?;
+    let ticket: Ticket = answer.error_for_status()?.json().await?;
+    rig.request(Method::DELETE, "/api/frontend/session").bearer_auth(&token).send().await?.error_for_status()?;
+    let late = open_at(&rig, &format!("/live?ticket={}", ticket.ticket), &[]).await;
+    assert_eq!(refusal(late)?.status().as_u16(), 401);
     rig.stop().await
 }
 
 #[tokio::test]
 async fn a_session_that_expires_closes_its_open_socket_with_4401() -> Result<()> {
     let rig = Rig::start_with(port::free()?, |config| {
-        config.session_ttl = Duration::from_secs(2);
+        config.session_idle = Duration::from_secs(2);
     })
     .await?;
     let token = rig.token().await?;

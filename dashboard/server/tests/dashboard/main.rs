@@ -1,5 +1,6 @@
 //! The dashboard's server as its users meet it: over HTTP, over its WebSocket and over MQTT.
 
+mod api_tokens;
 mod doings;
 mod drive;
 mod enrolment;
@@ -11,6 +12,10 @@ mod pipeline;
 mod requests;
 mod rig;
 mod rights;
+mod rubbish;
+mod second_factor;
+mod sessions;
 mod sign_in;
 mod tokens;
+mod users;
 mod viewer;

@@ -269,10 +269,25 @@ async fn settings_are_changed_as_a_whole_and_what_is_wrong_is_named() -> Result<
         bad
     };
     for (field, body) in [
-        ("media_days", bad(|settings| drop(settings.retention.insert("media_days".to_owned(), Some(0))))),
-        ("love_letters_days", bad(|settings| drop(settings.retention.insert("love_letters_days".to_owned(), None)))),
+        (
+            "media_days",
+            bad(|settings| {
+                settings.retention.insert("media_days".to_owned(), Some(0));
+            }),
+        ),
+        (
+            "love_letters_days",
+            bad(|settings| {
+                settings.retention.insert("love_letters_days".to_owned(), None);
+            }),
+        ),
         ("currency", bad(|settings| settings.prices.currency = "Franken".to_owned())),
-        ("fuel_per_l", bad(|settings| drop(settings.prices.fuel_per_l.insert("coal".to_owned(), 1.0)))),
+        (
+            "fuel_per_l",
+            bad(|settings| {
+                settings.prices.fuel_per_l.insert("coal".to_owned(), 1.0);
+            }),
+        ),
     ] {
         let said = expect_refusal(put(&body).await?, StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields").await?;
         assert!(said.fields.contains_key(field), "{said:?}");

@@ -18,7 +18,7 @@ use bugbrother_wire::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -136,6 +136,26 @@ impl Rig {
         self.store.update_account(&Account { client: Some(client), ..account }, now()).await?;
         let session: Session = self.try_to_sign_in(&name, &self.password).await?.error_for_status()?.json().await?;
         session.token.context("programs are given the token")
+    }
+
+    /// Signs in as a program does.
+    pub async fn sign_in(&self, name: &str, password: &str) -> Result<Session> {
+        Ok(self.try_to_sign_in(name, password).await?.error_for_status()?.json().await?)
+    }
+
+    /// A new user with the administrator's password, as hashing is slow: the token.
+    pub async fn user(&self, name: &str, role: Role) -> Result<String> {
+        let admin = self.store.user(ADMINISTRATOR).await?.context("there is an administrator")?;
+        self.store.add_user(&User { name: name.to_owned(), role, ..admin }, now()).await?;
+        self.sign_in(name, &self.password).await?.token.context("programs are given the token")
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: &Value) -> Result<Response> {
+        Ok(self.request(Method::POST, path).bearer_auth(token).json(body).send().await?)
+    }
+
+    pub async fn delete(&self, path: &str, token: &str) -> Result<Response> {
+        Ok(self.request(Method::DELETE, path).bearer_auth(token).send().await?)
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Result<Response> {

@@ -1,10 +1,11 @@
 use anyhow::{Context, Result};
 use bugbrother_dashboard::{ADMINISTRATOR, ResetError, ensure_administrator, reset_password};
+use bugbrother_kit::wait;
 use bugbrother_wire::api::{Role, Session};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 
-use crate::rig::{Rig, counted, expect_refusal};
+use crate::rig::{LIMIT, Rig, counted, expect_refusal};
 
 const SESSION: &str = "/api/frontend/session";
 
@@ -20,10 +21,15 @@ async fn the_first_administrator_signs_in_with_a_cookie_and_out_again() -> Resul
         .send()
         .await?
         .error_for_status()?;
-    let cookie = answer.headers()["set-cookie"].to_str()?.to_owned();
-    for attribute in ["; HttpOnly", "; SameSite=Strict", "; Path=/", "; Max-Age=43200"] {
+    let cookies = cookies(&answer)?;
+    let (cookie, refresh) = (&cookies[0], &cookies[1]);
+    for attribute in ["bugbrother_session=", "; HttpOnly", "; SameSite=Strict", "; Path=/;"] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
+    for attribute in ["bugbrother_refresh=", "; HttpOnly", "; SameSite=Strict", "; Path=/api/frontend/session;"] {
+        assert!(refresh.contains(attribute), "{refresh}");
+    }
+    assert!((880..=900).contains(&age(cookie)?) && (1_209_580..=1_209_600).contains(&age(refresh)?), "{cookies:?}");
     assert!(!cookie.contains("Secure"));
     let session: Session = answer.json().await?;
     assert_eq!((session.role, session.token), (Role::Administrator, None));
@@ -35,11 +41,24 @@ async fn the_first_administrator_signs_in_with_a_cookie_and_out_again() -> Resul
     let out = rig.request(Method::DELETE, SESSION).header("cookie", pair);
     let answer = out.send().await?;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-    assert!(answer.headers()["set-cookie"].to_str()?.contains("Max-Age=0"));
+    for cookie in self::cookies(&answer)? {
+        assert!(cookie.contains("=; ") && cookie.contains("Max-Age=0"), "{cookie}");
+    }
     expect_refusal(show().send().await?, StatusCode::UNAUTHORIZED, "token_invalid").await?;
     let nobody = rig.request(Method::GET, SESSION).send().await?;
     expect_refusal(nobody, StatusCode::UNAUTHORIZED, "not_signed_in").await?;
     rig.stop().await
+}
+
+fn cookies(answer: &Response) -> Result<Vec<String>> {
+    let cookies = answer.headers().get_all("set-cookie").iter();
+    Ok(cookies.map(|cookie| cookie.to_str().map(str::to_owned)).collect::<Result<_, _>>()?)
+}
+
+/// How long a cookie is kept.
+fn age(cookie: &str) -> Result<u64> {
+    let text = cookie.split("Max-Age=").nth(1).context("a cookie says how long it is kept")?;
+    Ok(text.split(';').next().unwrap_or_default().parse()?)
 }
 
 #[tokio::test]
@@ -90,8 +109,8 @@ async fn behind_tls_the_cookie_is_kept_from_plain_http() -> Result<()> {
         request.header("origin", origin).json(&body).send()
     };
     let answer = sign_in("https://fleet.example".to_owned()).await?;
-    let cookie = answer.error_for_status_ref()?.headers()["set-cookie"].to_str()?;
-    assert!(cookie.contains("; Secure"), "{cookie}");
+    let cookies = cookies(answer.error_for_status_ref()?)?;
+    assert!(cookies.len() == 2 && cookies.iter().all(|cookie| cookie.contains("; Secure")), "{cookies:?}");
     assert!(answer.headers().contains_key("strict-transport-security"));
     let plain = sign_in(rig.url("")).await?;
     expect_refusal(plain, StatusCode::FORBIDDEN, "origin").await?;
@@ -101,12 +120,19 @@ async fn behind_tls_the_cookie_is_kept_from_plain_http() -> Result<()> {
 #[tokio::test]
 async fn a_lost_password_is_replaced_by_a_new_one() -> Result<()> {
     let rig = Rig::start().await?;
+    let token = rig.token().await?;
     let new = reset_password(&rig.store, ADMINISTRATOR).await?;
     let old = rig.try_to_sign_in(ADMINISTRATOR, &rig.password).await?;
     expect_refusal(old, StatusCode::UNAUTHORIZED, "wrong_credentials").await?;
     let answer = rig.try_to_sign_in(ADMINISTRATOR, new.expose()).await?;
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(!format!("{new:?}").contains(new.expose()));
+    // As another process has reset it, this one finds out from the database.
+    wait::until("the session of before has ended", LIMIT, async || {
+        let answer = rig.get(SESSION, &token).await.ok()?;
+        (answer.status() == StatusCode::UNAUTHORIZED).then_some(())
+    })
+    .await?;
     let nobody = reset_password(&rig.store, "nobody").await;
     assert!(matches!(nobody, Err(ResetError::NoSuchUser(name)) if name == "nobody"));
     rig.stop().await

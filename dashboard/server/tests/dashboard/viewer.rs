@@ -41,7 +41,12 @@ pub async fn open(rig: &Rig, headers: &[(&'static str, &str)]) -> Result<WebSock
     open_at(rig, "/live", headers).await
 }
 
-async fn open_at(rig: &Rig, path: &str, headers: &[(&'static str, &str)]) -> Result<WebSocketStream<TcpStream>, Error> {
+/// The same at another path.
+pub async fn open_at(
+    rig: &Rig,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<WebSocketStream<TcpStream>, Error> {
     let mut request = format!("ws://{}{path}", rig.address).into_client_request()?;
     for (name, value) in headers {
         let value = value.parse().expect("the test's headers are valid");

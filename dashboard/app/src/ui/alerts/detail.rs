@@ -21,6 +21,7 @@ use crate::{
     ui::{
         account::use_account,
         api,
+        edits::{self, Made},
         feed::use_live,
         fetch::{Fetched, use_fetch},
         kit::{Refused, Select, TextArea, use_toasts},
@@ -55,14 +56,17 @@ enum Deed {
     Rest(Option<i64>),
 }
 
-async fn carry_out(id: AlertId, deed: &Deed) -> Result<(), api::Refusal> {
+/// What is right whenever it comes waits where there is no network.
+async fn carry_out(id: AlertId, deed: &Deed) -> Result<Made, api::Refusal> {
     let path = |rest: &str| format!("/alerts/{id}/{rest}");
     match deed {
-        Deed::Acknowledge => api::act(Method::POST, &path("acknowledgement"), &()).await,
-        Deed::TakeBack => api::delete(&path("acknowledgement")).await,
-        Deed::Comment(text) => api::act(Method::POST, &path("comments"), &AlertComment { text: text.clone() }).await,
-        Deed::Assign(to) => api::act(Method::PUT, &path("assignment"), &AlertAssignment { to: to.clone() }).await,
-        Deed::Rest(until) => api::act(Method::PUT, &path("rest"), &AlertRest { until: *until }).await,
+        Deed::Acknowledge => edits::make(Method::POST, &path("acknowledgement"), &()).await,
+        Deed::TakeBack => api::delete(&path("acknowledgement")).await.map(|()| Made::Now),
+        Deed::Comment(text) => edits::make(Method::POST, &path("comments"), &AlertComment { text: text.clone() }).await,
+        Deed::Assign(to) => edits::make(Method::PUT, &path("assignment"), &AlertAssignment { to: to.clone() }).await,
+        Deed::Rest(until) => {
+            api::act(Method::PUT, &path("rest"), &AlertRest { until: *until }).await.map(|()| Made::Now)
+        }
     }
 }
 
@@ -90,7 +94,8 @@ pub fn Detail(props: &DetailProps) -> Html {
                 changed.emit(());
                 match (done, deed) {
                     (Err(refusal), _) => toasts.say(refusal_text(phrases, &refusal)),
-                    (Ok(()), Deed::Acknowledge) => {
+                    (Ok(Made::Later), _) => toasts.say(phrases.kept_for_later),
+                    (Ok(Made::Now), Deed::Acknowledge) => {
                         let undo = Callback::from(move |()| {
                             let (reload, changed) = (reload.clone(), changed.clone());
                             spawn_local(async move {
@@ -102,7 +107,7 @@ pub fn Detail(props: &DetailProps) -> Html {
                         });
                         toasts.undo(words.you_see_to_it, undo);
                     }
-                    (Ok(()), _) => {}
+                    (Ok(Made::Now), _) => {}
                 }
             });
         })
