@@ -65,10 +65,11 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
-pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, ensure_administrator, reset_password};
+pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, add_user, ensure_administrator, reset_password};
 pub use config::{Config, Enrolment, Limits, Revoke, Trouble};
 pub use enrolment::issue_code;
 pub use key::{KeyError, SigningKey};
+pub use report::page_of_text;
 
 use crate::{
     attempts::{Attempts, Visits},

@@ -13,7 +13,7 @@ use super::{
     offline,
     settings::{Settings, use_new_settings},
     shell::Shell,
-    sign_in::SignInPage,
+    sign_in::{InvitationPage, SignInPage, invited},
 };
 
 #[derive(Clone, PartialEq)]
@@ -32,6 +32,7 @@ enum Gate {
 pub fn App() -> Html {
     let settings = use_new_settings();
     let gate = use_state(|| Gate::Asking);
+    let invitation = use_state(invited);
     {
         let gate = gate.setter();
         use_effect_with((), move |()| {
@@ -72,6 +73,19 @@ pub fn App() -> Html {
             });
         })
     };
+    let accepted = {
+        let (gate, invitation) = (gate.setter(), invitation.setter());
+        Callback::from(move |session: Option<Session>| {
+            // Whoever was signed in here before, it was perhaps another.
+            gate.set(session.map_or(Gate::SignedOut { ended: false }, Gate::SignedIn));
+            invitation.set(None);
+        })
+    };
+    if let Some(token) = &*invitation {
+        return html! {
+            <ContextProvider<Settings> context={settings}><InvitationPage token={token.clone()} done={accepted} /></ContextProvider<Settings>>
+        };
+    }
     let page = match &*gate {
         // An empty page for the moment that the answer takes: a skeleton would flash.
         Gate::Asking => html! { <main class="asking" aria-busy="true" /> },

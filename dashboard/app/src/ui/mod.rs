@@ -4,6 +4,7 @@ mod account;
 mod alerts;
 mod api;
 mod app;
+mod audit;
 mod books;
 mod browser;
 mod chart;
@@ -30,19 +31,23 @@ mod offline;
 mod overview;
 mod pages;
 mod palette;
+mod preferences;
 mod route;
 mod rules;
 mod running;
 mod saving;
+mod security;
 mod settings;
 mod shell;
 mod sign_in;
 mod statistics;
 mod system;
 mod table;
+mod users;
 mod vehicle;
 mod vehicles;
 mod wall;
+mod zone;
 
 /// Puts the app into the page.
 pub fn start() {

@@ -80,6 +80,22 @@ pub const PAGES: &[Page] = &[
         on_phone: false,
     },
     Page {
+        route: Route::Users,
+        icon: Icon::Card,
+        name: |phrases| phrases.people.users,
+        needs: Some(Right::Users),
+        key: "u",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Audit,
+        icon: Icon::Book,
+        name: |phrases| phrases.people.audit,
+        needs: Some(Right::Audit),
+        key: "l",
+        on_phone: false,
+    },
+    Page {
         route: Route::Wall,
         icon: Icon::Film,
         name: |phrases| phrases.running.wall,
@@ -133,6 +149,9 @@ pub const PAGES: &[Page] = &[
 pub fn title(route: Route, phrases: &Phrases) -> &'static str {
     if let Route::Vehicle { .. } = route {
         return phrases.vehicle;
+    }
+    if route == Route::Account {
+        return phrases.people.account;
     }
     // A single thing is called as the list that it is from.
     let route = match route {

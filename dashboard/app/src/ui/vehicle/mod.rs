@@ -27,11 +27,12 @@ use super::{
     account::use_account,
     api::Refusal,
     browser::frame_ms,
-    feed::use_live,
+    feed::{use_live, use_revision},
     fetch::Fetched,
     glyph::Glyph,
     icon::Icon,
     kit::{Refused, Tabs},
+    maintenance::Maintenance,
     news::use_fresh,
     route::Route,
     settings::use_phrases,
@@ -86,6 +87,7 @@ pub fn VehiclePage(props: &VehiclePageProps) -> Html {
         ("history", words.history.into()),
         ("trips", words.trips.into()),
         ("diagnostics", words.diagnostics.into()),
+        ("maintenance", phrases.business.maintenance.into()),
     ];
     if account.may(Right::Command) {
         tabs.push(("commands", words.commands.into()));
@@ -120,6 +122,7 @@ pub fn VehiclePage(props: &VehiclePageProps) -> Html {
                             None => html! { <Trips {vin} open={open_trip.reform(Some)} /> },
                         },
                         "diagnostics" => html! { <Diagnostics {vin} /> },
+                        "maintenance" => html! { <Maintenance {vin} /> },
                         "commands" => html! { <Commands {vin} /> },
                         "media" => html! { <MediaTab {vin} /> },
                         _ => html! { <History {vin} query={query.clone()} {replace} /> },
@@ -192,7 +195,7 @@ struct LiveGaugesProps {
 #[component]
 fn LiveGauges(props: &LiveGaugesProps) -> Html {
     let live = use_live();
-    gauges::use_revision(props.vin);
+    use_revision(props.vin);
     let fleet = live.fleet.borrow();
     let now = fleet.now(frame_ms());
     match fleet.find(props.vin) {
