@@ -276,6 +276,9 @@ async fn start_services(
                 Ok(RevokedKeys { certificates: lost.certificates, password: lost.password })
             })
         }));
+        if let Some(from) = &plan.net.tiles {
+            config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
+        }
         config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {
             if !url.starts_with("https://") {

@@ -43,6 +43,7 @@ mod http;
 mod key;
 mod notices;
 mod pass;
+mod passage;
 mod password;
 mod refresh;
 mod report;
@@ -51,6 +52,7 @@ mod second_factor;
 mod sheet;
 mod subscription;
 mod ticket;
+pub mod tiles;
 mod token;
 mod trial;
 mod turns;
@@ -78,6 +80,7 @@ use crate::{
     http::{Overviews, Shared},
     notices::Notices,
     pass::Passes,
+    passage::Passages,
     password::Passwords,
     seats::Seats,
     subscription::Subscription,
@@ -129,6 +132,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         tickets: Tickets::default(),
         passwords: Passwords::new().await,
         attempts: Attempts::new(),
+        passages: Passages::new(&config.key),
         enrolments: Visits::new(),
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bugbrother_wire::{
+    Vin,
     api::{Purpose, Ticket, TicketWish},
     codec::decode_value,
     encode,
@@ -24,7 +25,7 @@ use yew::{platform::spawn_local, prelude::*};
 use super::{
     account::use_account,
     api::{self, Refusal},
-    browser::{self, frame_ms},
+    browser::{self, Frames, frame_ms},
     offline,
 };
 use crate::fleet::{Fleet, Interest, Place};
@@ -36,7 +37,6 @@ const FIRST_PAUSE_MS: u32 = 400;
 const LONGEST_PAUSE_MS: u32 = 15_000;
 /// Attempts in a row after which the pill says offline.
 const PATIENCE: u32 = 5;
-const RELOADED: &str = "reloaded-for";
 /// The fleet is kept so often for the next time there is no network.
 const KEEP_EVERY_MS: u32 = 30_000;
 
@@ -113,6 +113,25 @@ impl PartialEq for Live {
 #[hook]
 pub fn use_live() -> Live {
     use_context().expect("only who is signed in sees this")
+}
+
+/// Draws the component again whenever the vehicle has changed: in the next frame, since values come faster than the beat.
+#[hook]
+pub fn use_revision(vin: Vin) {
+    let fleet = use_live().fleet;
+    let revision = use_state_eq(|| 0);
+    use_effect_with(vin, move |vin| {
+        let (vin, revision) = (*vin, revision.setter());
+        let mut seen = 0;
+        let frames = Frames::start(move |_| {
+            let now = fleet.borrow().find(vin).map_or(0, |vehicle| vehicle.revision);
+            if now != seen {
+                seen = now;
+                revision.set(now);
+            }
+        });
+        move || drop(frames)
+    });
 }
 
 /// Connects for as long as the component lives; to be called once.

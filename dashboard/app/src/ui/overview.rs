@@ -20,7 +20,7 @@ use super::{
     kit::Refused,
     maintenance::due_text,
     route::Route,
-    settings::use_phrases,
+    settings::{told, units, use_phrases},
     statistics::Bars,
     table::Skeleton,
 };
@@ -109,7 +109,7 @@ fn figures(words: &'static Business, overview: &Overview, sees_contracts: bool) 
     let today = overview.days.last().map(|day| day.day.clone()).unwrap_or_default();
     let first = overview.days.first().map(|day| day.day.clone()).unwrap_or_default();
     let of_today = Filters { from: Some(today.clone()), to: Some(today.clone()), ..Filters::default() };
-    let km = |metres: f64| format!("{} km", number(metres / 1000.0, 0));
+    let km = |metres: f64| told(units().distance(metres, 0));
     let some = |value: Option<f64>, unit: &str| {
         value.map_or(words.none.to_owned(), |value| format!("{} {unit}", number(value, 0)))
     };

@@ -74,7 +74,7 @@ pub fn SystemPage() -> Html {
                 <input type="search" data-search="" value={(*search).clone()} {oninput} placeholder={words.find_figure} aria-label={words.find_figure} />
                 <kbd aria-hidden="true">{ "/" }</kbd>
             </label>
-            <div class="panel wide"><table class="table" data-testid="figures"><tbody>
+            <div class="panel wide" tabindex="0"><table class="table" data-testid="figures"><tbody>
                 for figure in figures {
                     <tr key={format!("{}{}", figure.name, figure.labels)}>
                         <td class="mono">{ &figure.name }<small>{ &figure.labels }</small></td>
@@ -105,7 +105,7 @@ fn letters(phrases: &Phrases, system: &System) -> Html {
         return html! { <p class="muted">{ words.no_dead_letters }</p> };
     }
     html! {
-        <div class="panel wide"><table class="table">
+        <div class="panel wide" tabindex="0"><table class="table">
             <thead><tr>
                 <th scope="col">{ words.topic }</th><th scope="col">{ words.reason }</th>
                 <th scope="col" class="number">{ words.bytes }</th><th scope="col" class="number">{ words.received }</th>
@@ -126,7 +126,7 @@ fn quarantine(phrases: &Phrases, system: &System) -> Html {
         return html! { <p class="muted">{ words.no_quarantine }</p> };
     }
     html! {
-        <div class="panel wide"><table class="table">
+        <div class="panel wide" tabindex="0"><table class="table">
             <thead><tr>
                 <th scope="col">{ "VIN" }</th><th scope="col">{ words.topic }</th>
                 <th scope="col">{ words.reason }</th><th scope="col" class="number">{ words.received }</th>

@@ -1,31 +1,26 @@
 //! The drawer on the right: the selected vehicle.
 
-use std::rc::Rc;
-
 use bugbrother_wire::{Vin, signal};
-use gloo_timers::callback::Interval;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
 use crate::{
     fleet::{Fleet, Look, Vehicle},
-    format::{Freshness, Span, value},
+    format::{Freshness, Span},
     phrases::Phrases,
     ui::{
         alerts::{severity_class, worst},
         browser::frame_ms,
-        feed::use_live,
+        feed::{use_live, use_revision},
         gauge::Gauge,
         glyph::Glyph,
         icon::Icon,
         route::Route,
-        settings::use_phrases,
+        settings::{units, use_phrases},
         table::Skeleton,
     },
 };
 
-/// How often the drawer looks whether its vehicle has changed.
-const LOOK_MS: u32 = 200;
 /// Signals that the gauges show, and those that the map does.
 const SHOWN: [&str; 7] = ["spd", "gspd", "rpm", "ect", "fuel", "lat", "lon"];
 
@@ -49,18 +44,7 @@ pub struct DrawerProps {
 pub fn Drawer(props: &DrawerProps) -> Html {
     let phrases = use_phrases();
     let live = use_live();
-    let revision = use_state_eq(|| 0);
-    {
-        // Values come faster than the lists' beat.
-        let (revision, fleet) = (revision.setter(), Rc::clone(&live.fleet));
-        use_effect_with(props.vin, move |vin| {
-            let vin = *vin;
-            let interval = Interval::new(LOOK_MS, move || {
-                revision.set(fleet.borrow().find(vin).map_or(0, |vehicle| vehicle.revision));
-            });
-            move || drop(interval)
-        });
-    }
+    use_revision(props.vin);
     let fleet = live.fleet.borrow();
     let close = props.close.reform(|_: MouseEvent| ());
     html! {
@@ -96,7 +80,11 @@ fn body(phrases: &Phrases, fleet: &Fleet, vehicle: &Vehicle, props: &DrawerProps
                  below: f64,
                  testid: &'static str| {
         let value = if key == "spd" { vehicle.speed_kmh() } else { vehicle.value(key) };
-        html! { <Gauge {label} {unit} {value} {max} warn_above={above} warn_below={below} unknown={phrases.not_told} {testid} /> }
+        let in_unit = |value: f64| if value.is_finite() { units().convert(value, unit).0 } else { value };
+        let (value, max) = (value.map(in_unit), in_unit(max));
+        let (above, below, min) = (in_unit(above), in_unit(below), in_unit(0.0));
+        let unit = units().convert(0.0, unit).1;
+        html! { <Gauge {label} {unit} {value} {min} {max} warn_above={above} warn_below={below} unknown={phrases.not_told} {testid} /> }
     };
     let never = (f64::INFINITY, f64::NEG_INFINITY);
     html! {
@@ -124,8 +112,8 @@ fn body(phrases: &Phrases, fleet: &Fleet, vehicle: &Vehicle, props: &DrawerProps
             <div class={classes!("gauges", Freshness::of(age).class())}>
                 { gauge(phrases.speed, "km/h", "spd", 180.0, never.0, never.1, "speed-value") }
                 { gauge(phrases.engine, "rpm", "rpm", 7_000.0, 6_000.0, never.1, "rpm-value") }
-                { gauge(phrases.coolant, "°C", "ect", 130.0, 110.0, never.1, "coolant-value") }
-                { gauge(phrases.fuel, "%", "fuel", 100.0, never.0, 10.0, "fuel-value") }
+                { gauge(phrases.coolant, "celsius", "ect", 130.0, 110.0, never.1, "coolant-value") }
+                { gauge(phrases.fuel, "percent", "fuel", 100.0, never.0, 10.0, "fuel-value") }
             </div>
             { others(phrases, vehicle) }
         </>
@@ -168,7 +156,7 @@ fn others(phrases: &Phrases, vehicle: &Vehicle) -> Html {
                 for (key, number) in rows {
                     <div key={key.to_owned()}>
                         <dt>{ label(phrases, key) }</dt>
-                        <dd>{ value(key, number).0 }<small>{ value(key, number).1 }</small></dd>
+                        <dd>{ units().value(key, number).0 }<small>{ units().value(key, number).1 }</small></dd>
                     </div>
                 }
             </dl>

@@ -1,35 +1,21 @@
 //! A strip of gauges: those of which there are values.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::collections::BTreeMap;
 
-use bugbrother_wire::{Vin, signal};
-use gloo_timers::callback::Interval;
+use bugbrother_wire::signal;
 use yew::prelude::*;
 
 use crate::{
-    format::{unit, value},
+    format::unit,
     groups::{DIALS, Dial},
-    ui::{feed::use_live, gauge::Gauge, settings::use_phrases},
+    ui::{
+        gauge::Gauge,
+        settings::{units, use_phrases},
+    },
 };
 
-/// How often it is looked whether the vehicle has changed.
-const LOOK_MS: u32 = 200;
 /// Gauges that are there even without a value.
 const ALWAYS: usize = 4;
-
-/// Draws the component again whenever the vehicle has changed.
-#[hook]
-pub fn use_revision(vin: Vin) {
-    let fleet = use_live().fleet;
-    let revision = use_state_eq(|| 0);
-    use_effect_with(vin, move |vin| {
-        let (vin, revision, fleet) = (*vin, revision.setter(), Rc::clone(&fleet));
-        let interval = Interval::new(LOOK_MS, move || {
-            revision.set(fleet.borrow().find(vin).map_or(0, |vehicle| vehicle.revision));
-        });
-        move || drop(interval)
-    });
-}
 
 /// Properties of [`GaugeStrip`].
 #[derive(Properties, PartialEq)]
@@ -88,15 +74,17 @@ struct DialGaugeProps {
 fn DialGauge(props: &DialGaugeProps) -> Html {
     let phrases = use_phrases();
     let Dial { key, range: (min, max), above, below } = props.dial;
-    let of_unit = signal::find(key).map_or("", |signal| unit(signal.unit));
-    // A gauge rounds to whole numbers: what is finer is said below it.
-    let fine = props.value.filter(|_| key == "vbat").map(|number| value(key, number).0);
+    let metric = signal::find(key).map_or("", |signal| signal.unit);
+    let of_unit = unit(units().convert(0.0, metric).1);
+    let in_unit = |value: f64| if value.is_finite() { units().convert(value, metric).0.round() } else { value };
+    let (min, max, above, below) = (in_unit(min), in_unit(max), in_unit(above), in_unit(below));
+    let dial = Dial { key, range: (min, max), above, below };
+    let shown = props.value.map(|value| units().convert(value, metric).0);
     html! {
         <div class="dial">
-            <Gauge label={props.label.clone()} unit={of_unit} value={props.value} {min} {max} warn_above={above} warn_below={below}
-                unknown={phrases.not_told} testid={key} />
-            if let Some(fine) = fine { <small class="fine">{ format!("{fine} {of_unit}") }</small> }
-            <small class="limits" aria-hidden="true">{ limits(props.dial, of_unit) }</small>
+            <Gauge label={props.label.clone()} unit={of_unit} value={shown} {min} {max} warn_above={above} warn_below={below}
+                unknown={phrases.not_told} digits={usize::from(key == "vbat")} testid={key} />
+            <small class="limits" aria-hidden="true">{ limits(dial, of_unit) }</small>
         </div>
     }
 }

@@ -27,7 +27,7 @@ use super::{
     account::use_account,
     api::Refusal,
     browser::frame_ms,
-    feed::use_live,
+    feed::{use_live, use_revision},
     fetch::Fetched,
     glyph::Glyph,
     icon::Icon,
@@ -175,7 +175,9 @@ fn Head(props: &HeadProps) -> Html {
             </div>
             <p class="doing" data-testid="vehicle-state">
                 <Glyph look={Look::from(motion)} {heading} /><b>{ state }</b>
-                <small>{ age.map_or_else(|| phrases.never.to_owned(), |age| (phrases.ago)(Span::of(age))) }</small>
+                if motion != Motion::Silent || age.is_none() {
+                    <small>{ age.map_or_else(|| phrases.never.to_owned(), |age| (phrases.ago)(Span::of(age))) }</small>
+                }
             </p>
             <Link<Route, Query> to={Route::Map} query={Some(Query::of(props.vin))} classes="secondary">
                 { Icon::Map.draw() }{ words.on_the_map }
@@ -193,7 +195,7 @@ struct LiveGaugesProps {
 #[component]
 fn LiveGauges(props: &LiveGaugesProps) -> Html {
     let live = use_live();
-    gauges::use_revision(props.vin);
+    use_revision(props.vin);
     let fleet = live.fleet.borrow();
     let now = fleet.now(frame_ms());
     match fleet.find(props.vin) {

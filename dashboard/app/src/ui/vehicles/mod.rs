@@ -21,7 +21,7 @@ use super::{
     glyph::Glyph,
     icon::Icon,
     route::Route,
-    settings::use_phrases,
+    settings::{units, use_phrases},
     table::{Skeleton, style, use_window},
 };
 use crate::{
@@ -335,7 +335,7 @@ fn row(
             <td class="class-column">{ line.and_then(|line| line.class.clone()).unwrap_or_else(|| words.none.to_owned()) }</td>
             <td class="client-column">{ roster.client(vehicle.vin).unwrap_or(words.none).to_owned() }</td>
             <td class="state"><Glyph look={vehicle.look()} {heading} />{ phrases.motion(vehicle.motion) }</td>
-            <td class="number">{ cell(vehicle.speed_kmh(), "km/h") }</td>
+            <td class="number">{ cell(vehicle.speed_kmh().map(|speed| units().convert(speed, "km/h").0), units().speed_unit()) }</td>
             <td class="number fuel">{ cell(vehicle.value("fuel"), "%") }</td>
             <td class="number muted wide-only">{ seen }</td>
             if let Some(books) = books {
