@@ -201,7 +201,7 @@ try {
     await shoot(page, '8-statistics-dark');
     await byId(page, 'by-day').click();
     await page.waitForURL(/by=day/);
-    await page.locator('.chart').waitFor();
+    await page.locator('.bars-chart').waitFor();
     for (const [format, begin] of [['csv', '\ufeffDay,'], ['pdf', '%PDF-']]) {
       const downloading = page.waitForEvent('download');
       await byId(page, `statistics-${format}`).click();
@@ -250,6 +250,7 @@ try {
     await go(small, '/clients');
     await byId(small, 'client-add').tap();
     await byId(small, 'sheet').waitFor();
+    await small.evaluate(() => Promise.all(document.getAnimations().map(animation => animation.finished)));
     await shoot(small, '17-form-phone');
     await phone.close();
   });

@@ -83,7 +83,7 @@ async fn an_import_is_tried_first_and_then_done_once() -> Result<()> {
     rig.store.name_vehicle(vin(1), "Known", None, now()).await?;
     rig.store.name_vehicle(vin(2), "Same", Some("VD 2"), now()).await?;
     let file = format!(
-        "vin;nom;plaque;carburant;couleur\r\n{};New name;VD 1;gazole;rot\r\n{};Same;VD 2;;\r\n{};Neu;;essence;\r\nNOVIN;x;;;\r\n",
+        "vin;nom;plaque;carburant;couleur\r\n{};New name;VD 1;gazole;rot\r\n{};Same;VD 2;;\r\n{};Neu;;essence;\r\nWVW123;x;;;\r\n",
         vin(1),
         vin(2),
         vin(3)

@@ -152,7 +152,7 @@ pub fn StatisticsPage() -> Html {
                             if (2..=MOST_BARS).contains(&found.lines.len()) {
                                 <section class="panel pad">
                                     <h2>{ (words.distance_by)((words.by)(by)) }</h2>
-                                    <Bars label={(words.distance_by)((words.by)(by))} unit={units().distance_unit()}
+                                    <Bars label={(words.distance_by)((words.by)(by))} unit={units().distance_unit()} wide=true
                                         bars={found.lines.iter().map(|line| (table::name(words, by, line), units().convert(line.totals.distance_m / 1000.0, "km").0)).collect::<Vec<_>>()} />
                                 </section>
                             }

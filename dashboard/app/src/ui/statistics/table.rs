@@ -163,7 +163,7 @@ pub fn StatisticsTable(props: &StatisticsTableProps) -> Html {
         html! {
             <th scope="col" class={class} aria-sort={direction}>
                 <button onclick={move |_: MouseEvent| sort.set(next)} data-testid={at.map(|at| format!("sort-{at}"))}>
-                    { name }if !unit.is_empty() { <small class="unit">{ unit }</small> }{ Icon::Chevron.draw() }
+                    <span>{ name }if !unit.is_empty() { <small class="unit">{ unit }</small> }</span>{ Icon::Chevron.draw() }
                 </button>
             </th>
         }

@@ -81,7 +81,8 @@ impl Column {
             Column::Class => "class-column",
             Column::Client => "client-column",
             Column::State => "state",
-            Column::Speed | Column::Seen => "number",
+            Column::Speed => "number",
+            Column::Seen => "number wide-only",
             Column::Fuel => "number fuel",
         }
     }
@@ -336,7 +337,7 @@ fn row(
             <td class="state"><Glyph look={vehicle.look()} {heading} />{ phrases.motion(vehicle.motion) }</td>
             <td class="number">{ cell(vehicle.speed_kmh().map(|speed| units().convert(speed, "km/h").0), units().speed_unit()) }</td>
             <td class="number fuel">{ cell(vehicle.value("fuel"), "%") }</td>
-            <td class="number muted">{ seen }</td>
+            <td class="number muted wide-only">{ seen }</td>
             if let Some(books) = books {
                 <td class="number">
                     <button class="tool" aria-label={format!("{}: {}", words.edit, vehicle.name)} data-testid={format!("books-{}", vehicle.vin)}
