@@ -284,6 +284,18 @@ pub struct Net {
     /// not answer to the next. They need one database and the same secrets/session.key
     #[arg(long = "server", env = "BUGBROTHER_SERVERS", value_delimiter = ',', value_name = "ORIGIN")]
     pub servers: Vec<String>,
+    /// Map tiles over the built-in map: a server's address with {z}, {x} and {y}, or a .pmtiles file of pictures
+    #[arg(long, env = "BUGBROTHER_TILES", value_name = "URL|FILE")]
+    pub tiles: Option<String>,
+    /// Whom to thank for the tiles; it stands on the map
+    #[arg(
+        long,
+        env = "BUGBROTHER_TILES_ATTRIBUTION",
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub tiles_attribution: String,
     /// What vehicles are told at enrolment: where they find the broker, such as mqtts://fleet.example.org:8883
     #[arg(long, env = "BUGBROTHER_PUBLIC_BROKER")]
     pub public_broker: Option<String>,

@@ -12,6 +12,7 @@ use bugbrother_wire::{UnixMs, Vin};
 use time::OffsetDateTime;
 
 use crate::backup::Manifest;
+use crate::demo::Visitor;
 use crate::vehicles::{Key, Revoked};
 
 /// The system has started.
@@ -20,6 +21,7 @@ pub fn started(
     entrances: &[(&'static str, SocketAddr)],
     data: &Path,
     administrator: Option<&str>,
+    visitors: &[Visitor],
 ) -> io::Result<()> {
     let mut out = stdout().lock();
     writeln!(out)?;
@@ -36,6 +38,9 @@ pub fn started(
                 )
             }
         }?;
+    }
+    for Visitor { label, name, password } in visitors {
+        writeln!(out, "  {label:<10} {name}, with the password {}   (shown this once)", password.expose())?;
     }
     for (kind, address) in entrances {
         writeln!(out, "  {kind:<10} {address}")?;

@@ -176,10 +176,15 @@ pub async fn run(plan: Plan) -> Result<()> {
     let http_address = http.as_ref().map(TcpListener::local_addr).transpose()?;
 
     let mut administrator = None;
+    let mut visitors = Vec::new();
     if plan.services.iter().any(|service| *service != Service::Broker) {
         let store = plan.data.store().await?;
         if http.is_some() {
             administrator = bugbrother_dashboard::ensure_administrator(&store).await?;
+        }
+        // A folder in which somebody has been is left as it is.
+        if plan.demo_speed.is_some() && administrator.is_some() {
+            visitors = demo::fill(&plan.data, &store, &fleet).await?;
         }
         let mqtt = entrances.services.context(
             "no listener for our own services: the mosquitto.conf needs one without TLS on a loopback address",
@@ -191,7 +196,7 @@ pub async fn run(plan: Plan) -> Result<()> {
         }
     }
     let password = administrator.as_ref().map(|password| password.expose());
-    banner::started(http_address, &entrances.all, plan.data.path(), password)?;
+    banner::started(http_address, &entrances.all, plan.data.path(), password, &visitors)?;
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -271,6 +276,9 @@ async fn start_services(
                 Ok(RevokedKeys { certificates: lost.certificates, password: lost.password })
             })
         }));
+        if let Some(from) = &plan.net.tiles {
+            config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
+        }
         config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {
             if !url.starts_with("https://") {

@@ -32,12 +32,26 @@ async fn a_person_looks_into_a_vehicle_and_sees_to_its_alerts() -> Result<()> {
     run(system, "vehicle.mjs", &[("VEHICLE", vin.as_str())]).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_invited_set_a_second_factor_up_and_are_sent_away() -> Result<()> {
+    let mut system = System::new()?;
+    system.start("demo").await?;
+    run(system, "people.mjs", &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_office_keeps_its_books() -> Result<()> {
+    let mut system = System::new()?;
+    system.start("demo").await?;
+    run(system, "business.mjs", &[]).await
+}
+
 /// Runs a script against a demo that has been started.
 async fn run(mut system: System, script: &str, more: &[(&str, &str)]) -> Result<()> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
     node::install(&scripts)?;
     let (base, password) = (format!("http://127.0.0.1:{}", system.http()), system.password()?.to_owned());
-    let shots = system.dir().join("screenshots");
+    let shots = std::env::var_os("SCREENSHOTS").map_or_else(|| system.dir().join("screenshots"), Into::into);
     let mut environment = vec![
         ("BUGBROTHER_URL", base.as_str()),
         ("BUGBROTHER_USER", "admin"),

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use bugbrother_kit::process::program;
 
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -13,6 +13,7 @@ const DOCUMENTS: [&str; 14] = [
     "docs/agent.md",
     "docs/database.md",
     "docs/schema.md",
+    "docs/people.md",
     "docs/trips.md",
     "docs/export.md",
     "docs/performance.md",

@@ -28,7 +28,7 @@ function watch(page) {
   page.on('pageerror', error => faults.push(`page error: ${error.message}`));
   page.on('console', message => {
     // Chromium reports every refused request; not being signed in yet is refused by design.
-    const refused = message.location().url.endsWith('/api/frontend/session') && /\b401\b/.test(message.text());
+    const refused = /\/api\/frontend\/session(\/refresh)?$/.test(message.location().url) && /\b401\b/.test(message.text());
     if (message.type() === 'error' && !refused) faults.push(`console: ${message.text()}`);
   });
   page.on('requestfailed', request => {

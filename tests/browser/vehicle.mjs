@@ -28,7 +28,7 @@ function watch(page) {
   page.on('pageerror', error => faults.push(`page error: ${error.message}`));
   page.on('console', message => {
     // Chromium reports every refused request; not being signed in yet is refused by design.
-    const refused = message.location().url.includes('/api/frontend/session') && /\b401\b/.test(message.text());
+    const refused = message.location().url.includes('/api/frontend/session') && /\b40[14]\b/.test(message.text());
     if (message.type() === 'error' && !refused) faults.push(`console: ${message.text()}`);
   });
   page.on('requestfailed', request => {
@@ -113,7 +113,7 @@ try {
     await byId(page, 'play').click();
     const moment = byId(page, 'replay-moment');
     const [from, to] = [Number(await attribute(moment, 'min')), Number(await attribute(moment, 'max'))];
-    await moment.fill(String(Math.round((from + to) / 2 / 1000) * 1000));
+    await moment.fill(String(from + Math.round((to - from) / 2000) * 1000));
     await until('half way', () => attribute(charts, 'data-cursor'), now => Math.abs(Number(now) - (from + to) / 2) < 60_000);
     await until('a gauge', () => byId(page, 'rpm').textContent(), text => text !== '–');
     await byId(page, 'no-film').waitFor();

@@ -10,6 +10,7 @@
 //! - [`later`]: edits that wait for the network; [`palette`]: what somebody means by a few letters
 //! - [`servers`]: which of the fleet's dashboards to be at
 //! - [`tiles`]: what charts show of signals; [`replay`]: a drive that is seen again
+//! - [`password`]: what one that is chosen must be like
 //! - [`units`]: kilometres or miles, as a person wants them
 //! - [`theme`]: dark, light, or as the system is
 //! - `ui` (in a browser only): Yew components, the map's surface, the live feed's socket
@@ -27,6 +28,7 @@ pub mod geo;
 pub mod groups;
 pub mod later;
 pub mod palette;
+pub mod password;
 pub mod phrases;
 pub mod replay;
 pub mod servers;

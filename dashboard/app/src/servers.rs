@@ -34,6 +34,16 @@ impl Servers {
         Servers { well: vec![None; list.len()], list, here: here.to_owned(), lost: None }
     }
 
+    /// Takes another list; what is known of those that stay is kept.
+    pub fn update(&mut self, list: Vec<String>) {
+        if list == self.list {
+            return;
+        }
+        let known = |one: &String| self.list.iter().position(|before| before == one).and_then(|at| self.well[at]);
+        self.well = list.iter().map(known).collect();
+        self.list = list;
+    }
+
     /// Servers that are to be asked whether they are well: all others while this one is lost, and otherwise those before it.
     pub fn to_ask(&self) -> Vec<String> {
         let others = self.list.iter().filter(|one| **one != self.here);
@@ -111,6 +121,15 @@ mod tests {
         assert_eq!(at.decide(50_000.0, 30_000.0), Move::Go("a".into()));
         at.learn("c", true, 0.0);
         assert_eq!(servers("a").decide(1e9, 0.0), Move::Stay);
+    }
+
+    #[test]
+    fn another_list_keeps_what_is_known() {
+        let mut at = servers("a");
+        at.hear(false, 0.0);
+        at.learn("c", true, 0.0);
+        at.update(["a", "c", "d"].map(str::to_owned).into());
+        assert_eq!(at.decide(6_000.0, 0.0), Move::Go("c".into()));
     }
 
     #[test]

@@ -64,6 +64,14 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// The same in another unit.
+    pub fn map(mut self, convert: impl Fn(f64) -> f64) -> Self {
+        for values in [&mut self.low, &mut self.high, &mut self.mean] {
+            values.iter_mut().for_each(|value| *value = convert(*value));
+        }
+        self
+    }
+
     fn push(&mut self, ts: f64, [low, high, mean]: [f64; 3]) {
         self.ts.push(ts);
         self.low.push(low);

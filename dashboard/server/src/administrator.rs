@@ -1,6 +1,6 @@
 //! The first user, and users who lost their password.
 
-use bugbrother_store::{Store, StoreError, User};
+use bugbrother_store::{Account, ClientId, Store, StoreError, User};
 use bugbrother_wire::api::Role;
 
 use crate::{clock, password};
@@ -49,6 +49,26 @@ pub async fn ensure_administrator(store: &Store) -> Result<Option<NewPassword>, 
     // Another process may have been faster; then the password in its hands is the one.
     let added = store.add_user(&user, clock::now()).await?;
     Ok(added.then_some(NewPassword(password)))
+}
+
+/// Adds a user with a random password; nothing when the name is taken.
+pub async fn add_user(
+    store: &Store,
+    name: &str,
+    display_name: &str,
+    role: Role,
+    client: Option<ClientId>,
+) -> Result<Option<NewPassword>, StoreError> {
+    let password = password::random();
+    let user = User { name: name.to_owned(), password_hash: password::hash(&password).await, role };
+    if !store.add_user(&user, clock::now()).await? {
+        return Ok(None);
+    }
+    if let Some(account) = store.account(name).await? {
+        let account = Account { display_name: Some(display_name.to_owned()), client, ..account };
+        store.update_account(&account, clock::now()).await?;
+    }
+    Ok(Some(NewPassword(password)))
 }
 
 /// Gives a user a new random password, and ends the sessions that are open.

@@ -34,7 +34,7 @@ const NOT_PAGES: [&str; 6] = ["/api/", "/assets/", "/live", "/hls/", "/metrics",
 
 /// `style-src` needs no `unsafe-inline`: the app sets styles through the object model alone. `{servers}` are the fleet's other
 /// dashboards, which the app asks whether they are well when this one is not.
-const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; \
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:{tiles}; \
     font-src 'self'; connect-src 'self'{servers}; media-src 'self' blob:; manifest-src 'self'; worker-src 'self'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -46,16 +46,19 @@ const SECURITY: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// Serves the app as the fallback of all other routes. Its pages may ask these servers, each an origin, whether they are well.
-pub fn router<S: Clone + Send + Sync + 'static>(servers: &[String]) -> Router<S> {
-    let policy = policy(servers);
+/// Serves the app as the fallback of all other routes. Its pages may ask these servers, each an origin, whether they are well,
+/// and have the pictures of a map from `tiles`.
+pub fn router<S: Clone + Send + Sync + 'static>(servers: &[String], tiles: Option<&str>) -> Router<S> {
+    let policy = policy(servers, tiles);
     let serve = async move |method: Method, uri: Uri, headers: HeaderMap| serve(&method, &uri, &headers, &policy);
     Router::new().fallback(serve)
 }
 
-fn policy(servers: &[String]) -> HeaderValue {
+fn policy(servers: &[String], tiles: Option<&str>) -> HeaderValue {
+    let tiles = tiles.map(|origin| format!(" {origin}")).unwrap_or_default();
     let servers: String = servers.iter().map(|origin| format!(" {origin}")).collect();
-    HeaderValue::from_str(&POLICY.replace("{servers}", &servers)).expect("an origin that was checked is a header value")
+    HeaderValue::from_str(&POLICY.replace("{servers}", &servers).replace("{tiles}", &tiles))
+        .expect("an origin that was checked is a header value")
 }
 
 /// Answers with a file of the app, or with its page for the paths that the app routes by itself.
@@ -197,10 +200,11 @@ mod tests {
 
     #[test]
     fn every_answer_carries_the_policy_and_only_reading_is_allowed() {
-        let policy = policy(&["https://b.example".to_owned()]);
+        let policy = policy(&["https://b.example".to_owned()], Some("https://tiles.example"));
         let response = serve(&Method::POST, &Uri::from_static("/vehicles"), &HeaderMap::new(), &policy);
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
         let said = header_of(&response, header::CONTENT_SECURITY_POLICY).unwrap();
+        assert!(said.contains("img-src 'self' data: blob: https://tiles.example;"), "{said}");
         assert!(said.contains("connect-src 'self' https://b.example; media-src"), "{said}");
         assert_eq!(header_of(&response, header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"));
         assert!(!POLICY.contains("unsafe-inline"));

@@ -9,7 +9,7 @@ use bugbrother_wire::{Vin, api::RevokedKeys};
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{Error, documents::Documents, key::SigningKey};
+use crate::{Error, documents::Documents, key::SigningKey, tiles::Tiles};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -46,6 +46,8 @@ pub struct Config {
     /// The dashboards of this fleet as browsers find them, each an origin, the preferred one first: when one does not answer,
     /// the app goes to the next. They share the database and the key that signs sessions.
     pub servers: Vec<String>,
+    /// Tiles over the built-in map; without them it is alone.
+    pub tiles: Option<Tiles>,
     /// Whether browsers reach the dashboard through TLS: cookies are kept from plain HTTP, and so is the site.
     pub secure_cookies: bool,
     /// Whether a proxy stands in front that appends the client's address to `X-Forwarded-For`.
@@ -130,6 +132,7 @@ impl Config {
             session_longest: 90 * DAY,
             origins: Vec::new(),
             servers: Vec::new(),
+            tiles: None,
             secure_cookies: false,
             behind_proxy: false,
             enrolment: None,

@@ -43,6 +43,7 @@ mod http;
 mod key;
 mod notices;
 mod pass;
+mod passage;
 mod password;
 mod pieces;
 mod refresh;
@@ -52,6 +53,7 @@ mod second_factor;
 mod sheet;
 mod subscription;
 mod ticket;
+pub mod tiles;
 mod token;
 mod trial;
 mod turns;
@@ -65,10 +67,11 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
-pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, ensure_administrator, reset_password};
+pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, add_user, ensure_administrator, reset_password};
 pub use config::{Config, Enrolment, Limits, Revoke, Trouble};
 pub use enrolment::issue_code;
 pub use key::{KeyError, SigningKey};
+pub use report::page_of_text;
 
 use crate::{
     attempts::{Attempts, Visits},
@@ -78,6 +81,7 @@ use crate::{
     http::{Overviews, Shared},
     notices::Notices,
     pass::Passes,
+    passage::Passages,
     password::Passwords,
     seats::Seats,
     subscription::Subscription,
@@ -129,6 +133,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         tickets: Tickets::default(),
         passwords: Passwords::new().await,
         attempts: Attempts::new(),
+        passages: Passages::new(&config.key),
         enrolments: Visits::new(),
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),

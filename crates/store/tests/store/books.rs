@@ -181,6 +181,6 @@ async fn views_are_each_persons_own_and_have_an_end() {
     assert_eq!(store.views("bob", "vehicles", 1).await.unwrap()[0].name, "mine");
     assert!(!store.delete_view("bob", view(0).id).await.unwrap());
     assert!(store.delete_view("ada", view(0).id).await.unwrap());
-    store.delete_account("ada").await.unwrap();
+    store.delete_account("ada", NOW).await.unwrap();
     assert_eq!(store.views("ada", "vehicles", 100).await.unwrap(), [], "they go with the person");
 }

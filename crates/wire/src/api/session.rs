@@ -192,3 +192,28 @@ impl Right {
         Right::Audit,
     ];
 }
+
+/// `GET /api/frontend/servers`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Servers {
+    /// The fleet's dashboards, each an origin, the preferred one first; empty where there is only this one.
+    pub servers: Vec<String>,
+    /// For [`Passage`] at another one, once and within ten minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passage: Option<String>,
+}
+
+/// `POST /api/frontend/session/passage`
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Passage {
+    /// What another dashboard of the fleet gave out.
+    pub passage: String,
+}
+
+impl std::fmt::Debug for Passage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passage(..)")
+    }
+}

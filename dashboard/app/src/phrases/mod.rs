@@ -5,7 +5,7 @@
 pub mod business;
 mod english;
 mod french;
-mod people;
+pub mod people;
 mod running;
 mod vehicle;
 mod watch;

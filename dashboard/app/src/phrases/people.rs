@@ -47,6 +47,8 @@ pub struct People {
     pub roles_explained: &'static str,
     pub role_summary: fn(Role) -> &'static str,
     pub right: fn(Right) -> &'static str,
+    pub yes: &'static str,
+    pub no: &'static str,
     pub more: &'static str,
     pub search: &'static str,
 
@@ -224,6 +226,8 @@ pub(super) static EN: People = People {
         Right::Erase => "Erase data for good",
         Right::Audit => "Read the audit log",
     },
+    yes: "yes",
+    no: "no",
     more: "Show more",
     search: "Search users",
 
@@ -427,6 +431,8 @@ pub(super) static FR: People = People {
         Right::Erase => "Effacer des données définitivement",
         Right::Audit => "Lire le journal",
     },
+    yes: "oui",
+    no: "non",
     more: "Afficher plus",
     search: "Chercher un utilisateur",
 

@@ -15,12 +15,11 @@ use yew_router::prelude::*;
 use self::detail::Detail;
 use super::{
     api,
-    browser::frame_ms,
     feed::use_live,
     fetch::Fetched,
     glyph::Glyph,
     kit::{Empty, Refused, Select, Sheet},
-    news::{use_fresh, use_kept},
+    news::{clock, use_fresh, use_kept},
     route::Route,
     settings::use_phrases,
     table::Skeleton,
@@ -122,7 +121,7 @@ pub fn Alerts() -> Html {
             }
         })
     };
-    let now = live.fleet.borrow().now(frame_ms());
+    let now = clock(&live);
     let newest = use_fresh::<AlertList>(Some(wanted.path(now)), None, &[News::Handling]);
     {
         // Alerts come and go by the live feed.
@@ -237,7 +236,7 @@ fn Filters(props: &FiltersProps) -> Html {
             </div>
             <Select name="severity" label={phrases.severity} value={props.wanted.severity.clone().unwrap_or_default()}
                 choices={vec![choice("", words.any_severity), choice("critical", phrases.severity_critical), choice("warning", phrases.severity_warning), choice("info", phrases.severity_info)]}
-                onchange={let with = with(|wanted, text| wanted.severity = (!text.is_empty()).then_some(text)); with} />
+                onchange={with(|wanted, text| wanted.severity = (!text.is_empty()).then_some(text))} />
             <Select name="vehicle" label={phrases.vehicle} value={props.wanted.vin.clone().unwrap_or_default()} choices={vehicles}
                 onchange={with(|wanted, text| wanted.vin = (!text.is_empty()).then_some(text))} />
             <Select name="days" label={words.period} value={props.wanted.days.map(|days| days.to_string()).unwrap_or_default()}

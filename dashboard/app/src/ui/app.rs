@@ -7,12 +7,13 @@ use yew_router::prelude::*;
 use super::{
     account::Account,
     api::{self, Refusal},
+    elsewhere,
     feed::{Live, use_feed},
     kit::{Toasts, Tray, use_new_toasts},
     offline,
     settings::{Settings, use_new_settings},
     shell::Shell,
-    sign_in::SignInPage,
+    sign_in::{InvitationPage, SignInPage, invited},
 };
 
 #[derive(Clone, PartialEq)]
@@ -31,11 +32,16 @@ enum Gate {
 pub fn App() -> Html {
     let settings = use_new_settings();
     let gate = use_state(|| Gate::Asking);
+    let invitation = use_state(invited);
     {
         let gate = gate.setter();
         use_effect_with((), move |()| {
             spawn_local(async move {
-                gate.set(match (api::session().await, offline::remembered_session()) {
+                let session = match elsewhere::arrive().await {
+                    Some(session) => session,
+                    None => api::session().await,
+                };
+                gate.set(match (session, offline::remembered_session()) {
                     (Ok(session), _) => Gate::SignedIn(session),
                     // Without a network one sees what was known last.
                     (Err(Refusal::Unreachable), Some(session)) => Gate::SignedIn(session),
@@ -67,6 +73,19 @@ pub fn App() -> Html {
             });
         })
     };
+    let accepted = {
+        let (gate, invitation) = (gate.setter(), invitation.setter());
+        Callback::from(move |session: Option<Session>| {
+            // Whoever was signed in here before, it was perhaps another.
+            gate.set(session.map_or(Gate::SignedOut { ended: false }, Gate::SignedIn));
+            invitation.set(None);
+        })
+    };
+    if let Some(token) = &*invitation {
+        return html! {
+            <ContextProvider<Settings> context={settings}><InvitationPage token={token.clone()} done={accepted} /></ContextProvider<Settings>>
+        };
+    }
     let page = match &*gate {
         // An empty page for the moment that the answer takes: a skeleton would flash.
         Gate::Asking => html! { <main class="asking" aria-busy="true" /> },

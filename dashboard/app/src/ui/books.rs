@@ -11,7 +11,6 @@ use super::{
     browser,
     route::Route,
 };
-use crate::address;
 
 /// The filters of a list.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -80,7 +79,7 @@ pub struct VehicleLinkProps {
 #[component]
 pub fn VehicleLink(props: &VehicleLinkProps) -> Html {
     html! {
-        <Link<Route, address::Query> to={Route::Map} query={Some(address::Query::of(props.vin))}>{ &props.name }</Link<Route, address::Query>>
+        <Link<Route> to={Route::Vehicle { vin: props.vin }}>{ &props.name }</Link<Route>>
     }
 }
 

@@ -1,8 +1,12 @@
-//! Days and moments as people write them, in the browser's time zone.
+//! Days and moments as people write them, in the time zone that the person chose.
 
 use bugbrother_wire::UnixMs;
-use js_sys::{Date, Intl, Object, Reflect};
+use js_sys::Date;
 use wasm_bindgen::JsValue;
+
+use super::zone;
+
+const DAY_MS: f64 = 86_400_000.0;
 
 /// The clock of this machine.
 pub fn now() -> UnixMs {
@@ -11,24 +15,21 @@ pub fn now() -> UnixMs {
 
 /// Name of the time zone, such as `Europe/Zurich`.
 pub fn zone() -> String {
-    let format = Intl::DateTimeFormat::new(&js_sys::Array::new(), &Object::new());
-    let name = Reflect::get(&format.resolved_options(), &"timeZone".into()).ok().and_then(|name| name.as_string());
-    name.unwrap_or_else(|| "UTC".to_owned())
+    zone::chosen().unwrap_or_else(zone::of_browser)
 }
 
 /// A day as an input of type `date` has it: `2026-03-29`.
 pub fn to_input(at: UnixMs) -> String {
-    let date = date(at);
-    format!("{:04}-{:02}-{:02}", date.get_full_year(), date.get_month() + 1, date.get_date())
+    let iso = String::from(date(zone::to_wall(at)).to_iso_string());
+    iso.chars().take(10).collect()
 }
 
 /// When a day begins that stands in an input of type `date`, and so many days later.
 pub fn from_input(text: &str, days_later: i32) -> Option<UnixMs> {
     let mut parts = text.splitn(3, '-').map(|part| part.parse::<i32>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    let date = Date::new_with_year_month_day(u32::try_from(year).ok()?, month - 1, day + days_later);
-    let at = date.get_time();
-    at.is_finite().then_some(at as UnixMs)
+    let wall = Date::utc(f64::from(year), f64::from(month - 1)) + f64::from(day - 1 + days_later) * DAY_MS;
+    wall.is_finite().then(|| zone::of_wall(wall as i64))
 }
 
 /// Such as `29 Mar 2026`.
@@ -54,12 +55,7 @@ pub fn minute(locale: &str, at: UnixMs) -> String {
 }
 
 fn text(locale: &str, at: UnixMs, parts: &[(&str, &str)]) -> String {
-    let options = Object::new();
-    for (name, value) in parts {
-        // A plain object takes any property.
-        drop(Reflect::set(&options, &JsValue::from_str(name), &JsValue::from_str(value)));
-    }
-    date(at).to_locale_string(locale, &options).into()
+    date(at).to_locale_string(locale, &zone::options(parts)).into()
 }
 
 fn date(at: UnixMs) -> Date {

@@ -37,7 +37,6 @@ const FIRST_PAUSE_MS: u32 = 400;
 const LONGEST_PAUSE_MS: u32 = 15_000;
 /// Attempts in a row after which the pill says offline.
 const PATIENCE: u32 = 5;
-const RELOADED: &str = "reloaded-for";
 /// The fleet is kept so often for the next time there is no network.
 const KEEP_EVERY_MS: u32 = 30_000;
 

@@ -28,6 +28,9 @@ pub struct GaugeProps {
     /// Below this the arc warns.
     #[prop_or(f64::NEG_INFINITY)]
     pub warn_below: f64,
+    /// Digits behind the point.
+    #[prop_or_default]
+    pub digits: usize,
     /// For tests.
     pub testid: &'static str,
 }
@@ -50,7 +53,7 @@ fn arc(part: f64) -> String {
 pub fn Gauge(props: &GaugeProps) -> Html {
     let part = props.value.map(|value| ((value - props.min) / (props.max - props.min)).clamp(0.0, 1.0));
     let warns = props.value.is_some_and(|value| value >= props.warn_above || value < props.warn_below);
-    let text = props.value.map_or_else(|| "–".to_owned(), |value| number(value, 0));
+    let text = props.value.map_or_else(|| "–".to_owned(), |value| number(value, props.digits));
     let spoken = match props.value {
         Some(_) => format!("{text} {}", props.unit),
         None => props.unknown.to_string(),

@@ -26,6 +26,10 @@ pub enum Icon {
     Sliders,
     Film,
     Code,
+    Card,
+    Book,
+    Copy,
+    Person,
     Rule,
     Fence,
     Play,
@@ -71,6 +75,12 @@ impl Icon {
             Icon::Globe => {
                 "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17Zm-8.5 8.5h17M12 3.5c5 5.5 5 11.5 0 17-5-5.5-5-11.5 0-17Z"
             }
+            Icon::Card => {
+                "M3.5 6h17v12h-17V6Zm5.2 3a1.8 1.8 0 1 0 0 3.6 1.8 1.8 0 0 0 0-3.6ZM5.6 15.8c.4-1.5 1.5-2.3 3.1-2.3s2.7.8 3.1 2.3M14.5 10H18m-3.5 3.5H18"
+            }
+            Icon::Person => "M12 4.5a4 4 0 1 0 0 8 4 4 0 0 0 0-8ZM4.5 20c.6-3.6 3.4-5.5 7.5-5.5s6.9 1.9 7.5 5.5",
+            Icon::Book => "M5.5 4h11a2 2 0 0 1 2 2v14h-11a2 2 0 0 1-2-2V4Zm0 13.5a2 2 0 0 1 2-2h11M9 8h6m-6 3.5h4",
+            Icon::Copy => "M9 8.5h10.5v11H9v-11ZM5 15.5h-.5v-11H15V5",
             Icon::More => "M5 12h.01M12 12h.01M19 12h.01",
             Icon::Pulse => "M3 12h4l3-7 4 14 3-7h4",
             Icon::Sliders => "M5 5v14M12 5v14M19 5v14M3 9h4m3 6h4m3-8h4",

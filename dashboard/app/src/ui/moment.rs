@@ -1,24 +1,22 @@
-//! Moments as people write them, in the browser's time zone.
+//! Moments as people write them, in the time zone that the person chose.
 
 use bugbrother_wire::UnixMs;
-use js_sys::{Date, Object, Reflect};
+use js_sys::Date;
 use wasm_bindgen::JsValue;
 
+use super::zone;
 use crate::phrases::Phrases;
+
+const DAY_MS: i64 = 86_400_000;
 
 fn date(ts: f64) -> Date {
     Date::new(&JsValue::from_f64(ts))
 }
 
 fn written(phrases: &Phrases, ts: UnixMs, options: &[(&str, &str)]) -> String {
-    let object = Object::new();
-    for (key, value) in options {
-        Reflect::set(&object, &JsValue::from_str(key), &JsValue::from_str(value))
-            .expect("a plain object takes any key");
-    }
     // British English has the day first and 24 hours.
     let locale = if phrases.language.tag() == "fr" { "fr" } else { "en-GB" };
-    date(ts as f64).to_locale_string(locale, &object).into()
+    date(ts as f64).to_locale_string(locale, &zone::options(options)).into()
 }
 
 /// Such as `Mon, 21 Sept 2026`.
@@ -43,23 +41,17 @@ pub fn moment(phrases: &Phrases, ts: UnixMs) -> String {
 
 /// The midnight before.
 pub fn midnight(ts: UnixMs) -> UnixMs {
-    let day = date(ts as f64);
-    day.set_hours(0);
-    day.set_minutes(0);
-    day.set_seconds(0);
-    day.set_milliseconds(0);
-    day.get_time() as UnixMs
+    zone::of_wall(zone::to_wall(ts).div_euclid(DAY_MS) * DAY_MS)
 }
 
 /// What an input of the kind `datetime-local` holds.
 pub fn to_input(ts: UnixMs) -> String {
-    let offset = date(ts as f64).get_timezone_offset() * 60_000.0;
-    let iso: String = date(ts as f64 - offset).to_iso_string().into();
+    let iso = String::from(date(zone::to_wall(ts) as f64).to_iso_string());
     iso.chars().take(16).collect()
 }
 
 /// The moment that such an input holds.
 pub fn of_input(text: &str) -> Option<UnixMs> {
-    let ts = Date::parse(text);
-    ts.is_finite().then_some(ts as UnixMs)
+    let wall = Date::parse(&format!("{text}Z"));
+    wall.is_finite().then(|| zone::of_wall(wall as i64))
 }

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use bugbrother_wire::{Vin, live::News};
+use bugbrother_wire::{UnixMs, Vin, codec::EARLIEST, live::News};
 use serde::de::DeserializeOwned;
 use yew::prelude::*;
 
 use super::{
-    feed::{Link, use_live},
+    browser::frame_ms,
+    feed::{Link, Live, use_live},
     fetch::{Fetch, Fetched, use_fetch},
 };
 
@@ -42,9 +43,15 @@ pub fn use_fresh<T: DeserializeOwned + PartialEq + 'static>(
 #[hook]
 pub fn use_kept<T: 'static>(fetched: &Fetched<T>) -> Option<Rc<T>> {
     let kept = use_mut_ref(|| None::<Rc<T>>);
+    let mut kept = kept.borrow_mut();
     if let Fetched::Ready(value) = fetched {
-        *kept.borrow_mut() = Some(Rc::clone(value));
+        *kept = Some(Rc::clone(value));
     }
-    let value = kept.borrow().clone();
-    value
+    kept.clone()
+}
+
+/// The server's clock; the computer's own before the feed has told it.
+pub fn clock(live: &Live) -> UnixMs {
+    let told = live.fleet.borrow().now(frame_ms());
+    if told > EARLIEST { told } else { js_sys::Date::now() as UnixMs }
 }

@@ -20,7 +20,7 @@ use super::{
     kit::Refused,
     maintenance::due_text,
     route::Route,
-    settings::use_phrases,
+    settings::{told, units, use_phrases},
     statistics::Bars,
     table::Skeleton,
 };
@@ -82,7 +82,7 @@ fn Now() -> Html {
             for (filter, look) in states {
                 <Link<Route, Filters> key={filter.word()} to={Route::Vehicles} query={Some(Filters { f: Some(filter.word().to_owned()), ..Filters::default() })} classes="panel card">
                     <span class="what"><Glyph {look} />{ phrases.filter(filter) }</span>
-                    <b data-testid={format!("now-{}", filter.word())}>{ counts.get(filter) }</b>
+                    <b data-testid={format!("now-{}", filter.word())}>{ if fleet.is_loaded() { counts.get(filter).to_string() } else { words.none.to_owned() } }</b>
                 </Link<Route, Filters>>
             }
             <Link<Route> to={Route::Alerts} classes="panel card alerts-card">
@@ -109,7 +109,7 @@ fn figures(words: &'static Business, overview: &Overview, sees_contracts: bool) 
     let today = overview.days.last().map(|day| day.day.clone()).unwrap_or_default();
     let first = overview.days.first().map(|day| day.day.clone()).unwrap_or_default();
     let of_today = Filters { from: Some(today.clone()), to: Some(today.clone()), ..Filters::default() };
-    let km = |metres: f64| format!("{} km", number(metres / 1000.0, 0));
+    let km = |metres: f64| told(units().distance(metres, 0));
     let some = |value: Option<f64>, unit: &str| {
         value.map_or(words.none.to_owned(), |value| format!("{} {unit}", number(value, 0)))
     };
@@ -158,7 +158,7 @@ fn figures(words: &'static Business, overview: &Overview, sees_contracts: bool) 
                             <li key={one.vin.as_str()}>
                                 <Link<Route, Filters> to={Route::Statistics} classes="name"
                                     query={Some(Filters { vin: Some(one.vin.to_string()), from: Some(first.clone()), to: Some(today.clone()), by: Some("day".to_owned()), ..Filters::default() })}>{ &one.name }</Link<Route, Filters>>
-                                <small>{ one.harsh_per_100km.map(|harsh| format!("{} {} {}", number(harsh, 1), words.harsh.to_lowercase(), words.harsh_unit)).unwrap_or_default() }</small>
+                                <small>{ one.harsh_per_100km.filter(|harsh| *harsh > 0.0).map(|harsh| format!("{} {} {}", number(harsh, 1), words.harsh.to_lowercase(), words.harsh_unit)).unwrap_or_default() }</small>
                                 <b class={score_class(one.score)}>{ number(one.score, 0) }</b>
                             </li>
                         }
@@ -181,7 +181,7 @@ fn figures(words: &'static Business, overview: &Overview, sees_contracts: bool) 
                         </ul>
                     </section>
                 }
-                <section class="panel pad" data-testid="due">
+                <section class="panel pad two" data-testid="due">
                     <h2>{ words.maintenance_due }{ " " }<span class="badge">{ overview.due_count }</span></h2>
                     if overview.due.is_empty() { <p class="muted">{ words.no_maintenance_due }</p> }
                     <ul class="rows">

@@ -64,6 +64,30 @@ pub const PAGES: &[Page] = &[
         on_phone: false,
     },
     Page {
+        route: Route::Wall,
+        icon: Icon::Film,
+        name: |phrases| phrases.running.wall,
+        needs: Some(Right::Watch),
+        key: "w",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Geofences,
+        icon: Icon::Fence,
+        name: |phrases| phrases.geofence_page.geofences,
+        needs: Some(Right::Watch),
+        key: "f",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Rules,
+        icon: Icon::Rule,
+        name: |phrases| phrases.rule_page.rules,
+        needs: Some(Right::HandleAlerts),
+        key: "r",
+        on_phone: false,
+    },
+    Page {
         route: Route::Clients,
         icon: Icon::Clients,
         name: |phrases| phrases.business.clients,
@@ -80,11 +104,19 @@ pub const PAGES: &[Page] = &[
         on_phone: false,
     },
     Page {
-        route: Route::Wall,
-        icon: Icon::Film,
-        name: |phrases| phrases.running.wall,
-        needs: Some(Right::Watch),
-        key: "w",
+        route: Route::Users,
+        icon: Icon::Card,
+        name: |phrases| phrases.people.users,
+        needs: Some(Right::Users),
+        key: "u",
+        on_phone: false,
+    },
+    Page {
+        route: Route::Audit,
+        icon: Icon::Book,
+        name: |phrases| phrases.people.audit,
+        needs: Some(Right::Audit),
+        key: "l",
         on_phone: false,
     },
     Page {
@@ -111,28 +143,15 @@ pub const PAGES: &[Page] = &[
         key: "d",
         on_phone: false,
     },
-    Page {
-        route: Route::Rules,
-        icon: Icon::Rule,
-        name: |phrases| phrases.rule_page.rules,
-        needs: Some(Right::HandleAlerts),
-        key: "r",
-        on_phone: false,
-    },
-    Page {
-        route: Route::Geofences,
-        icon: Icon::Fence,
-        name: |phrases| phrases.geofence_page.geofences,
-        needs: Some(Right::Watch),
-        key: "f",
-        on_phone: false,
-    },
 ];
 
 /// What a page is called.
 pub fn title(route: Route, phrases: &Phrases) -> &'static str {
     if let Route::Vehicle { .. } = route {
         return phrases.vehicle;
+    }
+    if route == Route::Account {
+        return phrases.people.account;
     }
     // A single thing is called as the list that it is from.
     let route = match route {

@@ -58,6 +58,15 @@ pub enum Route {
     /// Areas that are watched.
     #[at("/geofences")]
     Geofences,
+    /// Who may sign in.
+    #[at("/users")]
+    Users,
+    /// Who did what.
+    #[at("/audit")]
+    Audit,
+    /// The own account.
+    #[at("/account")]
+    Account,
     /// No page.
     #[not_found]
     #[at("/404")]

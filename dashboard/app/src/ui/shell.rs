@@ -9,11 +9,13 @@ use yew_router::prelude::*;
 use super::{
     account::use_account,
     alerts::Alerts,
+    audit::Audit,
     browser,
     clients::{ClientPage, Clients},
     contracts::{ContractPage, Contracts},
     developers::Developers,
     edits::use_waiting_edits,
+    elsewhere::use_servers,
     feed::{Link as LiveLink, use_live},
     geofences::Geofences,
     icon::{Icon, Mark},
@@ -28,9 +30,11 @@ use super::{
     route::Route,
     rules::Rules,
     running::SettingsPage,
-    settings::{use_phrases, use_settings},
+    security::AccountPage,
+    settings::{use_kept_settings, use_phrases, use_settings},
     statistics::StatisticsPage,
     system::SystemPage,
+    users::Users,
     vehicle::VehiclePage,
     vehicles::Vehicles,
     wall::Wall,
@@ -45,7 +49,9 @@ pub fn Shell() -> Html {
     use_keys();
     use_interest();
     use_updates();
+    use_servers();
     use_waiting_edits();
+    use_kept_settings();
     let phrases = use_phrases();
     // Kept across pages: the map comes back at once.
     let base = use_memo((), |()| BaseMap::load());
@@ -128,6 +134,9 @@ fn page(route: Route) -> Html {
         Route::Developers => html! { <Developers /> },
         Route::Rules => html! { <Rules /> },
         Route::Geofences => html! { <Geofences /> },
+        Route::Users => html! { <Users /> },
+        Route::Audit => html! { <Audit /> },
+        Route::Account => html! { <AccountPage /> },
         Route::Lost => html! { <Lost /> },
     }
 }
@@ -246,6 +255,11 @@ fn AccountMenu() -> Html {
     let account = use_account();
     let open = use_state_eq(|| false);
     let menu = use_node_ref();
+    {
+        // Having gone somewhere closes it.
+        let (open, here) = (open.setter(), use_route::<Route>());
+        use_effect_with(here, move |_| open.set(false));
+    }
     let close = {
         let open = open.setter();
         use_callback((), move |(), ()| open.set(false))
@@ -282,6 +296,7 @@ fn AccountMenu() -> Html {
             if *open {
                 <div class="menu panel">
                     <p><b>{ &account.session.name }</b><small>{ role }</small></p>
+                    <Link<Route> to={Route::Account} classes="entry">{ Icon::Person.draw() }<span data-testid="own-account">{ phrases.people.account }</span></Link<Route>>
                     <button onclick={settings.turn_language.reform(|_| ())}>{ Icon::Globe.draw() }{ phrases.other_language }</button>
                     <button onclick={account.sign_out.reform(|_| ())} data-testid="sign-out">{ Icon::SignOut.draw() }{ phrases.sign_out }</button>
                 </div>

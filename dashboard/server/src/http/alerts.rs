@@ -1,10 +1,6 @@
 //! `/api/frontend/alerts`: alerts as the database has them, the resolved ones too, and who sees to them.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use bugbrother_store::{AlertEvent, AlertEventKind, AlertFilter, AlertRecord};
 use bugbrother_trip::gazetteer;
 use bugbrother_wire::{
@@ -25,6 +21,7 @@ use super::{
     body::{Body, Params},
     caller::{Access, Caller, Scope},
     failure::Failure,
+    form::PathId,
     routes::Routes,
 };
 use crate::clock;
@@ -139,7 +136,11 @@ async fn people(State(app): State<App>) -> Result<Json<PeopleList>, Failure> {
     Ok(Json(PeopleList { people: may.map(|account| account.name).collect() }))
 }
 
-async fn show(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<AlertDetail>, Failure> {
+async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<String>,
+) -> Result<Json<AlertDetail>, Failure> {
     let record = find(&app, &caller, &id).await?;
     detail(&app, &caller, record).await
 }
@@ -147,7 +148,7 @@ async fn show(State(app): State<App>, caller: Caller, Path(id): Path<String>) ->
 async fn acknowledge(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId<String>,
 ) -> Result<Json<AlertDetail>, Failure> {
     let known = find(&app, &caller, &id).await?;
     app.note(&caller, "alert_acknowledged", Some(("alert", &id)), json!({})).await?;
@@ -158,7 +159,7 @@ async fn acknowledge(
 async fn take_back(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId<String>,
 ) -> Result<Json<AlertDetail>, Failure> {
     let known = find(&app, &caller, &id).await?;
     app.note(&caller, "alert_acknowledgement_taken_back", Some(("alert", &id)), json!({})).await?;
@@ -190,7 +191,7 @@ async fn turn(
 async fn comment(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId<String>,
     Body(AlertComment { text }): Body<AlertComment>,
 ) -> Result<Json<AlertDetail>, Failure> {
     let known = find(&app, &caller, &id).await?;
@@ -208,7 +209,7 @@ async fn comment(
 async fn assign(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId<String>,
     Body(AlertAssignment { to }): Body<AlertAssignment>,
 ) -> Result<Json<AlertDetail>, Failure> {
     let known = find(&app, &caller, &id).await?;
@@ -229,7 +230,7 @@ async fn assign(
 async fn rest(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId<String>,
     Body(AlertRest { until }): Body<AlertRest>,
 ) -> Result<Json<AlertDetail>, Failure> {
     let known = find(&app, &caller, &id).await?;
@@ -287,8 +288,9 @@ fn cursor(text: &str) -> Result<(UnixMs, AlertId), Failure> {
         Some((opened, id)) => opened.parse().ok().zip(id.parse().ok()),
         None => text.parse().ok().map(|opened| (opened, AlertId(uuid::Uuid::nil()))),
     };
-    parts
-        .ok_or_else(|| Failure::new(StatusCode::BAD_REQUEST, "invalid_cursor", "`before` is `next` of the page before"))
+    parts.ok_or_else(|| {
+        Failure::new(StatusCode::BAD_REQUEST, "invalid_query", "`before` is `next` of the page before, or a moment")
+    })
 }
 
 fn summary(record: AlertRecord) -> AlertSummary {

@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use bugbrother_store::{CommandRecord, CommandState};
 use bugbrother_wire::{
-    CommandId, SCHEMA_VERSION, UnixMs,
+    CommandId, SCHEMA_VERSION, UnixMs, Vin,
     api::{CommandEntry, CommandList, CommandProgress, NewCommand, Right},
     live::News,
     message::{Argument, Command},
@@ -24,6 +20,7 @@ use super::{
     body::{Body, Params, PathVin},
     caller::{Access, Caller},
     failure::Failure,
+    form::PathIds,
     routes::Routes,
 };
 use crate::clock;
@@ -91,12 +88,10 @@ async fn list(
 async fn show(
     State(app): State<App>,
     caller: Caller,
-    Path((vin, id)): Path<(String, String)>,
+    PathIds(vin, id): PathIds<Vin, CommandId>,
 ) -> Result<Json<CommandEntry>, Failure> {
     let not_found = || Failure::not_found("no such command of this vehicle is known");
-    let vin = vin.parse().map_err(|_| not_found())?;
     caller.sees(&app, vin).await?;
-    let id: CommandId = id.parse().map_err(|_| not_found())?;
     let record = app.config.store.command(id).await?.filter(|record| record.command.vin == vin);
     Ok(Json(entry(record.ok_or_else(not_found)?, clock::now())))
 }
@@ -153,12 +148,7 @@ async fn give(
 }
 
 /// The answer to a command that came before.
-fn same(
-    known: CommandRecord,
-    new: &NewCommand,
-    vin: bugbrother_wire::Vin,
-    now: UnixMs,
-) -> Result<Json<CommandEntry>, Failure> {
+fn same(known: CommandRecord, new: &NewCommand, vin: Vin, now: UnixMs) -> Result<Json<CommandEntry>, Failure> {
     let command = &known.command;
     if command.vin == vin && command.name == new.name && command.arguments == new.arguments {
         return Ok(Json(entry(known, now)));
@@ -216,8 +206,7 @@ fn shown(text: &str) -> String {
 
 fn cursor(text: &str) -> Result<(UnixMs, CommandId), Failure> {
     let parts = text.split_once('_').and_then(|(issued, id)| Some((issued.parse().ok()?, id.parse().ok()?)));
-    parts
-        .ok_or_else(|| Failure::new(StatusCode::BAD_REQUEST, "invalid_cursor", "`before` is `next` of the page before"))
+    parts.ok_or_else(|| Failure::new(StatusCode::BAD_REQUEST, "invalid_query", "`before` is `next` of the page before"))
 }
 
 fn entry(record: CommandRecord, now: UnixMs) -> CommandEntry {

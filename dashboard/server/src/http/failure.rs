@@ -8,7 +8,7 @@ use axum::{
 };
 use bugbrother_store::StoreError;
 use bugbrother_wire::api::Problem;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::{token::TokenError, turns::Busy};
 
@@ -120,6 +120,11 @@ impl From<Busy> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        // PostgreSQL takes no NUL in a text, say; who sent it is told so.
+        if error.is_about_content() {
+            warn!(%error, cause = std::error::Error::source(&error), "the database did not take what a request holds");
+            return Failure::new(StatusCode::BAD_REQUEST, "invalid_content", "the database does not take that");
+        }
         Failure::internal(&error, "the fleet database did not answer; the server's log says why")
     }
 }

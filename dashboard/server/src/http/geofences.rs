@@ -1,10 +1,6 @@
 //! `/api/frontend/geofences`: areas that are watched.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use bugbrother_store::{GeofenceId, GeofenceRecord};
 use bugbrother_wire::{
     api::{GeofenceEdit, GeofenceEntry, GeofenceList, MAX_POINTS, Right},
@@ -20,6 +16,7 @@ use super::{
     body::{Body, Params},
     caller::{Access, Caller, Scope},
     failure::Failure,
+    form::PathId,
     routes::Routes,
 };
 use crate::{clock, downlink::MAX_GEOFENCES};
@@ -89,7 +86,11 @@ async fn list(
     Ok(Json(GeofenceList { geofences, next }))
 }
 
-async fn show(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<GeofenceEntry>, Failure> {
+async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<String>,
+) -> Result<Json<GeofenceEntry>, Failure> {
     let record = find(&app, identity(&id)?).await?;
     let sees = match caller.scope {
         Scope::Fleet => true,
@@ -110,7 +111,7 @@ async fn make(
 async fn save(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId<String>,
     Body(edit): Body<GeofenceEdit>,
 ) -> Result<Json<GeofenceEntry>, Failure> {
     keep(&app, &caller, identity(&id)?, edit, "geofence_changed").await
@@ -165,7 +166,7 @@ async fn keep(
 async fn delete(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId<String>,
 ) -> Result<Json<GeofenceEntry>, Failure> {
     let id = identity(&id)?;
     let record = find(&app, id).await?;

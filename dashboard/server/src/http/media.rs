@@ -81,5 +81,5 @@ async fn events(
 
 fn cursor(text: &str) -> Result<(UnixMs, EventId), Failure> {
     let parts = text.split_once('_').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    parts.ok_or_else(|| Failure::new(StatusCode::BAD_REQUEST, "invalid_cursor", "`after` is `next` of the page before"))
+    parts.ok_or_else(|| Failure::new(StatusCode::BAD_REQUEST, "invalid_query", "`after` is `next` of the page before"))
 }

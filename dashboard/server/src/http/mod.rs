@@ -37,6 +37,7 @@ mod routes;
 mod rules;
 mod second_factor;
 mod serve;
+mod servers;
 mod session;
 mod sessions;
 mod settings;
@@ -45,6 +46,7 @@ mod span;
 mod statistics;
 mod system;
 mod tickets;
+mod tiles;
 mod tokens;
 mod topics;
 mod track;
@@ -77,6 +79,7 @@ use crate::{
     downlink::Downlink,
     feed::Feed,
     pass::Passes,
+    passage::Passages,
     password::Passwords,
     seats::Seats,
     ticket::Tickets,
@@ -102,6 +105,7 @@ pub(crate) struct Shared {
     pub tickets: Tickets<caller::Caller>,
     pub passwords: Passwords,
     pub attempts: Attempts,
+    pub passages: Passages,
     pub enrolments: Visits,
     pub renewals: Visits,
     /// For what a vehicle's request costs before it has shown that it is one.
@@ -154,6 +158,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     trips::routes,
     export::routes,
     alerts::routes,
+    servers::routes,
+    tiles::routes,
     settings::routes,
     system::routes,
     card::routes,
@@ -197,7 +203,7 @@ fn router(app: App) -> Router {
         .route("/live", get(live::open))
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
-        .merge(assets::router(&app.config.servers))
+        .merge(assets::router(&app.config.servers, app.config.tiles.as_ref().and_then(|tiles| tiles.origin())))
         .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), surround))

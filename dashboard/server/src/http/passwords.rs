@@ -1,9 +1,11 @@
 //! `/api/frontend/password`: changing the own one, and asking for a new one.
 
+use std::net::IpAddr;
+
 use axum::{extract::State, http::StatusCode};
 use bugbrother_wire::api::{ChangePassword, ForgottenPassword};
 use serde_json::json;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     App,
@@ -53,11 +55,25 @@ async fn forgotten(
     Body(ForgottenPassword { name }): Body<ForgottenPassword>,
 ) -> Result<StatusCode, Failure> {
     app.attempts.count_forgotten(client.address).map_err(too_many)?;
-    if name.len() <= MAX_NAME_BYTES && app.config.store.ask_for_password(&name, clock::now()).await? {
-        app.note_of(&name, client.address, "password_asked", Some(("user", &name)), json!({})).await?;
-        info!(address = %client.address, "somebody asks for a new password");
+    if name.len() <= MAX_NAME_BYTES {
+        // Behind the answer, which must take as long whether there is such a user or not.
+        let tracked = app.sockets.token();
+        tokio::spawn(async move {
+            if let Err(failure) = ask(&app, &name, client.address).await {
+                warn!(?failure, "that somebody asks for a new password could not be kept");
+            }
+            drop(tracked);
+        });
     }
     Ok(StatusCode::ACCEPTED)
+}
+
+async fn ask(app: &App, name: &str, address: IpAddr) -> Result<(), Failure> {
+    if app.config.store.ask_for_password(name, clock::now()).await? {
+        app.note_of(name, address, "password_asked", Some(("user", name)), json!({})).await?;
+        info!(%address, "somebody asks for a new password");
+    }
+    Ok(())
 }
 
 /// That the caller knows the own password, as often as one may try to sign in. `field`: where it was typed in.

@@ -1,10 +1,6 @@
 //! `/api/frontend/rules`: by what alerts are raised, and whether it would have raised some.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use bugbrother_store::Rule;
 use bugbrother_wire::api::{Right, RuleEdit, RuleEntry, RuleList, TrialFiring, TrialOrder, TrialReport};
 use serde_json::json;
@@ -15,6 +11,7 @@ use super::{
     body::Body,
     caller::{Access, Caller},
     failure::Failure,
+    form::PathId,
     routes::Routes,
     span::{DAY_MS, Span},
 };
@@ -55,7 +52,7 @@ async fn list(State(app): State<App>) -> Result<Json<RuleList>, Failure> {
 async fn save(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId<String>,
     Body(edit): Body<RuleEdit>,
 ) -> Result<Json<RuleEntry>, Failure> {
     let mut wrong = Vec::new();
@@ -89,7 +86,11 @@ async fn save(
 }
 
 /// Gives what was deleted, so that it can be put back.
-async fn delete(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<RuleEntry>, Failure> {
+async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<String>,
+) -> Result<Json<RuleEntry>, Failure> {
     let not_found = || Failure::not_found("there is no such rule");
     let rule = app.config.store.rule(&id).await?.ok_or_else(not_found)?;
     app.note(&caller, "rule_deleted", Some(("rule", &id)), json!({ "title": rule.title })).await?;

@@ -83,26 +83,38 @@ async fn sign_in(
     };
     second_factor::check(&app, &user.name, code.as_deref()).await.inspect_err(|_| refused("second_factor"))?;
 
-    let now = clock::now();
     let is_program = headers.get(&CLIENT).is_some_and(|value| value.as_bytes() == b"program");
+    begin(&app, &client, &headers, user.name, is_program, "signed_in").await
+}
+
+/// Begins a session for somebody who has shown who they are, and notes how.
+pub(super) async fn begin(
+    app: &App,
+    client: &Client,
+    headers: &HeaderMap,
+    account: String,
+    is_program: bool,
+    what: &str,
+) -> Result<Response, Failure> {
+    let now = clock::now();
     let token = RefreshToken::new();
     let record = SessionRecord {
         id: SessionId(Uuid::now_v7()),
-        account: user.name,
+        account,
         is_program,
         created: now,
         used: now,
         expires: now + millis(app.config.session_idle.min(app.config.session_longest)),
         address: Some(client.address),
-        user_agent: user_agent_of(&headers),
+        user_agent: user_agent_of(headers),
     };
     app.config.store.add_session(&record, token.hashes().borrow()).await?;
     // Read after the session is there: whoever is disabled at this moment is either seen here, or ends it.
-    let account = standing(&app, &record).await?.ok_or_else(over)?;
+    let account = standing(app, &record).await?.ok_or_else(over)?;
     metrics::counter!("bugbrother_dashboard_sign_ins_total").increment(1);
     let (id, detail) = (record.id.to_string(), json!({ "program": is_program }));
-    app.note_of(&account.name, client.address, "signed_in", Some(("session", &id)), detail).await?;
-    Ok(answer(&app, &record, &account, &token, is_program))
+    app.note_of(&account.name, client.address, what, Some(("session", &id)), detail).await?;
+    Ok(answer(app, &record, &account, &token, is_program))
 }
 
 async fn refresh(State(app): State<App>, client: Client, headers: HeaderMap, body: Bytes) -> Result<Response, Failure> {

@@ -1,13 +1,10 @@
 //! `/api/frontend/vehicles/{vin}/trips`, `/stops` and `/totals`: where a vehicle went, from the newest trip back.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use bugbrother_store::{StopRecord, TripRecord};
 use bugbrother_trip as trip;
 use bugbrother_wire::{
-    UnixMs,
+    UnixMs, Vin,
     api::{DistanceFrom, FuelFrom, Right, Stop, StopList, Trip, TripEnd, TripList, TripTotals},
 };
 use schemars::JsonSchema;
@@ -18,6 +15,7 @@ use super::{
     body::{Params, PathVin},
     caller::{Access, Caller},
     failure::Failure,
+    form::PathIds,
     routes::Routes,
     span::Span,
 };
@@ -90,12 +88,10 @@ pub(crate) async fn trips(
 async fn one(
     State(app): State<App>,
     caller: Caller,
-    Path((vin, start)): Path<(String, String)>,
+    PathIds(vin, start): PathIds<Vin, UnixMs>,
 ) -> Result<Json<Trip>, Failure> {
     let not_found = || Failure::not_found("this vehicle has no trip that began then");
-    let vin = vin.parse().map_err(|_| not_found())?;
     caller.sees(&app, vin).await?;
-    let start = start.parse().map_err(|_| not_found())?;
     Ok(Json(trip_body(app.config.store.trip(vin, start).await?.ok_or_else(not_found)?)))
 }
 

@@ -12,7 +12,7 @@ use bugbrother_wire::api::Statistics;
 use jiff::civil::Date;
 
 pub use csv::csv;
-pub use pdf::pdf;
+pub use pdf::{page_of_text, pdf};
 pub use words::Language;
 
 /// What a report is of.

@@ -33,7 +33,25 @@ struct Column {
 
 /// Draws it.
 pub fn pdf(report: &Report) -> Vec<u8> {
-    let pages = draw(report);
+    let title = format!("{} {} – {}", report.language.words().title, report.first, report.last);
+    let language = match report.language {
+        Language::English => "en",
+        Language::French => "fr",
+    };
+    bind(&draw(report), &title, language)
+}
+
+/// A page with a few lines of text.
+pub fn page_of_text(lines: &[&str]) -> Vec<u8> {
+    let mut page = Page::new();
+    for (n, line) in lines.iter().enumerate() {
+        let pen = if n == 0 { Pen::new(Face::Bold, 22.0, INK) } else { Pen::new(Face::Regular, 11.0, INK) };
+        page.text(MARGIN, HEIGHT - MARGIN - 24.0 * (n + 1) as f32, pen, line);
+    }
+    bind(&[page.finish()], lines.first().copied().unwrap_or_default(), "en")
+}
+
+fn bind(pages: &[Vec<u8>], title: &str, language: &str) -> Vec<u8> {
     let mut pdf = Pdf::new();
     let mut next = 1;
     let mut id = || {
@@ -42,13 +60,10 @@ pub fn pdf(report: &Report) -> Vec<u8> {
     };
     let (catalog, tree, info, regular, bold) = (id(), id(), id(), id(), id());
     let ids: Vec<(Ref, Ref)> = pages.iter().map(|_| (id(), id())).collect();
-    pdf.catalog(catalog).pages(tree).lang(TextStr(match report.language {
-        Language::English => "en",
-        Language::French => "fr",
-    }));
+    pdf.catalog(catalog).pages(tree).lang(TextStr(language));
     let count = i32::try_from(ids.len()).unwrap_or(i32::MAX);
     pdf.pages(tree).kids(ids.iter().map(|(page, _)| *page)).count(count);
-    for ((page, content), drawn) in ids.iter().zip(&pages) {
+    for ((page, content), drawn) in ids.iter().zip(pages) {
         let mut leaf = pdf.page(*page);
         leaf.media_box(Rect::new(0.0, 0.0, WIDTH, HEIGHT)).parent(tree).contents(*content);
         leaf.resources().fonts().pair(Name(b"R"), regular).pair(Name(b"B"), bold);
@@ -58,8 +73,7 @@ pub fn pdf(report: &Report) -> Vec<u8> {
     for (font, name) in [(regular, b"Helvetica".as_slice()), (bold, b"Helvetica-Bold")] {
         pdf.type1_font(font).base_font(Name(name)).encoding_predefined(Name(b"WinAnsiEncoding"));
     }
-    let title = format!("{} {} – {}", report.language.words().title, report.first, report.last);
-    pdf.document_info(info).title(TextStr(&title)).creator(TextStr("BugBrother"));
+    pdf.document_info(info).title(TextStr(title)).creator(TextStr("BugBrother"));
     pdf.finish()
 }
 

@@ -1,6 +1,7 @@
 //! Users, invitations, forgotten passwords, preferences and the audit log.
 
 use anyhow::{Context, Result, ensure};
+use bugbrother_kit::wait;
 use bugbrother_store::Client;
 use bugbrother_wire::{
     ClientId,
@@ -10,7 +11,7 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    rig::{Rig, expect_refusal, now},
+    rig::{LIMIT, Rig, expect_refusal, now},
     viewer::Viewer,
 };
 
@@ -79,7 +80,8 @@ async fn whoever_has_forgotten_the_password_asks_and_gets_a_link_that_ends_the_s
         let answer = forgotten(name).await?;
         assert_eq!((answer.status(), answer.content_length()), (StatusCode::ACCEPTED, Some(0)), "{name}");
     }
-    assert!(user(&rig, &admin, "ada").await?.asks.is_some());
+    wait::until("the administrators see it", LIMIT, async || user(&rig, &admin, "ada").await.ok()?.asks.map(drop))
+        .await?;
     let answer = rig.post(&format!("{USERS}/ada/invitation"), &admin, &json!({})).await?.error_for_status()?;
     let void: InvitationLink = answer.json().await?;
     let answer = rig.post(&format!("{USERS}/ada/invitation"), &admin, &json!({})).await?.error_for_status()?;

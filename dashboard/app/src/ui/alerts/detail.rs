@@ -21,14 +21,13 @@ use crate::{
     ui::{
         account::use_account,
         api,
-        browser::frame_ms,
         edits::{self, Made},
         feed::use_live,
         fetch::{Fetched, use_fetch},
         kit::{Refused, Select, TextArea, use_toasts},
         map::{Drawing, Sketch},
         moment::moment,
-        news::use_fresh,
+        news::{clock, use_fresh},
         route::Route,
         settings::use_phrases,
         table::Skeleton,
@@ -79,7 +78,7 @@ pub fn Detail(props: &DetailProps) -> Html {
     let account = use_account();
     let toasts = use_toasts();
     let live = use_live();
-    let now = live.fleet.borrow().now(frame_ms());
+    let now = clock(&live);
     let id = props.id;
     let detail = use_fresh::<AlertDetail>(Some(format!("/alerts/{id}")), None, &[News::Handling]);
     let may = account.may(Right::HandleAlerts);

@@ -9,6 +9,7 @@ use std::{
 use bugbrother_wire::{
     Vin,
     api::{KnownSignal, SeriesList},
+    signal,
 };
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement, PointerEvent, WheelEvent};
@@ -20,11 +21,11 @@ use super::{
 };
 use crate::{
     fleet::Fleet,
-    format::value,
     tiles::{BUCKETS, Tile, Tiles, covering, width_for},
     ui::{
         api,
         browser::{document, frame_ms, set_attribute, window},
+        settings::units,
     },
 };
 
@@ -218,7 +219,8 @@ impl Board {
             let tail = self.tails.get(&chart.key).map_or(&[][..], Vec::as_slice);
             let columns = store.tiles.columns(&chart.key, (span.0 - more, span.1 + more), self.width_ms, tail);
             set_attribute(&chart.row, "data-points", &columns.ts.len().to_string());
-            chart.plot.show(&columns);
+            let unit = signal::find(&chart.key).map_or("", |signal| signal.unit);
+            chart.plot.show(&columns.map(|value| units().convert(value, unit).0));
             chart.plot.look(span);
         }
         set_attribute(&self.host, "data-from", &format!("{:.0}", span.0));
@@ -237,7 +239,7 @@ impl Board {
                 columns.at(ts, (self.width_ms * 3).max(15_000) as f64)
             });
             let text = told.map(|number| {
-                let (number, unit) = value(&chart.key, number);
+                let (number, unit) = units().value(&chart.key, number);
                 format!("{number} {unit}")
             });
             chart.told.set_text_content(text.as_deref());
@@ -346,7 +348,11 @@ impl Chart {
         set_attribute(&row, "data-testid", &format!("chart-{}", signal.key));
         let head = make("p", "head", &row);
         make("b", "", &head).set_text_content(Some(&signal.label));
-        make("small", "", &head).set_text_content(Some(crate::format::unit(&signal.unit)));
+        let shown = match signal::find(&signal.key) {
+            Some(known) => units().convert(0.0, known.unit).1,
+            None => crate::format::unit(&signal.unit),
+        };
+        make("small", "", &head).set_text_content(Some(shown));
         let told = make("output", "told", &head);
         let colour = |name: &str| {
             let style = window().get_computed_style(host).ok().flatten();

@@ -59,17 +59,47 @@ fn list(items: impl IntoIterator<Item = JsValue>) -> JsValue {
     items.into_iter().collect::<Array>().into()
 }
 
+/// How moments are written along the axis: for steps from so many ms on, what stands there, and what where a year or a day
+/// begins. Without words, which would be of one language.
+fn times() -> JsValue {
+    const DAY: f64 = 86_400_000.0;
+    let steps: [(f64, &str, Option<&str>, Option<&str>); 5] = [
+        (28.0 * DAY, "{M}/{YYYY}", None, None),
+        (DAY, "{D}/{M}", Some("\n{YYYY}"), None),
+        (60_000.0, "{HH}:{mm}", None, Some("\n{D}/{M}")),
+        (1_000.0, "{HH}:{mm}:{ss}", None, Some("\n{D}/{M}")),
+        (1.0, "{ss}.{fff}", None, None),
+    ];
+    let text = |text: Option<&str>| text.map_or(JsValue::NULL, JsValue::from_str);
+    list(steps.map(|(from, always, year, day)| {
+        let none = JsValue::NULL;
+        list([
+            from.into(),
+            always.into(),
+            text(year),
+            none.clone(),
+            text(day),
+            none.clone(),
+            none.clone(),
+            none,
+            1.into(),
+        ])
+    }))
+}
+
 impl Plot {
     /// A chart of that size in an element.
     pub fn new(host: &Element, (width, height): (f64, f64), style: &Style) -> Self {
-        let axis = |size: f64| {
-            object(&[
+        let axis = |size: f64, more: Option<(&str, JsValue)>| {
+            let mut pairs = vec![
                 ("stroke", style.text.as_str().into()),
                 ("font", "12px Inter, system-ui, sans-serif".into()),
                 ("size", size.into()),
                 ("grid", object(&[("stroke", style.grid.as_str().into()), ("width", 1.into())])),
                 ("ticks", object(&[("show", false.into())])),
-            ])
+            ];
+            pairs.extend(more);
+            object(&pairs)
         };
         let none = || object(&[("show", false.into())]);
         let edge = || object(&[("stroke", "transparent".into()), ("points", none()), ("width", 0.into())]);
@@ -95,7 +125,7 @@ impl Plot {
                 ]),
             ),
             ("scales", object(&[("x", object(&[("time", true.into()), ("auto", false.into())]))])),
-            ("axes", list([axis(30.0), axis(56.0)])),
+            ("axes", list([axis(46.0, Some(("values", times()))), axis(56.0, None)])),
             ("series", list([object(&[]), edge(), edge(), line])),
             ("bands", list([band])),
             ("padding", list([8.into(), 12.into(), 0.into(), 0.into()])),

@@ -123,6 +123,9 @@ impl Draft {
     }
 }
 
+/// What typing into a field changes.
+type Change = Box<dyn Fn(&mut Draft, String)>;
+
 /// A centimetre is fine enough.
 fn round(degrees: f64) -> f64 {
     (degrees * 1e7).round() / 1e7
@@ -140,7 +143,7 @@ pub fn Editor(props: &EditorProps) -> Html {
     // Callbacks of the map outlive a render and find the newest draft here.
     let newest = use_mut_ref(|| (*draft).clone());
     newest.replace((*draft).clone());
-    let change = |change: Box<dyn Fn(&mut Draft, String)>| {
+    let change = |change: Change| {
         let (draft, newest) = (draft.setter(), newest.clone());
         Callback::from(move |typed: String| {
             let mut next = newest.borrow().clone();

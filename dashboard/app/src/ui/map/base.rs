@@ -6,6 +6,7 @@ use std::{
     rc::Rc,
 };
 
+use bugbrother_wire::api::{MapSettings, TileLayer};
 use futures_util::join;
 use gloo_net::http::Request;
 use wasm_bindgen_futures::JsFuture;
@@ -18,7 +19,10 @@ use crate::{
         labels::{self, Room},
         pack::{self, Cell, Kind, Line, Place, World},
     },
-    ui::browser::{asset, document},
+    ui::{
+        api,
+        browser::{asset, document},
+    },
 };
 
 /// From this zoom on the finer lines are drawn.
@@ -47,6 +51,7 @@ struct Loaded {
     near: HashMap<Cell, Vec<Place>>,
     asked: HashSet<Cell>,
     revision: u32,
+    tiles: Option<TileLayer>,
 }
 
 /// The base map; clones are the same map.
@@ -75,6 +80,10 @@ impl BaseMap {
                     loaded.cells = cells.into_iter().collect();
                 }
             });
+            // Without them, or without a network, the built-in map is all there is.
+            if let Ok(MapSettings { tiles: Some(tiles) }) = api::get::<MapSettings>("/map").await {
+                loading.change(|loaded| loaded.tiles = Some(tiles));
+            }
             // Names that were drawn before the font had come are drawn again.
             if let Ok(ready) = document().fonts().ready()
                 && JsFuture::from(ready).await.is_ok()
@@ -88,6 +97,11 @@ impl BaseMap {
     /// Changes whenever something has been loaded.
     pub fn revision(&self) -> u32 {
         self.0.borrow().revision
+    }
+
+    /// Tiles that lie over it.
+    pub fn tiles(&self) -> Option<TileLayer> {
+        self.0.borrow().tiles.clone()
     }
 
     fn change(&self, change: impl FnOnce(&mut Loaded)) {

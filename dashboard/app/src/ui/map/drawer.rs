@@ -6,7 +6,7 @@ use yew_router::prelude::*;
 
 use crate::{
     fleet::{Fleet, Look, Vehicle},
-    format::{Freshness, Span, value},
+    format::{Freshness, Span},
     phrases::Phrases,
     ui::{
         alerts::{severity_class, worst},
@@ -16,7 +16,7 @@ use crate::{
         glyph::Glyph,
         icon::Icon,
         route::Route,
-        settings::use_phrases,
+        settings::{units, use_phrases},
         table::Skeleton,
     },
 };
@@ -80,7 +80,11 @@ fn body(phrases: &Phrases, fleet: &Fleet, vehicle: &Vehicle, props: &DrawerProps
                  below: f64,
                  testid: &'static str| {
         let value = if key == "spd" { vehicle.speed_kmh() } else { vehicle.value(key) };
-        html! { <Gauge {label} {unit} {value} {max} warn_above={above} warn_below={below} unknown={phrases.not_told} {testid} /> }
+        let in_unit = |value: f64| if value.is_finite() { units().convert(value, unit).0 } else { value };
+        let (value, max) = (value.map(in_unit), in_unit(max));
+        let (above, below, min) = (in_unit(above), in_unit(below), in_unit(0.0));
+        let unit = units().convert(0.0, unit).1;
+        html! { <Gauge {label} {unit} {value} {min} {max} warn_above={above} warn_below={below} unknown={phrases.not_told} {testid} /> }
     };
     let never = (f64::INFINITY, f64::NEG_INFINITY);
     html! {
@@ -108,8 +112,8 @@ fn body(phrases: &Phrases, fleet: &Fleet, vehicle: &Vehicle, props: &DrawerProps
             <div class={classes!("gauges", Freshness::of(age).class())}>
                 { gauge(phrases.speed, "km/h", "spd", 180.0, never.0, never.1, "speed-value") }
                 { gauge(phrases.engine, "rpm", "rpm", 7_000.0, 6_000.0, never.1, "rpm-value") }
-                { gauge(phrases.coolant, "°C", "ect", 130.0, 110.0, never.1, "coolant-value") }
-                { gauge(phrases.fuel, "%", "fuel", 100.0, never.0, 10.0, "fuel-value") }
+                { gauge(phrases.coolant, "celsius", "ect", 130.0, 110.0, never.1, "coolant-value") }
+                { gauge(phrases.fuel, "percent", "fuel", 100.0, never.0, 10.0, "fuel-value") }
             </div>
             { others(phrases, vehicle) }
         </>
@@ -152,7 +156,7 @@ fn others(phrases: &Phrases, vehicle: &Vehicle) -> Html {
                 for (key, number) in rows {
                     <div key={key.to_owned()}>
                         <dt>{ label(phrases, key) }</dt>
-                        <dd>{ value(key, number).0 }<small>{ value(key, number).1 }</small></dd>
+                        <dd>{ units().value(key, number).0 }<small>{ units().value(key, number).1 }</small></dd>
                     </div>
                 }
             </dl>

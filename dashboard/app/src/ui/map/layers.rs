@@ -16,12 +16,11 @@ use crate::{
     groups::DIALS,
     replay::Way,
     ui::{
-        browser::frame_ms,
         feed::use_live,
         fetch::use_fetch,
         geofences::area,
         kit::{Check, Select},
-        news::use_kept,
+        news::{clock, use_kept},
         settings::use_phrases,
         vehicle::label,
     },
@@ -54,9 +53,9 @@ pub fn use_areas(on: bool) -> Rc<Vec<Area>> {
 /// Where the selected vehicle was in the last half hour before it was selected; from then on it leaves its trail.
 #[hook]
 pub fn use_way(selected: Option<Vin>) -> Option<Rc<Way>> {
-    let fleet = use_live().fleet;
+    let live = use_live();
     let path = use_memo(selected, move |selected| {
-        let now = fleet.borrow().now(frame_ms());
+        let now = clock(&live);
         selected.map(|vin| format!("/vehicles/{vin}/track?from={}&to={now}&zoom=16", now - WAY_MS))
     });
     let track = use_fetch::<Track>((*path).clone());

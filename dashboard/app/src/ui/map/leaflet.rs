@@ -60,6 +60,12 @@ extern "C" {
     #[wasm_bindgen(method, js_name = addTo)]
     fn add_to(this: &Zoom, map: &Map);
 
+    type TileLayer;
+    #[wasm_bindgen(js_namespace = L, js_name = tileLayer)]
+    fn new_tile_layer(url: &str, options: &JsValue) -> TileLayer;
+    #[wasm_bindgen(method, js_name = addTo)]
+    fn add_to(this: &TileLayer, map: &Map);
+
     type Scale;
     #[wasm_bindgen(js_namespace = ["L", "control"], js_name = scale)]
     fn new_scale(options: &JsValue) -> Scale;
@@ -137,6 +143,21 @@ impl Map {
         new_scale(&options(&[("imperial", false.into())])).add_to(&map);
         map.jump(center, zoom);
         map
+    }
+
+    /// Lays tiles over what is below; where one is missing that is seen.
+    pub fn lay(&self, tiles: &bugbrother_wire::api::TileLayer) {
+        let options = options(&[
+            ("minNativeZoom", tiles.min_zoom.into()),
+            ("maxNativeZoom", tiles.max_zoom.into()),
+            ("maxZoom", ZOOMS.1.into()),
+        ]);
+        new_tile_layer(&tiles.url, &options).add_to(self);
+        // Leaflet takes HTML.
+        let plain = tiles.attribution.replace('&', "&amp;").replace('<', "&lt;");
+        if !plain.is_empty() {
+            self.attribution().add(&plain);
+        }
     }
 
     /// Goes there at once.

@@ -7,7 +7,7 @@ use yew::prelude::*;
 use crate::{
     address::Query,
     fleet::{Filter, Look, Vehicle, filter::FILTERS},
-    format::{Freshness, Span, number},
+    format::{Freshness, Span},
     geo::Point,
     phrases::Phrases,
     ui::{
@@ -16,7 +16,7 @@ use crate::{
         glyph::Glyph,
         icon::Icon,
         map::BaseMap,
-        settings::use_phrases,
+        settings::{units, use_phrases},
         table::{Skeleton, style, use_window},
     },
 };
@@ -146,7 +146,7 @@ fn row(phrases: &Phrases, vehicle: &Vehicle, now: i64, here: bool, select: &Call
                 <span class="name">{ &vehicle.name }<small>{ vehicle.plate.as_deref().or(vehicle.maker).unwrap_or(vin.as_str()) }</small></span>
                 <span class="now">
                     if let Some(speed) = speed {
-                        <b>{ number(speed, 0) }<i>{ "km/h" }</i></b>
+                        <b>{ units().speed(speed).0 }<i>{ units().speed_unit() }</i></b>
                     } else {
                         <b class="muted">{ phrases.motion(vehicle.motion) }</b>
                     }

@@ -130,6 +130,9 @@ struct Heard {
     up: bool,
 }
 
+/// What was drawn last: from where, on which base map, what, and the marker.
+type Drawn = (View, u32, Rc<Drawing>, Option<(Point, f64)>);
+
 struct Surface {
     map: Map,
     host: HtmlElement,
@@ -142,7 +145,7 @@ struct Surface {
     glow: Canvas,
     view: View,
     fitted: Option<AttrValue>,
-    drawn: Option<(View, u32, Rc<Drawing>, Option<(Point, f64)>)>,
+    drawn: Option<Drawn>,
     heard: Rc<RefCell<Heard>>,
     held: Option<usize>,
     middle: Option<Point>,

@@ -115,6 +115,8 @@ pub struct Surface {
     drawn_ms: f64,
     moved_ms: Option<f64>,
     told: Option<(i64, i64)>,
+    /// Whether the tiles are laid, if there are any.
+    tiled: bool,
     pointing: bool,
     _closures: Vec<Closure<dyn FnMut(MouseEvent)>>,
 }
@@ -162,6 +164,7 @@ impl Surface {
             drawn_ms: 0.0,
             moved_ms: None,
             told: None,
+            tiled: false,
             pointing: false,
             _closures: closures,
             map,
@@ -180,12 +183,22 @@ impl Surface {
     pub fn frame(&mut self) {
         let now = frame_ms();
         self.resize();
+        self.tile();
         self.locate(now);
         self.obey();
         self.follow(now);
         self.answer();
         self.draw(now);
         self.tell(now);
+    }
+
+    fn tile(&mut self) {
+        if !self.tiled
+            && let Some(tiles) = self.base.tiles()
+        {
+            self.tiled = true;
+            self.map.lay(&tiles);
+        }
     }
 
     fn resize(&mut self) {

@@ -16,10 +16,10 @@ use crate::{
     phrases::Phrases,
     ui::{
         api,
-        browser::frame_ms,
         feed::use_live,
         kit::{Select, use_toasts},
         moment::moment,
+        news::clock,
         route::Route,
         settings::use_phrases,
         vehicle::refusal_text,
@@ -67,9 +67,9 @@ pub fn Trial(props: &TrialProps) -> Html {
     }
     let start = {
         let (found, turn, condition) = (found.setter(), turn.clone(), props.condition.clone());
-        let (vin, fleet, toasts) = (only.parse::<Vin>().ok(), Rc::clone(&live.fleet), toasts.clone());
+        let (vin, live, toasts) = (only.parse::<Vin>().ok(), live.clone(), toasts.clone());
         Callback::from(move |_: MouseEvent| {
-            let to = fleet.borrow().now(frame_ms());
+            let to = clock(&live);
             let goes_on = Rc::new(Cell::new(true));
             turn.replace(Rc::clone(&goes_on)).set(false);
             let (found, toasts) = (found.clone(), toasts.clone());

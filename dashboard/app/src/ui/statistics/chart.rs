@@ -2,9 +2,10 @@
 
 use yew::prelude::*;
 
-use crate::format::number;
+use crate::{format::number, ui::browser::is_narrow};
 
-const WIDTH: f64 = 720.0;
+/// Width of the drawing where it fills a page, where it fills a part of one, and on a phone: a letter is as large in each.
+const WIDTHS: [f64; 3] = [1240.0, 760.0, 340.0];
 const HEIGHT: f64 = 190.0;
 const LEFT: f64 = 44.0;
 const TOP: f64 = 10.0;
@@ -19,29 +20,37 @@ pub struct BarsProps {
     pub bars: Vec<(String, f64)>,
     /// Unit of the values.
     pub unit: &'static str,
+    /// Whether they fill the page.
+    #[prop_or_default]
+    pub wide: bool,
 }
 
 /// A bar chart; each bar tells its name and value when it is pointed at, and all are read out as a list.
 #[component]
 pub fn Bars(props: &BarsProps) -> Html {
+    let width = match (is_narrow(), props.wide) {
+        (true, _) => WIDTHS[2],
+        (false, true) => WIDTHS[0],
+        (false, false) => WIDTHS[1],
+    };
     let highest = props.bars.iter().map(|(_, value)| *value).fold(0.0, f64::max);
     let top = round_up(highest);
-    let step = (WIDTH - LEFT) / props.bars.len().max(1) as f64;
-    let width = (step * 0.7).min(40.0);
+    let step = (width - LEFT) / props.bars.len().max(1) as f64;
+    let thick = (step * 0.7).min(40.0);
     let y = |value: f64| FLOOR - value / top * (FLOOR - TOP);
     // So many names as have room.
-    let each = ((props.bars.len() as f64 * 74.0) / (WIDTH - LEFT)).ceil().max(1.0) as usize;
+    let each = ((props.bars.len() as f64 * 74.0) / (width - LEFT)).ceil().max(1.0) as usize;
     html! {
-        <div class="chart">
-            <svg viewBox={format!("0 0 {WIDTH} {HEIGHT}")} role="img" aria-label={props.label.clone()}>
+        <div class="bars-chart">
+            <svg viewBox={format!("0 0 {width} {HEIGHT}")} role="img" aria-label={props.label.clone()}>
                 for part in [0.0, 0.5, 1.0] {
                     <g key={format!("{part}")} class="grid">
-                        <line x1={LEFT.to_string()} x2={WIDTH.to_string()} y1={y(top * part).to_string()} y2={y(top * part).to_string()} />
+                        <line x1={LEFT.to_string()} x2={width.to_string()} y1={y(top * part).to_string()} y2={y(top * part).to_string()} />
                         <text x={(LEFT - 6.0).to_string()} y={(y(top * part) + 4.0).to_string()} text-anchor="end">{ number(top * part, usize::from(top < 4.0)) }</text>
                     </g>
                 }
                 for (n, (name, value)) in props.bars.iter().enumerate() {
-                    { bar(n, name, *value, props.unit, (LEFT + step * n as f64, step, width), y(*value), n % each == 0) }
+                    { bar(n, name, *value, props.unit, (LEFT + step * n as f64, step, thick), y(*value), n % each == 0) }
                 }
             </svg>
             <ul class="unseen">

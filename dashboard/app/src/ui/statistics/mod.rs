@@ -17,7 +17,7 @@ use super::{
     kit::{Empty, Refused, use_toasts},
     route::Route,
     saving::trouble,
-    settings::use_phrases,
+    settings::{units, use_phrases},
     table::Skeleton,
 };
 use crate::{fleet::Filter, phrases::Language};
@@ -152,8 +152,8 @@ pub fn StatisticsPage() -> Html {
                             if (2..=MOST_BARS).contains(&found.lines.len()) {
                                 <section class="panel pad">
                                     <h2>{ (words.distance_by)((words.by)(by)) }</h2>
-                                    <Bars label={(words.distance_by)((words.by)(by))} unit="km"
-                                        bars={found.lines.iter().map(|line| (table::name(words, by, line), line.totals.distance_m / 1000.0)).collect::<Vec<_>>()} />
+                                    <Bars label={(words.distance_by)((words.by)(by))} unit={units().distance_unit()} wide=true
+                                        bars={found.lines.iter().map(|line| (table::name(words, by, line), units().convert(line.totals.distance_m / 1000.0, "km").0)).collect::<Vec<_>>()} />
                                 </section>
                             }
                             <StatisticsTable statistics={found.clone()} />

@@ -19,8 +19,11 @@ pub enum Period {
     ThisYear,
 }
 
-/// What they are called.
-pub const PERIODS: [(Period, fn(&Business) -> &'static str); 5] = [
+/// What one is called.
+type Name = fn(&Business) -> &'static str;
+
+/// All that are offered.
+pub const PERIODS: [(Period, Name); 5] = [
     (Period::Days(7), |words| words.last_7),
     (Period::Days(30), |words| words.last_30),
     (Period::ThisMonth, |words| words.this_month),

@@ -8,7 +8,11 @@ use yew::prelude::*;
 use crate::{
     format::number,
     phrases::business::Business,
-    ui::{day, icon::Icon, settings::use_phrases},
+    ui::{
+        day,
+        icon::Icon,
+        settings::{units, use_phrases},
+    },
 };
 
 /// Rows that are made.
@@ -35,8 +39,8 @@ const COLUMNS: [Column; 11] = [
     Column {
         name: |words| words.distance,
         unit: "km",
-        value: |totals| Some(totals.distance_m / 1000.0),
-        text: |value| number(value, 1),
+        value: |totals| Some(totals.distance_m),
+        text: |metres| units().distance(metres, 1).0,
         on_phone: true,
     },
     Column {
@@ -69,9 +73,9 @@ const COLUMNS: [Column; 11] = [
     },
     Column {
         name: |words| words.consumption,
-        unit: "",
+        unit: "l/100 km",
         value: |totals| totals.fuel_per_100km,
-        text: |value| number(value, 1),
+        text: consumption,
         on_phone: false,
     },
     Column {
@@ -103,6 +107,19 @@ const COLUMNS: [Column; 11] = [
         on_phone: false,
     },
 ];
+
+/// The unit that stands in the heading.
+fn unit_of(column: &Column) -> &'static str {
+    match column.unit {
+        "km" => units().distance_unit(),
+        "l/100 km" => units().consumption(1.0, 1000.0).map_or("", |(_, unit)| unit),
+        unit => unit,
+    }
+}
+
+fn consumption(litres_per_100km: f64) -> String {
+    units().consumption(litres_per_100km, 100_000.0).map_or_else(|| "–".to_owned(), |(number, _)| number)
+}
 
 fn hours(ms: f64) -> String {
     let minutes = (ms / 60_000.0).round() as i64;
@@ -146,7 +163,7 @@ pub fn StatisticsTable(props: &StatisticsTableProps) -> Html {
         html! {
             <th scope="col" class={class} aria-sort={direction}>
                 <button onclick={move |_: MouseEvent| sort.set(next)} data-testid={at.map(|at| format!("sort-{at}"))}>
-                    { name }if !unit.is_empty() { <small class="unit">{ unit }</small> }{ Icon::Chevron.draw() }
+                    <span>{ name }if !unit.is_empty() { <small class="unit">{ unit }</small> }</span>{ Icon::Chevron.draw() }
                 </button>
             </th>
         }
@@ -157,7 +174,7 @@ pub fn StatisticsTable(props: &StatisticsTableProps) -> Html {
                 <thead><tr>
                     { heading(None, (words.by)(statistics.by), "", "") }
                     for (at, one) in COLUMNS.iter().enumerate() {
-                        { heading(Some(at), (one.name)(words), if at == 8 { &statistics.currency } else { one.unit }, class(one)) }
+                        { heading(Some(at), (one.name)(words), if at == 8 { &statistics.currency } else { unit_of(one) }, class(one)) }
                     }
                 </tr></thead>
                 <tbody>

@@ -12,7 +12,6 @@ use yew::{platform::spawn_local, prelude::*};
 
 use super::commands::{progress_class, refusal_text};
 use crate::{
-    format::value,
     phrases::Phrases,
     ui::{
         account::use_account,
@@ -22,7 +21,7 @@ use crate::{
         kit::{Empty, Refused, use_toasts},
         moment::moment,
         news::use_fresh,
-        settings::use_phrases,
+        settings::{units, use_phrases},
         table::Skeleton,
     },
 };
@@ -127,7 +126,7 @@ fn freeze_frame(phrases: &Phrases, frame: &FreezeFrameInWords) -> Html {
                 for one in &frame.values {
                     <div key={one.key.clone()}>
                         <dt>{ (phrases.signal)(&one.key).unwrap_or(&one.label) }</dt>
-                        <dd>{ value(&one.key, one.value).0 }<small>{ value(&one.key, one.value).1 }</small></dd>
+                        <dd>{ units().value(&one.key, one.value).0 }<small>{ units().value(&one.key, one.value).1 }</small></dd>
                     </div>
                 }
             </dl>

@@ -6,9 +6,12 @@ use bugbrother_wire::signal;
 use yew::prelude::*;
 
 use crate::{
-    format::{unit, value},
+    format::unit,
     groups::{DIALS, Dial},
-    ui::{gauge::Gauge, settings::use_phrases},
+    ui::{
+        gauge::Gauge,
+        settings::{units, use_phrases},
+    },
 };
 
 /// Gauges that are there even without a value.
@@ -71,15 +74,17 @@ struct DialGaugeProps {
 fn DialGauge(props: &DialGaugeProps) -> Html {
     let phrases = use_phrases();
     let Dial { key, range: (min, max), above, below } = props.dial;
-    let of_unit = signal::find(key).map_or("", |signal| unit(signal.unit));
-    // A gauge rounds to whole numbers: what is finer is said below it.
-    let fine = props.value.filter(|_| key == "vbat").map(|number| value(key, number).0);
+    let metric = signal::find(key).map_or("", |signal| signal.unit);
+    let of_unit = unit(units().convert(0.0, metric).1);
+    let in_unit = |value: f64| if value.is_finite() { units().convert(value, metric).0.round() } else { value };
+    let (min, max, above, below) = (in_unit(min), in_unit(max), in_unit(above), in_unit(below));
+    let dial = Dial { key, range: (min, max), above, below };
+    let shown = props.value.map(|value| units().convert(value, metric).0);
     html! {
         <div class="dial">
-            <Gauge label={props.label.clone()} unit={of_unit} value={props.value} {min} {max} warn_above={above} warn_below={below}
-                unknown={phrases.not_told} testid={key} />
-            if let Some(fine) = fine { <small class="fine">{ format!("{fine} {of_unit}") }</small> }
-            <small class="limits" aria-hidden="true">{ limits(props.dial, of_unit) }</small>
+            <Gauge label={props.label.clone()} unit={of_unit} value={shown} {min} {max} warn_above={above} warn_below={below}
+                unknown={phrases.not_told} digits={usize::from(key == "vbat")} testid={key} />
+            <small class="limits" aria-hidden="true">{ limits(dial, of_unit) }</small>
         </div>
     }
 }

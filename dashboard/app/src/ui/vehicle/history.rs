@@ -15,14 +15,14 @@ use crate::{
     replay::Way,
     ui::{
         account::use_account,
-        browser::{Frames, frame_ms},
+        browser::Frames,
         chart::{Charts, Shared, Sight},
         feed::use_live,
         fetch::{Fetched, use_fetch},
         kit::{Empty, Refused},
         map::{Drawing, Marker, Sketch},
         moment::{midnight, moment, of_input, to_input},
-        news::use_kept,
+        news::{clock, use_kept},
         settings::use_phrases,
         table::Skeleton,
     },
@@ -52,7 +52,7 @@ pub fn History(props: &HistoryProps) -> Html {
     let vin = props.vin;
     let period = Period::of_word(props.query.span.as_deref());
     // In steps of a minute: a span that goes on is not asked for anew all the time.
-    let now = live.fleet.borrow().now(frame_ms()) / 60_000 * 60_000 + 60_000;
+    let now = clock(&live) / 60_000 * 60_000 + 60_000;
     let began = use_state_eq(|| now);
     let (from, to) = period.span(*began, midnight(*began));
     {

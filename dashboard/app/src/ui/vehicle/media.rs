@@ -4,12 +4,11 @@ use bugbrother_wire::{Vin, api::MediaList, live::News, message::MediaState};
 use yew::prelude::*;
 
 use crate::ui::{
-    browser::frame_ms,
     feed::use_live,
     fetch::Fetched,
     kit::{Empty, Refused},
     moment::moment,
-    news::use_fresh,
+    news::{clock, use_fresh},
     settings::use_phrases,
     table::Skeleton,
 };
@@ -29,7 +28,7 @@ pub fn MediaTab(props: &MediaTabProps) -> Html {
     let phrases = use_phrases();
     let words = &phrases.vehicle_page;
     let vin = props.vin;
-    let now = use_live().fleet.borrow().now(frame_ms());
+    let now = clock(&use_live());
     let to = use_state(|| now + 86_400_000);
     let path = format!("/vehicles/{vin}/media?from={}&to={}", *to - MONTH_MS, *to);
     let media = use_fresh::<MediaList>(Some(path), Some(vin), &[News::Media]);

@@ -32,6 +32,7 @@ use super::{
     glyph::Glyph,
     icon::Icon,
     kit::{Refused, Tabs},
+    maintenance::Maintenance,
     news::use_fresh,
     route::Route,
     settings::use_phrases,
@@ -86,6 +87,7 @@ pub fn VehiclePage(props: &VehiclePageProps) -> Html {
         ("history", words.history.into()),
         ("trips", words.trips.into()),
         ("diagnostics", words.diagnostics.into()),
+        ("maintenance", phrases.business.maintenance.into()),
     ];
     if account.may(Right::Command) {
         tabs.push(("commands", words.commands.into()));
@@ -120,6 +122,7 @@ pub fn VehiclePage(props: &VehiclePageProps) -> Html {
                             None => html! { <Trips {vin} open={open_trip.reform(Some)} /> },
                         },
                         "diagnostics" => html! { <Diagnostics {vin} /> },
+                        "maintenance" => html! { <Maintenance {vin} /> },
                         "commands" => html! { <Commands {vin} /> },
                         "media" => html! { <MediaTab {vin} /> },
                         _ => html! { <History {vin} query={query.clone()} {replace} /> },
@@ -172,7 +175,9 @@ fn Head(props: &HeadProps) -> Html {
             </div>
             <p class="doing" data-testid="vehicle-state">
                 <Glyph look={Look::from(motion)} {heading} /><b>{ state }</b>
-                <small>{ age.map_or_else(|| phrases.never.to_owned(), |age| (phrases.ago)(Span::of(age))) }</small>
+                if motion != Motion::Silent || age.is_none() {
+                    <small>{ age.map_or_else(|| phrases.never.to_owned(), |age| (phrases.ago)(Span::of(age))) }</small>
+                }
             </p>
             <Link<Route, Query> to={Route::Map} query={Some(Query::of(props.vin))} classes="secondary">
                 { Icon::Map.draw() }{ words.on_the_map }

@@ -15,7 +15,7 @@ use super::{
     trips::{consumed, score_class},
 };
 use crate::{
-    format::{Span, number},
+    format::Span,
     geo::Point,
     groups::{DIALS, FIRST},
     replay::{Player, SPEEDS, Way},
@@ -28,7 +28,7 @@ use crate::{
         kit::Refused,
         map::{Drawing, Marker, STEPS_KMH, Sketch},
         moment::{day, second, time},
-        settings::use_phrases,
+        settings::{told, units, use_phrases},
         table::Skeleton,
     },
 };
@@ -188,10 +188,10 @@ fn Replay(props: &ReplayProps) -> Html {
             <dl class="panel facts">
                 <div><dt>{ words.from }</dt><dd>{ trip.start_place.as_deref().unwrap_or(words.somewhere) }</dd></div>
                 <div><dt>{ words.to }</dt><dd>{ trip.end_place.as_deref().unwrap_or(words.somewhere) }</dd></div>
-                <div><dt>{ words.distance }</dt><dd>{ format!("{} km", number(trip.distance_m / 1000.0, 1)) }</dd></div>
+                <div><dt>{ words.distance }</dt><dd>{ told(units().distance(trip.distance_m, 1)) }</dd></div>
                 <div><dt>{ words.duration }</dt><dd>{ (phrases.lasting)(Span::of(to - from)) }</dd></div>
                 <div><dt>{ words.consumed }</dt><dd>{ consumed(trip) }</dd></div>
-                <div><dt>{ words.fastest }</dt><dd>{ format!("{} km/h", number(trip.max_kmh, 0)) }</dd></div>
+                <div><dt>{ words.fastest }</dt><dd>{ told(units().speed(trip.max_kmh)) }</dd></div>
                 <div><dt>{ words.score }</dt><dd class={classes!("score", score_class(trip.score))}>{ trip.score }</dd></div>
                 <div><dt>{ words.harsh }</dt><dd>{ trip.harsh_accelerations + trip.harsh_brakings + trip.harsh_cornerings }</dd></div>
             </dl>
@@ -216,10 +216,10 @@ fn Replay(props: &ReplayProps) -> Html {
                     <p class="legend" aria-hidden="true">
                         for step in 0..=STEPS_KMH.len() {
                             <span key={step} class={format!("speed-{}", step + 1)}>
-                                { if step == 0 { format!("< {}", STEPS_KMH[0]) } else { format!("≥ {}", STEPS_KMH[step - 1]) } }
+                                { if step == 0 { format!("< {}", units().speed(STEPS_KMH[0]).0) } else { format!("≥ {}", units().speed(STEPS_KMH[step - 1]).0) } }
                             </span>
                         }
-                        <span>{ "km/h" }</span>
+                        <span>{ units().speed_unit() }</span>
                     </p>
                     <Film media={media.is.ready().cloned()} />
                 </aside>

@@ -18,7 +18,7 @@ use crate::{
         kit::{Empty, Refused},
         moment::{day, midnight, time},
         news::use_fresh,
-        settings::use_phrases,
+        settings::{told, units, use_phrases},
         table::Skeleton,
     },
 };
@@ -97,7 +97,7 @@ fn of_day(phrases: &Phrases, midnight: UnixMs, trips: &[&Trip], open: &Callback<
         <section key={midnight} class="panel day">
             <header>
                 <h2>{ day(phrases, midnight) }</h2>
-                <span>{ format!("{} km", number(metres / 1000.0, 1)) }</span>
+                <span>{ told(units().distance(metres, 1)) }</span>
                 <span>{ (phrases.lasting)(Span::of(moving)) }</span>
             </header>
             <svg class="timeline" viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true" focusable="false">
@@ -117,7 +117,7 @@ fn of_day(phrases: &Phrases, midnight: UnixMs, trips: &[&Trip], open: &Callback<
                                 <b>{ trip.start_place.as_deref().unwrap_or(words.somewhere) }</b>
                                 <span>{ "→ " }{ trip.end_place.as_deref().unwrap_or(words.somewhere) }</span>
                             </span>
-                            <span class="number">{ format!("{} km", number(trip.distance_m / 1000.0, 1)) }</span>
+                            <span class="number">{ told(units().distance(trip.distance_m, 1)) }</span>
                             <span class="number">{ (phrases.lasting)(Span::of(trip.end - trip.start)) }</span>
                             <span class="number fuel">{ consumed(trip) }</span>
                             <span class={classes!("score", score_class(trip.score))} title={words.score}>{ trip.score }</span>

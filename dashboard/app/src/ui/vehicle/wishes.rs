@@ -21,6 +21,9 @@ const SIGNALS: [&str; 4] = ["lat", "spd", "rpm", "ect"];
 /// Thresholds that have one.
 const THRESHOLDS: [&str; 5] = ["harsh_braking", "harsh_acceleration", "harsh_cornering", "idling", "low_battery"];
 
+/// What typing into a field changes.
+type Change = Box<dyn Fn(&mut WishesEdit, String)>;
+
 /// Properties of [`WishesForm`].
 #[derive(Properties, PartialEq)]
 pub struct WishesFormProps {
@@ -44,7 +47,7 @@ pub fn WishesForm(props: &WishesFormProps) -> Html {
         Fetched::Ready(known) => known.clone(),
     };
     let wishes = (*edit).clone().unwrap_or_else(|| known.wishes.clone());
-    let change = |change: Box<dyn Fn(&mut WishesEdit, String)>| {
+    let change = |change: Change| {
         let (edit, wishes) = (edit.setter(), wishes.clone());
         Callback::from(move |typed: String| {
             let mut wishes = wishes.clone();

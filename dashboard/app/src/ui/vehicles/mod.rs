@@ -21,11 +21,10 @@ use super::{
     glyph::Glyph,
     icon::Icon,
     route::Route,
-    settings::use_phrases,
+    settings::{units, use_phrases},
     table::{Skeleton, style, use_window},
 };
 use crate::{
-    address::Query,
     fleet::{Filter, Vehicle, filter::FILTERS},
     format::{Freshness, Span, number},
     phrases::{Phrases, business::Business},
@@ -82,7 +81,8 @@ impl Column {
             Column::Class => "class-column",
             Column::Client => "client-column",
             Column::State => "state",
-            Column::Speed | Column::Seen => "number",
+            Column::Speed => "number",
+            Column::Seen => "number wide-only",
             Column::Fuel => "number fuel",
         }
     }
@@ -149,9 +149,8 @@ pub fn Vehicles() -> Html {
     let open = move |vin: Vin| {
         let navigator = navigator.clone();
         Callback::from(move |()| {
-            let pushed = navigator.as_ref().map(|navigator| navigator.push_with_query(&Route::Map, &Query::of(vin)));
-            if let Some(Err(error)) = pushed {
-                web_sys::console::warn_1(&error.to_string().into());
+            if let Some(navigator) = &navigator {
+                navigator.push(&Route::Vehicle { vin });
             }
         })
     };
@@ -336,9 +335,9 @@ fn row(
             <td class="class-column">{ line.and_then(|line| line.class.clone()).unwrap_or_else(|| words.none.to_owned()) }</td>
             <td class="client-column">{ roster.client(vehicle.vin).unwrap_or(words.none).to_owned() }</td>
             <td class="state"><Glyph look={vehicle.look()} {heading} />{ phrases.motion(vehicle.motion) }</td>
-            <td class="number">{ cell(vehicle.speed_kmh(), "km/h") }</td>
+            <td class="number">{ cell(vehicle.speed_kmh().map(|speed| units().convert(speed, "km/h").0), units().speed_unit()) }</td>
             <td class="number fuel">{ cell(vehicle.value("fuel"), "%") }</td>
-            <td class="number muted">{ seen }</td>
+            <td class="number muted wide-only">{ seen }</td>
             if let Some(books) = books {
                 <td class="number">
                     <button class="tool" aria-label={format!("{}: {}", words.edit, vehicle.name)} data-testid={format!("books-{}", vehicle.vin)}

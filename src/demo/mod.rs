@@ -1,6 +1,9 @@
 //! Simulated cars with real agents: the receiver's NMEA and the adapter's ELM327 go over TCP through the same decoders
 //! that a car on the road uses.
 
+mod office;
+mod past;
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result};
@@ -14,6 +17,8 @@ use bugbrother_simulator::{Profile, Simulator, demo_fleet};
 use bugbrother_store::Store;
 use tokio::net::TcpListener;
 
+pub use office::Visitor;
+
 use crate::{accounts, data::DataDir, services::now_ms, stage::Stage};
 
 /// A car of the demo and its agent's MQTT password, which is new at each start and nowhere on disk.
@@ -25,6 +30,13 @@ pub fn register(data: &DataDir) -> Result<Vec<Member>> {
     let vins: Vec<_> = fleet.iter().map(|profile| profile.vin.as_str()).collect();
     let passwords = accounts::set_passwords(data, &vins)?;
     Ok(fleet.into_iter().zip(passwords).collect())
+}
+
+/// Gives a new data folder its books and its past.
+pub async fn fill(data: &DataDir, store: &Store, fleet: &[Member]) -> Result<Vec<Visitor>> {
+    let profiles: Vec<Profile> = fleet.iter().map(|(profile, _)| *profile).collect();
+    let visitors = office::fill(data, store, &profiles, now_ms()).await;
+    visitors.context("cannot make up the past of the demo's fleet")
 }
 
 /// Starts the cars and their agents.
