@@ -98,10 +98,19 @@ fn the_live_feed_is_written_as_it_always_was() {
 #[test]
 fn a_session_does_not_name_a_token_that_it_does_not_give() {
     let rights = vec![api::Right::Watch];
-    let session = api::Session { name: "ada".to_owned(), role: api::Role::Operator, rights, expires: 1, token: None };
+    let session = api::Session {
+        name: "ada".to_owned(),
+        display_name: None,
+        role: api::Role::Operator,
+        rights,
+        expires: 1,
+        ends: 2,
+        token: None,
+        refresh_token: None,
+    };
     assert_eq!(
         serde_json::to_string(&session).unwrap(),
-        r#"{"name":"ada","role":"operator","rights":["watch"],"expires":1}"#
+        r#"{"name":"ada","role":"operator","rights":["watch"],"expires":1,"ends":2}"#
     );
 }
 
