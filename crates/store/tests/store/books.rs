@@ -129,7 +129,7 @@ async fn the_roster_tells_whose_a_vehicle_is_and_a_client_finds_its_own_alone() 
 
 fn enlisted(n: usize) -> Enlisted {
     let vin: Vin = format!("WVWZZZ1JZ3W{n:06}").parse().unwrap();
-    let facts = VehicleFacts { tank_l: (n % 2 == 0).then_some(55.5), ..VehicleFacts::default() };
+    let facts = VehicleFacts { tank_l: n.is_multiple_of(2).then_some(55.5), ..VehicleFacts::default() };
     Enlisted { vin, name: format!("Car {n}"), plate: None, facts }
 }
 

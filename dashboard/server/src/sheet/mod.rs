@@ -8,7 +8,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashSet};
 
 use bugbrother_wire::{
     FuelKind, Vin,
@@ -111,7 +111,7 @@ impl Sheet {
         }
         let mut lines = Lines::new(&text);
         let mut rows = Vec::new();
-        let mut seen: HashMap<Vin, ()> = HashMap::new();
+        let mut seen: HashSet<Vin> = HashSet::new();
         for record in records {
             let record = record.map_err(|error| broken(&error))?;
             if record.iter().all(str::is_empty) {
@@ -122,10 +122,8 @@ impl Sheet {
             }
             let line = lines.line_of(record.position().map_or(0, csv::Position::byte));
             let mut row = Row::read(line, &record, &columns);
-            if let Some(vin) = row.vin {
-                if seen.insert(vin, ()).is_some() {
-                    row.fault("vin", FaultKind::Twice, &row.vin_text.clone());
-                }
+            if row.vin.is_some_and(|vin| !seen.insert(vin)) {
+                row.fault("vin", FaultKind::Twice, &row.vin_text.clone());
             }
             rows.push(row);
         }

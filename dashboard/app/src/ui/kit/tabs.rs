@@ -57,10 +57,11 @@ fn Tab(props: &TabProps) -> Html {
         use_effect_with(props.here, move |here| {
             let row = node.cast::<web_sys::Element>().and_then(|tab| tab.parent_element());
             let focused = crate::ui::browser::document().active_element();
-            if *here && row.is_some_and(|row| row.contains(focused.as_deref())) {
-                if let Some(tab) = node.cast::<web_sys::HtmlElement>() {
-                    drop(tab.focus());
-                }
+            if *here
+                && row.is_some_and(|row| row.contains(focused.as_deref()))
+                && let Some(tab) = node.cast::<web_sys::HtmlElement>()
+            {
+                drop(tab.focus());
             }
         });
     }
