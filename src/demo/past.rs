@@ -41,11 +41,8 @@ const KEYS: [&str; 14] =
 
 /// Drives all cars through the past, and has the store make trips of it.
 pub async fn fill(store: &Store, fleet: &[Profile], now: UnixMs) -> Result<()> {
-    let drives: Vec<_> = fleet
-        .iter()
-        .map(|profile| *profile)
-        .map(|profile| spawn_blocking(move || History::of(&profile, now)))
-        .collect();
+    let drives: Vec<_> =
+        fleet.iter().copied().map(|profile| spawn_blocking(move || History::of(&profile, now))).collect();
     for drive in drives {
         let history = drive.await.context("a car broke down in the past")?;
         let vin = history.vin;
