@@ -154,7 +154,7 @@ mod tests {
             }
         }
         assert_eq!(explain_in_french("P0420").title, "Dépollution");
-        assert_eq!(explain_in_french("nonsense").generic, false);
+        assert!(!explain_in_french("nonsense").generic);
     }
 
     #[test]
