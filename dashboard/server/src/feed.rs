@@ -36,7 +36,7 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const MAX_BEHIND: usize = 16;
 /// Choices of signals for which a delta or snapshot is encoded once for all; others are encoded for each viewer.
 const MAX_ENCODED: usize = 64;
-/// What is new since any of so many ticks in a row is encoded once.
+/// Who falls behind is told what is new since a tick that is a multiple of this.
 const SINCE_STEP: u64 = 8;
 /// A loop that has not come round for so long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(2);
@@ -107,6 +107,14 @@ impl Tick {
     }
 }
 
+/// The tick from which on a viewer is told what it has missed that has fallen behind after this one.
+///
+/// When many fall behind, they do so after many different ticks. They are told what is new since the same one, a little before
+/// theirs: to be told a value twice does no harm, and it is encoded once for all.
+pub(crate) fn shared(tick: u64) -> u64 {
+    tick - tick % SINCE_STEP
+}
+
 impl Feed {
     pub fn new(fleet: Fleet) -> Self {
         let now = Instant::now();
@@ -163,9 +171,6 @@ impl Feed {
 
     /// What those who want these signals of the whole fleet have missed since a tick, and every tick after it; nothing, if
     /// that is too long ago.
-    ///
-    /// When many fall behind, they fall behind at many different ticks. All are told what is new since the same one, a little
-    /// before theirs: to be told a value twice does no harm, and it is encoded once.
     pub fn join_since(
         &self,
         signals: &Signals,
@@ -173,16 +178,12 @@ impl Feed {
         now: UnixMs,
     ) -> Option<(Pieces, broadcast::Receiver<Arc<Tick>>)> {
         let mut state = self.lock();
-        if tick > state.fleet.tick() {
-            return None;
-        }
-        let since = state.fleet.known_since().max(tick - tick % SINCE_STEP).min(tick);
-        let key = (signals.clone(), since);
+        let key = (signals.clone(), tick);
         let missed = match state.missed.get(&key) {
             Some(missed) => missed.clone(),
             None => {
-                let delta = state.fleet.since(since, now, |_| true, true)?;
-                let missed = pieces::of_delta(cut(&delta, signals), since);
+                let delta = state.fleet.since(tick, now, |_| true, true)?;
+                let missed = pieces::of_delta(cut(&delta, signals), tick);
                 if state.missed.len() < MAX_ENCODED {
                     state.missed.insert(key, missed.clone());
                 }

@@ -167,3 +167,34 @@ fn what_was_kept_is_shown_until_the_server_has_told_and_grows_old_meanwhile() {
     after.apply(Frame::Snapshot(Snapshot { now: NOW, tick: 1, vehicles: vec![], alerts: vec![] }), 0.0);
     assert!(!after.recall(kept, NOW, 0.0) && after.vehicles().is_empty());
 }
+
+#[test]
+fn a_fleet_that_comes_in_pieces_counts_as_loaded_with_the_last_and_keeps_its_trails() {
+    let mut fleet = fleet();
+    let drove = vec![Change(1, Presence::Online, NOW + 1000, NOW + 1000, vec![("lat".to_owned(), 46.01)])];
+    fleet.apply(delta(drove, vec![]), 2000.0);
+    let trail = |fleet: &Fleet| fleet.find(vin(1)).and_then(|v| Some(v.track.as_ref()?.trail().len()));
+    assert_eq!(trail(&fleet), Some(2));
+    let first = vec![live(2, "anna", &[])];
+    let alerts = vec![alert(1, Severity::Warning, AlertState::Open)];
+    fleet.apply(Frame::Snapshot(Snapshot { now: NOW + 2000, tick: 0, vehicles: first, alerts }), 3000.0);
+    let named = |vehicles, tick| {
+        let (left, changed, alerts, notices) = (vec![], vec![], vec![], vec![]);
+        Frame::Delta(Delta { now: NOW + 2000, tick, named: vehicles, left, changed, alerts, notices })
+    };
+    fleet.apply(named(vec![live(4, "Max", &[])], 0), 3000.0);
+    fleet.apply(named(vec![live(1, "Zoe", &[("lat", 46.01), ("lon", 7.0)]), live(5, "Bob", &[])], 9), 3000.0);
+    let names: Vec<_> = fleet.select(Filter::All, "").map(|v| v.name.as_str()).collect();
+    assert_eq!(names, ["anna", "Bob", "Max", "Zoe"]);
+    assert_eq!(trail(&fleet), Some(2));
+    assert!(fleet.find(vin(1)).is_some_and(|v| v.alert == Some(Severity::Warning)), "also of who came after its alert");
+    assert!(fleet.find(vin(3)).is_none());
+    let mut new = Fleet::default();
+    new.apply(
+        Frame::Snapshot(Snapshot { now: NOW, tick: 0, vehicles: vec![live(1, "Zoe", &[])], alerts: vec![] }),
+        0.0,
+    );
+    assert!(!new.is_loaded());
+    new.apply(named(vec![], 3), 0.0);
+    assert!(new.is_loaded());
+}

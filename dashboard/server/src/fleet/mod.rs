@@ -141,11 +141,6 @@ impl Fleet {
         self.tick
     }
 
-    /// What has changed since a delta before this one cannot be told any more.
-    pub fn known_since(&self) -> u64 {
-        self.known_since
-    }
-
     /// The vehicles that are wanted, and every alert of such as `knows` lets through.
     pub fn snapshot(&self, now: UnixMs, wants: impl Fn(&Placed) -> bool, knows: impl Fn(Vin) -> bool) -> Snapshot {
         let wanted = self.vehicles.iter().enumerate().filter(|(_, vehicle)| wants(&vehicle.place()));

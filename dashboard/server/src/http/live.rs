@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     clock,
-    feed::Tick,
+    feed::{self, Tick},
     pieces::{self, Pieces},
     view::View,
 };
@@ -173,7 +173,7 @@ impl Viewer<'_> {
                     Err(RecvError::Lagged(_)) => {
                         metrics::counter!("bugbrother_dashboard_live_resyncs_total").increment(1);
                         // The ticks that are still there are among what has changed since.
-                        ticks = Some(self.begin((tick > 0).then_some(tick)).await?);
+                        ticks = Some(self.begin((tick > 0).then(|| feed::shared(tick))).await?);
                     }
                     Err(RecvError::Closed) => return Err(End::Stopping),
                 },

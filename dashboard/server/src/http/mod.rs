@@ -139,6 +139,7 @@ fn api(app: &App) -> Router<App> {
         .method_not_allowed_fallback(|| async { Failure::method() })
         .layer(from_fn(etag::tag))
         .layer(from_fn_with_state(app.clone(), origin::guard))
+        .layer(from_fn(body::guard))
 }
 
 const ROOMS: &[fn(&mut Routes)] = &[
