@@ -194,7 +194,7 @@ async fn a_file_that_is_none_of_the_kinds_or_too_large_leaves_nothing_behind() -
     expect_refusal(answer, StatusCode::PAYLOAD_TOO_LARGE, "document_size").await?;
     large.pop();
     assert_eq!(desk.send(&format!("{path}?name=a.pdf"), large).await?.status(), StatusCode::CREATED);
-    for name in ["", "..%2Fa.pdf", "a%00.pdf"] {
+    for name in ["", "..%2Fa.pdf", "a%07.pdf"] {
         let answer = desk.send(&format!("{path}?name={name}"), PDF.to_vec()).await?;
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{name}");
     }

@@ -102,13 +102,10 @@ async fn unknown_addresses_methods_and_vehicles_are_refused_as_json() -> Result<
     expect_refusal(patch, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").await?;
     let path = "/api/frontend/vehicles/WVWZZZ1JZ3W000001";
     expect_refusal(get(path).await?, StatusCode::NOT_FOUND, "not_found").await?;
-    for path in [
-        "/api/frontend/vehicles/..%2f..%2fx",
-        "/api/frontend/vehicles/wvwzzz1jz3w000001",
-        "/api/frontend/vehicles/%ff%fe",
-    ] {
+    for path in ["/api/frontend/vehicles/..%2f..%2fx", "/api/frontend/vehicles/wvwzzz1jz3w000001"] {
         expect_refusal(get(path).await?, StatusCode::BAD_REQUEST, "invalid_vin").await?;
     }
+    expect_refusal(get("/api/frontend/vehicles/%ff%fe").await?, StatusCode::BAD_REQUEST, "invalid_address").await?;
     for path in [
         "/api/frontend/vehicles?limit=-1",
         "/api/frontend/vehicles?limit=99999999999",

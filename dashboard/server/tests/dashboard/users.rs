@@ -60,7 +60,7 @@ async fn an_invited_user_sets_a_password_by_a_link_that_is_good_once() -> Result
     rig.sign_in("ada", PASSWORD).await?;
     let now_known = user(&rig, &admin, "ada").await?;
     assert!(now_known.has_password && now_known.invited.is_none() && now_known.signed_in.is_some());
-    for bad in ["x", "%00", &"x".repeat(5000)] {
+    for bad in ["x", "%07", &"x".repeat(5000)] {
         let answer = rig.request(Method::GET, &format!("/api/frontend/invitations/{bad}")).send().await?;
         expect_refusal(answer, StatusCode::NOT_FOUND, "not_found").await?;
     }
