@@ -104,7 +104,7 @@ mod tests {
         let mut later = Later::default();
         assert!((0..MOST).all(|n| later.keep(edit("POST", &format!("/{n}"), ""))));
         assert!(!later.keep(edit("POST", "/more", "")));
-        assert!(later.keep(edit("PUT", "/more", "")) == false && later.len() == MOST);
+        assert!(!later.keep(edit("PUT", "/more", "")) && later.len() == MOST);
         assert!(Later::recall(Some(&later.text()), 1000.0 + GOOD_FOR_MS).is_empty());
         assert!(Later::recall(Some("rubbish"), 0.0).is_empty() && Later::recall(None, 0.0).is_empty());
     }
