@@ -49,8 +49,12 @@ try {
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
     const manifest = await (await context.request.get(`${url}/manifest.webmanifest`)).json();
     if (manifest.display !== 'standalone' || manifest.icons.length < 2) faults.push('the manifest makes nothing to install');
-    // The fleet is kept every half a minute.
-    await page.waitForFunction(async () => Boolean(await (await caches.open('known')).match('/known/fleet')), null, { timeout: WAIT });
+    const kept = () => page.evaluate(async () => Boolean(await (await caches.open('known')).match('/known/fleet')));
+    const until = Date.now() + WAIT;
+    while (!await kept()) {
+      if (Date.now() > until) throw new Error('the fleet was not kept');
+      await page.waitForTimeout(100);
+    }
   });
 
   await step('without a network the page opens and shows what was known', async () => {

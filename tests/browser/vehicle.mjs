@@ -28,7 +28,7 @@ function watch(page) {
   page.on('pageerror', error => faults.push(`page error: ${error.message}`));
   page.on('console', message => {
     // Chromium reports every refused request; not being signed in yet is refused by design.
-    const refused = message.location().url.includes('/api/frontend/session') && /\b40[14]\b/.test(message.text());
+    const refused = message.location().url.includes('/api/frontend/session') && /\b401\b/.test(message.text());
     if (message.type() === 'error' && !refused) faults.push(`console: ${message.text()}`);
   });
   page.on('requestfailed', request => {
@@ -210,7 +210,8 @@ try {
     await page.goto(url);
     await byId(page, 'layers').click();
     await byId(page, 'field-geofences').waitFor();
-    await page.locator('[data-testid="map"][data-areas="1"]').waitFor();
+    const { geofences } = await (await page.request.get(`${url}/api/frontend/geofences`)).json();
+    await page.locator(`[data-testid="map"][data-areas="${geofences.length}"]`).waitFor();
     await byId(page, 'field-colour').selectOption('spd');
     await byId(page, 'scale').waitFor();
     await shoot(page, '10-map-layers-dark');

@@ -39,6 +39,8 @@ const LONGEST_PAUSE_MS: u32 = 15_000;
 const PATIENCE: u32 = 5;
 /// The fleet is kept so often for the next time there is no network.
 const KEEP_EVERY_MS: u32 = 30_000;
+/// And so soon after it has been told.
+const FIRST_KEPT_MS: u32 = 1_000;
 
 /// How the feed is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -299,6 +301,15 @@ impl Feed {
             if tick > 0 && self.waits.replace(false) {
                 self.link.set(Link::Live);
                 self.loaded.emit(());
+                let fleet = Rc::clone(&self.fleet);
+                spawn_local(async move {
+                    // Once what comes with it is drawn.
+                    TimeoutFuture::new(FIRST_KEPT_MS).await;
+                    let snapshot = fleet.borrow().to_keep(frame_ms());
+                    if let Some(snapshot) = snapshot {
+                        offline::keep_fleet(snapshot).await;
+                    }
+                });
             }
         } else {
             self.waits.set(true);
