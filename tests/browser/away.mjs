@@ -70,8 +70,11 @@ try {
   await step('with the network back the page goes on by itself', async () => {
     await context.setOffline(false);
     await isLive(page);
+    // With the list of servers comes the pass to another one.
+    const told = page.waitForResponse(answer => answer.url().endsWith('/api/frontend/servers') && answer.ok());
     await page.goto(`${url}/vehicles`);
     await isLive(page);
+    await told;
   });
 
   console.log('kill');
