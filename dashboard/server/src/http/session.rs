@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::State,
+    extract::{State, rejection::BytesRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
@@ -117,7 +117,14 @@ pub(super) async fn begin(
     Ok(answer(app, &record, &account, &token, is_program))
 }
 
-async fn refresh(State(app): State<App>, client: Client, headers: HeaderMap, body: Bytes) -> Result<Response, Failure> {
+async fn refresh(
+    State(app): State<App>,
+    client: Client,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    let body = body
+        .map_err(|_| Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than 64 KiB"))?;
     app.attempts.count_refresh(client.address).map_err(too_many)?;
     let given = given(&body)?;
     let is_program = given.refresh_token.is_some();
