@@ -25,6 +25,7 @@ async function paint() {
   for (let i = 0; i < PAINTS; i += 1) {
     const context = await profile(browser, LOOKS[0]);
     const page = await arrive(context);
+    await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
     all.push(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime));
     await context.close();
   }
