@@ -6,8 +6,8 @@
 //! - [`export`]: samples from the database into a file, a page at a time
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
 //! - `downlink`: what is said on the broker; `notices`: where viewers are told to ask; `trial`: rules tried on history
-//! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `subscription`:
-//!   what arrives from the broker
+//! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `pieces`: how
+//!   it is cut into frames (pure); `subscription`: what arrives from the broker
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
 //! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
 //! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves

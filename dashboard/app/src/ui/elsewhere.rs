@@ -1,13 +1,12 @@
 //! Goes to another of the fleet's dashboards when this one is gone, and back.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, pin::pin, rc::Rc};
 
 use bugbrother_wire::api::{Passage, Servers as List, Session};
 use futures_util::future::{Either, select};
 use gloo_events::EventListener;
 use gloo_net::http::Request;
 use gloo_timers::future::TimeoutFuture;
-use std::pin::pin;
 use wasm_bindgen::JsValue;
 use yew::{platform::spawn_local, prelude::*};
 
@@ -27,6 +26,7 @@ const PATIENCE_MS: u32 = 3_000;
 const RENEW_MS: f64 = 240_000.0;
 const PASSAGE: &str = "#passage=";
 const LIST: &str = "servers";
+const KEPT: &str = "passage";
 
 /// Takes the passage out of the address, if there is one, and goes on with the session that it is for.
 pub async fn arrive() -> Option<Result<Session, Refusal>> {
@@ -82,7 +82,9 @@ impl Watch {
         // As it was known last: this server may be gone already.
         let known = browser::remembered(LIST).unwrap_or_default();
         let list: Vec<String> = known.split_whitespace().map(str::to_owned).collect();
-        Watch { servers: Servers::new(list, &here()), passage: None, renewed: None }
+        // This page may have been loaded again since the server told of it.
+        let passage = kept().and_then(|kept| kept.get_item(KEPT).ok().flatten());
+        Watch { servers: Servers::new(list, &here()), passage, renewed: None }
     }
 
     async fn look(&mut self, is_live: bool, touched: f64) {
@@ -104,6 +106,10 @@ impl Watch {
         let Ok(List { servers, passage }) = api::get::<List>("/servers").await else { return };
         browser::remember(LIST, &servers.join(" "));
         self.servers.update(servers);
+        if let (Some(kept), Some(passage)) = (kept(), &passage) {
+            // Without it the person signs in at the other server.
+            drop(kept.set_item(KEPT, passage));
+        }
         self.passage = passage;
         self.renewed = Some(frame_ms());
     }
@@ -115,6 +121,18 @@ impl Watch {
         if let Err(error) = location.replace(&format!("{server}{path}{passage}")) {
             web_sys::console::warn_1(&error);
         }
+    }
+}
+
+/// What lasts as long as this tab, and as the session: signing out takes it away.
+fn kept() -> Option<web_sys::Storage> {
+    browser::window().session_storage().ok().flatten()
+}
+
+/// Forgets the passage: the session is over.
+pub fn forget() {
+    if let Some(Err(error)) = kept().map(|kept| kept.remove_item(KEPT)) {
+        web_sys::console::warn_1(&error);
     }
 }
 

@@ -41,6 +41,7 @@ pub fn forget() {
             web_sys::console::warn_1(&error);
         }
     }
+    super::elsewhere::forget();
     say("forget");
 }
 

@@ -61,7 +61,7 @@ pub fn Palette() -> Html {
     };
     html! {
         <>
-            <button class="tool find" onclick={show} aria-label={format!("{} Ctrl K", settings.phrases.find_anything)} title={format!("{} (Ctrl K)", settings.phrases.find_anything)}
+            <button class="tool find" onclick={show} title={format!("{} (Ctrl K)", settings.phrases.find_anything)}
                 data-testid="palette-open">{ Icon::Search.draw() }<span>{ settings.phrases.find_anything }</span><kbd aria-hidden="true">{ "Ctrl K" }</kbd></button>
             if *open { <Search {close} /> }
         </>

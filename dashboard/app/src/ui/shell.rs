@@ -239,7 +239,8 @@ fn TopBar() -> Html {
             </span>
             <Link<Route> to={Route::Alerts} classes={classes!("tool", "bell", (alerts > 0).then_some("ringing"))}>
                 { Icon::Bell.draw() }
-                <span class="count" data-testid="alert-count" aria-label={(phrases.open_alerts)(alerts)}>{ alerts }</span>
+                <span class="unseen">{ (phrases.open_alerts)(alerts) }</span>
+                <span class="count" data-testid="alert-count" aria-hidden="true">{ alerts }</span>
             </Link<Route>>
             <button class="tool" onclick={settings.turn_theme.reform(|_| ())} title={(phrases.theme)(theme)}
                 aria-label={(phrases.theme)(theme)} data-testid="theme">{ icon.draw() }</button>

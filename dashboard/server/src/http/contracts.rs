@@ -202,6 +202,7 @@ async fn assign(
         json!({ "vins": wanted.vins, "from": from }),
     )
     .await?;
+    app.downlink.reconcile();
     detail(&app, id).await.map(Json)
 }
 
@@ -217,6 +218,7 @@ async fn release(
         return Err(Failure::field("at", "the vehicle is not in the contract then"));
     }
     app.note(&caller, "vehicle_released", Some(("contract", &id.to_string())), json!({ "vin": vin, "at": at })).await?;
+    app.downlink.reconcile();
     detail(&app, id).await.map(Json)
 }
 
@@ -237,6 +239,7 @@ async fn stay(
     app.config.store.assign_vehicle(&assignment, clock::now()).await?;
     app.note(&caller, "vehicle_stays", Some(("contract", &id.to_string())), json!({ "vin": vin, "from": wanted.from }))
         .await?;
+    app.downlink.reconcile();
     detail(&app, id).await.map(Json)
 }
 
@@ -277,7 +280,10 @@ async fn note(app: &App, caller: &Caller, what: &str, contract: &Contract) -> Re
         "video": contract.video,
         "retention_days": contract.retention_days,
     });
-    app.note(caller, what, Some(("contract", &contract.id.to_string())), detail).await
+    app.note(caller, what, Some(("contract", &contract.id.to_string())), detail).await?;
+    // Whose vehicles are whose may have changed with it, and so which geofences they watch.
+    app.downlink.reconcile();
+    Ok(())
 }
 
 fn checked(id: ContractId, form: ContractForm) -> Result<Contract, Failure> {

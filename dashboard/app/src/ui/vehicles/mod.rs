@@ -293,7 +293,7 @@ struct ChoiceProps {
 fn Choice(props: &ChoiceProps) -> Html {
     let onchange = props.choose.reform(|event: Event| said(event.target_unchecked_into::<HtmlSelectElement>().value()));
     html! {
-        <select class="chip" aria-label={props.label} aria-pressed={props.value.is_some().to_string()} {onchange} data-testid={props.testid}>
+        <select class={classes!("chip", props.value.is_some().then_some("on"))} aria-label={props.label} {onchange} data-testid={props.testid}>
             <option value="" selected={props.value.is_none()}>{ props.all }</option>
             for (value, name) in &props.choices {
                 <option key={value.clone()} value={value.clone()} selected={props.value.as_ref() == Some(value)}>{ name }</option>
