@@ -256,13 +256,18 @@ impl Audience {
                         if slow {
                             sip(address, &token, &page.want(number), &tally).await
                         } else {
-                            watch(address, &token, &page.want(number), number % (VIEWERS / EXAMINERS) == 0, &tally).await
+                            watch(address, &token, &page.want(number), number % (VIEWERS / EXAMINERS) == 0, &tally)
+                                .await
                         }
                     };
                     let Some(ended) = stop.run_until_cancelled(shown).await else { return Ok(()) };
                     tally.ended.fetch_add(1, Relaxed);
                     if let Err(error) = ended {
-                        tally.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(format!("{error:#}"));
+                        tally
+                            .trouble
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .get_or_insert(format!("{error:#}"));
                     }
                     // Who is cut off comes back, as the app does.
                     if stop.run_until_cancelled(sleep(RETURNING)).await.is_none() {
