@@ -5,7 +5,10 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::{Serialize, de::DeserializeOwned};
 use ureq::{
     Agent,
-    http::{Uri, header::CONTENT_TYPE},
+    http::{
+        Uri,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
     tls::{Certificate, RootCerts, TlsConfig},
 };
 
@@ -14,6 +17,25 @@ use super::EnrolError;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A certificate and what goes with it is a few kB.
 const LARGEST_ANSWER: u64 = 256 * 1024;
+
+/// A piece of a film, over a network that hardly is one.
+const PATIENCE_WITH_A_PIECE: Duration = Duration::from_secs(180);
+
+/// What is asked.
+pub(crate) enum Ask<'a> {
+    /// To be told.
+    Get,
+    /// To take this JSON.
+    Post(&'a [u8]),
+    /// To take these bytes.
+    Patch(&'a [u8]),
+}
+
+/// What the server answered.
+pub(crate) struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
 
 /// The fleet's server, as vehicles speak to it.
 #[derive(Debug, Clone)]
@@ -76,6 +98,34 @@ impl Server {
         self.authorities.as_deref()
     }
 
+    /// Asks for something of the interface for vehicles, with the token of a session where there is one. What the server
+    /// answers is for the caller to judge.
+    pub(crate) fn exchange(&self, what: &str, token: Option<&str>, ask: Ask<'_>) -> Result<Answer, EnrolError> {
+        let unreachable =
+            |error: ureq::Error| EnrolError::Unreachable { server: self.address.clone(), reason: in_words(&error) };
+        let url = format!("{}/api/embedded/{what}", self.address);
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        macro_rules! authorized {
+            ($request:expr) => {
+                match &bearer {
+                    Some(bearer) => $request.header(AUTHORIZATION, bearer),
+                    None => $request,
+                }
+            };
+        }
+        let sent = match ask {
+            Ask::Get => authorized!(self.agent.get(url)).call(),
+            Ask::Post(body) => authorized!(self.agent.post(url)).header(CONTENT_TYPE, "application/json").send(body),
+            Ask::Patch(piece) => {
+                let request = authorized!(self.agent.patch(url)).header(CONTENT_TYPE, "application/octet-stream");
+                request.config().timeout_global(Some(PATIENCE_WITH_A_PIECE)).build().send(piece)
+            }
+        };
+        let mut answer = sent.map_err(unreachable)?;
+        let body = answer.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().map_err(unreachable)?;
+        Ok(Answer { status: answer.status().as_u16(), body })
+    }
+
     /// Asks for something of the interface for vehicles.
     pub(super) fn post<T: DeserializeOwned>(&self, what: &str, body: &impl Serialize) -> Result<T, EnrolError> {
         let unreachable =
@@ -131,7 +181,7 @@ fn in_words(error: &ureq::Error) -> String {
 }
 
 /// RFC 4648, section 4, with padding.
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     STANDARD.encode(bytes)
 }
