@@ -9,7 +9,7 @@ use crate::{
     access_unit::{AccessUnit, Codec, Parameters},
     fragment::sample_entry,
     photo::PhotoError,
-    slice::nal_units,
+    h264::nal_units,
 };
 
 /// Of 100: what cameras themselves use.

@@ -4,13 +4,14 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 use shiguredo_mp4::{
-    BoxHeader, Decode, Encode, SampleFlags, TrackKind,
-    boxes::{MfhdBox, MoofBox, SampleEntry, TfdtBox, TfhdBox, TrafBox, TrunBox, TrunSample},
+    BoxHeader, Decode, Encode, SampleFlags, TrackKind, Uint,
+    boxes::{AvccBox, MfhdBox, MoofBox, SampleEntry, TfdtBox, TfhdBox, TrafBox, TrunBox, TrunSample},
     mux::{Fmp4SegmentMuxer, MuxError, Sample},
 };
 
 use crate::{
     access_unit::{AccessUnit, Codec, Parameters},
+    h264::{Colours, colours},
     timeline::Timeline,
 };
 
@@ -135,6 +136,23 @@ impl Fragmenter {
 /// The description of a stream's pictures.
 pub(crate) fn sample_entry(parameters: &Parameters) -> Result<SampleEntry, MuxingError> {
     let entry = parameters.sample_entry.as_ref().ok_or(MuxingError::Codec(parameters.codec))?;
-    let (entry, _) = SampleEntry::decode(entry).map_err(MuxingError::Parameters)?;
+    let (mut entry, _) = SampleEntry::decode(entry).map_err(MuxingError::Parameters)?;
+    if let SampleEntry::Avc1(entry) = &mut entry {
+        tell_colours(&mut entry.avcc_box);
+    }
     Ok(entry)
+}
+
+/// How colours are kept stands in the configuration of all profiles but three (ISO/IEC 14496-15, 5.3.3.1.2). retina leaves it
+/// out, and without it nothing is written.
+fn tell_colours(configuration: &mut AvccBox) {
+    if configuration.chroma_format.is_some() {
+        return;
+    }
+    let told = configuration.sps_list.first().and_then(|set| colours(set));
+    // High profile is 4:2:0 with eight bits as well, as all others are that do not tell.
+    let colours = told.unwrap_or(Colours { chroma_format: 1, luma_bits_over_8: 0, chroma_bits_over_8: 0 });
+    configuration.chroma_format = Some(Uint::new(colours.chroma_format));
+    configuration.bit_depth_luma_minus8 = Some(Uint::new(colours.luma_bits_over_8));
+    configuration.bit_depth_chroma_minus8 = Some(Uint::new(colours.chroma_bits_over_8));
 }

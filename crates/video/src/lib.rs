@@ -1,8 +1,8 @@
 //! Video of a vehicle's cameras: an RTSP stream becomes access units once, and everything else hangs on those.
 //!
 //! # Layout
-//! - [`source`]: an RTSP session that turns a camera's stream into access units; [`error`]: why it ended; `slice`: what kind
-//!   of picture it is
+//! - [`source`]: an RTSP session that turns a camera's stream into access units; [`error`]: why it ended; `h264`: what is
+//!   read of the pictures themselves
 //! - [`feed`]: a camera that is followed through all its sessions; [`guard`]: which cameras a server may pull
 //! - [`access_unit`]: one picture and the parameters that a decoder needs; [`timeline`]: times that only move forward
 //! - [`ring`]: the last seconds of a stream as whole GOPs
@@ -24,9 +24,9 @@ pub mod error;
 pub mod feed;
 pub mod fragment;
 pub mod guard;
+mod h264;
 pub mod photo;
 pub mod ring;
-mod slice;
 pub mod source;
 pub mod timeline;
 

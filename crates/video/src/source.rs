@@ -17,7 +17,7 @@ use url::Url;
 use crate::{
     access_unit::{AccessUnit, Codec, Parameters, SoundFrame, SoundParameters},
     error::{SourceError, Step},
-    slice::is_b_frame,
+    h264::is_b_frame,
 };
 
 /// Longest wait for the answer to TEARDOWN: the stream is over anyway.

@@ -8,7 +8,8 @@ fn run(program: &str, arguments: &[&str], film: &Path) -> Result<String> {
     let mut command = Command::new(program);
     command.args(["-hide_banner", "-v", "error"]).args(arguments).arg(film);
     if program == "ffmpeg" {
-        command.args(["-f", "null", "-"]);
+        // In the film's own time: FFmpeg would round it to a steady rate of pictures and complain of the result.
+        command.args(["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"]);
     }
     let output = command.output().with_context(|| format!("{program} is missing: scripts/setup test installs it"))?;
     let said = String::from_utf8_lossy(&output.stderr);

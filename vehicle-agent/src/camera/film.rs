@@ -8,7 +8,7 @@ use std::{
 use bugbrother_video::{MuxingError, Scene, Written, write_clip};
 use bugbrother_wire::{MediaId, UnixMs, message::MediaKind};
 use tokio::{sync::mpsc, task::spawn_blocking};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use super::{
@@ -41,12 +41,12 @@ pub(super) struct Film {
 
 impl Film {
     /// Begins one with what is there already, and goes on until `until`. What becomes of it, the ledger says.
-    pub fn begin(about: About, first: Vec<Entry>, until: Instant, ledger: Ledger) -> Self {
+    pub fn begin(about: About, first: Vec<Entry>, until: Instant, ledger: Ledger, tasks: &TaskTracker) -> Self {
         let start = Instant::now();
         let (entries, entries_in) = mpsc::channel(WAITING);
         let discard = CancellationToken::new();
         let bytes = first.iter().map(Entry::bytes).sum();
-        tokio::spawn(record(about.clone(), first, entries_in, start, discard.clone(), ledger));
+        tasks.spawn(record(about.clone(), first, entries_in, start, discard.clone(), ledger));
         Film { about, entries, discard, until, latest: start + LONGEST, bytes, full: false }
     }
 

@@ -61,6 +61,11 @@ impl Office {
         self.0.server.address()
     }
 
+    /// Those who may sign its own certificate.
+    pub fn roots(&self) -> rustls::RootCertStore {
+        self.0.server.roots()
+    }
+
     /// The token of a session, which is made if there is none. It blocks the thread.
     pub fn token(&self) -> Result<String, OfficeError> {
         let known = self.session().clone();

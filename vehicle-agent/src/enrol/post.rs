@@ -1,7 +1,10 @@
 use std::{error::Error, fs, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use bugbrother_wire::api::Problem;
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use ureq::{
     Agent,
@@ -42,6 +45,7 @@ pub(crate) struct Answer {
 pub struct Server {
     address: String,
     authorities: Option<String>,
+    roots: Arc<Vec<CertificateDer<'static>>>,
     agent: Agent,
 }
 
@@ -71,10 +75,11 @@ impl Server {
             (Some(path), Some(pem)) => certificates(path, pem)?,
             _ => rustls_native_certs::load_native_certs().certs,
         };
-        let roots: Vec<_> = roots.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+        let certificates: Vec<_> =
+            roots.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
         let tls = TlsConfig::builder()
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::new_with_certs(&roots))
+            .root_certs(RootCerts::new_with_certs(&certificates))
             .build();
         let config = Agent::config_builder()
             .tls_config(tls)
@@ -85,7 +90,7 @@ impl Server {
             .proxy(None)
             .user_agent(concat!("bugbrother-agent/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Server { address: address.to_owned(), authorities, agent: config.new_agent() })
+        Ok(Server { address: address.to_owned(), authorities, roots: Arc::new(roots), agent: config.new_agent() })
     }
 
     /// As it was given.
@@ -96,6 +101,14 @@ impl Server {
     /// The certificates of those who may sign its own, PEM, where they are not those that this system trusts.
     pub(super) fn authorities(&self) -> Option<&str> {
         self.authorities.as_deref()
+    }
+
+    /// Those who may sign its own certificate, for a connection that is not made here.
+    pub(crate) fn roots(&self) -> RootCertStore {
+        let mut store = RootCertStore::empty();
+        // Of a system's many some are of a kind that is not known.
+        store.add_parsable_certificates(self.roots.iter().cloned());
+        store
     }
 
     /// Asks for something of the interface for vehicles, with the token of a session where there is one. What the server
