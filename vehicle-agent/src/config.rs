@@ -321,7 +321,10 @@ impl Config {
             return Err(ConfigError::Insecure);
         }
         let for_tls = [("ca", &self.ca), ("certificate", &self.certificate), ("key", &self.key)];
-        if let Some((name, _)) = for_tls.iter().find(|(_, path)| path.is_some() && !self.broker.are_secure()) {
+        // Certificate and key may be for the fleet's server alone.
+        let for_nothing = |name: &str| name == "ca" || self.server.is_none();
+        let unused = |(name, path): &&(&'static str, &Option<PathBuf>)| path.is_some() && for_nothing(name);
+        if let Some((name, _)) = for_tls.iter().find(unused).filter(|_| !self.broker.are_secure()) {
             return Err(ConfigError::WithoutTls(name));
         }
         match (&self.certificate, &self.key) {

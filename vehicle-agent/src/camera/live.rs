@@ -349,6 +349,7 @@ impl Stage {
     /// The network has fallen behind.
     fn fall(&mut self) {
         if !self.skips {
+            debug!("the network falls behind");
             self.falls.push(Instant::now());
             let surplus = self.falls.len().saturating_sub(SLOW);
             self.falls.drain(..surplus);

@@ -51,7 +51,9 @@ mod tokens;
 mod topics;
 mod track;
 mod trips;
+mod uploads;
 mod users;
+mod vehicle;
 mod vehicles;
 mod views;
 mod wishes;
@@ -85,6 +87,7 @@ use crate::{
     ticket::Tickets,
     token::Tokens,
     turns::Turns,
+    vehicle_pass::VehiclePasses,
 };
 use caller::Access;
 use failure::Failure;
@@ -106,6 +109,7 @@ pub(crate) struct Shared {
     pub passwords: Passwords,
     pub attempts: Attempts,
     pub passages: Passages,
+    pub vehicle_passes: VehiclePasses,
     pub enrolments: Visits,
     pub renewals: Visits,
     /// For what a vehicle's request costs before it has shown that it is one.
@@ -171,6 +175,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     rules::routes,
     wishes::routes,
     embedded::routes,
+    vehicle::routes,
+    uploads::routes,
     clients::routes,
     contracts::routes,
     documents::routes,
