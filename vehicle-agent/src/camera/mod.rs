@@ -4,7 +4,7 @@
 //! # Layout
 //! - [`settings`]: `[[camera]]` and `[media]` in the settings
 //! - [`Cameras`]: what the rest of the agent asks for
-//! - `eye`: one camera; `film`, `spool`: a film while it is recorded; `live`, `socket`: pictures for viewers
+//! - `eye`: one camera; `request`: what it is asked; `photo`; `film`, `spool`: a film while it is recorded; `live`, `socket`: pictures for viewers
 //! - `shelf`: what is whole, on the disk; `ledger`: what the fleet is told of it
 //! - `office`: the fleet's server; `upload`, `allowance`: how things get there, and how fast
 //!
@@ -21,6 +21,8 @@ mod film;
 mod ledger;
 mod live;
 mod office;
+mod photo;
+mod request;
 pub mod settings;
 mod shelf;
 mod socket;
@@ -31,6 +33,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -42,8 +45,9 @@ use tracing::{info, warn};
 
 use self::{
     allowance::Allowance,
-    eye::{Cause, Eye, Request},
+    eye::Eye,
     ledger::Ledger,
+    request::{Cause, Request},
     settings::Filmed,
     shelf::Shelf,
     upload::Conditions,
@@ -125,7 +129,7 @@ pub(crate) fn prepare(config: &Config, means: Means) -> Result<Option<Crew>, cra
     let opened = Shelf::open(&folder, config.media.max_bytes);
     let (shelf, spools) = opened.map_err(|source| FolderError { path: folder.clone(), source })?;
     let Means { outbox, time, drafts, private, thinning, happenings } = means;
-    let ledger = Ledger { shelf, outbox: outbox.clone(), time };
+    let ledger = Ledger { shelf, outbox: outbox.clone(), time, turn: Arc::default() };
     let office = office(config)?;
     let plans: Result<Vec<_>, ConfigError> = config.cameras.iter().map(CameraSettings::plan).collect();
     let (mut eyes, mut senders, mut recording) = (Vec::new(), BTreeMap::new(), Vec::new());

@@ -151,7 +151,7 @@ async fn the_same_stream_goes_on_when_its_camera_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_is_too_slow_gets_whole_pieces_of_what_is_now_and_then_the_smaller_stream() {
-    let fleet = Fleet::new("/h264-large", "sub_url = 'CAMERA/h264'", "").await;
+    let fleet = Fleet::new("/heavy", "sub_url = 'CAMERA/h264'", "").await;
     let agent = fleet.start();
     fleet.is_online(1).await;
     fleet.plays(&agent).await;

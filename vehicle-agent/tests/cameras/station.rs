@@ -204,8 +204,9 @@ impl State {
         let upload = self.uploads.get_mut(&id).expect("it was offered");
         upload.received += body.len();
         if offset != upload.data.len() {
-            let progress = MediaProgress { offset: upload.data.len() as u64, stored: upload.stored };
-            return Some((409, serde_json::to_string(&progress).unwrap()));
+            let (status, said) = problem(409, "offset").unwrap();
+            let fields = format!(r#","fields":{{"offset":"{}"}}}}"#, upload.data.len());
+            return Some((status, said.trim_end_matches('}').to_owned() + &fields));
         }
         upload.data.extend(body);
         let is_whole = upload.data.len() as u64 == upload.offer.bytes;

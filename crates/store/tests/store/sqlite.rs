@@ -22,6 +22,7 @@ mod home;
 mod keeping;
 mod killed;
 mod maintenance;
+mod media_file;
 mod office;
 mod people;
 mod receipt;

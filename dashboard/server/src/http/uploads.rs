@@ -148,18 +148,18 @@ async fn append(
     PathId(id): PathId<MediaId>,
     Params(At { offset }): Params<At>,
     request: Request,
-) -> Result<Response, Failure> {
+) -> Result<Json<MediaProgress>, Failure> {
     let library = library(&app)?;
     let vin = holder.vin;
     let file = app.config.store.media_file(vin, id).await?.ok_or_else(nothing_there)?;
     if file.stored.is_some() {
-        return Ok(Json(MediaProgress { offset: file.bytes, stored: true }).into_response());
+        return Ok(Json(MediaProgress { offset: file.bytes, stored: true }));
     }
     let piece = receive(request.into_body(), file.bytes.saturating_sub(offset)).await?;
     let reached = match library.append(vin, id, offset, piece).await? {
         Appended::At(reached) => reached,
         Appended::Elsewhere(offset) if offset != file.bytes => {
-            return Ok((StatusCode::CONFLICT, Json(MediaProgress { offset, stored: false })).into_response());
+            return Err(Failure::elsewhere("offset", offset));
         }
         // All of it is there, but it was not stored when it came: a server that was ended in between.
         Appended::Elsewhere(offset) => offset,
@@ -169,7 +169,7 @@ async fn append(
         }
     };
     if reached < file.bytes {
-        return Ok(Json(MediaProgress { offset: reached, stored: false }).into_response());
+        return Ok(Json(MediaProgress { offset: reached, stored: false }));
     }
     match library.finish(&file).await? {
         Finished::Stored => {}
@@ -181,7 +181,7 @@ async fn append(
     metrics::counter!("bugbrother_dashboard_media_stored_total").increment(1);
     info!(%vin, media = %id, bytes = file.bytes, "photo or clip stored");
     app.feed.change(|fleet| fleet.notice(vin, bugbrother_wire::live::News::Media));
-    Ok(Json(MediaProgress { offset: file.bytes, stored: true }).into_response())
+    Ok(Json(MediaProgress { offset: file.bytes, stored: true }))
 }
 
 fn refused(word: &'static str, message: &str) -> Failure {
