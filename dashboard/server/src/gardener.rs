@@ -76,3 +76,62 @@ fn read(name: &str) -> Option<(Vin, MediaId)> {
     let (vin, file) = name.split_once('/')?;
     Some((vin.parse().ok()?, file.split_once('.')?.0.parse().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use bugbrother_store::MediaFile;
+    use bugbrother_wire::message::MediaKind;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOW: UnixMs = 1_790_000_000_000;
+
+    fn file(vin: Vin, n: u128, offered: UnixMs) -> MediaFile {
+        let id = MediaId(Uuid::from_u128(n));
+        MediaFile {
+            vin,
+            id,
+            camera: "dash-1".to_owned().try_into().unwrap(),
+            kind: MediaKind::Photo,
+            bytes: 3,
+            sha256: "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881".to_owned(),
+            object_key: Library::key(vin, id, MediaKind::Photo),
+            cause: None,
+            from: None,
+            to: None,
+            offered,
+            stored: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_given_up_and_what_nobody_knows_of_goes_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}", dir.path().join("fleet.db").display())).await.unwrap();
+        let library = Library::open(&dir.path().join("media")).unwrap();
+        let vin: Vin = "WVWZZZ1JZ3W386752".parse().unwrap();
+        let (old, new, whole) = (file(vin, 1, NOW - GIVEN_UP_MS - 1), file(vin, 2, NOW - 1000), file(vin, 3, 0));
+        for file in [&old, &new, &whole] {
+            store.offer_media(file, 1000, 10).await.unwrap();
+            library.append(vin, file.id, 0, vec!["x".into()]).await.unwrap();
+        }
+        assert!(store.store_media(vin, whole.id, &whole.sha256, NOW).await.unwrap());
+        let objects = dir.path().join("media/objects").join(vin.as_str());
+        fs::create_dir_all(&objects).unwrap();
+        let unknown = file(vin, 4, 0);
+        for name in [&whole, &unknown].map(|file| file.object_key.split_once('/').unwrap().1.to_owned()) {
+            fs::write(objects.join(name), b"xxx").unwrap();
+        }
+        fs::write(objects.join("somebody's.txt"), b"x").unwrap();
+        assert_eq!(sweep(&library, &store, NOW).await.unwrap(), 2);
+        assert!(store.media_file(vin, old.id).await.unwrap().is_none());
+        assert_eq!((library.offset(vin, old.id).await.unwrap(), library.offset(vin, new.id).await.unwrap()), (0, 1));
+        let left = library.list(None, 10).await.unwrap();
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert!(left.contains(&whole.object_key));
+        assert_eq!(sweep(&library, &store, NOW).await.unwrap(), 0);
+    }
+}

@@ -11,10 +11,7 @@ use bugbrother_video::{
     AccessUnit, Feed, Gop, Item as Piece, Limits, News, Pace, Parameters, PhotoError, Ring, SoundParameters,
     photo::{can_be_made_of, from_picture},
 };
-use bugbrother_wire::{
-    MediaId,
-    message::EventKind,
-};
+use bugbrother_wire::{MediaId, message::EventKind};
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval_at, sleep_until},
@@ -244,13 +241,7 @@ impl Eye {
         }
     }
 
-    fn begin_film(
-        &mut self,
-        cause: Cause,
-        at: Instant,
-        before: Duration,
-        after: Duration,
-    ) -> Result<MediaId, String> {
+    fn begin_film(&mut self, cause: Cause, at: Instant, before: Duration, after: Duration) -> Result<MediaId, String> {
         if let Some(film) = &mut self.film {
             film.extend(at + after);
             return Ok(film.about.id);
@@ -346,12 +337,7 @@ impl Eye {
         });
     }
 
-    fn begin_live(
-        &mut self,
-        until: Instant,
-        ticket: Option<String>,
-        answer: oneshot::Sender<Result<(), String>>,
-    ) {
+    fn begin_live(&mut self, until: Instant, ticket: Option<String>, answer: oneshot::Sender<Result<(), String>>) {
         if let Some(live) = self.live.as_ref().filter(|live| !live.is_over()) {
             live.extend(until);
             drop(answer.send(Ok(())));

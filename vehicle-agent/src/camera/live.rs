@@ -312,7 +312,12 @@ impl Stage {
         }
     }
 
-    fn send(&mut self, known: (Arc<Parameters>, NonZeroU32), is_other: bool, unit: &AccessUnit) -> Result<(), MuxingError> {
+    fn send(
+        &mut self,
+        known: (Arc<Parameters>, NonZeroU32),
+        is_other: bool,
+        unit: &AccessUnit,
+    ) -> Result<(), MuxingError> {
         if is_other {
             let (parameters, clock_hz) = &known;
             let fragmenter = Fragmenter::new(parameters, *clock_hz)?;

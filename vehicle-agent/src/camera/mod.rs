@@ -43,6 +43,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
+pub(crate) use self::office::Office;
+pub use self::settings::{CameraSettings, LONGEST_AFTER_S, LONGEST_BEFORE_S, MOST, MediaSettings};
 use self::{
     allowance::Allowance,
     eye::Eye,
@@ -52,8 +54,6 @@ use self::{
     shelf::Shelf,
     upload::Conditions,
 };
-pub(crate) use self::office::Office;
-pub use self::settings::{CameraSettings, LONGEST_AFTER_S, LONGEST_BEFORE_S, MOST, MediaSettings};
 use crate::{
     budget::Thinning,
     clock::Time,
@@ -106,7 +106,8 @@ struct Filming {
 
 /// What an agent says of its cameras.
 pub(crate) fn declarations(settings: &[CameraSettings]) -> Vec<CameraDeclaration> {
-    let declare = |camera: &CameraSettings| CameraDeclaration { id: camera.id.clone(), label: camera.label().to_owned() };
+    let declare =
+        |camera: &CameraSettings| CameraDeclaration { id: camera.id.clone(), label: camera.label().to_owned() };
     settings.iter().map(declare).collect()
 }
 
@@ -160,7 +161,9 @@ pub(crate) fn prepare(config: &Config, means: Means) -> Result<Option<Crew>, cra
     let conditions = Conditions { private, tally: outbox.tally(), thinning, allowance };
     let uploads = office.map(|office| (office, conditions));
     if uploads.is_none() {
-        warn!("photos and films stay in the vehicle: without `server`, and a certificate, there is nowhere to send them");
+        warn!(
+            "photos and films stay in the vehicle: without `server`, and a certificate, there is nowhere to send them"
+        );
     }
     let cameras = Cameras { eyes: senders };
     Ok(Some(Crew { eyes, cameras, ledger, spools, uploads, happenings, film }))
@@ -265,7 +268,9 @@ impl Cameras {
     fn find(&self, camera: Option<&CameraId>) -> Result<&mpsc::Sender<Request>, String> {
         let names = || self.eyes.keys().map(CameraId::as_str).collect::<Vec<_>>().join(", ");
         match camera {
-            Some(id) => self.eyes.get(id).ok_or_else(|| format!("this vehicle has no camera `{id}`; it has {}", names())),
+            Some(id) => {
+                self.eyes.get(id).ok_or_else(|| format!("this vehicle has no camera `{id}`; it has {}", names()))
+            }
             None if self.eyes.len() == 1 => self.eyes.values().next().ok_or_else(|| "no camera".to_owned()),
             None => Err(format!("`camera` is missing: one of {}", names())),
         }

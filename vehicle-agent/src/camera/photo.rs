@@ -41,7 +41,12 @@ pub(super) fn snapshot_of(snapshot: &Snapshot) -> Result<Bytes, String> {
 }
 
 /// Puts a photo on the shelf and says so.
-pub(super) async fn keep(taken: Result<Bytes, String>, about: About, at: UnixMs, ledger: &Ledger) -> Result<MediaId, String> {
+pub(super) async fn keep(
+    taken: Result<Bytes, String>,
+    about: About,
+    at: UnixMs,
+    ledger: &Ledger,
+) -> Result<MediaId, String> {
     let jpeg = taken?;
     ledger.make_room(jpeg.len() as u64).await;
     let shelf = ledger.shelf.clone();

@@ -16,9 +16,22 @@ pub(super) struct Cause {
 
 /// What a camera is to do.
 pub(super) enum Request {
-    Photo { cause: Cause, answer: oneshot::Sender<Result<MediaId, String>> },
-    Film { cause: Cause, at: Instant, before: Duration, after: Duration, answer: oneshot::Sender<Result<MediaId, String>> },
-    Live { until: Instant, ticket: Option<String>, answer: oneshot::Sender<Result<(), String>> },
+    Photo {
+        cause: Cause,
+        answer: oneshot::Sender<Result<MediaId, String>>,
+    },
+    Film {
+        cause: Cause,
+        at: Instant,
+        before: Duration,
+        after: Duration,
+        answer: oneshot::Sender<Result<MediaId, String>>,
+    },
+    Live {
+        until: Instant,
+        ticket: Option<String>,
+        answer: oneshot::Sender<Result<(), String>>,
+    },
     EndLive,
 }
 

@@ -126,7 +126,8 @@ async fn a_file_that_arrives_with_another_hash_is_sent_anew_and_a_session_that_i
     let reply = fleet.order(2, "clip", &[integer("before_s", 0), integer("after_s", 1)]).await;
     let Argument::Text(id) = &reply.result["media"] else { panic!("{reply:?}") };
     let id = id.parse().unwrap();
-    until("the next one is stored", || fleet.station.state().uploads.get(&id).is_some_and(|upload| upload.stored)).await;
+    until("the next one is stored", || fleet.station.state().uploads.get(&id).is_some_and(|upload| upload.stored))
+        .await;
     assert_eq!(fleet.station.state().sign_ins, 2);
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use bugbrother_kit::{camera::Camera, film};
 use bugbrother_wire::{
-    message::{Argument, ReplyState},
+    message::{Argument, MediaState, ReplyState},
     video::{Beginning, Piece, closing},
 };
 use tokio::time::timeout;
@@ -117,6 +117,32 @@ async fn live_pictures_last_as_long_as_was_asked_and_longer_when_asked_again() {
     assert_eq!(*live.closed.borrow(), Some(closing::OVER));
     assert!(screen.pictures.len() > 100, "{} pictures", screen.pictures.len());
     assert!(fleet.station.has_no_live().await, "it was one stream");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_and_films_go_through_tls_to_a_server_that_is_known() {
+    let fleet = Fleet::new("/h264", "", "").await;
+    fleet.go_through_tls().await;
+    let agent = fleet.start();
+    fleet.is_online(1).await;
+    fleet.plays(&agent).await;
+    fleet.order(1, "stream_start", &[]).await;
+    let mut live = fleet.station.live().await;
+    let mut screen = Screen::default();
+    while screen.pictures.len() < 20 {
+        screen.next(&mut live).await;
+    }
+    fleet.order(2, "clip", &[integer("after_s", 1)]).await;
+    fleet.reaches(MediaState::Uploaded).await;
+
+    // Somebody else's certificate is none.
+    fs::write(fleet.dir.path().join("ca.crt"), fs::read(fleet.dir.path().join("vehicle.crt")).unwrap()).unwrap();
+    drop(agent);
+    let _again = fleet.start();
+    fleet.is_online(2).await;
+    let reply = fleet.order(3, "stream_start", &[]).await;
+    assert_eq!(reply.state, ReplyState::Failed, "{reply:?}");
+    assert!(reply.detail.unwrap().contains("cannot be reached"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -25,12 +26,17 @@ use bugbrother_wire::{
     topic::Kind,
 };
 use parts::database::Database;
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use station::Station;
 use tempfile::TempDir;
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
 };
+use tokio_rustls::TlsAcceptor;
 
 const LIMIT: Duration = Duration::from_secs(90);
 const AGENT: &str = env!("CARGO_BIN_EXE_bugbrother-agent");
@@ -86,6 +92,35 @@ impl Fleet {
         let settings = settings.replace("CAMERA", &camera.url(""));
         fs::write(dir.path().join("agent.toml"), settings).unwrap();
         Fleet { dir, database, station, camera, buttons, _broker: broker, _receiver: receiver }
+    }
+
+    /// Has the agent reach the server through TLS; who signed its certificate is another authority than the fleet's.
+    async fn go_through_tls(&self) {
+        parts::certificates::write(self.dir.path(), &["server"]);
+        let path = |name: &str| self.dir.path().join(name);
+        let certificate = CertificateDer::from_pem_file(path("server.crt")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(path("server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = listener().await;
+        let address = listener.local_addr().unwrap();
+        let plain = self.station.address();
+        let behind = plain.strip_prefix("http://").unwrap().to_owned();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (acceptor, behind) = (acceptor.clone(), behind.clone());
+                tokio::spawn(async move {
+                    let Ok(mut secure) = acceptor.accept(socket).await else { return };
+                    let mut plain = TcpStream::connect(behind).await.unwrap();
+                    drop(tokio::io::copy_bidirectional(&mut secure, &mut plain).await);
+                });
+            }
+        });
+        let settings = fs::read_to_string(path("agent.toml")).unwrap();
+        let secure = format!("https://{address}'\nserver_ca = '{}", path("ca.crt").display());
+        fs::write(path("agent.toml"), settings.replace(&plain, &secure)).unwrap();
     }
 
     fn start(&self) -> Process {

@@ -202,7 +202,8 @@ fn check(name: &str, arguments: &BTreeMap<String, Argument>) -> Vec<(String, Str
 }
 
 fn is_ticket(text: &str) -> bool {
-    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 fn check_rates(rates: &BTreeMap<String, Argument>) -> Vec<(String, String)> {

@@ -71,10 +71,7 @@ pub(super) fn routes(routes: &mut Routes) {
         .says("The next piece of a file, up to 1 MiB, as the body; with another offset than the end it is answered with 409")
         .asks::<At>()
         .gives::<MediaProgress>();
-    routes
-        .get("/embedded/media/{id}", vehicle, progress)
-        .says("How far an upload has come")
-        .gives::<MediaProgress>();
+    routes.get("/embedded/media/{id}", vehicle, progress).says("How far an upload has come").gives::<MediaProgress>();
     routes
         .get("/frontend/vehicles/{vin}/media/{id}/file", watch, fetch)
         .says("A photo or clip as a file, or a part of it (Range)")
@@ -191,7 +188,13 @@ fn refused(word: &'static str, message: &str) -> Failure {
 
 /// The body of a piece, no longer than what is missing.
 async fn receive(body: Body, missing: u64) -> Result<Vec<Bytes>, Failure> {
-    let too_large = || Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "piece_size", "a piece has up to 1 MiB, and no more than what is missing");
+    let too_large = || {
+        Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "piece_size",
+            "a piece has up to 1 MiB, and no more than what is missing",
+        )
+    };
     let most = usize::try_from(missing).unwrap_or(usize::MAX).min(MAX_PIECE_BYTES);
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
@@ -241,7 +244,8 @@ async fn fetch(
         Some(Asked::Part(range)) => Some(range),
         Some(Asked::Nothing) => {
             let mut response =
-                Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", "there is nothing in that range").into_response();
+                Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", "there is nothing in that range")
+                    .into_response();
             let length = HeaderValue::from_str(&format!("bytes */{}", file.bytes));
             response.headers_mut().insert(header::CONTENT_RANGE, length.map_err(|_| nothing_there())?);
             return Ok(response);

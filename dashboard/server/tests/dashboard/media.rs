@@ -87,7 +87,8 @@ impl Garage {
     }
 
     async fn offer(&self, car: &Car, id: MediaId, file: &[u8], kind: &str) -> Result<Response> {
-        let body = json!({ "camera": "dash-1", "kind": kind, "bytes": file.len(), "sha256": hash(file), "cause": "me" });
+        let body =
+            json!({ "camera": "dash-1", "kind": kind, "bytes": file.len(), "sha256": hash(file), "cause": "me" });
         self.post(&format!("media/{id}"), Some(&car.token), &body).await
     }
 
@@ -266,11 +267,13 @@ async fn a_clip_comes_in_pieces_and_is_there_only_when_it_is_whole_and_right() -
     let fetched = garage.rig.get(&path, &admin).await?.error_for_status()?;
     assert_eq!(fetched.headers()[header::CONTENT_TYPE], "video/mp4");
     assert_eq!(fetched.bytes().await?, file);
-    let part = garage.rig.request(Method::GET, &path).bearer_auth(&admin).header("range", "bytes=249990-").send().await?;
+    let part =
+        garage.rig.request(Method::GET, &path).bearer_auth(&admin).header("range", "bytes=249990-").send().await?;
     assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
     assert_eq!(part.headers()[header::CONTENT_RANGE], "bytes 249990-249999/250000");
     assert_eq!(part.bytes().await?, &file[249_990..]);
-    let beyond = garage.rig.request(Method::GET, &path).bearer_auth(&admin).header("range", "bytes=250000-").send().await?;
+    let beyond =
+        garage.rig.request(Method::GET, &path).bearer_auth(&admin).header("range", "bytes=250000-").send().await?;
     assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
     // Who looked is noted, and a player's later parts are not.
     let viewed = garage.rig.store.audit(AuditFilter::default(), None, 50).await?;
@@ -293,7 +296,8 @@ async fn what_is_wrong_is_not_kept_and_begins_anew() -> Result<()> {
     garage.offer(&car, id(1), &file, "clip").await?.error_for_status()?;
     let mut damaged = file.clone();
     damaged[40_000] ^= 1;
-    expect_refusal(garage.send(&car, id(1), 0, &damaged).await?, StatusCode::UNPROCESSABLE_ENTITY, "wrong_hash").await?;
+    expect_refusal(garage.send(&car, id(1), 0, &damaged).await?, StatusCode::UNPROCESSABLE_ENTITY, "wrong_hash")
+        .await?;
     assert_eq!((garage.files("incoming"), garage.files("objects")), (0, 0));
     garage.upload(&car, id(1), &file, "clip").await?;
 
