@@ -33,7 +33,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT media.body, media_file.stored_ts FROM media \
              LEFT JOIN media_file ON media_file.vin = media.vin AND media_file.id = media.id \
-             WHERE media.vin = $1 AND from_ts >= $2 AND from_ts <= $3 ORDER BY from_ts LIMIT $4",
+             WHERE media.vin = $1 AND media.from_ts >= $2 AND media.from_ts <= $3 ORDER BY media.from_ts LIMIT $4",
         )
         .bind(vin.as_str())
         .bind(from)

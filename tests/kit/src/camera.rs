@@ -39,7 +39,7 @@ impl Camera {
             bail!("the RTSP server needs the Debian packages that {SCRIPT} names (scripts/setup test): {why}");
         };
         let port = line.strip_prefix("ready ").context("it says its port")?.parse()?;
-        Ok(Camera { port, child: child })
+        Ok(Camera { port, child })
     }
 
     /// The same on a port that one had before it.

@@ -212,7 +212,9 @@ async fn play(stage: &mut Stage, scene: &mut Scene) {
     let mut pings = tokio::time::interval(PING_EVERY);
     while !stage.is_gone() {
         if sub.is_none() && stage.is_slow() && scene.sub.is_some() {
-            stage.notice("the network is slow: the smaller stream is sent");
+            debug!("the smaller stream is taken");
+            // It is said when there is room for it: with the smaller stream's beginning.
+            stage.excuse = Some("the network is slow: the smaller stream is sent");
             sub = scene.sub.clone().map(|camera| Feed::new(camera, scene.pace));
         }
         tokio::select! {
@@ -263,6 +265,8 @@ struct Stage {
     is_sub: bool,
     left_out: u64,
     falls: Vec<Instant>,
+    /// To be said with the next beginning.
+    excuse: Option<&'static str>,
 }
 
 impl Stage {
@@ -279,6 +283,7 @@ impl Stage {
             is_sub: false,
             left_out: 0,
             falls: Vec::new(),
+            excuse: None,
         }
     }
 
@@ -326,6 +331,9 @@ impl Stage {
             (self.fragmenter, self.parameters) = (Some(fragmenter), Some(known));
             // There is room: the queue is half empty.
             self.put(beginning);
+            if let Some(excuse) = self.excuse.take_if(|_| self.is_sub) {
+                self.notice(excuse);
+            }
         }
         let Some(fragmenter) = &mut self.fragmenter else { return Ok(()) };
         let fragment::Fragment { is_key, data } = fragmenter.push(unit)?;

@@ -189,8 +189,9 @@ async fn a_network_that_is_too_slow_gets_whole_pieces_of_what_is_now_and_then_th
     while !screen.subs.contains(&true) {
         assert!(patience.elapsed() < LIMIT, "{} gaps and no smaller stream", screen.gaps);
         // Nothing is read until the vehicle has had to leave something out.
-        let left_out = agent.logged().matches("the network falls behind").count();
-        until("something is left out", || agent.logged().matches("the network falls behind").count() > left_out).await;
+        let falls = || agent.logged().matches("the network falls behind").count();
+        let (before, gave_way) = (falls(), || agent.logged().contains("the smaller stream is taken"));
+        until("something is left out", || falls() > before || gave_way()).await;
         // Then all of it, until it is about now.
         let now = || bugbrother_wire::unix_ms(std::time::SystemTime::now());
         loop {
