@@ -83,9 +83,14 @@ impl Store {
             let is_same = known.sha256 == file.sha256;
             return Ok(if is_same { Offered::Known(known.clone()) } else { Offered::Other });
         }
-        let together: i64 = sqlx::query_scalar("SELECT CAST(COALESCE(sum(bytes), 0) AS BIGINT) FROM media_file")
-            .fetch_one(&mut *tx)
-            .await?;
+        // But for the one in whose place it comes.
+        let together: i64 = sqlx::query_scalar(
+            "SELECT CAST(COALESCE(sum(bytes), 0) AS BIGINT) FROM media_file WHERE vin <> $1 OR id <> $2",
+        )
+        .bind(file.vin.as_str())
+        .bind(file.id.to_string())
+        .fetch_one(&mut *tx)
+        .await?;
         if size(together)?.saturating_add(file.bytes) > most_bytes {
             return Ok(Offered::Full);
         }

@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_slice_of_type_b_is_found_behind_parameter_sets() {
         // first_mb_in_slice 0 is the bit 1; slice_type 1 is 010, 6 is 00111, 5 (P) is 00110, 7 (I) is 0001000.
-        for (first, is_b) in [(0b1_010_0000, true), (0b1_00111_00, true), (0b1_00110_00, false), (0b1_0001000, false)] {
+        for (first, is_b) in [(0b1010_0000, true), (0b1001_1100, true), (0b1001_1000, false), (0b1000_1000, false)] {
             let slice = [0x41, first, 0xAA];
             assert_eq!(is_b_frame(Codec::H264, &picture(&[&[0x67, 0x42], &[0x68], &slice])), is_b, "{first:b}");
             assert!(!is_b_frame(Codec::H265, &picture(&[&slice])));

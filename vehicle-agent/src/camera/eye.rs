@@ -122,7 +122,9 @@ impl Eye {
                     self.respect(is_on);
                 }
                 news = news(&mut self.feed) => self.hear(news).await,
-                _ = photo_due.tick(), if self.plan.photo_every.is_some() => self.take_photo(Cause::default(), None).await,
+                _ = photo_due.tick(), if self.plan.photo_every.is_some() => {
+                    self.take_photo(Cause::default(), None);
+                }
                 () = moment(next) => self.pass_time().await,
             }
         }
@@ -226,7 +228,7 @@ impl Eye {
             return request.refuse("privacy is on: no pictures are taken");
         }
         match request {
-            Request::Photo { cause, answer } => self.take_photo(cause, Some(answer)).await,
+            Request::Photo { cause, answer } => self.take_photo(cause, Some(answer)),
             Request::Film { cause, at, before, after, answer } => {
                 let begun = self.begin_film(cause, at, before, after);
                 // Whoever asked may not wait for it.
@@ -300,7 +302,7 @@ impl Eye {
         }
     }
 
-    async fn take_photo(&mut self, cause: Cause, answer: Option<oneshot::Sender<Result<MediaId, String>>>) {
+    fn take_photo(&mut self, cause: Cause, answer: Option<oneshot::Sender<Result<MediaId, String>>>) {
         if *self.means.private.borrow() {
             return;
         }

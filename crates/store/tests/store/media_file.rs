@@ -34,7 +34,7 @@ async fn an_offer_is_one_however_often_it_is_said_until_its_file_is_whole() {
     assert_eq!(store.offer_media(&again, ROOM, 2).await.unwrap(), Offered::Known(offered.clone()));
     assert!(!store.store_media(golf(), offered.id, "another hash", NOW).await.unwrap());
     assert!(!store.store_media(fiesta(), offered.id, &offered.sha256, NOW).await.unwrap(), "another vehicle's");
-    assert_eq!(store.stale_media(NOW + 1, 10).await.unwrap(), [offered.clone()]);
+    assert_eq!(store.stale_media(NOW + 1, 10).await.unwrap(), std::slice::from_ref(&offered));
 
     let other = MediaFile { sha256: "cd".repeat(32), ..offered.clone() };
     assert_eq!(store.offer_media(&other, ROOM, 2).await.unwrap(), Offered::Other, "the one that was coming is not");
