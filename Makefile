@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint cross-check agent-deb tests docs fuzz test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-dashboard bench-build screenshots clean-data
+.PHONY: help run up test setup setup-test fmt lint cross-check agent-deb tests test-decode docs fuzz test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-dashboard bench-build screenshots clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -22,7 +22,7 @@ setup-test: ## install what the tests need besides
 	@scripts/setup build test
 	@scripts/python
 
-test: setup-test fmt lint cross-check tests docs fuzz ## set up, then every check and test
+test: setup-test fmt lint cross-check tests test-decode docs fuzz ## set up, then every check and test
 
 fmt:
 	cargo fmt --all -- --check
@@ -44,6 +44,9 @@ agent-deb: ## make the vehicle agent's Debian package for this computer's archit
 tests:
 	cargo build --quiet --workspace --bins
 	@BUGBROTHER_SESSIONS=100000 scripts/cargo-test --workspace
+
+test-decode: ## photos of key frames, which are no part of the usual agent: OpenH264 is C++
+	@scripts/cargo-test -p bugbrother-video --features decode
 
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --workspace --exclude bugbrother-app
