@@ -41,6 +41,17 @@ struct Vehicle {
     watches: HashMap<String, Watch>,
 }
 
+/// What is known of a vehicle that a desk takes on.
+#[derive(Debug, Default)]
+pub struct Adopted {
+    /// As it was last known, where it is.
+    pub state: Option<VehicleState>,
+    /// What the desk that had it last has kept of it.
+    pub memory: Option<String>,
+    /// Its alerts that are active.
+    pub alerts: Vec<Alert>,
+}
+
 /// Where a vehicle was, and when that was measured.
 type Seen = (UnixMs, (f64, f64));
 
@@ -49,7 +60,23 @@ impl Desk {
     /// gone.
     pub fn new(rules: Vec<Rule>, vehicles: Vec<VehicleState>, alerts: Vec<Alert>, now: UnixMs) -> (Self, Vec<Alert>) {
         let mut desk = Desk { last_tick: now, ..Desk::default() };
-        for VehicleState { vin, latest, .. } in vehicles.into_iter().filter(|state| state.latest.received_ts > 0) {
+        let mut ended = desk.set_rules(rules, now);
+        let mut of_vehicle: BTreeMap<Vin, Adopted> = BTreeMap::new();
+        for state in vehicles {
+            of_vehicle.entry(state.vin).or_default().state = Some(state);
+        }
+        for alert in alerts {
+            of_vehicle.entry(alert.vin).or_default().alerts.push(alert);
+        }
+        for (vin, adopted) in of_vehicle {
+            ended.extend(desk.adopt(vin, adopted, now));
+        }
+        (desk, ended)
+    }
+
+    /// Takes a vehicle on, where somebody else left it. Returns its alerts that end here, because their rule is gone.
+    pub fn adopt(&mut self, vin: Vin, adopted: Adopted, now: UnixMs) -> Vec<Alert> {
+        if let Some(VehicleState { latest, .. }) = adopted.state.filter(|state| state.latest.received_ts > 0) {
             let vehicle = Vehicle {
                 heard: latest.received_ts,
                 asleep: latest.presence == Presence::Asleep,
@@ -57,19 +84,30 @@ impl Desk {
                 place: position(&latest),
                 watches: HashMap::new(),
             };
-            desk.vehicles.insert(vin, vehicle);
+            self.vehicles.insert(vin, vehicle);
         }
-        for alert in alerts {
-            let of_rule = rules.iter().find(|rule| rule.id == alert.rule);
-            let side = of_rule.and_then(|rule| Limit::of(&rule.condition)).map_or(Side::Above, |l| l.threshold.side);
-            let watch = Watch::resumed(alert.value.unwrap_or(side.best()));
+        let mut ended = Vec::new();
+        for alert in adopted.alerts {
             // Who sees to it is the database's to know: a person may take it back.
             let alert = Alert { state: AlertState::Open, acknowledged_by: None, ..alert };
-            desk.vehicles.entry(alert.vin).or_default().watches.insert(alert.rule.clone(), watch);
-            desk.active.insert((alert.vin, alert.rule.clone()), alert);
+            let Some(rule) = self.rules.iter().find(|rule| rule.id == alert.rule) else {
+                ended.push(resolved(alert, now, now));
+                continue;
+            };
+            let side = Limit::of(&rule.condition).map_or(Side::Above, |limit| limit.threshold.side);
+            let watch = Watch::resumed(alert.value.unwrap_or(side.best()));
+            self.vehicles.entry(vin).or_default().watches.insert(alert.rule.clone(), watch);
+            self.active.insert((vin, alert.rule.clone()), alert);
         }
-        let ended = desk.set_rules(rules, now);
-        (desk, ended)
+        ended
+    }
+
+    /// Gives a vehicle up: from now on somebody else looks after it, or nobody. Returns what is to be kept for whoever
+    /// [adopts](Desk::adopt) it.
+    pub fn release(&mut self, vin: Vin) -> Option<String> {
+        self.vehicles.remove(&vin);
+        self.active.retain(|(of, _), _| *of != vin);
+        None
     }
 
     /// Puts other rules in force. Returns the alerts that end with theirs. A rule goes on where it stands when only its
