@@ -48,8 +48,7 @@ impl Bench {
                     () = stop.cancelled() => return,
                 };
                 if let Err(error) = judged {
-                    let (vin, error): (_, &dyn std::error::Error) = (job.vin, &error);
-                    warn!(%vin, error, "what came late could not be judged; trying again later");
+                    tell(job.vin, &error);
                     if fail.send((job.vin, (job.span.from, job.span.to))).await.is_err() {
                         return;
                     }
@@ -67,6 +66,10 @@ impl Bench {
             place.send(job);
         }
     }
+}
+
+fn tell(vin: Vin, error: &(dyn std::error::Error + 'static)) {
+    warn!(%vin, error, "what came late could not be judged; trying again later");
 }
 
 /// Judges a part of a vehicle's past by all that is stored of it, and puts what is found into the history.

@@ -166,8 +166,6 @@ pub(crate) fn read(row: &AnyRow) -> Result<Alert, StoreError> {
         count: number::count("alert", row.try_get(9)?)?,
         value: row.try_get(10)?,
         acknowledged_by: row.try_get(11)?,
-        late: false,
-        detail: None,
         signal: row.try_get(12)?,
         limit: row.try_get(13)?,
         lat: row.try_get(14)?,

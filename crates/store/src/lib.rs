@@ -126,7 +126,7 @@ pub use release::Released;
 pub use retention::Retention;
 pub use role::RoleDescription;
 pub use roster::{Enlisted, RosterEntry};
-pub use rule::{Condition, Rule, Scope};
+pub use rule::{Condition, Rule, RuleScope};
 pub use second_factor::SecondFactor;
 pub use session::{Endings, MAX_SESSIONS, Refresh, RefreshHash, Refreshed, SessionRecord};
 pub use setting::{Setting, SettingChange};

@@ -17,12 +17,12 @@ pub struct Rule {
     /// Whether it is looked at.
     pub enabled: bool,
     /// Which vehicles it is about.
-    pub scope: Scope,
+    pub scope: RuleScope,
     /// What it looks at.
     pub condition: Condition,
 }
 
-pub use bugbrother_wire::rule::{Condition, Scope};
+pub use bugbrother_wire::rule::{Condition, Scope as RuleScope};
 
 pub(crate) fn defaults() -> [Rule; 2] {
     [
@@ -31,7 +31,7 @@ pub(crate) fn defaults() -> [Rule; 2] {
             title: "Faster than 130 km/h".into(),
             severity: Severity::Warning,
             enabled: true,
-            scope: Scope::All,
+            scope: RuleScope::All,
             condition: Condition::Above {
                 signals: vec!["spd".into(), "gspd".into()],
                 on: 130.0,
@@ -44,7 +44,7 @@ pub(crate) fn defaults() -> [Rule; 2] {
             title: "Silent for 5 minutes".into(),
             severity: Severity::Info,
             enabled: true,
-            scope: Scope::All,
+            scope: RuleScope::All,
             condition: Condition::Silent { after_ms: 300_000 },
         },
     ]

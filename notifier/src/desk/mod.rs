@@ -85,7 +85,8 @@ impl Desk {
         let mut ended = desk.set_book(book, now);
         let mut of_vehicle: BTreeMap<Vin, Adopted> = BTreeMap::new();
         for state in vehicles {
-            of_vehicle.entry(state.vin).or_default().state = Some(state);
+            let vin = state.vin;
+            of_vehicle.entry(vin).or_default().state = Some(state);
         }
         for alert in alerts {
             of_vehicle.entry(alert.vin).or_default().alerts.push(alert);
