@@ -62,12 +62,13 @@ impl Trial {
 
     /// Takes in what was measured next, by [slot](crate::Slots); what ended with it.
     pub fn step(&mut self, ts: UnixMs, values: &[Option<f64>]) -> Option<Firing> {
-        let ended = self.end_silence(ts);
+        let ended = self.end_silence(ts).or_else(|| self.judge(ts, News::Time));
         self.place = position(values).or(self.place);
         let engine = values[IGN].or(values[RPM]);
         self.engine_on = engine.map_or(self.engine_on, |value| value > 0.0);
         self.last_ts = Some(ts);
-        ended.or_else(|| self.judge(ts, News::Sample(values)))
+        let begun = self.judge(ts, News::Sample(values));
+        ended.or(begun)
     }
 
     /// Takes in what happened next; what ended with it.
@@ -106,12 +107,11 @@ impl Trial {
     }
 
     fn judge(&mut self, ts: UnixMs, news: News<'_>) -> Option<Firing> {
-        if !self.plan.is_of_the_past() || !(self.plan.hears(&news) || matches!(news, News::Sample(_))) {
+        if !self.plan.is_of_the_past() || !self.plan.hears(&news) {
             return None;
         }
         let hearing = Hearing { heard: ts, counted_from: ts, ..Hearing::default() };
         let moment = Moment { ts, news, place: self.place, member: &self.member, hearing };
-        // What is open is over before what is new begins.
         let transition = self.case.step(&self.plan, &moment, ts)?;
         let evidence = self.case.evidence(&self.plan);
         let (signal, limit, cause) = (evidence.signal.map(str::to_owned), evidence.limit, evidence.cause.cloned());

@@ -196,6 +196,22 @@ impl Condition {
         }
     }
 
+    /// Whether history can tell when it held: silence by itself, and what was measured, happened or was told in codes.
+    pub fn has_history(&self) -> bool {
+        let is_kept = |leaf: &Condition| {
+            !matches!(
+                leaf,
+                Condition::Silent { .. }
+                    | Condition::Offline { .. }
+                    | Condition::Lamp
+                    | Condition::ReadinessLost
+                    | Condition::Maintenance { .. }
+                    | Condition::ContractEnds { .. }
+            )
+        };
+        matches!(self, Condition::Silent { .. }) || self.leaves().into_iter().all(is_kept)
+    }
+
     /// What it watches, whatever its limits are: a rule of which only the limits have changed goes on where it stands.
     pub fn subject(&self) -> String {
         match self {
