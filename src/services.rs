@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use bugbrother_client::Options;
 use bugbrother_dashboard::Trouble;
+use bugbrother_dtc::Catalogue;
 use bugbrother_ingest::Health;
 use bugbrother_store::Store;
 use bugbrother_wire::{UnixMs, api::RevokedKeys};
@@ -20,7 +21,7 @@ use tokio::{
     time::interval,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     accounts,
@@ -260,6 +261,7 @@ async fn start_services(
     if let Some(listener) = http {
         let key = bugbrother_dashboard::SigningKey::load_or_create(&plan.data.session_key())?;
         let mut config = bugbrother_dashboard::Config::new(store.clone(), options(Service::Dashboard)?, key);
+        config.catalogue = Arc::new(catalogue(plan)?);
         config.metrics = Some(metrics);
         config.parts = parts;
         config.enrolment = Some(bugbrother_dashboard::Enrolment {
@@ -293,6 +295,17 @@ async fn start_services(
         services.start("dashboard", |stop| async move { Ok(bugbrother_dashboard::run(config, listener, stop).await?) });
     }
     Ok(())
+}
+
+/// The words for trouble codes, the fleet's own among them. Lines that cannot be used are named and skipped.
+fn catalogue(plan: &Plan) -> Result<Catalogue> {
+    let Some(path) = &plan.net.dtc_csv else { return Ok(Catalogue::default()) };
+    let (catalogue, bad) = Catalogue::open(path)?;
+    for skipped in bad {
+        warn!(line = skipped.line, problem = skipped.problem, "a line of the fleet's own trouble codes is skipped");
+    }
+    info!(codes = catalogue.own_len(), "the fleet has words of its own for trouble codes");
+    Ok(catalogue)
 }
 
 /// Histograms keep every value until they are summed up.

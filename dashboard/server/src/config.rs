@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bugbrother_client::Options;
+use bugbrother_dtc::Catalogue;
 use bugbrother_pki::Authority;
 use bugbrother_store::Store;
 use bugbrother_wire::{Vin, api::RevokedKeys};
@@ -58,6 +59,8 @@ pub struct Config {
     pub revoke: Option<Revoke>,
     /// Where the documents of contracts are; without it there are none.
     pub documents: Option<Arc<Documents>>,
+    /// What trouble codes mean.
+    pub catalogue: Arc<Catalogue>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -138,6 +141,7 @@ impl Config {
             enrolment: None,
             revoke: None,
             documents: None,
+            catalogue: Arc::default(),
             limits: Limits::default(),
         }
     }
