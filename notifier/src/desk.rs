@@ -63,7 +63,8 @@ impl Desk {
         let mut ended = desk.set_rules(rules, now);
         let mut of_vehicle: BTreeMap<Vin, Adopted> = BTreeMap::new();
         for state in vehicles {
-            of_vehicle.entry(state.vin).or_default().state = Some(state);
+            let of_vehicle = of_vehicle.entry(state.vin).or_default();
+            of_vehicle.state = Some(state);
         }
         for alert in alerts {
             of_vehicle.entry(alert.vin).or_default().alerts.push(alert);
@@ -134,6 +135,19 @@ impl Desk {
     /// The connection is gone: nobody's silence means anything.
     pub fn stop_listening(&mut self) {
         self.listening_since = None;
+    }
+
+    /// The vehicles that it looks after.
+    pub fn vins(&self) -> impl Iterator<Item = Vin> {
+        self.vehicles.keys().copied()
+    }
+
+    /// An alert is known to the database under another identity: from now on here, too.
+    pub fn rename(&mut self, was: AlertId, stored: &Alert) {
+        let known = self.active.get_mut(&(stored.vin, stored.rule.clone()));
+        if let Some(alert) = known.filter(|alert| alert.id == was) {
+            (alert.id, alert.count) = (stored.id, alert.count.max(stored.count));
+        }
     }
 
     /// The alerts that are active.

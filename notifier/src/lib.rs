@@ -6,6 +6,9 @@
 //! - `outgoing`: alerts on their way to the database and to the broker; `waiting`: their
 //!   queue, in which vehicles take turns (pure)
 //! - `rulebook`: the rules, read again from time to time
+//! - [`share`]: which vehicles a notifier should look after (pure); `holding`: taking and giving them; `overheard`: what
+//!   vehicles of others said a moment ago (pure)
+//! - `again`: alerts that are told again
 //!
 //! # Invariants
 //! - One active alert for each rule and vehicle. It survives a restart of the notifier, which does not raise it again, and
@@ -13,33 +16,49 @@
 //! - Late data never raises an alert; silence is only counted while we would hear a vehicle that speaks.
 //! - A vehicle raises an alert of a rule every 10 s at most, and what waits to be told of it leaves others their places.
 //! - The loop that receives waits neither for the database nor for a publish.
+//! - A vehicle is one notifier's. One that was paused and has lost it changes nothing when it wakes up: what it saves is
+//!   refused by the database, and not said.
 
+mod again;
 pub mod desk;
+mod holding;
 mod outgoing;
+mod overheard;
 mod rulebook;
+pub mod share;
 mod waiting;
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use bugbrother_client::{Delivery, Event, Options, Qos, connect};
-use bugbrother_store::{MAX_PAGE, Store, StoreError};
+use bugbrother_store::{SHARDS, Store, StoreError, shard_of};
 use bugbrother_wire::{
-    Message, Topic, UnixMs, judge_present,
+    Message, Topic, UnixMs, Vin, judge_present,
     message::{Alert, AlertState},
     topic::{self, Kind},
     unix_ms,
 };
+use bytes::Bytes;
 use metrics::{counter, gauge};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::info;
+use tracing::{info, warn};
+use uuid::Uuid;
 
-use crate::{desk::Desk, outgoing::Outgoing};
+use crate::{
+    desk::Desk,
+    holding::{Hand, Holding, Passage, Taken},
+    outgoing::{Outgoing, Renamed},
+    overheard::Overheard,
+};
 
 const TICK: Duration = Duration::from_secs(1);
+/// What the database may take at the end.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What the notifier works with.
 #[derive(Debug, Clone)]
@@ -63,12 +82,18 @@ pub enum Error {
 
 /// Watches until `shutdown`.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    let (mut desk, ended) = load(&config.store).await?;
-    let outgoing = Arc::new(Outgoing::default());
-    send(&outgoing, &desk, ended);
+    let id = Uuid::new_v4().to_string();
+    let mut holding = Holding::new(id.clone(), config.store.clone());
+    let hand = holding.hand();
+    let (outgoing, mut renamed) = Outgoing::new(Arc::clone(&hand));
+    let outgoing = Arc::new(outgoing);
+    let (desk, _) = Desk::new(config.store.rules().await?, Vec::new(), Vec::new(), now());
+    let mut part = Part { desk, outgoing: Arc::clone(&outgoing), shards: BTreeSet::new(), overheard: Overheard::default() };
+    part.take(holding.first().await?);
 
     let options = Options {
-        client_id: "notifier".into(),
+        // Each its own: a broker ends the session of who had the same.
+        client_id: format!("notifier-{id}"),
         subscriptions: vec![
             (topic::ALL_UP.to_owned(), Qos::AtLeastOnce),
             (topic::ALL_ALERTS.to_owned(), Qos::AtLeastOnce),
@@ -81,7 +106,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(outgoing.clone().work(config.store.clone(), publisher, stop.clone()));
-    let mut rules = rulebook::follow(config.store, &tasks, stop.clone());
+    let mut passages = holding.follow(Arc::clone(&outgoing), &tasks, stop.clone());
+    again::follow(config.store.clone(), Arc::clone(&hand), outgoing, &tasks, stop.clone());
+    let mut rules = rulebook::follow(config.store.clone(), &tasks, stop.clone());
     tasks.close();
 
     let mut ticks = interval(TICK);
@@ -90,55 +117,128 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
         tokio::select! {
             event = events.recv() => match event {
                 Some(Event::Up) => {
-                    desk.listen(now());
-                    outgoing.repeat(desk.active());
+                    part.desk.listen(now());
+                    part.outgoing.repeat(part.desk.active());
                 }
-                Some(Event::Down { .. }) => desk.stop_listening(),
+                Some(Event::Down { .. }) => part.desk.stop_listening(),
                 Some(Event::Message(delivery)) => {
-                    let changed = read(&delivery, &mut desk, &outgoing);
+                    part.hear(&delivery);
                     delivery.ack();
-                    send(&outgoing, &desk, changed);
                 }
                 None => break Err(Error::Session),
             },
             _ = ticks.tick() => {
-                let opened = desk.tick(now());
-                send(&outgoing, &desk, opened);
+                let opened = part.desk.tick(now());
+                part.send(opened);
             }
             Some(rules) = rules.recv() => {
-                let ended = desk.set_rules(rules, now());
-                send(&outgoing, &desk, ended);
+                let ended = part.desk.set_rules(rules, now());
+                part.send(ended);
             }
+            Some(passage) = passages.recv() => part.pass(passage),
+            Some(Renamed { was, stored }) = renamed.recv() => part.desk.rename(was, &stored),
             () = shutdown.cancelled() => break Ok(()),
         }
     };
 
     stop.cancel();
     tasks.wait().await;
+    let memories = part.release(&(0..SHARDS).collect::<Vec<_>>());
+    leave(&config.store, &hand, &id, &memories).await;
     session.cancel();
     while events.recv().await.is_some() {}
     info!("the notifier has left");
     result
 }
 
-async fn load(store: &Store) -> Result<(Desk, Vec<Alert>), StoreError> {
-    let mut vehicles = Vec::new();
-    loop {
-        let after = vehicles.last().map(|vehicle: &bugbrother_store::VehicleState| vehicle.vin);
-        let page = store.vehicles(after, 1000).await?;
-        if page.is_empty() {
-            break;
+/// Lets others have everything at once. Without a database they find out by themselves.
+async fn leave(store: &Store, hand: &Hand, id: &str, memories: &[(Vin, String)]) {
+    let left = timeout(LEAVE_TIMEOUT, async {
+        holding::keep(store, &hand.held(), memories).await?;
+        store.leave(id).await
+    });
+    match left.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let error: &dyn std::error::Error = &error;
+            warn!(error, "the fleet database does not take what this notifier leaves");
         }
-        vehicles.extend(page);
+        Err(_) => warn!("the fleet database is too slow to take what this notifier leaves"),
     }
-    let alerts = store.active_alerts(MAX_PAGE).await?;
-    Ok(Desk::new(store.rules().await?, vehicles, alerts, now()))
+}
+
+/// The vehicles that this notifier looks after, and what it hears of the others.
+struct Part {
+    desk: Desk,
+    outgoing: Arc<Outgoing>,
+    shards: BTreeSet<u8>,
+    overheard: Overheard<Delivered>,
+}
+
+/// Topic and payload of a message.
+type Delivered = (String, Bytes);
+
+impl Part {
+    fn hear(&mut self, delivery: &Delivery) {
+        let Ok(Topic { vin, kind }) = delivery.topic.parse() else { return };
+        if self.shards.contains(&shard_of(vin)) {
+            let changed = read(delivery, (vin, kind), &mut self.desk, &self.outgoing);
+            self.send(changed);
+        // What the broker has kept from before says nothing new, and alerts are the database's to know.
+        } else if !delivery.retained && !matches!(kind, Kind::Alert(_)) {
+            let delivered = (delivery.topic.clone(), delivery.payload.clone());
+            self.overheard.keep(vin, delivered, delivery.payload.len(), now());
+        }
+    }
+
+    fn pass(&mut self, passage: Passage) {
+        match passage {
+            Passage::Took(taken) => self.take(taken),
+            Passage::Lost(shards) => drop(self.release(&shards)),
+            Passage::Give(shards, answer) => {
+                // Whoever asked may be gone: then everything is.
+                answer.send(self.release(&shards)).ok();
+            }
+        }
+    }
+
+    /// Goes on where others stopped, with what was heard since.
+    fn take(&mut self, Taken { shards, vehicles, ended }: Taken) {
+        let now = now();
+        let mut changed = Vec::new();
+        for (vin, adopted) in vehicles {
+            changed.extend(self.desk.adopt(vin, adopted, now));
+        }
+        // They may not have come to say it.
+        self.outgoing.repeat(self.desk.active().filter(|alert| shards.contains(&shard_of(alert.vin))));
+        for (vin, id) in ended {
+            self.outgoing.clear(vin, id);
+        }
+        for (heard, (topic, payload)) in self.overheard.take(&shards, now) {
+            if let Ok((topic, message)) = judge_present(&topic, &payload, heard) {
+                changed.extend(self.desk.hear(topic.vin, &message, false, heard));
+            }
+        }
+        self.shards.extend(shards);
+        self.send(changed);
+    }
+
+    /// Lets go of vehicles. Returns what is to be kept of them.
+    fn release(&mut self, shards: &[u8]) -> Vec<(Vin, String)> {
+        self.shards.retain(|shard| !shards.contains(shard));
+        let vins: Vec<Vin> = self.desk.vins().filter(|vin| shards.contains(&shard_of(*vin))).collect();
+        vins.into_iter().filter_map(|vin| Some((vin, self.desk.release(vin)?))).collect()
+    }
+
+    fn send(&self, changed: Vec<Alert>) {
+        send(&self.outgoing, &self.desk, changed);
+    }
 }
 
 /// The alerts that a message changed. What cannot be read is ingest's to keep.
-fn read(delivery: &Delivery, desk: &mut Desk, outgoing: &Outgoing) -> Vec<Alert> {
+fn read(delivery: &Delivery, of: (Vin, Kind), desk: &mut Desk, outgoing: &Outgoing) -> Vec<Alert> {
     // Our own words come back, also those that this version would not take.
-    if let Ok(Topic { vin, kind: Kind::Alert(id) }) = delivery.topic.parse() {
+    if let (vin, Kind::Alert(id)) = of {
         // One that the broker has kept from before, and nobody knows, is of an alert that ended while it could not be
         // told, or that somebody acknowledged in the same moment.
         if !delivery.payload.is_empty() && !desk.is_active(vin, id) && (delivery.retained || !is_end(delivery)) {
