@@ -140,6 +140,7 @@ pub fn now_ms() -> UnixMs {
 /// Runs the plan until a signal or until one of its parts ends.
 pub async fn run(plan: Plan) -> Result<()> {
     accounts::ensure(&plan.data)?;
+    install_catalogue(&plan)?;
     let fleet = match plan.demo_speed {
         Some(_) => demo::register(&plan.data)?,
         None => Vec::new(),
@@ -261,7 +262,6 @@ async fn start_services(
     if let Some(listener) = http {
         let key = bugbrother_dashboard::SigningKey::load_or_create(&plan.data.session_key())?;
         let mut config = bugbrother_dashboard::Config::new(store.clone(), options(Service::Dashboard)?, key);
-        config.catalogue = Arc::new(catalogue(plan)?);
         config.metrics = Some(metrics);
         config.parts = parts;
         config.enrolment = Some(bugbrother_dashboard::Enrolment {
@@ -298,14 +298,17 @@ async fn start_services(
 }
 
 /// The words for trouble codes, the fleet's own among them. Lines that cannot be used are named and skipped.
-fn catalogue(plan: &Plan) -> Result<Catalogue> {
-    let Some(path) = &plan.net.dtc_csv else { return Ok(Catalogue::default()) };
+fn install_catalogue(plan: &Plan) -> Result<()> {
+    let Some(path) = &plan.net.dtc_csv else { return Ok(()) };
     let (catalogue, bad) = Catalogue::open(path)?;
     for skipped in bad {
         warn!(line = skipped.line, problem = skipped.problem, "a line of the fleet's own trouble codes is skipped");
     }
     info!(codes = catalogue.own_len(), "the fleet has words of its own for trouble codes");
-    Ok(catalogue)
+    if bugbrother_dtc::install(catalogue).is_err() {
+        bail!("the words for trouble codes are read once, at the start");
+    }
+    Ok(())
 }
 
 /// Histograms keep every value until they are summed up.

@@ -98,7 +98,12 @@ impl Fleet {
     }
 
     /// Drives on like that until it has come to something; how long that took.
-    async fn drive_until(&mut self, kmh: f64, what: &str, come: impl AsyncFn(&Store) -> Result<bool>) -> Result<Duration> {
+    async fn drive_until(
+        &mut self,
+        kmh: f64,
+        what: &str,
+        come: impl AsyncFn(&Store) -> Result<bool>,
+    ) -> Result<Duration> {
         let began = Instant::now();
         while !come(&self.store).await? {
             ensure!(began.elapsed() < LIMIT, "waited in vain for: {what}");

@@ -2,15 +2,16 @@ use std::{
     collections::BTreeMap,
     error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bugbrother_client::{PublishError, Publisher, Qos, Receipt};
-use bugbrother_store::Store;
+use bugbrother_store::{Store, shard_of};
 use bugbrother_wire::{
     AlertId, Topic, Vin, encode,
     message::{Alert, AlertState},
     topic::Kind,
+    unix_ms,
 };
 use metrics::counter;
 use tokio::{
@@ -39,6 +40,8 @@ const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 /// alerts from the other.
 pub struct Outgoing {
     waiting: Mutex<Waiting>,
+    /// What is to be kept of vehicles: the newest word on each. One that has alerts waiting is stored with them.
+    memories: Mutex<BTreeMap<Vin, String>>,
     wake: Notify,
     /// Something was done.
     done: Notify,
@@ -61,7 +64,14 @@ impl Outgoing {
     pub fn new(hand: Arc<Hand>) -> (Self, mpsc::UnboundedReceiver<Renamed>) {
         // Bounded by what waits: for each of those there is one at most.
         let (renamed, receiver) = mpsc::unbounded_channel();
-        let outgoing = Outgoing { waiting: Mutex::default(), wake: Notify::new(), done: Notify::new(), hand, renamed };
+        let outgoing = Outgoing {
+            waiting: Mutex::default(),
+            memories: Mutex::default(),
+            wake: Notify::new(),
+            done: Notify::new(),
+            hand,
+            renamed,
+        };
         (outgoing, receiver)
     }
 
@@ -75,13 +85,14 @@ impl Outgoing {
         self.wake.notify_one();
     }
 
-    /// Waits until nothing of vehicles of these shards waits to be stored.
+    /// Waits until nothing of vehicles of these shards waits to be stored, neither alerts nor what is remembered.
     pub async fn stored(&self, shards: &[u8]) {
         loop {
             let done = self.done.notified();
             {
                 let waiting = self.lock();
-                if !waiting.under_way && !waiting.has_unstored(shards) {
+                let has_memories = self.memories().keys().any(|vin| shards.contains(&shard_of(*vin)));
+                if !waiting.under_way && !waiting.has_unstored(shards) && !has_memories {
                     return;
                 }
             }
@@ -96,6 +107,12 @@ impl Outgoing {
             waiting.put(Task { vin: alert.vin, id: alert.id, alert: Some(alert), store: true, publish: true });
         }
         drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Has what is remembered of vehicles stored: with their alerts that wait, or soon. Never waits.
+    pub fn keep(&self, memories: impl IntoIterator<Item = (Vin, String)>) {
+        self.memories().extend(memories);
         self.wake.notify_one();
     }
 
@@ -155,6 +172,9 @@ impl Outgoing {
                 under_way.push((task, receipt));
             }
         }
+        while stored && !self.memories().is_empty() {
+            stored = self.save(store, &mut [], log).await;
+        }
         // What was taken later is the newer word on its alert.
         let mut left = BTreeMap::new();
         for (mut task, receipt) in under_way {
@@ -185,16 +205,19 @@ impl Outgoing {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stores the alerts among the tasks. What a person has made of them in the meantime is to be said, too. What is of a
-    /// vehicle that another notifier looks after now is neither stored nor said.
+    /// Stores the alerts among the tasks, and what is remembered of their vehicles and of some others. What a person has made
+    /// of alerts in the meantime is to be said, too. What is of a vehicle that another notifier looks after now is neither
+    /// stored nor said.
     async fn save(&self, store: &Store, tasks: &mut [Task], log: bool) -> bool {
-        let mut unsaved: Vec<_> = tasks.iter_mut().filter(|task| task.store).collect();
-        if unsaved.is_empty() {
+        let mut unsaved: Vec<_> = tasks.iter_mut().filter(|task| task.store && task.alert.is_some()).collect();
+        let alerts: Vec<_> = unsaved.iter().filter_map(|task| task.alert.clone()).collect();
+        let memories = self.take_memories(&alerts);
+        if alerts.is_empty() && memories.is_empty() {
             return true;
         }
-        let alerts: Vec<_> = unsaved.iter().filter_map(|task| task.alert.clone()).collect();
         let held = self.hand.held();
-        let saved = timeout(SAVE_TIMEOUT, store.save_held_alerts(&held, &alerts)).await;
+        let now = unix_ms(SystemTime::now());
+        let saved = timeout(SAVE_TIMEOUT, store.save_judgement(&held, &alerts, &memories, now)).await;
         let failure: &(dyn Error + 'static) = match &saved {
             Ok(Ok(stored)) => {
                 for (task, stored) in unsaved.iter_mut().zip(stored) {
@@ -208,6 +231,10 @@ impl Outgoing {
         counter!("bugbrother_notifier_store_failures_total").increment(1);
         if log {
             error!(failure, "the fleet database takes no alerts; trying again");
+        }
+        let mut waiting = self.memories();
+        for (vin, body) in memories {
+            waiting.entry(vin).or_insert(body);
         }
         false
     }
@@ -228,6 +255,26 @@ impl Outgoing {
         }
         task.publish |= task.alert.as_ref() != Some(&stored);
         task.alert = Some(stored);
+    }
+
+    /// Takes out what is remembered of the vehicles of these alerts, and of others up to [`AT_ONCE`].
+    fn take_memories(&self, alerts: &[Alert]) -> Vec<(Vin, String)> {
+        let mut waiting = self.memories();
+        let mut taken = BTreeMap::new();
+        for alert in alerts {
+            taken.extend(waiting.remove_entry(&alert.vin));
+        }
+        while taken.len() < AT_ONCE
+            && let Some((vin, body)) = waiting.pop_first()
+        {
+            taken.insert(vin, body);
+        }
+        taken.into_iter().collect()
+    }
+
+    fn memories(&self) -> MutexGuard<'_, BTreeMap<Vin, String>> {
+        // It is whole between any two calls.
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -272,6 +319,8 @@ mod tests {
             lat: None,
             lon: None,
             acknowledged_by: None,
+            late: false,
+            detail: None,
         }
     }
 
@@ -280,7 +329,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let store = Store::open(&format!("sqlite://{}/fleet.db", folder.path().display())).await?;
         let mut holding = Holding::new("one".into(), store.clone());
-        holding.first().await?;
+        while holding.first().await?.is_some() {}
         let (outgoing, _renamed) = Outgoing::new(holding.hand());
         outgoing.send((0..100_000).map(|n| alert("WVWZZZ1JZ3W386752", n)));
         let calm = alert("1M8GDM9AXKP042788", u128::MAX);

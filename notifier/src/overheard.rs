@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 
-use bugbrother_store::shard_of;
 use bugbrother_wire::{UnixMs, Vin};
 
 /// For so long it is kept: longer than it takes to find out that somebody is gone.
@@ -22,7 +21,7 @@ pub struct Overheard<M> {
 #[derive(Debug)]
 struct Kept<M> {
     heard: UnixMs,
-    shard: u8,
+    vin: Vin,
     bytes: usize,
     message: M,
 }
@@ -37,7 +36,7 @@ impl<M> Overheard<M> {
     /// Keeps a message of so many bytes for a while.
     pub fn keep(&mut self, vin: Vin, message: M, bytes: usize, now: UnixMs) {
         self.bytes += bytes;
-        self.messages.push_back(Kept { heard: now, shard: shard_of(vin), bytes, message });
+        self.messages.push_back(Kept { heard: now, vin, bytes, message });
         while self.messages.len() > MAX_COUNT
             || self.bytes > MAX_BYTES
             || self.messages.front().is_some_and(|kept| kept.is_old(now))
@@ -47,11 +46,11 @@ impl<M> Overheard<M> {
         }
     }
 
-    /// Takes out what vehicles of these shards said, with when it was heard, oldest first.
-    pub fn take(&mut self, shards: &[u8], now: UnixMs) -> Vec<(UnixMs, M)> {
+    /// Takes out what such vehicles said, with when it was heard, oldest first.
+    pub fn take(&mut self, is_wanted: impl Fn(Vin) -> bool, now: UnixMs) -> Vec<(UnixMs, M)> {
         let mut taken = Vec::new();
         for kept in std::mem::take(&mut self.messages) {
-            if !shards.contains(&kept.shard) {
+            if !is_wanted(kept.vin) {
                 self.messages.push_back(kept);
                 continue;
             }
@@ -86,9 +85,9 @@ mod tests {
         for (n, vin) in [(0, golf), (1, golf), (2, other), (3, golf)] {
             overheard.keep(vin, n, 10, n * 6_000);
         }
-        assert_eq!(overheard.take(&[shard_of(golf)], 20_000), [(6_000, 1), (18_000, 3)], "the first is too old");
-        assert_eq!(overheard.take(&[shard_of(golf)], 20_000), []);
-        assert_eq!((overheard.take(&[shard_of(other)], 20_000), overheard.bytes), (vec![(12_000, 2)], 0));
+        assert_eq!(overheard.take(|vin| vin == golf, 20_000), [(6_000, 1), (18_000, 3)], "the first is too old");
+        assert_eq!(overheard.take(|vin| vin == golf, 20_000), []);
+        assert_eq!((overheard.take(|vin| vin == other, 20_000), overheard.bytes), (vec![(12_000, 2)], 0));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is known of codes.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::OnceLock};
 
 use bugbrother_wire::{api::Tongue, message::Severity};
 
@@ -26,6 +26,18 @@ pub struct Explanation {
     pub generic: bool,
     /// Whether the code is known by itself, and not by its structure alone.
     pub known: bool,
+}
+
+static INSTALLED: OnceLock<Catalogue> = OnceLock::new();
+
+/// The catalogue of this process: the built-in words, unless another was [installed](install) before anybody asked.
+pub fn catalogue() -> &'static Catalogue {
+    INSTALLED.get_or_init(Catalogue::default)
+}
+
+/// Makes that the catalogue of this process, at its start; gives it back when there is one already.
+pub fn install(catalogue: Catalogue) -> Result<(), Catalogue> {
+    INSTALLED.set(catalogue)
 }
 
 /// The built-in words, and over them those of the fleet.
@@ -95,8 +107,11 @@ fn no_code(tongue: Tongue) -> Explanation {
         title: choose(tongue, ("Not a trouble code", "Ce n'est pas un code défaut")).into(),
         system: choose(tongue, ("Unknown", "Inconnu")),
         severity: Severity::Info,
-        advice: choose(tongue, ("Read the code anew; it may have been mutilated.", "Relisez le code ; il a pu être altéré."))
-            .into(),
+        advice: choose(
+            tongue,
+            ("Read the code anew; it may have been mutilated.", "Relisez le code ; il a pu être altéré."),
+        )
+        .into(),
         generic: false,
         known: false,
     }

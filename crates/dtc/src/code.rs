@@ -86,9 +86,7 @@ impl Code {
     fn family_words(&self) -> Words {
         match self.0 {
             [b'C', ..] => ("Brakes, steering or suspension", "Freins, direction ou suspension"),
-            [b'B', ..] => {
-                ("Airbags, seats, doors or air conditioning", "Airbags, sièges, portes ou climatisation")
-            }
+            [b'B', ..] => ("Airbags, seats, doors or air conditioning", "Airbags, sièges, portes ou climatisation"),
             [b'U', _, b'0', ..] => ("Bus between the control units", "Bus entre les calculateurs"),
             [b'U', _, b'1' | b'2', ..] => {
                 ("No communication with a control unit", "Pas de communication avec un calculateur")
@@ -107,10 +105,9 @@ impl Code {
             [_, b'0', b'2', ..] => ("Fuel injection or boost", "Injection ou suralimentation"),
             [_, b'2', b'0', ..] => ("Exhaust treatment", "Traitement des gaz d'échappement"),
             [_, b'2', b'1', ..] => ("Throttle, pedal or mixture", "Papillon, pédale ou mélange"),
-            [_, b'2', b'2' | b'A' | b'B', ..] => (
-                "Oxygen and NOx sensors, fuel and air metering",
-                "Sondes à oxygène et NOx, dosage air-carburant",
-            ),
+            [_, b'2', b'2' | b'A' | b'B', ..] => {
+                ("Oxygen and NOx sensors, fuel and air metering", "Sondes à oxygène et NOx, dosage air-carburant")
+            }
             [_, _, b'3', ..] => ("Ignition or misfire", "Allumage ou ratés"),
             [_, _, b'4', ..] => EMISSIONS,
             [_, b'0', b'5', ..] => {
@@ -179,7 +176,9 @@ mod tests {
     #[test]
     fn the_standard_and_the_makers_share_the_numbers() {
         let makers = ["P1234", "P3000", "P33FF", "C1000", "C2000", "C3000", "B2ABC", "B3000", "U1000", "U2000"];
-        for (texts, generic) in [(&makers[..], false), (&["P0000", "P2FFF", "P3400", "C0FFF", "B0000", "U0001", "U3FFF"], true)] {
+        for (texts, generic) in
+            [(&makers[..], false), (&["P0000", "P2FFF", "P3400", "C0FFF", "B0000", "U0001", "U3FFF"], true)]
+        {
             for text in texts {
                 assert_eq!(Code::parse(text).unwrap().is_generic(), generic, "{text}");
             }

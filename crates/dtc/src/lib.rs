@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //! - [`Code`]: a code, and what its digits alone say
-//! - [`Catalogue`]: what is known of codes, with the fleet's own words over it; [`Explanation`]: what it says of one
+//! - [`Catalogue`]: what is known of codes, with the fleet's own words over it; [`Explanation`]: what it says of one;
+//!   [`catalogue`] and [`install`]: the one of this process
 //! - `own`: the fleet's own words, a CSV; [`BadLine`]: what could not be taken of it
 //! - `tables`: the built-in words, in `data/`. `codes.csv` names for each code the part, its place and what is wrong with
 //!   it; `parts.csv` and `faults.csv` have their words, `advice.csv` and `checks.csv` what to do
@@ -19,6 +20,6 @@ mod code;
 mod own;
 mod tables;
 
-pub use catalogue::{Catalogue, Explanation};
+pub use catalogue::{Catalogue, Explanation, catalogue, install};
 pub use code::Code;
 pub use own::{BadLine, MAX_BAD_LINES, MAX_BYTES, OpenError};

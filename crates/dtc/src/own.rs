@@ -26,7 +26,9 @@ pub enum OpenError {
     #[error("the fleet's own trouble codes in `{0}` are more than 4 MiB")]
     Size(String),
     /// It has no usable heading.
-    #[error("the first line of the fleet's own trouble codes must name a column `code`, and only columns that exist: {COLUMNS}")]
+    #[error(
+        "the first line of the fleet's own trouble codes must name a column `code`, and only columns that exist: {COLUMNS}"
+    )]
     Heading,
 }
 
@@ -98,8 +100,7 @@ pub(crate) fn load(path: &Path) -> Result<String, OpenError> {
 pub(crate) fn parse(text: &str) -> Result<(BTreeMap<Code, Own>, Vec<BadLine>), OpenError> {
     // Spreadsheets begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader =
-        csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let heading = reader.headers().map_err(|_| OpenError::Heading)?.clone();
     let is_known = |column: &str| COLUMNS.split(", ").any(|known| known == column);
     if !heading.iter().any(|column| column == "code") || !heading.iter().all(is_known) {
@@ -141,7 +142,10 @@ fn check(row: Row) -> Result<(Code, Own), String> {
         "critical" => Some(Severity::Critical),
         other => return Err(format!("severity `{}` is none of info, warning and critical", short(other))),
     };
-    let title = Words { en: text("title_en", row.title_en, MAX_TITLE_CHARS)?, fr: text("title_fr", row.title_fr, MAX_TITLE_CHARS)? };
+    let title = Words {
+        en: text("title_en", row.title_en, MAX_TITLE_CHARS)?,
+        fr: text("title_fr", row.title_fr, MAX_TITLE_CHARS)?,
+    };
     let advice = Words {
         en: text("advice_en", row.advice_en, MAX_ADVICE_CHARS)?,
         fr: text("advice_fr", row.advice_fr, MAX_ADVICE_CHARS)?,

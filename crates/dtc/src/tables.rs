@@ -162,14 +162,20 @@ mod tests {
     fn tables_are_sorted_and_have_each_row_once() {
         for text in [CODES, PARTS, FAULTS, ADVICE, CHECKS] {
             let keys = first_columns(text);
-            assert!(keys.is_sorted_by(|one, other| one < other), "{:?}", keys.windows(2).find(|pair| pair[0] >= pair[1]));
+            assert!(
+                keys.is_sorted_by(|one, other| one < other),
+                "{:?}",
+                keys.windows(2).find(|pair| pair[0] >= pair[1])
+            );
         }
         assert_eq!(TABLES.codes.len(), first_columns(CODES).len());
     }
 
     #[test]
     fn each_row_is_used_and_names_what_there_is() {
-        let used = |names: Vec<&str>| names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect::<BTreeSet<_>>();
+        let used = |names: Vec<&str>| {
+            names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect::<BTreeSet<_>>()
+        };
         let tables = &*TABLES;
         let there = |text: &'static str| used(first_columns(text));
         assert_eq!(used(tables.codes.values().map(|entry| entry.part.as_str()).collect()), there(PARTS));

@@ -51,17 +51,57 @@ fn forty_codes_say_what_they_mean() {
 }
 
 const FORTY: [(&str, Severity, &str, &str); 40] = [
-    ("P0016", Warning, "Crankshaft and intake camshaft do not match, bank 1", "Vilebrequin et arbre à cames d'admission ne concordent pas, rangée 1"),
-    ("P0030", Warning, "Oxygen sensor heater, bank 1, sensor 1: control circuit", "Chauffage de la sonde à oxygène, rangée 1, position 1 : circuit de commande"),
+    (
+        "P0016",
+        Warning,
+        "Crankshaft and intake camshaft do not match, bank 1",
+        "Vilebrequin et arbre à cames d'admission ne concordent pas, rangée 1",
+    ),
+    (
+        "P0030",
+        Warning,
+        "Oxygen sensor heater, bank 1, sensor 1: control circuit",
+        "Chauffage de la sonde à oxygène, rangée 1, position 1 : circuit de commande",
+    ),
     ("P0087", Warning, "Rail pressure too low", "Pression de rampe trop basse"),
     ("P0093", Critical, "Large leak in the fuel system", "Grande fuite dans le circuit de carburant"),
     ("P0101", Warning, "Air flow sensor: implausible signal", "Débitmètre d'air : signal incohérent"),
-    ("P0113", Warning, "Intake air temperature sensor: signal too high", "Capteur de température d'air d'admission : signal trop haut"),
-    ("P0118", Warning, "Coolant temperature sensor: signal too high", "Capteur de température du liquide de refroidissement : signal trop haut"),
-    ("P0121", Warning, "Throttle or pedal sensor A: implausible signal", "Capteur de papillon ou de pédale A : signal incohérent"),
-    ("P0128", Warning, "Coolant stays below the thermostat temperature", "Liquide de refroidissement sous la température du thermostat"),
-    ("P0133", Warning, "Oxygen sensor, bank 1, sensor 1: reacts slowly", "Sonde à oxygène, rangée 1, position 1 : réagit lentement"),
-    ("P0141", Warning, "Oxygen sensor, bank 1, sensor 2: heater circuit", "Sonde à oxygène, rangée 1, position 2 : circuit de chauffage"),
+    (
+        "P0113",
+        Warning,
+        "Intake air temperature sensor: signal too high",
+        "Capteur de température d'air d'admission : signal trop haut",
+    ),
+    (
+        "P0118",
+        Warning,
+        "Coolant temperature sensor: signal too high",
+        "Capteur de température du liquide de refroidissement : signal trop haut",
+    ),
+    (
+        "P0121",
+        Warning,
+        "Throttle or pedal sensor A: implausible signal",
+        "Capteur de papillon ou de pédale A : signal incohérent",
+    ),
+    (
+        "P0128",
+        Warning,
+        "Coolant stays below the thermostat temperature",
+        "Liquide de refroidissement sous la température du thermostat",
+    ),
+    (
+        "P0133",
+        Warning,
+        "Oxygen sensor, bank 1, sensor 1: reacts slowly",
+        "Sonde à oxygène, rangée 1, position 1 : réagit lentement",
+    ),
+    (
+        "P0141",
+        Warning,
+        "Oxygen sensor, bank 1, sensor 2: heater circuit",
+        "Sonde à oxygène, rangée 1, position 2 : circuit de chauffage",
+    ),
     ("P0171", Warning, "Mixture too lean, bank 1", "Mélange trop pauvre, rangée 1"),
     ("P0201", Warning, "Injector of cylinder 1: circuit", "Injecteur du cylindre 1 : circuit"),
     ("P0217", Critical, "Engine too hot", "Moteur trop chaud"),
@@ -72,16 +112,36 @@ const FORTY: [(&str, Severity, &str, &str); 40] = [
     ("P0325", Warning, "Knock sensor 1: circuit", "Capteur de cliquetis 1 : circuit"),
     ("P0335", Warning, "Crankshaft sensor A: circuit", "Capteur de vilebrequin A : circuit"),
     ("P0340", Warning, "Camshaft sensor A, bank 1: circuit", "Capteur d'arbre à cames A, rangée 1 : circuit"),
-    ("P0351", Warning, "Ignition coil A: primary or secondary circuit", "Bobine d'allumage A : circuit primaire ou secondaire"),
-    ("P0401", Warning, "Exhaust gas recirculation: too little flow", "Recirculation des gaz d'échappement : débit insuffisant"),
+    (
+        "P0351",
+        Warning,
+        "Ignition coil A: primary or secondary circuit",
+        "Bobine d'allumage A : circuit primaire ou secondaire",
+    ),
+    (
+        "P0401",
+        Warning,
+        "Exhaust gas recirculation: too little flow",
+        "Recirculation des gaz d'échappement : débit insuffisant",
+    ),
     ("P0420", Warning, "Catalyst works too little, bank 1", "Catalyseur peu efficace, rangée 1"),
     ("P0442", Warning, "Tank ventilation: small leak", "Vapeurs de carburant : petite fuite"),
-    ("P0457", Warning, "Tank ventilation: leak, fuel cap loose or missing", "Vapeurs de carburant : fuite, bouchon desserré ou absent"),
+    (
+        "P0457",
+        Warning,
+        "Tank ventilation: leak, fuel cap loose or missing",
+        "Vapeurs de carburant : fuite, bouchon desserré ou absent",
+    ),
     ("P0463", Info, "Fuel level sensor: signal too high", "Jauge de carburant : signal trop haut"),
     ("P0524", Critical, "Oil pressure too low", "Pression d'huile trop basse"),
     ("P0562", Warning, "System voltage too low", "Tension du réseau de bord trop basse"),
     ("P0606", Warning, "Control unit: processor", "Calculateur : processeur"),
-    ("P0700", Warning, "Transmission control unit has stored a fault", "Le calculateur de boîte a enregistré un défaut"),
+    (
+        "P0700",
+        Warning,
+        "Transmission control unit has stored a fault",
+        "Le calculateur de boîte a enregistré un défaut",
+    ),
     ("P0741", Warning, "Converter clutch does not engage", "L'embrayage du convertisseur ne s'enclenche pas"),
     ("P0AA6", Critical, "High-voltage system is not isolated", "Défaut d'isolement du circuit haute tension"),
     ("P2002", Warning, "Particulate filter works too little, bank 1", "Filtre à particules peu efficace, rangée 1"),
@@ -97,7 +157,11 @@ const FORTY: [(&str, Severity, &str, &str); 40] = [
 fn the_advice_says_what_must_not_be_done() {
     let catalogue = Catalogue::default();
     for (code, english, french) in [
-        ("P0302", "While the engine lamp flashes, do not drive on", "Tant que le témoin moteur clignote, ne roulez plus"),
+        (
+            "P0302",
+            "While the engine lamp flashes, do not drive on",
+            "Tant que le témoin moteur clignote, ne roulez plus",
+        ),
         ("P0217", "Stop at once", "Arrêtez-vous immédiatement"),
         ("P0524", "Stop at once, switch the engine off", "Arrêtez-vous immédiatement, coupez le moteur"),
         ("P0093", "Stop, switch off", "Arrêtez-vous, coupez le contact"),
@@ -139,6 +203,14 @@ fn own_words_extend_and_override_the_built_in_ones() {
     let built_in = Catalogue::default().explain("P0420", En);
     assert_eq!(catalogue.explain("P0420", En), Explanation { severity: Critical, ..built_in }, "the rest stays");
     assert_eq!(catalogue.severity("P0420"), Critical);
+}
+
+#[test]
+fn a_process_has_one_catalogue() {
+    let (own, _) = Catalogue::parse("code,title_en\nP1999,Ours\n").unwrap();
+    bugbrother_dtc::install(own).unwrap();
+    assert_eq!(bugbrother_dtc::catalogue().explain("P1999", En).title, "Ours");
+    assert_eq!(bugbrother_dtc::install(Catalogue::default()).unwrap_err().own_len(), 0, "the first one counts");
 }
 
 #[test]

@@ -13,7 +13,7 @@ macro_rules! alert_sql {
     ($rest:literal) => {
         concat!(
             "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by, \
-             signal, threshold, lat, lon FROM alert ",
+             signal, threshold, lat, lon, late, detail FROM alert ",
             $rest
         )
     };
@@ -29,7 +29,7 @@ macro_rules! update_sql {
             ", updated = CASE WHEN updated < $2 THEN $2 ELSE updated END WHERE id = $1 AND ",
             $where,
             " RETURNING id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by, \
-             signal, threshold, lat, lon"
+             signal, threshold, lat, lon, late, detail"
         )
     };
 }
@@ -104,7 +104,8 @@ impl Store {
 
 /// Stores an alert, and what has happened to it since it was stored last.
 pub(crate) async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
-    let is_over = alert.resolved.is_some();
+    // What came late is of the past, and says nothing of what is active.
+    let is_over = alert.resolved.is_some() && !alert.late;
     for _ in 0..TRIES {
         if let Some(before) = alert_event::hold(tx, alert.id).await? {
             let stored = update(tx, alert).await?;
@@ -133,21 +134,19 @@ async fn hold_active(
     tx: &mut Transaction<'_, Any>,
     alert: &Alert,
 ) -> Result<Option<(AlertState, AlertId)>, StoreError> {
-    let row = sqlx::query(
-        "UPDATE alert SET id = id WHERE rule = $1 AND vin = $2 AND resolved IS NULL RETURNING state, id",
-    )
-    .bind(&alert.rule)
-    .bind(alert.vin.as_str())
-    .fetch_optional(&mut **tx)
-    .await?;
+    let row =
+        sqlx::query("UPDATE alert SET id = id WHERE rule = $1 AND vin = $2 AND resolved IS NULL RETURNING state, id")
+            .bind(&alert.rule)
+            .bind(alert.vin.as_str())
+            .fetch_optional(&mut **tx)
+            .await?;
     let Some(row) = row else { return Ok(None) };
     let id = row.try_get::<&str, _>(1)?.parse().map_err(|error| StoreError::corrupt("alert", error))?;
     Ok(Some((word::read("alert", row.try_get(0)?)?, id)))
 }
 
 async fn count(tx: &mut Transaction<'_, Any>, id: AlertId) -> Result<u32, StoreError> {
-    let row =
-        sqlx::query("SELECT count FROM alert WHERE id = $1").bind(id.to_string()).fetch_one(&mut **tx).await?;
+    let row = sqlx::query("SELECT count FROM alert WHERE id = $1").bind(id.to_string()).fetch_one(&mut **tx).await?;
     number::count("alert", row.try_get(0)?)
 }
 
@@ -155,8 +154,8 @@ async fn count(tx: &mut Transaction<'_, Any>, id: AlertId) -> Result<u32, StoreE
 async fn insert(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<bool, StoreError> {
     let made = sqlx::query(
         "INSERT INTO alert (id, vin, rule, title, severity, state, opened, updated, resolved, count, value, \
-         acknowledged_by, signal, threshold, lat, lon) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING",
+         acknowledged_by, signal, threshold, lat, lon, late, detail) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING",
     )
     .bind(alert.id.to_string())
     .bind(alert.vin.as_str())
@@ -174,6 +173,8 @@ async fn insert(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<bool, St
     .bind(Real(alert.limit))
     .bind(Real(alert.lat))
     .bind(Real(alert.lon))
+    .bind(i64::from(alert.late))
+    .bind(alert.detail.as_ref().map(word::json))
     .execute(&mut **tx)
     .await?;
     Ok(made.rows_affected() == 1)
@@ -195,7 +196,7 @@ async fn told(tx: &mut Transaction<'_, Any>, before: AlertState, stored: Alert) 
 
 async fn update(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
     let row = sqlx::query(
-        "UPDATE alert SET severity = $2, updated = $3, resolved = $4, value = $6, \
+        "UPDATE alert SET severity = $2, updated = $3, resolved = $4, value = $6, threshold = $9, detail = $10, \
          count = CASE WHEN count < $5 THEN $5 ELSE count END, \
          state = CASE WHEN state = 'acknowledged' AND $7 = 'open' THEN state ELSE $7 END, \
          acknowledged_by = COALESCE(acknowledged_by, $8) WHERE id = $1 \
@@ -209,6 +210,8 @@ async fn update(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, S
     .bind(Real(alert.value))
     .bind(word::of(&alert.state))
     .bind(alert.acknowledged_by.as_deref())
+    .bind(Real(alert.limit))
+    .bind(alert.detail.as_ref().map(word::json))
     .fetch_one(&mut **tx)
     .await?;
     let state = word::read("alert", row.try_get(0)?)?;
@@ -237,5 +240,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Alert, StoreError> {
         limit: row.try_get(13)?,
         lat: row.try_get(14)?,
         lon: row.try_get(15)?,
+        late: row.try_get::<i64, _>(16)? != 0,
+        detail: row.try_get::<Option<&str>, _>(17)?.map(|detail| word::from_json("alert", detail)).transpose()?,
     })
 }

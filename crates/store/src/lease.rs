@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use bugbrother_wire::{Vin, message::Alert};
+use bugbrother_wire::Vin;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use crate::{Store, StoreError, alert, number};
+use crate::{Store, StoreError, number};
 
 /// Parts that the vehicles are divided into.
 pub const SHARDS: u8 = 64;
@@ -20,9 +20,10 @@ const MAX_PEERS: i64 = 1_000;
 /// The shard of a vehicle. It is the same in every version: notifiers of two versions may run at the same time.
 pub fn shard_of(vin: Vin) -> u8 {
     // FNV-1a, and then its bits mixed once more: VINs of a fleet differ in their last digits alone.
-    let hash = vin.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = vin
+        .as_str()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 58) as u8
 }
@@ -146,20 +147,6 @@ impl Store {
         sqlx::query("DELETE FROM notifier WHERE id = $1").bind(id).execute(&mut *tx).await?;
         Ok(tx.commit().await?)
     }
-
-    /// Stores alerts as [`Store::save_alerts`] does, those whose vehicle the notifier still holds when the transaction ends.
-    /// `None` stands for each that was not stored, because somebody else looks after its vehicle now.
-    pub async fn save_held_alerts(&self, held: &Held, alerts: &[Alert]) -> Result<Vec<Option<Alert>>, StoreError> {
-        let mut tx = self.begin().await?;
-        let stands = held.stand(&mut tx, alerts.iter().map(|alert| alert.vin)).await?;
-        let mut stored = Vec::with_capacity(alerts.len());
-        for one in alerts {
-            let is_ours = stands.get(&shard_of(one.vin)).is_some_and(|stands| *stands);
-            stored.push(if is_ours { Some(alert::save(&mut tx, one).await?) } else { None });
-        }
-        tx.commit().await?;
-        Ok(stored)
-    }
 }
 
 impl Held {
@@ -174,13 +161,12 @@ impl Held {
         for (shard, stands) in &mut stands {
             let Some(fence) = self.fences.get(shard) else { continue };
             // It changes nothing, and holds the row.
-            let row =
-                sqlx::query("UPDATE lease SET fence = fence WHERE shard = $1 AND holder = $2 AND fence = $3")
-                    .bind(i64::from(*shard))
-                    .bind(&self.holder)
-                    .bind(fence)
-                    .execute(&mut **tx)
-                    .await?;
+            let row = sqlx::query("UPDATE lease SET fence = fence WHERE shard = $1 AND holder = $2 AND fence = $3")
+                .bind(i64::from(*shard))
+                .bind(&self.holder)
+                .bind(fence)
+                .execute(&mut **tx)
+                .await?;
             *stands = row.rows_affected() == 1;
         }
         Ok(stands)

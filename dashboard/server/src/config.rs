@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use bugbrother_client::Options;
-use bugbrother_dtc::Catalogue;
 use bugbrother_pki::Authority;
 use bugbrother_store::Store;
 use bugbrother_wire::{Vin, api::RevokedKeys};
@@ -59,8 +58,6 @@ pub struct Config {
     pub revoke: Option<Revoke>,
     /// Where the documents of contracts are; without it there are none.
     pub documents: Option<Arc<Documents>>,
-    /// What trouble codes mean.
-    pub catalogue: Arc<Catalogue>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -141,7 +138,6 @@ impl Config {
             enrolment: None,
             revoke: None,
             documents: None,
-            catalogue: Arc::default(),
             limits: Limits::default(),
         }
     }

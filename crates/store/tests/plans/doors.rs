@@ -3,9 +3,9 @@
 use bugbrother_store::{
     Account, AccountChange, AlertEventKind, AlertFilter, ApiTokenRecord, Assignment, AuditEntry, AuditFilter, AuditId,
     AuditObject, CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted,
-    Enrolled, Escalation, GeofenceId, GeofenceRecord, Held, Interval, Invitation, Language, MaintenanceId, MaintenanceItem, Prices,
-    Receipt, ReceiptId, Refresh, RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store,
-    SubjectKind, User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
+    Enrolled, Escalation, GeofenceId, GeofenceRecord, Held, Interval, Invitation, Language, MaintenanceId,
+    MaintenanceItem, Prices, Receipt, ReceiptId, Refresh, RefreshHash, Refreshed, Retention, SavedView, Scope,
+    SessionRecord, Sighting, Store, SubjectKind, User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
     AlertId, ApiTokenId, CommandId, Epoch, SCHEMA_VERSION, Seq, SessionId,
@@ -190,6 +190,8 @@ pub async fn ask(store: &Store) {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     };
     for _ in 0..2 {
         store.save_alert(&alert).await.unwrap();
@@ -215,8 +217,11 @@ pub async fn ask(store: &Store) {
     let seen: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.fence)).collect();
     let held = Held { holder: "one".into(), fences: store.take_leases("one", &seen).await.unwrap() };
     let known = Alert { resolved: None, id: AlertId(id(77)), ..alert.clone() };
-    store.save_held_alerts(&held, &[known]).await.unwrap();
-    store.escalate_alerts(&held, &Escalation { critical_minutes: Some(1), warning_minutes: Some(1) }, i64::MAX / 2).await.unwrap();
+    store.save_judgement(&held, &[known], &[], NOW).await.unwrap();
+    store
+        .escalate_alerts(&held, &Escalation { critical_minutes: Some(1), warning_minutes: Some(1) }, i64::MAX / 2)
+        .await
+        .unwrap();
     store.snooze_alert(alert.id, Some(NOW), "ada", NOW).await.unwrap();
     store.wake_alerts(&held, i64::MAX / 2).await.unwrap();
     store.give_leases(&held, &[1]).await.unwrap();

@@ -152,7 +152,7 @@ async fn act(store: &Store, held: &Held, open: &Alert, doing: Doing) {
         // The notifier knows of none of that.
         Doing::Worsen => {
             let worse = Alert { count: 2, value: Some(155.0), updated: NOW + 5, ..open.clone() };
-            assert!(store.save_held_alerts(held, &[worse]).await.unwrap()[0].is_some());
+            assert!(store.save_judgement(held, &[worse], &[], NOW).await.unwrap()[0].is_some());
         }
     }
 }
@@ -197,14 +197,14 @@ async fn people_and_the_notifier_never_overwrite_each_other_in_whatever_order() 
     assert_eq!(orders.len(), 120);
     for (n, order) in orders.iter().enumerate() {
         let open = alert(n as u128, NOW);
-        store.save_held_alerts(&held, std::slice::from_ref(&open)).await.unwrap();
+        store.save_judgement(&held, std::slice::from_ref(&open), &[], NOW).await.unwrap();
         for doing in order {
             act(&store, &held, &open, *doing).await;
         }
         look(&store, open.id, order).await;
         // The cause is gone: that ends all, and takes nothing away.
         let end = Alert { state: AlertState::Resolved, resolved: Some(NOW + 9), count: 2, ..open.clone() };
-        store.save_held_alerts(&held, &[end]).await.unwrap();
+        store.save_judgement(&held, &[end], &[], NOW).await.unwrap();
         assert_eq!(kinds(&store, open.id).await.last(), Some(&Resolved));
         assert!(store.wake_alerts(&held, NOW + 2 * MINUTE).await.unwrap().is_empty());
         let handling = store.alert_handling(open.id).await.unwrap().unwrap();
@@ -219,7 +219,7 @@ async fn people_and_the_notifier_never_overwrite_each_other_at_the_same_time() {
     let other = open(&home).await;
     for n in 0..10 {
         let one = alert(n, NOW);
-        store.save_held_alerts(&held, std::slice::from_ref(&one)).await.unwrap();
+        store.save_judgement(&held, std::slice::from_ref(&one), &[], NOW).await.unwrap();
         let mut voices = tokio::task::JoinSet::new();
         for doing in DOINGS {
             let store = if matches!(doing, Doing::Worsen) { store.clone() } else { other.clone() };

@@ -81,7 +81,10 @@ async fn a_notifier_that_wakes_up_after_others_took_over_changes_nothing() {
     let (store, _home) = store().await;
     let paused = hold(&store, "a").await;
     let open = alert(1, NOW);
-    assert_eq!(store.save_held_alerts(&paused, std::slice::from_ref(&open)).await.unwrap(), [Some(open.clone())]);
+    assert_eq!(
+        store.save_judgement(&paused, std::slice::from_ref(&open), &[], NOW).await.unwrap(),
+        [Some(open.clone())]
+    );
     // The vehicle's shard is another's now; the rest is still its own.
     let shard = shard_of(golf());
     let taken = store.take_leases("b", &[(shard, paused.fences[&shard])]).await.unwrap();
@@ -89,16 +92,20 @@ async fn a_notifier_that_wakes_up_after_others_took_over_changes_nothing() {
     let resolved = Alert { state: AlertState::Resolved, resolved: Some(NOW + 9), ..open.clone() };
     let new = alert(2, NOW + 1);
     let elsewhere = Alert { vin: fiesta(), ..alert(3, NOW + 2) };
-    let saved = store.save_held_alerts(&paused, &[resolved.clone(), new.clone(), elsewhere.clone()]).await.unwrap();
+    let saved =
+        store.save_judgement(&paused, &[resolved.clone(), new.clone(), elsewhere.clone()], &[], NOW).await.unwrap();
     assert_eq!(saved, [None, None, Some(elsewhere.clone())]);
     assert_eq!(store.active_alerts(10).await.unwrap(), [open.clone(), elsewhere.clone()]);
     assert_eq!(store.alert_events(open.id, 0, 10).await.unwrap().len(), 1);
     // Nor does it with a number of its own that is past.
     store.give_leases(&holder, &[shard]).await.unwrap();
     let again = store.take_leases("a", &[(shard, holder.fences[&shard] + 1)]).await.unwrap();
-    assert_eq!(store.save_held_alerts(&paused, std::slice::from_ref(&new)).await.unwrap(), [None]);
+    assert_eq!(store.save_judgement(&paused, std::slice::from_ref(&new), &[], NOW).await.unwrap(), [None]);
     let again = Held { holder: "a".into(), fences: again };
-    assert_eq!(store.save_held_alerts(&again, std::slice::from_ref(&resolved)).await.unwrap(), [Some(resolved)]);
+    assert_eq!(
+        store.save_judgement(&again, std::slice::from_ref(&resolved), &[], NOW).await.unwrap(),
+        [Some(resolved)]
+    );
 }
 
 #[tokio::test]
@@ -113,20 +120,20 @@ async fn a_shard_that_changes_hands_during_a_save_is_saved_by_one_of_the_two() {
         let one = Alert { rule: "fast".into(), ..alert(n, NOW + n as i64) };
         let seen = [(shard, fence)];
         let (saved, taken) = tokio::join!(
-            store.save_held_alerts(&held, std::slice::from_ref(&one)),
+            store.save_judgement(&held, std::slice::from_ref(&one), &[], NOW),
             other.take_leases(&next, &seen)
         );
         let (saved, taken) = (saved.unwrap(), taken.unwrap());
         assert_eq!(taken[&shard], fence + 1);
         held = Held { holder: next, fences: taken };
         let mine = Alert { rule: "fast".into(), ..alert(1000 + n, NOW + n as i64) };
-        let taken_over = store.save_held_alerts(&held, std::slice::from_ref(&mine)).await.unwrap();
+        let taken_over = store.save_judgement(&held, std::slice::from_ref(&mine), &[], NOW).await.unwrap();
         let expected = if saved[0].is_some() { one.id } else { mine.id };
         let active = store.active_alerts(10).await.unwrap();
         assert_eq!(active.iter().map(|alert| alert.id).collect::<Vec<_>>(), [expected]);
         assert_eq!(taken_over[0].as_ref().map(|alert| alert.id), Some(expected));
         let end = Alert { state: AlertState::Resolved, resolved: Some(NOW), ..active[0].clone() };
-        store.save_held_alerts(&held, &[end]).await.unwrap();
+        store.save_judgement(&held, &[end], &[], NOW).await.unwrap();
     }
 }
 
@@ -134,7 +141,8 @@ async fn a_shard_that_changes_hands_during_a_save_is_saved_by_one_of_the_two() {
 async fn a_rule_has_one_active_alert_of_a_vehicle_and_the_second_is_said_of_the_first() {
     let (store, _home) = store().await;
     let first = Alert { count: 2, ..alert(1, NOW) };
-    let second = Alert { id: AlertId(Uuid::from_u128(2)), value: Some(155.0), updated: NOW + 5, count: 1, ..first.clone() };
+    let second =
+        Alert { id: AlertId(Uuid::from_u128(2)), value: Some(155.0), updated: NOW + 5, count: 1, ..first.clone() };
     store.save_alert(&first).await.unwrap();
     store.acknowledge_alert(first.id, "ada", NOW + 1).await.unwrap();
     let stored = store.save_alert(&second).await.unwrap();
@@ -167,7 +175,8 @@ async fn who_raise_the_same_alert_at_once_raise_one() {
     let mut voices = tokio::task::JoinSet::new();
     for n in 0..24 {
         let store = if n % 2 == 0 { store.clone() } else { other.clone() };
-        voices.spawn(async move { store.save_alert(&Alert { rule: "fast".into(), ..alert(n, NOW) }).await.unwrap().id });
+        voices
+            .spawn(async move { store.save_alert(&Alert { rule: "fast".into(), ..alert(n, NOW) }).await.unwrap().id });
     }
     let ids: BTreeSet<_> = voices.join_all().await.into_iter().collect();
     let active = store.active_alerts(100).await.unwrap();

@@ -1,7 +1,6 @@
 //! `/api/frontend/vehicles/{vin}/diagnostics`: what is wrong with a vehicle, in words.
 
 use axum::{Json, extract::State};
-use bugbrother_dtc::Catalogue;
 use bugbrother_export::Column;
 use bugbrother_store::DtcRecord;
 use bugbrother_wire::{
@@ -45,10 +44,10 @@ async fn show(
     Params(Words { lang }): Params<Words>,
 ) -> Result<Json<DiagnosticsReport>, Failure> {
     caller.sees(&app, vin).await?;
-    let (store, catalogue) = (&app.config.store, &app.config.catalogue);
+    let store = &app.config.store;
     let newest = store.diagnostics(vin).await?.map(|(diagnostics, _)| diagnostics);
     let mut codes: Vec<_> =
-        store.dtcs(vin, None, MAX_CODES).await?.into_iter().map(|record| in_words(catalogue, record, lang)).collect();
+        store.dtcs(vin, None, MAX_CODES).await?.into_iter().map(|record| in_words(record, lang)).collect();
     codes.sort_by_key(|code| (code.gone.is_some(), std::cmp::Reverse(code.last_seen)));
     let Some(newest) = newest else {
         return Ok(Json(DiagnosticsReport { at: None, mil: None, codes, monitors: Vec::new(), freeze_frame: None }));
@@ -67,8 +66,8 @@ async fn show(
     }))
 }
 
-fn in_words(catalogue: &Catalogue, record: DtcRecord, lang: Tongue) -> DtcInWords {
-    let words = catalogue.explain(&record.code, lang);
+fn in_words(record: DtcRecord, lang: Tongue) -> DtcInWords {
+    let words = bugbrother_dtc::catalogue().explain(&record.code, lang);
     let severity = match record.status {
         // Seen once, and not confirmed.
         DtcStatus::Pending => Severity::Info,

@@ -55,7 +55,10 @@ async fn change(
     store.save_setting(&prices, Some(&caller.name), now).await.map_err(|error| refused("currency", error))?;
     store.save_setting(&retention, Some(&caller.name), now).await.map_err(|error| refused("retention", error))?;
     if let Some(escalation) = &escalation {
-        store.save_setting(escalation, Some(&caller.name), now).await.map_err(|error| refused("critical_minutes", error))?;
+        store
+            .save_setting(escalation, Some(&caller.name), now)
+            .await
+            .map_err(|error| refused("critical_minutes", error))?;
     }
     let detail = json!({ "retention": retention, "prices": prices, "escalation": escalation });
     app.note(&caller, "settings_changed", None, detail).await?;
