@@ -16,6 +16,7 @@
 //! - [`alert_list`], [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
 //! - [`roster`]: vehicles as the office sees them; [`maintenance`]: what is to be done to them and was, [`upkeep`]: when (pure)
 //! - [`statistics`]: what trips amount to, by vehicle, client and day; [`view`]: lists that people look at again
+//! - [`lease`]: which notifier looks after which vehicles; [`escalation`]: alerts that are told again
 //! - [`role`], [`setting`] with [`retention`] and [`prices`]: how the fleet is run
 //! - [`id`]: identities; `number`, `word`, `fold`: how columns hold numbers, words and names
 //! - `migrations/`: the schema
@@ -49,6 +50,7 @@ pub mod document;
 mod engine;
 mod erase;
 mod error;
+pub mod escalation;
 mod expire;
 pub mod facts;
 mod fold;
@@ -58,6 +60,7 @@ pub mod id;
 pub mod invitation;
 mod keep;
 pub mod latest;
+pub mod lease;
 pub mod maintenance;
 mod memory;
 mod number;
@@ -110,6 +113,7 @@ pub use device::{Device, Sighting};
 pub use document::Document;
 pub use engine::Engine;
 pub use error::StoreError;
+pub use escalation::Escalation;
 pub use facts::{FuelKind, VehicleFacts};
 pub use geofence::GeofenceRecord;
 pub use history::{DeadLetter, Position, Quarantined};
@@ -119,6 +123,7 @@ pub use id::{
 pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
+pub use lease::{Held, Lease, Peer, SHARDS, shard_of};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
 pub use prices::Prices;
 pub use receipt::{Receipt, SubjectKind};

@@ -6,7 +6,6 @@
 //! - [`topic`]: the topics below `fleet/v1/` and the filters for them
 //! - [`rule`]: what rules look at, and which vehicles they are about; [`area`]: how far a place is from the border of an area
 //! - [`signal`]: the catalogue of signals: short key, COVESA VSS path, unit, range, OBD-II PID
-//! - [`dtc`]: trouble codes in words
 //! - [`message`]: the message on each topic
 //! - [`codec`]: MessagePack with limits, and every reason why a payload is refused
 //! - [`verdict`]: whether what arrives is taken
@@ -23,7 +22,6 @@
 pub mod api;
 pub mod area;
 pub mod codec;
-pub mod dtc;
 pub mod embedded;
 pub mod fuel;
 pub mod id;

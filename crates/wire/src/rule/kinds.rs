@@ -213,7 +213,8 @@ impl Speeding {
 
     pub(super) fn check(&self) -> Result<(), ConditionFault> {
         let areas = self.areas.iter().map(|area| area.limit_kmh);
-        let mut limits = self.limit_kmh.into_iter().chain(areas).chain(self.classes.iter().map(|class| class.limit_kmh));
+        let mut limits =
+            self.limit_kmh.into_iter().chain(areas).chain(self.classes.iter().map(|class| class.limit_kmh));
         if self.lowest_kmh().is_none() || !limits.all(|limit| (1.0..=400.0).contains(&limit)) {
             Err(ConditionFault::On)
         } else if !(0.0..=100.0).contains(&self.below_kmh) {
