@@ -6,16 +6,16 @@ pub mod business;
 mod english;
 mod french;
 pub mod people;
+mod rules;
 mod running;
 mod vehicle;
-mod rules;
 mod watch;
 
 use crate::{fleet::Filter, format::Span};
 use bugbrother_wire::{live::Motion, message::Severity};
 
-pub use vehicle::VehiclePage;
 pub use rules::{RulePage, RuleWords};
+pub use vehicle::VehiclePage;
 pub use watch::{AlertPage, GeofencePage};
 
 /// A language.
