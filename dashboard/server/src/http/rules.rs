@@ -1,21 +1,29 @@
 //! `/api/frontend/rules`: by what alerts are raised, and whether it would have raised some.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use axum::{Json, extract::State, http::StatusCode};
-use bugbrother_store::Rule;
-use bugbrother_wire::api::{Right, RuleEdit, RuleEntry, RuleList, TrialFiring, TrialOrder, TrialReport};
+use bugbrother_store::{Rule, RuleScope};
+use bugbrother_wire::{
+    Vin,
+    api::{Right, RuleEdit, RuleEntry, RuleList, TrialFiring, TrialOrder, TrialReport},
+};
 use serde_json::json;
 
 use super::{
     App,
     alerts::place_name,
     body::Body,
-    caller::{Access, Caller},
+    caller::{Access, Caller, Scope},
     failure::Failure,
     form::PathId,
     routes::Routes,
     span::{DAY_MS, Span},
 };
-use crate::trial::{self, Found, Order};
+use crate::{
+    clock,
+    trial::{self, Found, Order},
+};
 
 const MAX_RULES: u32 = 200;
 const MAX_TITLE_CHARS: usize = 80;
@@ -44,9 +52,35 @@ pub(super) fn routes(routes: &mut Routes) {
         .gives::<TrialReport>();
 }
 
-async fn list(State(app): State<App>) -> Result<Json<RuleList>, Failure> {
+/// A client learns of the rules that look at its vehicles, and of no vehicle and no client but its own.
+async fn list(State(app): State<App>, caller: Caller) -> Result<Json<RuleList>, Failure> {
     let rules = app.config.store.rules().await?;
-    Ok(Json(RuleList { rules: rules.into_iter().map(entry).collect() }))
+    let client = match caller.scope {
+        Scope::Fleet => return Ok(Json(RuleList { rules: rules.into_iter().map(entry).collect() })),
+        Scope::Client(client) => Some(client),
+        Scope::Nothing => None,
+    };
+    let mut seen: HashMap<Vin, bool> = HashMap::new();
+    let mut known = Vec::new();
+    for mut rule in rules {
+        let is_known = match &mut rule.scope {
+            RuleScope::All | RuleScope::Class(_) => true,
+            RuleScope::Client(of) => client == Some(*of),
+            RuleScope::Vehicles(vins) => {
+                for vin in vins.iter() {
+                    if let (Some(client), Entry::Vacant(place)) = (client, seen.entry(*vin)) {
+                        place.insert(app.config.store.client_sees(client, *vin, clock::now()).await?);
+                    }
+                }
+                vins.retain(|vin| seen.get(vin).is_some_and(|sees| *sees));
+                !vins.is_empty()
+            }
+        };
+        if is_known {
+            known.push(entry(rule));
+        }
+    }
+    Ok(Json(RuleList { rules: known }))
 }
 
 async fn save(

@@ -16,6 +16,7 @@ mod rig;
 mod rights;
 mod roster;
 mod rubbish;
+mod rules;
 mod second_factor;
 mod sessions;
 mod sign_in;
