@@ -1,4 +1,4 @@
-//! Rules on what vehicles say, and on their saying nothing, to alerts: retained on MQTT and stored.
+//! Rules on what vehicles say, and on their saying nothing, to alerts: retained on MQTT, stored, and told to people.
 //!
 //! # Layout
 //! - [`run`]: the service
@@ -6,6 +6,7 @@
 //! - `outgoing`: alerts on their way to the database and to the broker; `waiting`: their
 //!   queue, in which vehicles take turns (pure)
 //! - `rulebook`: the rules, read again from time to time
+//! - [`post`]: alerts to people
 //!
 //! # Invariants
 //! - One active alert for each rule and vehicle. It survives a restart of the notifier, which does not raise it again, and
@@ -16,6 +17,7 @@
 
 pub mod desk;
 mod outgoing;
+pub mod post;
 mod rulebook;
 mod waiting;
 
@@ -37,7 +39,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
-use crate::{desk::Desk, outgoing::Outgoing};
+use crate::{desk::Desk, outgoing::Outgoing, post::Post};
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub mqtt: Options,
     /// The fleet database.
     pub store: Store,
+    /// How people are told.
+    pub post: post::Settings,
 }
 
 /// Why the notifier ended without having been told to.
@@ -56,6 +60,9 @@ pub enum Error {
     /// What it has to know to begin cannot be read.
     #[error("the notifier cannot read where it left off")]
     Store(#[from] StoreError),
+    /// Nothing can go out by HTTP.
+    #[error("no HTTP client can be made: does this system trust any certificate authority (ca-certificates)?")]
+    Http(#[from] reqwest::Error),
     /// The MQTT session is gone, which only a panic inside it can bring about.
     #[error("the MQTT session ended by itself")]
     Session,
@@ -65,6 +72,7 @@ pub enum Error {
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let (mut desk, ended) = load(&config.store).await?;
     let outgoing = Arc::new(Outgoing::default());
+    let post = Post::new(config.store.clone(), config.post, outgoing.clone())?;
     send(&outgoing, &desk, ended);
 
     let options = Options {
@@ -81,6 +89,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(outgoing.clone().work(config.store.clone(), publisher, stop.clone()));
+    tasks.spawn(post.run(outgoing.stored(), stop.clone()));
     let mut rules = rulebook::follow(config.store, &tasks, stop.clone());
     tasks.close();
 
@@ -131,7 +140,8 @@ async fn load(store: &Store) -> Result<(Desk, Vec<Alert>), StoreError> {
         }
         vehicles.extend(page);
     }
-    let alerts = store.active_alerts(MAX_PAGE).await?;
+    let mut alerts = store.active_alerts(MAX_PAGE).await?;
+    alerts.retain(|alert| alert.rule != post::RULE);
     Ok(Desk::new(store.rules().await?, vehicles, alerts, now()))
 }
 
@@ -141,7 +151,8 @@ fn read(delivery: &Delivery, desk: &mut Desk, outgoing: &Outgoing) -> Vec<Alert>
     if let Ok(Topic { vin, kind: Kind::Alert(id) }) = delivery.topic.parse() {
         // One that the broker has kept from before, and nobody knows, is of an alert that ended while it could not be
         // told, or that somebody acknowledged in the same moment.
-        if !delivery.payload.is_empty() && !desk.is_active(vin, id) && (delivery.retained || !is_end(delivery)) {
+        let is_unknown = !delivery.payload.is_empty() && !desk.is_active(vin, id);
+        if is_unknown && !is_of_post(delivery) && (delivery.retained || !is_end(delivery)) {
             outgoing.clear(vin, id);
         }
         return Vec::new();
@@ -160,6 +171,12 @@ fn read(delivery: &Delivery, desk: &mut Desk, outgoing: &Outgoing) -> Vec<Alert>
 fn is_end(delivery: &Delivery) -> bool {
     let said = judge_present(&delivery.topic, &delivery.payload, now());
     matches!(said, Ok((_, Message::Alert(alert))) if alert.state == AlertState::Resolved)
+}
+
+/// Whether it says that a channel does not work, which is no rule's to end.
+fn is_of_post(delivery: &Delivery) -> bool {
+    let said = judge_present(&delivery.topic, &delivery.payload, now());
+    matches!(said, Ok((_, Message::Alert(alert))) if alert.rule == post::RULE && alert.state != AlertState::Resolved)
 }
 
 fn send(outgoing: &Outgoing, desk: &Desk, changed: Vec<Alert>) {

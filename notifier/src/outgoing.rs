@@ -38,6 +38,7 @@ const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Outgoing {
     waiting: Mutex<Waiting>,
     wake: Notify,
+    stored: Arc<Notify>,
 }
 
 impl Outgoing {
@@ -49,6 +50,11 @@ impl Outgoing {
         }
         drop(waiting);
         self.wake.notify_one();
+    }
+
+    /// Is notified when alerts have been stored.
+    pub fn stored(&self) -> Arc<Notify> {
+        self.stored.clone()
     }
 
     /// Has active alerts published again: a broker that was started anew has forgotten them. They are stored again too,
@@ -98,6 +104,9 @@ impl Outgoing {
             let mut tasks = self.lock().take(due.min(AT_ONCE));
             due -= tasks.len();
             stored = stored && save(store, &mut tasks, log).await;
+            if stored {
+                self.stored.notify_one();
+            }
             for task in tasks {
                 let receipt = if task.publish { publish(publisher, &task).await } else { None };
                 under_way.push((task, receipt));

@@ -82,7 +82,7 @@ impl Store {
 }
 
 /// Stores an alert, and what has happened to it since it was stored last.
-async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
+pub(crate) async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
     let made = sqlx::query(
         "INSERT INTO alert (id, vin, rule, title, severity, state, opened, updated, resolved, count, value, \
          acknowledged_by, signal, threshold, lat, lon) \
