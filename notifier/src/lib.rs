@@ -72,7 +72,11 @@ pub enum Error {
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
     let (mut desk, ended) = load(&config.store).await?;
     let outgoing = Arc::new(Outgoing::default());
-    let post = Post::new(config.store.clone(), config.post, outgoing.clone())?;
+    let tell = {
+        let outgoing = outgoing.clone();
+        Arc::new(move |alert| outgoing.send([alert]))
+    };
+    let post = Post::new(config.store.clone(), config.post, tell)?;
     send(&outgoing, &desk, ended);
 
     let options = Options {

@@ -124,7 +124,7 @@ pub use id::{
 pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
-pub use mail::{Escalation, MailServer};
+pub use mail::{EscalateTo, MailServer};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
 pub use prices::Prices;
 pub use receipt::{Receipt, SubjectKind};

@@ -36,13 +36,13 @@ impl Setting for MailServer {
 /// Who hears of it when nobody saw to an alert in time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Escalation {
+pub struct EscalateTo {
     /// User names; all administrators, if there is none.
     pub people: Vec<String>,
 }
 
-impl Setting for Escalation {
-    const KEY: &'static str = "escalation";
+impl Setting for EscalateTo {
+    const KEY: &'static str = "escalate_to";
 
     fn check(&self) -> Result<(), &'static str> {
         if self.people.len() > 50 { Err("up to 50 people") } else { Ok(()) }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bugbrother_store::{
-    AlertEventKind, ClientId, Escalation, Listener, MAX_PAGE, NewDelivery, Posting, Recent, Store, StoreError, Unposted,
+    AlertEventKind, ClientId, EscalateTo, Listener, MAX_PAGE, NewDelivery, Posting, Recent, Store, StoreError, Unposted,
 };
 use bugbrother_wire::{
     ChannelId, UnixMs, Vin,
@@ -33,7 +33,7 @@ pub async fn post(store: &Store) -> Result<bool, StoreError> {
     }
     let now = unix_ms(SystemTime::now());
     let listeners = listeners(store).await?;
-    let Escalation { people } = store.setting().await?;
+    let EscalateTo { people } = store.setting().await?;
     let mut around = Around { store, now, seen_by: BTreeMap::new(), recent: HashMap::new() };
     let mut postings = Vec::with_capacity(unposted.len());
     for Unposted { record, event } in &unposted {

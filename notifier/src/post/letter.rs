@@ -188,7 +188,7 @@ fn value(matter: &Matter, words: &Words) -> Option<String> {
 
 /// As many digits as tell something.
 fn number(value: f64) -> String {
-    let digits = if value.abs() < 10.0 { 2 } else { usize::from(value.abs() < 100.0) };
+    let digits = if value.abs() < 10.0 { 2 } else { usize::from(value.abs() < 1_000.0) };
     let text = format!("{value:.digits$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

@@ -31,11 +31,11 @@ pub mod words;
 use std::{sync::Arc, time::Duration};
 
 use bugbrother_store::{Store, StoreError};
+use bugbrother_wire::message::Alert;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::outgoing::Outgoing;
 use carrier::PushKey;
 use gate::Gate;
 use sender::Sender;
@@ -44,6 +44,9 @@ use sender::Sender;
 pub const RULE: &str = "delivery";
 /// The queue is looked at this often even if nobody says that there is something new.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Has an alert said on the broker.
+pub type Tell = Arc<dyn Fn(Alert) + Send + Sync>;
 
 /// How people are told.
 #[derive(Debug, Clone)]
@@ -73,15 +76,15 @@ impl Default for Settings {
 }
 
 /// Tells people.
-pub(crate) struct Post {
+pub struct Post {
     store: Store,
     sender: Arc<Sender>,
 }
 
 impl Post {
-    /// A post for this queue. Alerts of its own go out by `outgoing`.
-    pub fn new(store: Store, settings: Settings, outgoing: Arc<Outgoing>) -> Result<Self, reqwest::Error> {
-        let sender = Arc::new(Sender::new(store.clone(), settings, outgoing)?);
+    /// A post for this queue. Alerts of its own, which are stored already, are said by `tell`.
+    pub fn new(store: Store, settings: Settings, tell: Tell) -> Result<Self, reqwest::Error> {
+        let sender = Arc::new(Sender::new(store.clone(), settings, tell)?);
         Ok(Post { store, sender })
     }
 

@@ -24,13 +24,12 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::{
-    RULE, Settings,
+    RULE, Settings, Tell,
     carrier::{Parcel, Refusal, Tools, carrier},
     letter::{self, Letter, Reader},
     matter::{self, Matter},
     retry, storm,
 };
-use crate::outgoing::Outgoing;
 
 /// Channels that are sent to at a time.
 const MOST_AT_ONCE: usize = 64;
@@ -44,7 +43,7 @@ pub struct Sender {
     store: Store,
     settings: Settings,
     http: reqwest::Client,
-    outgoing: Arc<Outgoing>,
+    tell: Tell,
     /// By which the database knows who has claimed a message.
     name: String,
     busy: Mutex<HashSet<ChannelId>>,
@@ -63,12 +62,12 @@ struct Owner {
 }
 
 impl Sender {
-    pub fn new(store: Store, settings: Settings, outgoing: Arc<Outgoing>) -> Result<Self, reqwest::Error> {
+    pub fn new(store: Store, settings: Settings, tell: Tell) -> Result<Self, reqwest::Error> {
         Ok(Sender {
             http: settings.gate.client()?,
             store,
             settings,
-            outgoing,
+            tell,
             name: Uuid::new_v4().to_string(),
             busy: Mutex::default(),
             places: Arc::new(Semaphore::new(MOST_AT_ONCE)),
@@ -259,7 +258,9 @@ impl Sender {
         let alert = about.filter(|matter| matter.alert.rule != RULE).map(|matter| failing(channel, matter, now()));
         if self.store.give_up(claim, &self.name, why, alert.as_ref()).await? {
             warn!(channel = %channel.id, kind = ?channel.kind, "a channel does not deliver");
-            self.outgoing.send(alert);
+            if let Some(alert) = alert {
+                (self.tell)(alert);
+            }
         }
         Ok(())
     }
@@ -270,7 +271,7 @@ impl Sender {
         let now = now();
         let over = Alert { state: AlertState::Resolved, resolved: Some(now), updated: now, ..record.alert };
         if self.store.recover(channel, &over).await? {
-            self.outgoing.send([over]);
+            (self.tell)(over);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `/api/frontend/fleet-notifications`: the fleet's own channels, its mail server, and what became of every message.
 
 use axum::{Json, extract::State, http::StatusCode};
-use bugbrother_store::{DeliveryFilter, Escalation, MailServer};
+use bugbrother_store::{DeliveryFilter, EscalateTo, MailServer};
 use bugbrother_wire::{
     ChannelId, DeliveryId,
     api::{
@@ -88,7 +88,7 @@ async fn show(State(app): State<App>) -> Result<Json<FleetNotifications>, Failur
         entries.push(channels::entry(&app, channel).await?);
     }
     let mail: MailServer = store.setting().await?;
-    let Escalation { people } = store.setting().await?;
+    let EscalateTo { people } = store.setting().await?;
     Ok(Json(FleetNotifications {
         channels: entries,
         has_password: !mail.password.is_empty(),
@@ -127,7 +127,7 @@ async fn change(
     let detail = json!({ "host": mail.host, "from": mail.from, "escalate_to": people });
     app.note(&caller, "notifications_changed", None, detail).await?;
     store.save_setting(&mail, Some(&caller.name), now).await?;
-    store.save_setting(&Escalation { people }, Some(&caller.name), now).await?;
+    store.save_setting(&EscalateTo { people }, Some(&caller.name), now).await?;
     show(State(app)).await
 }
 
