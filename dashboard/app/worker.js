@@ -35,7 +35,7 @@ self.addEventListener('push', event => {
   try { note = event.data.json(); } catch { note = { title: 'BugBrother', body: '' }; }
   event.waitUntil(self.registration.showNotification(String(note.title), {
     body: String(note.body ?? ''),
-    icon: '/icon.svg',
+    icon: '{{icon.svg}}',
     tag: String(note.tag ?? 'alert'),
     renotify: true,
     requireInteraction: note.critical === true,
@@ -56,7 +56,8 @@ async function show(path) {
   const url = new URL(path, self.location.origin).href;
   const [open] = await self.clients.matchAll({ type: 'window' });
   if (!open) return self.clients.openWindow(url);
-  await open.focus();
+  // Who may not come to the front is led there all the same.
+  await open.focus().catch(() => {});
   return open.navigate(url);
 }
 

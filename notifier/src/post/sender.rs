@@ -134,17 +134,16 @@ impl Sender {
             self.give_up(&claim, &channel, "its owner may not see alerts any more", None).await?;
             return Ok(Some(Duration::ZERO));
         };
-        let is_test = claim.deliveries.iter().all(|delivery| delivery.step == DeliveryStep::Test);
-        if !channel.enabled && !is_test {
+        if !channel.enabled && !is_test(&claim) {
             self.give_up(&claim, &channel, "the channel is switched off", None).await?;
             return Ok(Some(Duration::ZERO));
         }
         let matters = matter::gather(&self.store, &claim, owner.client, now).await?;
-        if matters.is_empty() && !is_test {
+        if matters.is_empty() && !is_test(&claim) {
             self.give_up(&claim, &channel, "the alert is not there any more", None).await?;
             return Ok(Some(Duration::ZERO));
         }
-        let letter = self.write(&claim, &matters, &owner, is_test);
+        let letter = self.write(&claim, &matters, &owner);
         // A person's letters go where the person is written to, whatever that is by now.
         let target = match channel.kind {
             ChannelKind::Email if channel.account.is_some() => owner.email.as_deref(),
@@ -182,10 +181,10 @@ impl Sender {
         }))
     }
 
-    fn write(&self, claim: &Claim, matters: &[Matter], owner: &Owner, is_test: bool) -> Letter {
+    fn write(&self, claim: &Claim, matters: &[Matter], owner: &Owner) -> Letter {
         let dashboard = self.settings.dashboard.as_deref();
         let reader = Reader { language: owner.language, attention: &owner.attention, dashboard };
-        if is_test { letter::test(&reader) } else { letter::compose(matters, claim.bundle.as_deref(), &reader) }
+        if is_test(claim) { letter::test(&reader) } else { letter::compose(matters, claim.bundle.as_deref(), &reader) }
     }
 
     /// Has a message carried, and notes what became of it. How long to wait then.
@@ -225,7 +224,8 @@ impl Sender {
                 }
                 "sent"
             }
-            Err(Refusal::Later(why, asked)) if claim.tries < retry::MOST_TRIES => {
+            // Whoever tries a channel wants to know now.
+            Err(Refusal::Later(why, asked)) if claim.tries < retry::MOST_TRIES && !is_test(claim) => {
                 debug!(channel = %channel.id, why, "a message was not taken and is tried again");
                 let wait = retry::wait(self.settings.first_wait, claim.tries, asked, rand::random());
                 let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
@@ -275,6 +275,10 @@ impl Sender {
         }
         Ok(())
     }
+}
+
+fn is_test(claim: &Claim) -> bool {
+    claim.deliveries.iter().all(|delivery| delivery.step == DeliveryStep::Test)
 }
 
 /// That a channel does not work.

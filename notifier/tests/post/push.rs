@@ -32,7 +32,7 @@ struct Browser {
 
 /// Node, as an independent implementation: `keys` makes a browser's, `read` verifies and decrypts.
 fn oracle(input: &Value) -> Result<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/post/push_oracle.mjs");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/browser/push.mjs");
     let mut node = Command::new("node").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     serde_json::to_writer(node.stdin.take().context("it listens")?, input)?;
     let output = node.wait_with_output()?;
