@@ -41,12 +41,6 @@ impl Store {
         rows.iter().map(|row| Ok((id::parse("rule_state", row.try_get(0)?)?, row.try_get(1)?))).collect()
     }
 
-    /// What is remembered of a vehicle.
-    pub async fn memory_of(&self, vin: Vin) -> Result<Option<String>, StoreError> {
-        let body = sqlx::query_scalar("SELECT body FROM rule_state WHERE vin = $1").bind(vin.as_str());
-        Ok(body.fetch_optional(&self.read).await?)
-    }
-
     /// Alerts of a rule and a vehicle whose causes lasted at some time between `from` and `to`, oldest first.
     pub async fn alerts_during(
         &self,

@@ -233,6 +233,10 @@ pub async fn ask(store: &Store) {
     store.save_rule(&rules[0]).await.unwrap();
     store.rule("fast").await.unwrap();
     store.rules_version().await.unwrap();
+    store.memories(None, 10).await.unwrap();
+    store.alerts_during(golf(), "fast", (NOW, NOW), 10).await.unwrap();
+    let found = Alert { late: true, id: AlertId(id(77)), ..alert.clone() };
+    store.settle_late(std::slice::from_ref(&found), &[found.id]).await.unwrap();
     store.delete_rule("none").await.unwrap();
 
     let object = AuditObject { kind: "vehicle".into(), id: golf().to_string() };

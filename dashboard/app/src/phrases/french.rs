@@ -1,4 +1,4 @@
-use super::{Language, Phrases, vehicle, watch};
+use super::{Language, Phrases, rules, vehicle, watch};
 use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
@@ -140,7 +140,7 @@ pub const PHRASES: Phrases = Phrases {
 
     vehicle_page: vehicle::FR,
     alert_page: watch::ALERT_FR,
-    rule_page: watch::RULE_FR,
+    rule_page: rules::FR,
     geofence_page: watch::GEOFENCE_FR,
 
     signal: |key| {

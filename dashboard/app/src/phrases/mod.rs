@@ -9,13 +9,15 @@ mod notification;
 pub mod people;
 mod running;
 mod vehicle;
+mod rules;
 mod watch;
 
 use crate::{fleet::Filter, format::Span};
 use bugbrother_wire::{live::Motion, message::Severity};
 
 pub use vehicle::VehiclePage;
-pub use watch::{AlertPage, GeofencePage, RulePage};
+pub use rules::{RulePage, RuleWords};
+pub use watch::{AlertPage, GeofencePage};
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use gloo_net::http::Method;
 use yew::{platform::spawn_local, prelude::*};
 use yew_router::prelude::*;
 
-use super::{SeverityTag, worst};
+use super::{SeverityTag, cause, worst};
 use crate::{
     address::VehicleQuery,
     format::{Span, value},
@@ -141,6 +141,7 @@ pub fn Detail(props: &DetailProps) -> Html {
                 if let (Some(limit), Some(signal)) = (alert.limit, &alert.signal) {
                     <div><dt>{ words.limit }</dt><dd>{ value(signal, limit).0 }{ " " }{ value(signal, limit).1 }</dd></div>
                 }
+                { cause::facts(phrases, alert) }
                 <div><dt>{ words.opened }</dt><dd>{ moment(phrases, alert.opened) }</dd></div>
                 if let Some(resolved) = alert.resolved {
                     <div><dt>{ words.resolved }</dt><dd>{ moment(phrases, resolved) }</dd></div>
@@ -148,6 +149,7 @@ pub fn Detail(props: &DetailProps) -> Html {
                 }
                 if let Some(place) = &told.place { <div><dt>{ words.place }</dt><dd>{ place }</dd></div> }
             </dl>
+            if alert.late { <p class="muted">{ words.late }</p> }
             if let Some((lat, lon)) = alert.lat.zip(alert.lon) { <Where {lat} {lon} /> }
             if may && !over {
                 <div class="deeds">
