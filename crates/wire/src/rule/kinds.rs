@@ -283,7 +283,7 @@ impl Unusual {
     pub(super) fn check(&self) -> Result<(), ConditionFault> {
         if !signal::is_key(&self.signal) {
             Err(ConditionFault::Signals)
-        } else if !(2.0..=50.0).contains(&self.deviations) || !(self.least.is_finite() && self.least > 0.0) {
+        } else if !((2.0..=50.0).contains(&self.deviations) && self.least.is_finite() && self.least > 0.0) {
             Err(ConditionFault::On)
         } else {
             lasts(self.for_ms)
