@@ -7,6 +7,7 @@ mod english;
 mod french;
 pub mod people;
 mod running;
+mod signals;
 mod vehicle;
 mod watch;
 
