@@ -6,6 +6,7 @@ pub const PHRASES: Phrases = Phrases {
     running: &super::running::FR,
     business: &super::business::FR,
     people: &super::people::FR,
+    notification: &super::notification::FR,
     skip_to_content: "Aller au contenu",
     main_navigation: "Principal",
 

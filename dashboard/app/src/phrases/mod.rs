@@ -5,6 +5,7 @@
 pub mod business;
 mod english;
 mod french;
+mod notification;
 pub mod people;
 mod running;
 mod signals;
@@ -64,6 +65,7 @@ pub struct Phrases {
     pub running: &'static running::Running,
     pub business: &'static business::Business,
     pub people: &'static people::People,
+    pub notification: &'static notification::Notification,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 
