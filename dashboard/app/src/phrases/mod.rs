@@ -8,6 +8,7 @@ mod french;
 mod notification;
 pub mod people;
 mod running;
+mod signals;
 mod vehicle;
 mod rules;
 mod watch;
