@@ -16,8 +16,8 @@ use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin,
     message::{Clock, EventKind, Row, Severity, Shape, Telemetry},
     rule::{
-        Against, Area, AreaLimit, AreaMove, Codes, FuelDrop, FuelUnit, Happening, Hours, Speeding, Unusual, UnusualSide,
-        Weekday,
+        Against, Area, AreaLimit, AreaMove, Codes, FuelDrop, FuelUnit, Happening, Hours, Speeding, Unusual,
+        UnusualSide, Weekday,
     },
 };
 use uuid::Uuid;

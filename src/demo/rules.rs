@@ -5,8 +5,8 @@ use bugbrother_store::{ClientId, Condition, GeofenceId, Rule, RuleScope, Store};
 use bugbrother_wire::{
     message::{EventKind, Severity},
     rule::{
-        Against, Area, AreaLimit, AreaMove, ClassLimit, Codes, FuelDrop, FuelUnit, Happening, Hours, Speeding,
-        Unusual, UnusualSide, Weekday,
+        Against, Area, AreaLimit, AreaMove, ClassLimit, Codes, FuelDrop, FuelUnit, Happening, Hours, Speeding, Unusual,
+        UnusualSide, Weekday,
     },
 };
 
@@ -40,12 +40,8 @@ fn rules(depot: &str, town: &str, client: ClientId) -> Vec<Rule> {
         below_kmh: 8.0,
         for_ms: 15_000,
     };
-    let hours = Hours {
-        zone: "Europe/Zurich".to_owned(),
-        days: Weekday::ALL[..6].to_vec(),
-        from_min: 5 * 60,
-        to_min: 22 * 60,
-    };
+    let hours =
+        Hours { zone: "Europe/Zurich".to_owned(), days: Weekday::ALL[..6].to_vec(), from_min: 5 * 60, to_min: 22 * 60 };
     let moves =
         Condition::Above { signals: vec!["spd".to_owned(), "gspd".to_owned()], on: 5.0, off: 2.0, for_ms: MINUTE };
     let codes = Codes { codes: Vec::new(), at_least: Severity::Critical, pending: false };
@@ -105,12 +101,7 @@ fn rules(depot: &str, town: &str, client: ClientId) -> Vec<Rule> {
             "A device is gone or its disk is full",
             Severity::Warning,
             events(
-                &[
-                    EventKind::AdapterUnplugged,
-                    EventKind::ReceiverLost,
-                    EventKind::CameraUnplugged,
-                    EventKind::LowDisk,
-                ],
+                &[EventKind::AdapterUnplugged, EventKind::ReceiverLost, EventKind::CameraUnplugged, EventKind::LowDisk],
                 24 * HOUR,
             ),
         ),

@@ -24,9 +24,8 @@ const KMH_PER_KNOT: f64 = 1.852;
 type Sample = (UnixMs, Vec<(&'static str, f64)>);
 
 fn fences() -> Fences {
-    let circle = |id: &str, name: &str, centre, radius_m| {
-        (id.to_owned(), name.to_owned(), Shape::Circle { centre, radius_m })
-    };
+    let circle =
+        |id: &str, name: &str, centre, radius_m| (id.to_owned(), name.to_owned(), Shape::Circle { centre, radius_m });
     let lavaux = vec![(46.50, 6.70), (46.49, 6.75), (46.47, 6.80), (46.465, 6.84), (46.45, 6.88)];
     [
         circle("aigle", "Aigle", (46.3190, 6.9640), 4_000.0),
@@ -98,7 +97,8 @@ fn judge(samples: &[Sample]) -> String {
     }
     lines.sort();
     let from = samples.first().map_or(0, |(ts, _)| *ts);
-    let mut text = format!("# {} to {}, Europe/Zurich: from, until, rule, place, value and limit\n", clock(from), clock(end));
+    let mut text =
+        format!("# {} to {}, Europe/Zurich: from, until, rule, place, value and limit\n", clock(from), clock(end));
     lines.iter().for_each(|(_, line)| text.push_str(line));
     text
 }
@@ -108,7 +108,8 @@ fn line(id: &str, firing: &Firing) -> String {
     let place = firing.place.and_then(|(lat, lon)| gazetteer::place(lat, lon)).map_or("?", |place| place.name);
     let mut line = format!("{} {until:>8} {id:<10} {place:<24}", clock(firing.opened));
     if let (Some(worst), Some(limit)) = (firing.worst, firing.limit) {
-        write!(line, " {worst:.0} / {limit:.0} {}", firing.signal.as_deref().unwrap_or_default()).expect("a text takes it");
+        write!(line, " {worst:.0} / {limit:.0} {}", firing.signal.as_deref().unwrap_or_default())
+            .expect("a text takes it");
     }
     if let Some(name) = firing.cause.as_ref().and_then(|cause| cause.geofence.as_ref()) {
         write!(line, " [{name}]").expect("a text takes it");
@@ -157,7 +158,8 @@ fn a_simulated_drive_raises_the_alerts_that_a_person_has_checked() {
 #[test]
 fn a_real_drive_raises_the_alerts_that_a_person_has_checked() {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/nmea");
-    let path = env::var_os("BUGBROTHER_RECORDINGS").map_or_else(beside, PathBuf::from).join("switzerland-drive.nmea.gz");
+    let path =
+        env::var_os("BUGBROTHER_RECORDINGS").map_or_else(beside, PathBuf::from).join("switzerland-drive.nmea.gz");
     let Ok(packed) = fs::read(&path) else {
         eprintln!("{} is absent: the simulated drive alone is judged", path.display());
         return;
@@ -172,7 +174,10 @@ fn a_real_drive_raises_the_alerts_that_a_person_has_checked() {
         let Some(time) = rmc.timestamp.filter(|_| rmc.status_active == Some(true)) else { continue };
         let speed = rmc.sog_knots.map(|knots| knots * KMH_PER_KNOT);
         let values = [("lat", rmc.latitude), ("lon", rmc.longitude), ("gspd", speed)];
-        samples.push((time.timestamp_millis(), values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()));
+        samples.push((
+            time.timestamp_millis(),
+            values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
+        ));
     }
     compare("real-drive.txt", &judge(&samples));
 }

@@ -136,7 +136,8 @@ fn a_drive_that_came_late_is_in_the_history_as_if_it_had_been_heard() {
     let (mut heard, mut found) = (History::new(), History::new());
     heard.live(&fast);
     found.late(&fast);
-    let spans = |history: &History| history.alerts.values().map(|(one, _)| (one.opened, one.resolved)).collect::<Vec<_>>();
+    let spans =
+        |history: &History| history.alerts.values().map(|(one, _)| (one.opened, one.resolved)).collect::<Vec<_>>();
     assert_eq!(spans(&heard), [(T0 + 10_000, Some(T0 + 30_000))]);
     assert_eq!(spans(&found), spans(&heard));
     assert!(found.alerts.values().all(|(one, _)| one.late), "and nobody was told");

@@ -56,7 +56,8 @@ async fn there_are_no_more_rules_than_there_may_be_but_those_that_are_there_can_
 #[tokio::test]
 async fn a_tree_of_conditions_and_whom_it_is_about_come_back_as_they_were() {
     let (store, _home) = store().await;
-    let condition = Condition::Any(vec![Condition::All(vec![flat().condition, Condition::Lamp]), Condition::ReadinessLost]);
+    let condition =
+        Condition::Any(vec![Condition::All(vec![flat().condition, Condition::Lamp]), Condition::ReadinessLost]);
     let vans = Rule { scope: RuleScope::Class("Van".into()), condition, ..flat() };
     store.save_rule(&vans).await.unwrap();
     assert_eq!(store.rule("flat").await.unwrap(), Some(vans.clone()));
@@ -95,7 +96,10 @@ async fn what_is_remembered_of_a_vehicle_is_stored_with_its_alerts_and_goes_with
     store.save_judgement(&held, &[], &newer, NOW + 1).await.unwrap();
     let [golf_kept, fiesta_kept] = [(golf(), "[2]".to_owned()), (fiesta(), "[1]".to_owned())];
     assert_eq!(store.memories(None, 10).await.unwrap().len(), 2);
-    assert_eq!(store.memories(None, 1).await.unwrap(), [if fiesta() < golf() { fiesta_kept.clone() } else { golf_kept.clone() }]);
+    assert_eq!(
+        store.memories(None, 1).await.unwrap(),
+        [if fiesta() < golf() { fiesta_kept.clone() } else { golf_kept.clone() }]
+    );
     let receipt = store.erase_vehicle(fiesta(), "ada", NOW).await.unwrap();
     assert_eq!(receipt.erased.get("rule_state"), Some(&1));
     assert_eq!(store.memories(None, 10).await.unwrap(), [golf_kept]);
@@ -117,7 +121,10 @@ async fn what_late_data_tells_is_put_into_the_history_and_taken_out_and_what_peo
     let (one, two) = (late(2, NOW - 500), late(3, NOW - 300));
     store.settle_late(&[one.clone(), two.clone()], &[]).await.unwrap();
     store.settle_late(std::slice::from_ref(&one), &[]).await.unwrap();
-    assert_eq!(store.alerts_during(golf(), "fast", (NOW - 900, NOW), 10).await.unwrap(), [one.clone(), two.clone(), told.clone()]);
+    assert_eq!(
+        store.alerts_during(golf(), "fast", (NOW - 900, NOW), 10).await.unwrap(),
+        [one.clone(), two.clone(), told.clone()]
+    );
     assert_eq!(store.alerts_during(golf(), "fast", (NOW - 495, NOW - 400), 10).await.unwrap(), [one.clone()]);
     let kinds: Vec<_> = store.alert_events(one.id, 0, 10).await.unwrap().into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [AlertEventKind::Opened, AlertEventKind::Resolved], "once");

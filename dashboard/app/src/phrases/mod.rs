@@ -7,17 +7,17 @@ mod english;
 mod french;
 mod notification;
 pub mod people;
+mod rules;
 mod running;
 mod signals;
 mod vehicle;
-mod rules;
 mod watch;
 
 use crate::{fleet::Filter, format::Span};
 use bugbrother_wire::{live::Motion, message::Severity};
 
-pub use vehicle::VehiclePage;
 pub use rules::{RulePage, RuleWords};
+pub use vehicle::VehiclePage;
 pub use watch::{AlertPage, GeofencePage};
 
 /// A language.

@@ -138,9 +138,12 @@ mod tests {
         let part = |kind| Part::new(kind, &[]);
         let draft = Draft { parts: vec![part("above"), part("hours"), part("lamp")], ands: vec![true, false] };
         let condition = draft.condition(&[]).unwrap();
-        assert!(matches!(&condition, Condition::Any(groups) if matches!(groups.as_slice(), [Condition::All(_), Condition::Lamp])));
+        assert!(
+            matches!(&condition, Condition::Any(groups) if matches!(groups.as_slice(), [Condition::All(_), Condition::Lamp]))
+        );
         assert_eq!(Draft::of(&condition, &[]), Some(draft));
-        let foreign = Condition::All(vec![Condition::Any(vec![Condition::Lamp, Condition::ReadinessLost]), Condition::Lamp]);
+        let foreign =
+            Condition::All(vec![Condition::Any(vec![Condition::Lamp, Condition::ReadinessLost]), Condition::Lamp]);
         assert_eq!(Draft::of(&foreign, &[]), None, "it is left as it is");
     }
 

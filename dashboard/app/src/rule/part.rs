@@ -14,8 +14,21 @@ use super::Fences;
 
 /// The kinds, in the order in which they are offered.
 pub const KINDS: [&str; 15] = [
-    "speeding", "above", "below", "fuel", "area", "hours", "codes", "lamp", "readiness", "event", "silent", "offline",
-    "maintenance", "contract", "unusual",
+    "speeding",
+    "above",
+    "below",
+    "fuel",
+    "area",
+    "hours",
+    "codes",
+    "lamp",
+    "readiness",
+    "event",
+    "silent",
+    "offline",
+    "maintenance",
+    "contract",
+    "unusual",
 ];
 
 /// Events that rules are made on, by their words on the wire.
@@ -57,7 +70,8 @@ const MOVES: [(AreaMove, &str); 4] = [
 const SEVERITIES: [(Severity, &str); 3] =
     [(Severity::Info, "info"), (Severity::Warning, "warning"), (Severity::Critical, "critical")];
 const UNITS: [(FuelUnit, &str); 2] = [(FuelUnit::Percent, "percent"), (FuelUnit::Litres, "litres")];
-const AGAINST: [(Against, &str); 3] = [(Against::Load, "load"), (Against::Speed, "speed"), (Against::Nothing, "nothing")];
+const AGAINST: [(Against, &str); 3] =
+    [(Against::Load, "load"), (Against::Speed, "speed"), (Against::Nothing, "nothing")];
 const SIDES: [(UnusualSide, &str); 3] =
     [(UnusualSide::Above, "above"), (UnusualSide::Below, "below"), (UnusualSide::Both, "both")];
 
@@ -77,9 +91,7 @@ impl Part {
         let text: &[(&'static str, &str)] = match kind {
             "above" => &[("signal", "ect"), ("others", ""), ("on", "110"), ("off", "105"), ("duration", "10")],
             "below" => &[("signal", "vbat"), ("others", ""), ("on", "11.8"), ("off", "12.2"), ("duration", "60")],
-            "speeding" => {
-                &[("limit", "120"), ("areas", ""), ("classes", ""), ("below", "5"), ("duration", "10")]
-            }
+            "speeding" => &[("limit", "120"), ("areas", ""), ("classes", ""), ("below", "5"), ("duration", "10")],
             "fuel" => &[("on", "10"), ("unit", "percent"), ("hours", "12")],
             "area" => &[("when", "leave"), ("geofences", first), ("minutes", "0")],
             "hours" => {
@@ -125,7 +137,8 @@ impl Part {
 
     /// Ticks a box of a list, or no longer.
     pub fn tick(&mut self, field: &'static str, word: &str, on: bool) {
-        let mut words: Vec<String> = self.list(field).into_iter().filter(|one| *one != word).map(str::to_owned).collect();
+        let mut words: Vec<String> =
+            self.list(field).into_iter().filter(|one| *one != word).map(str::to_owned).collect();
         if on {
             words.push(word.to_owned());
         }
@@ -136,8 +149,10 @@ impl Part {
     pub fn of(condition: &Condition, fences: &Fences) -> Self {
         let minutes = |ms: u32| trimmed(f64::from(ms) / 60_000.0);
         let seconds = |ms: u32| trimmed(f64::from(ms) / 1000.0);
-        let name = |id: &str| fences.iter().find(|(known, _)| known == id).map_or(id, |(_, name)| name.as_str()).to_owned();
-        let of = |kind: &'static str, text: Vec<(&'static str, String)>| Part { kind, text: text.into_iter().collect() };
+        let name =
+            |id: &str| fences.iter().find(|(known, _)| known == id).map_or(id, |(_, name)| name.as_str()).to_owned();
+        let of =
+            |kind: &'static str, text: Vec<(&'static str, String)>| Part { kind, text: text.into_iter().collect() };
         match condition {
             Condition::Above { signals, on, off, for_ms } | Condition::Below { signals, on, off, for_ms } => of(
                 if matches!(condition, Condition::Above { .. }) { "above" } else { "below" },
@@ -219,7 +234,8 @@ impl Part {
     /// The condition, or the field in which there is nothing that can be used.
     pub fn condition(&self, fences: &Fences) -> Result<Condition, &'static str> {
         let number = |field| parse(self.get(field)).ok_or(field);
-        let ms = |field, unit_ms: f64| number(field).map(|n| (n * unit_ms).round().clamp(0.0, f64::from(u32::MAX)) as u32);
+        let ms =
+            |field, unit_ms: f64| number(field).map(|n| (n * unit_ms).round().clamp(0.0, f64::from(u32::MAX)) as u32);
         let words = |field| self.list(field).into_iter().map(str::to_owned).collect::<Vec<_>>();
         Ok(match self.kind {
             "above" | "below" => {

@@ -17,8 +17,20 @@ pub struct Template {
 
 /// The words of all templates, in the order in which they are offered.
 pub const TEMPLATES: [&str; 14] = [
-    "speeding", "fuel", "left", "entered", "hours", "codes", "coolant", "battery", "harsh", "crash", "unplugged",
-    "silent", "service", "unusual",
+    "speeding",
+    "fuel",
+    "left",
+    "entered",
+    "hours",
+    "codes",
+    "coolant",
+    "battery",
+    "harsh",
+    "crash",
+    "unplugged",
+    "silent",
+    "service",
+    "unusual",
 ];
 
 impl Template {
@@ -36,7 +48,10 @@ impl Template {
             "left" => (Severity::Warning, one("area", &[("when", "leave")])),
             "entered" => (Severity::Info, one("area", &[("when", "enter")])),
             "hours" => {
-                let moves = part("above", &[("signal", "spd"), ("others", "gspd"), ("on", "5"), ("off", "2"), ("duration", "60")]);
+                let moves = part(
+                    "above",
+                    &[("signal", "spd"), ("others", "gspd"), ("on", "5"), ("off", "2"), ("duration", "60")],
+                );
                 (Severity::Warning, Draft { parts: vec![moves, part("hours", &[])], ands: vec![true] })
             }
             "codes" => {

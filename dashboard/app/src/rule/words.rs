@@ -16,7 +16,12 @@ use crate::{
 };
 
 /// A condition as a sentence. `label` names signals.
-pub fn in_words(phrases: &Phrases, condition: &Condition, fences: &Fences, label: fn(&Phrases, &str) -> String) -> String {
+pub fn in_words(
+    phrases: &Phrases,
+    condition: &Condition,
+    fences: &Fences,
+    label: fn(&Phrases, &str) -> String,
+) -> String {
     let page = &phrases.rule_page;
     let words = page.words;
     let lasting = |ms: u32| (phrases.lasting)(Span::of(i64::from(ms)));
@@ -24,7 +29,8 @@ pub fn in_words(phrases: &Phrases, condition: &Condition, fences: &Fences, label
         let of_unit = signal::find(key).map_or("", |signal| unit(signal.unit));
         format!("{} {of_unit}", trimmed(key, on))
     };
-    let name = |id: &str| fences.iter().find(|(known, _)| known == id).map_or("?", |(_, name)| name.as_str()).to_owned();
+    let name =
+        |id: &str| fences.iter().find(|(known, _)| known == id).map_or("?", |(_, name)| name.as_str()).to_owned();
     match condition {
         Condition::Above { signals, on, for_ms, .. } | Condition::Below { signals, on, for_ms, .. } => {
             let key = signals.first().map(String::as_str).unwrap_or_default();
@@ -124,7 +130,10 @@ fn trimmed(key: &str, number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{phrases::Language, rule::templates::{TEMPLATES, Template}};
+    use crate::{
+        phrases::Language,
+        rule::templates::{TEMPLATES, Template},
+    };
 
     fn say(language: Language, word: &str) -> String {
         let fences = [("f1".to_owned(), "Depot".to_owned())];

@@ -3,12 +3,7 @@
 use bugbrother_wire::message::{Alert, AlertCause};
 use yew::prelude::*;
 
-use crate::{
-    format::value,
-    phrases::Phrases,
-    rule::words::event,
-    ui::moment::moment,
-};
+use crate::{format::value, phrases::Phrases, rule::words::event, ui::moment::moment};
 
 /// In a few words; nothing where there is nothing to be said.
 pub fn in_short(phrases: &Phrases, cause: &AlertCause) -> Option<String> {
@@ -40,6 +35,10 @@ fn usual(phrases: &Phrases, alert: &Alert, cause: &AlertCause) -> Option<String>
     let (signal, found, usual) = (alert.signal.as_deref()?, alert.value?, cause.usual?);
     let (by, unit) = value(signal, (found - usual).abs());
     let (usual_text, _) = value(signal, usual);
-    let off = (phrases.alert_page.off_usual)(&format!("{by} {unit}"), found > usual, cause.against.as_deref().unwrap_or_default());
+    let off = (phrases.alert_page.off_usual)(
+        &format!("{by} {unit}"),
+        found > usual,
+        cause.against.as_deref().unwrap_or_default(),
+    );
     Some(format!("{usual_text} {unit}: {off}"))
 }

@@ -213,7 +213,8 @@ fn of_kind(
             ("pending", "pending", label("pending"), Kind::Tick),
         ],
         "event" => {
-            let kinds = EVENTS.iter().map(|(_, word)| ((*word).to_owned(), (words.words.event)(word).to_owned())).collect();
+            let kinds =
+                EVENTS.iter().map(|(_, word)| ((*word).to_owned(), (words.words.event)(word).to_owned())).collect();
             vec![("kinds", "kinds", label("kinds"), Kind::Ticks(kinds)), minutes("hold")]
         }
         "silent" | "offline" => vec![minutes("minutes")],

@@ -119,8 +119,9 @@ pub fn Editor(props: &EditorProps) -> Html {
     };
     let scope_fault = typed.scope.check().err();
     let own = |name: &str| scope_fault.filter(|fault| fault.field() == name).map(|fault| (words.fault)(fault));
-    let error =
-        |name: &str| own(name).or_else(|| refused.as_ref().and_then(|refusal| refusal.field(name))).map(AttrValue::from);
+    let error = |name: &str| {
+        own(name).or_else(|| refused.as_ref().and_then(|refusal| refusal.field(name))).map(AttrValue::from)
+    };
     let onsubmit = {
         let (typed, refused, saved, toasts) = ((*typed).clone(), refused.setter(), props.saved.clone(), toasts.clone());
         let (entry, known, condition) = (props.entry.clone(), props.known.clone(), condition.clone().ok());

@@ -75,7 +75,9 @@ pub fn Whose(props: &WhoseProps) -> Html {
             let fleet = live.fleet.borrow();
             let named = fleet.select(Filter::All, "").take(MOST).map(|one| (one.vin, one.name.clone()));
             let named: Vec<(Vin, String)> = named.collect();
-            let name = |vin: Vin| named.iter().find(|(of, _)| *of == vin).map_or_else(|| vin.to_string(), |(_, name)| name.clone());
+            let name = |vin: Vin| {
+                named.iter().find(|(of, _)| *of == vin).map_or_else(|| vin.to_string(), |(_, name)| name.clone())
+            };
             let mut choices = vec![(AttrValue::from(""), AttrValue::from(""))];
             if vins.len() < MAX_SCOPE_VEHICLES {
                 let others = named.iter().filter(|(vin, _)| !vins.contains(vin));
