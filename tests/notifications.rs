@@ -50,7 +50,8 @@ struct Slow {
 impl Slow {
     async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let slow = Slow { port: listener.local_addr()?.port(), heard: Arc::default(), answer: CancellationToken::new() };
+        let slow =
+            Slow { port: listener.local_addr()?.port(), heard: Arc::default(), answer: CancellationToken::new() };
         let (heard, answer) = (slow.heard.clone(), slow.answer.clone());
         tokio::spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {

@@ -8,7 +8,10 @@ use yew::{platform::spawn_local, prelude::*};
 
 use super::form::ChannelSheet;
 use crate::ui::{
-    api, kit::use_toasts, saving::{trouble, use_saving}, settings::use_phrases,
+    api,
+    kit::use_toasts,
+    saving::{trouble, use_saving},
+    settings::use_phrases,
 };
 
 /// Properties of [`Channels`].
@@ -113,7 +116,9 @@ fn Card(props: &CardProps) -> Html {
             spawn_local(async move {
                 test.set(match send(base, id).await {
                     Ok(told) if told.state == DeliveryState::Sent => Test::Arrived,
-                    Ok(told) => Test::Not(told.error.map_or(words.still_waiting.to_owned(), |why| (words.not_arrived)(&why))),
+                    Ok(told) => {
+                        Test::Not(told.error.map_or(words.still_waiting.to_owned(), |why| (words.not_arrived)(&why)))
+                    }
                     Err(refusal) => Test::Not(trouble(phrases, &refusal).unwrap_or_default()),
                 });
             });

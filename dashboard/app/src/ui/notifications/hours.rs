@@ -54,7 +54,8 @@ pub fn Hours(props: &HoursProps) -> Html {
         })
     };
     let digests = words.digests.iter().enumerate();
-    let digests = digests.map(|(at, text)| (AttrValue::from(at.to_string()), AttrValue::from(*text))).collect::<Vec<_>>();
+    let digests =
+        digests.map(|(at, text)| (AttrValue::from(at.to_string()), AttrValue::from(*text))).collect::<Vec<_>>();
     let chosen = Digest::ALL.iter().position(|digest| *digest == form.digest).unwrap_or_default();
     let hours = (0..24).map(|hour| (AttrValue::from(hour.to_string()), AttrValue::from(format!("{hour:02}:00"))));
     html! {

@@ -34,7 +34,9 @@ pub fn Log(props: &LogProps) -> Html {
     let channel = use_state_eq(String::new);
     let before = use_state_eq(|| None::<String>);
     let mut path = format!("{FLEET}/deliveries?");
-    for (name, value) in [("state", &*state), ("channel", &*channel), ("before", &before.as_ref().cloned().unwrap_or_default())] {
+    for (name, value) in
+        [("state", &*state), ("channel", &*channel), ("before", &before.as_ref().cloned().unwrap_or_default())]
+    {
         if !value.is_empty() {
             path += &format!("{name}={value}&");
         }

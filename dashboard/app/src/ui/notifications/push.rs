@@ -90,8 +90,12 @@ pub fn ThisBrowser(props: &ThisBrowserProps) -> Html {
     };
     match (&*state, ours) {
         (State::Never, _) => html! { <p class="muted" data-testid="push-never">{ words.push_never }</p> },
-        (_, Some(_)) => html! { <button class="secondary" {onclick} data-testid="push-off">{ words.push_off }</button> },
-        (state, None) => html! { <button class="secondary" {onclick} disabled={*state == State::Asking} data-testid="push-on">{ words.push_on }</button> },
+        (_, Some(_)) => {
+            html! { <button class="secondary" {onclick} data-testid="push-off">{ words.push_off }</button> }
+        }
+        (state, None) => {
+            html! { <button class="secondary" {onclick} disabled={*state == State::Asking} data-testid="push-on">{ words.push_on }</button> }
+        }
     }
 }
 
