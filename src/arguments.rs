@@ -284,6 +284,10 @@ pub struct Net {
     /// not answer to the next. They need one database and the same secrets/session.key
     #[arg(long = "server", env = "BUGBROTHER_SERVERS", value_delimiter = ',', value_name = "ORIGIN")]
     pub servers: Vec<String>,
+    /// Networks of this server's own that notifications may go out to, such as 192.168.1.0/24 for a chat server there;
+    /// without it what people give as a webhook or mail server cannot lead to this machine or its network
+    #[arg(long, env = "BUGBROTHER_ALLOW_PRIVATE", value_delimiter = ',', value_name = "NETWORK")]
+    pub allow_private: Vec<ipnet::IpNet>,
     /// Map tiles over the built-in map: a server's address with {z}, {x} and {y}, or a .pmtiles file of pictures
     #[arg(long, env = "BUGBROTHER_TILES", value_name = "URL|FILE")]
     pub tiles: Option<String>,

@@ -11,6 +11,7 @@ use bugbrother_client::Options;
 use bugbrother_dashboard::Trouble;
 use bugbrother_dtc::Catalogue;
 use bugbrother_ingest::Health;
+use bugbrother_notifier::post::carrier::PushKey;
 use bugbrother_store::Store;
 use bugbrother_wire::{UnixMs, api::RevokedKeys};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -256,7 +257,11 @@ async fn start_services(
         services.start("ingest", |stop| async move { Ok(bugbrother_ingest::run(config, stop).await?) });
     }
     if plan.has(Service::Notifier) {
-        let config = bugbrother_notifier::Config { mqtt: options(Service::Notifier)?, store: store.clone() };
+        let config = bugbrother_notifier::Config {
+            mqtt: options(Service::Notifier)?,
+            store: store.clone(),
+            post: post(plan, http.as_ref())?,
+        };
         services.start("notifier", |stop| async move { Ok(bugbrother_notifier::run(config, stop).await?) });
     }
     if let Some(listener) = http {
@@ -281,6 +286,7 @@ async fn start_services(
         if let Some(from) = &plan.net.tiles {
             config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
         }
+        config.push_key = Some(push_key(plan)?.public());
         config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {
             if !url.starts_with("https://") {
@@ -309,6 +315,38 @@ fn install_catalogue(plan: &Plan) -> Result<()> {
         bail!("the words for trouble codes are read once, at the start");
     }
     Ok(())
+}
+
+/// How people are told of alerts. Their links lead to where browsers find the dashboard.
+fn post(plan: &Plan, http: Option<&TcpListener>) -> Result<bugbrother_notifier::post::Settings> {
+    let net = &plan.net;
+    let here = http.map(TcpListener::local_addr).transpose()?.or(net.http);
+    let public = net.public_url.as_ref().or(net.servers.first());
+    Ok(bugbrother_notifier::post::Settings {
+        gate: bugbrother_notifier::post::gate::Gate::new(net.allow_private.iter().copied()),
+        push: Some(Arc::new(push_key(plan)?)),
+        dashboard: public
+            .map(|url| url.trim_end_matches('/').to_owned())
+            .or_else(|| here.map(|address| format!("http://{address}"))),
+        ..Default::default()
+    })
+}
+
+/// The key by which browsers know who may push to them; made where there is none.
+fn push_key(plan: &Plan) -> Result<PushKey> {
+    const NAME: &str = "push.key";
+    let _lock = plan.data.lock()?;
+    let text = match plan.data.secret(NAME)? {
+        Some(text) => text,
+        None => {
+            let text = PushKey::generate()?;
+            plan.data.keep_secret(NAME, &text)?;
+            text
+        }
+    };
+    // A push service wants to know whom to write to: an address of the web does.
+    let contact = plan.net.public_url.as_deref().unwrap_or("https://bugbrother.invalid");
+    Ok(PushKey::read(&text, contact)?)
 }
 
 /// Histograms keep every value until they are summed up.

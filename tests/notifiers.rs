@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
 use bugbrother_kit::{
     broker::Broker,
@@ -15,7 +15,7 @@ use bugbrother_kit::{
     system::{Stores, System},
     wait,
 };
-use bugbrother_store::{AlertEventKind, Store};
+use bugbrother_store::{AlertEventKind, Condition, Rule, Store};
 use bugbrother_wire::{
     Epoch, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, encode,
     message::{Alert, AlertState, Clock, Row, Telemetry},
@@ -252,8 +252,38 @@ async fn one_notifier_on_a_file_goes_on_after_a_kill_where_it_was() -> Result<()
     let next = fleet.notifier("three")?;
     let began = Instant::now();
     fleet.spread(&[64]).await?;
-    println!("one that is stopped is followed after {:.1} s", began.elapsed().as_secs_f64());
+    let followed = began.elapsed();
+    println!("one that is stopped is followed after {:.1} s", followed.as_secs_f64());
+    assert!(followed < Duration::from_secs(4), "{followed:?}");
     fleet.end([next]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_had_begun_before_a_kill_goes_on_after_it() -> Result<()> {
+    let mut fleet = Fleet::start(Stores::default()).await?;
+    // A minute of a vehicle's time: ten seconds of ours.
+    let rules = fleet.store.rules().await?;
+    let fast = rules.into_iter().find(|rule| rule.id == "fast").context("every fleet begins with that rule")?;
+    let Condition::Above { signals, on, off, .. } = fast.condition.clone() else { bail!("{fast:?}") };
+    let condition = Condition::Above { signals, on, off, for_ms: 60_000 };
+    fleet.store.save_rule(&Rule { condition, ..fast }).await?;
+    let mut notifier = fleet.notifier("one")?;
+    fleet.spread(&[64]).await?;
+    fleet.drive(CALM).await?;
+    let began = fleet.at;
+    for _ in 0..8 {
+        fleet.drive(FAST).await?;
+    }
+    assert_eq!(active(&fleet.store).await?, 0, "it has not lasted for a minute");
+    notifier.kill()?;
+    let notifier = fleet.notifier("two")?;
+    fleet.drive_until(FAST, "every vehicle has its alert", all_are_active).await?;
+    for alert in fleet.store.active_alerts(1_000).await? {
+        assert_eq!(alert.opened, began, "it began before the kill");
+    }
+    fleet.drive_until(CALM, "every alert is resolved", none_is_active).await?;
+    fleet.each_was_opened_and_resolved_once().await?;
+    fleet.end([notifier]).await
 }
 
 /// Only what is said of a vehicle in the end is on the broker: nothing, when its alerts are over.

@@ -1,4 +1,4 @@
-//! Rules on what vehicles say, and on their saying nothing, to alerts: retained on MQTT and stored.
+//! Rules on what vehicles say, and on their saying nothing, to alerts: retained on MQTT, stored, and told to people.
 //!
 //! # Layout
 //! - [`run`]: the service
@@ -10,6 +10,7 @@
 //! - [`share`]: which vehicles a notifier should look after (pure); `holding`: taking and giving them; `overheard`: what
 //!   vehicles of others said a moment ago (pure)
 //! - `part`: the desk, with what it is told and what it says; `again`: alerts that are told again
+//! - [`post`]: alerts to people
 //!
 //! # Invariants
 //! - One active alert for each rule and vehicle. It survives a restart of the notifier, which does not raise it again, and
@@ -30,6 +31,7 @@ mod late;
 mod outgoing;
 mod overheard;
 mod part;
+pub mod post;
 mod rulebook;
 pub mod share;
 mod takeover;
@@ -53,6 +55,7 @@ use crate::{
     holding::Holding,
     outgoing::{Outgoing, Renamed},
     part::Part,
+    post::Post,
 };
 
 const TICK: Duration = Duration::from_secs(1);
@@ -68,6 +71,8 @@ pub struct Config {
     pub mqtt: Options,
     /// The fleet database.
     pub store: Store,
+    /// How people are told.
+    pub post: post::Settings,
 }
 
 /// Why the notifier ended without having been told to.
@@ -76,6 +81,9 @@ pub enum Error {
     /// What it has to know to begin cannot be read.
     #[error("the notifier cannot read where it left off")]
     Store(#[from] StoreError),
+    /// Nothing can go out by HTTP.
+    #[error("no HTTP client can be made: does this system trust any certificate authority (ca-certificates)?")]
+    Http(#[from] reqwest::Error),
     /// The MQTT session is gone, which only a panic inside it can bring about.
     #[error("the MQTT session ended by itself")]
     Session,
@@ -92,6 +100,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     while let Some(taken) = holding.first().await? {
         part.take(taken);
     }
+    let tell = {
+        let outgoing = Arc::clone(&outgoing);
+        Arc::new(move |alert| outgoing.say([alert]))
+    };
+    let post = Post::new(config.store.clone(), config.post, tell)?;
 
     let options = Options {
         // Each its own: a broker ends the session of who had the same.
@@ -113,6 +126,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let mut rules = rulebook::follow(config.store.clone(), &tasks, stop.clone());
     let mut books = books::follow(config.store.clone(), &tasks, stop.clone());
     let mut late = late::Bench::new(config.store.clone(), &tasks, stop.clone());
+    tasks.spawn(post.run(outgoing.news(), stop.clone()));
     tasks.close();
 
     let mut ticks = interval(TICK);

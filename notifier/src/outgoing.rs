@@ -43,6 +43,8 @@ pub struct Outgoing {
     /// What is to be kept of vehicles: the newest word on each. One that has alerts waiting is stored with them.
     memories: Mutex<BTreeMap<Vin, String>>,
     wake: Notify,
+    /// Alerts have been stored.
+    stored: Arc<Notify>,
     /// Something was done.
     done: Notify,
     hand: Arc<Hand>,
@@ -68,6 +70,7 @@ impl Outgoing {
             waiting: Mutex::default(),
             memories: Mutex::default(),
             wake: Notify::new(),
+            stored: Arc::default(),
             done: Notify::new(),
             hand,
             renamed,
@@ -114,6 +117,11 @@ impl Outgoing {
     pub fn keep(&self, memories: impl IntoIterator<Item = (Vin, String)>) {
         self.memories().extend(memories);
         self.wake.notify_one();
+    }
+
+    /// Is notified when alerts have been stored.
+    pub fn news(&self) -> Arc<Notify> {
+        self.stored.clone()
     }
 
     /// Has active alerts published again: a broker that was started anew has forgotten them. They are stored again too,
@@ -167,6 +175,9 @@ impl Outgoing {
             let mut tasks = self.lock().take(due.min(AT_ONCE));
             due -= tasks.len();
             stored = stored && self.save(store, &mut tasks, log).await;
+            if stored {
+                self.stored.notify_one();
+            }
             for task in tasks {
                 let receipt = if task.publish { publish(publisher, &task).await } else { None };
                 under_way.push((task, receipt));

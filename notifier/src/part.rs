@@ -18,6 +18,7 @@ use crate::{
     now,
     outgoing::Outgoing,
     overheard::Overheard,
+    post,
     takeover::{Arrived, Taken},
 };
 
@@ -49,7 +50,7 @@ impl Part {
                 // One that the broker has kept from before, and nobody knows, is of an alert that ended while it could not
                 // be told, or that somebody acknowledged in the same moment.
                 let is_known = delivery.payload.is_empty() || self.desk.is_active(vin, id);
-                if !is_known && (delivery.retained || !is_end(delivery)) {
+                if !is_known && !is_of_post(delivery) && (delivery.retained || !is_end(delivery)) {
                     self.outgoing.clear(vin, id);
                 }
             }
@@ -150,6 +151,12 @@ impl Part {
         gauge!("bugbrother_notifier_alerts_active").set(self.desk.active().count() as f64);
         self.outgoing.send(changed);
     }
+}
+
+/// Whether it says that a channel does not work, which is no rule's to end.
+fn is_of_post(delivery: &Delivery) -> bool {
+    let said = judge_present(&delivery.topic, &delivery.payload, now());
+    matches!(said, Ok((_, Message::Alert(alert))) if alert.rule == post::RULE && alert.state != AlertState::Resolved)
 }
 
 /// Whether it is the last word on an alert, after which its topic is cleared anyway.

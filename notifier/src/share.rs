@@ -15,7 +15,7 @@ pub struct Step {
     pub take: Vec<(u8, i64)>,
     /// Shards to give up, so that others get their part.
     pub give: Vec<u8>,
-    /// Who is dead, and has nothing left.
+    /// Who is dead: to be forgotten when nothing is theirs any more.
     pub dead: Vec<Peer>,
 }
 
@@ -60,7 +60,7 @@ impl Share {
         Step {
             take,
             give: of_mine.take(surplus).map(|lease| lease.shard).collect(),
-            dead: peers.iter().filter(|peer| is_dead(&peer.id) && held_by(&peer.id) == 0).cloned().collect(),
+            dead: peers.iter().filter(|peer| is_dead(&peer.id)).cloned().collect(),
         }
     }
 }
@@ -121,7 +121,9 @@ mod tests {
                     }
                 }
                 for peer in dead {
-                    self.peers.remove(&peer.id);
+                    if !self.leases.iter().any(|lease| lease.holder.as_ref() == Some(&peer.id)) {
+                        self.peers.remove(&peer.id);
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@ use tracing::info;
 
 use crate::{
     desk::{Adopted, Desk, LATE_AFTER_MS},
-    rulebook,
+    post, rulebook,
 };
 
 /// Vehicles that are read at a time: between two pages a sign of life may be due.
@@ -94,7 +94,10 @@ impl Known {
     async fn read(store: &Store, shards: &[u8], now: UnixMs) -> Result<Self, StoreError> {
         let (reader, _) = Desk::new(rulebook::read(store).await?, Vec::new(), Vec::new(), now);
         let mut known = Known { after: None, alerts: HashMap::new(), memories: BTreeMap::new(), reader };
-        for alert in store.active_alerts(MAX_PAGE).await?.into_iter().filter(|alert| shard_is_in(shards, alert.vin)) {
+        let active = store.active_alerts(MAX_PAGE).await?.into_iter();
+        // That a channel does not work is no rule's to end.
+        let of_rules = active.filter(|alert| alert.rule != post::RULE);
+        for alert in of_rules.filter(|alert| shard_is_in(shards, alert.vin)) {
             known.alerts.entry(alert.vin).or_default().push(alert);
         }
         let mut after = None;

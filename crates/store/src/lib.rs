@@ -17,6 +17,7 @@
 //! - [`roster`]: vehicles as the office sees them; [`maintenance`]: what is to be done to them and was, [`upkeep`]: when (pure)
 //! - [`statistics`]: what trips amount to, by vehicle, client and day; [`view`]: lists that people look at again
 //! - [`lease`]: which notifier looks after which vehicles; [`escalation`]: alerts that are told again
+//! - [`channel`], [`mail`]: how people are reached; [`delivery`]: what is on its way to them
 //! - [`role`], [`setting`] with [`retention`] and [`prices`]: how the fleet is run
 //! - [`id`]: identities; `number`, `word`, `fold`: how columns hold numbers, words and names
 //! - `migrations/`: the schema
@@ -39,12 +40,14 @@ pub mod arrival;
 pub mod audit;
 mod backup;
 mod bulk;
+pub mod channel;
 pub mod client;
 pub mod command;
 mod commit;
 pub mod contract;
 pub mod contract_vehicle;
 pub mod credential;
+pub mod delivery;
 pub mod device;
 pub mod document;
 mod engine;
@@ -61,6 +64,7 @@ pub mod invitation;
 mod keep;
 pub mod latest;
 pub mod lease;
+pub mod mail;
 pub mod maintenance;
 mod memory;
 mod number;
@@ -104,11 +108,13 @@ pub use alert_list::{AlertFilter, AlertRecord};
 pub use api_token::{ApiTokenRecord, MAX_API_TOKENS, ShownToken};
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use audit::{AuditEntry, AuditFilter, AuditObject};
+pub use channel::{Channel, ChannelSettings, Listener, MAX_CHANNELS, Person};
 pub use client::{Client, ClientLine};
 pub use command::{CommandRecord, CommandState};
 pub use contract::{Contract, ContractFilter, ContractLine};
 pub use contract_vehicle::{Assigned, Assignment, ContractRetention};
 pub use credential::{CertificateRecord, Credential, Enrolled, Enrolment, MAX_CERTIFICATES, Renewed};
+pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryRecord, NewDelivery, Posting, Recent, Unposted};
 pub use device::{Device, Sighting};
 pub use document::Document;
 pub use engine::Engine;
@@ -124,6 +130,7 @@ pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
 pub use lease::{Held, Lease, Peer, SHARDS, shard_of};
+pub use mail::{EscalateTo, MailServer};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
 pub use prices::Prices;
 pub use receipt::{Receipt, SubjectKind};

@@ -41,8 +41,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use codec::{DecodeError, decode, encode};
 pub use fuel::FuelKind;
 pub use id::{
-    AlertId, ApiTokenId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId,
-    Seq, SessionId, ViewId, WorkId,
+    AlertId, ApiTokenId, CameraId, ChannelId, ClientId, CommandId, ContractId, DeliveryId, DocumentId, Epoch, EventId,
+    MaintenanceId, MediaId, Seq, SessionId, ViewId, WorkId,
 };
 pub use message::Message;
 pub use topic::Topic;

@@ -12,6 +12,7 @@ mod command;
 mod commit;
 mod contract;
 mod credential;
+mod delivery;
 mod device;
 mod escalation;
 mod face;

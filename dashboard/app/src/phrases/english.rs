@@ -6,6 +6,7 @@ pub const PHRASES: Phrases = Phrases {
     running: &super::running::EN,
     business: &super::business::EN,
     people: &super::people::EN,
+    notification: &super::notification::EN,
     skip_to_content: "Skip to content",
     main_navigation: "Main",
 

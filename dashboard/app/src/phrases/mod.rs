@@ -5,9 +5,11 @@
 pub mod business;
 mod english;
 mod french;
+mod notification;
 pub mod people;
 mod rules;
 mod running;
+mod signals;
 mod vehicle;
 mod watch;
 
@@ -65,6 +67,7 @@ pub struct Phrases {
     pub running: &'static running::Running,
     pub business: &'static business::Business,
     pub people: &'static people::People,
+    pub notification: &'static notification::Notification,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 

@@ -25,7 +25,7 @@ const MAX_CODES: u32 = 1_000;
 pub(crate) struct Words {
     /// In which language: `en` or `fr`.
     #[serde(default)]
-    lang: Tongue,
+    pub(super) lang: Tongue,
 }
 
 /// Its routes.

@@ -6,6 +6,7 @@ mod audit;
 mod body;
 mod caller;
 mod card;
+mod channels;
 mod clients;
 mod commands;
 mod contracts;
@@ -17,6 +18,7 @@ mod enrolment;
 mod etag;
 mod export;
 mod failure;
+mod fleet_notifications;
 mod form;
 mod geofences;
 mod health;
@@ -28,6 +30,7 @@ mod live;
 mod maintenance;
 mod media;
 mod metrics_page;
+mod notifications;
 mod origin;
 mod overview;
 mod passwords;
@@ -181,6 +184,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     statistics::routes,
     maintenance::routes,
     views::routes,
+    notifications::routes,
+    fleet_notifications::routes,
 ];
 
 /// Made once: they do not change.
