@@ -496,7 +496,8 @@ async fn a_rule_is_made_tried_on_history_and_deleted() -> Result<()> {
         "zone": "Europe/Atlantis", "days": ["mon"], "from_min": 0, "to_min": 60 } }] });
     let rule = json!({ "title": "x", "severity": "info", "enabled": true, "condition": nowhere });
     assert_eq!(person.wrong(Method::PUT, "/rules/a", rule).await?, ["hours"]);
-    let rule = json!({ "title": "x", "severity": "info", "enabled": true, "condition": "lamp", "scope": { "vehicles": [] } });
+    let rule =
+        json!({ "title": "x", "severity": "info", "enabled": true, "condition": "lamp", "scope": { "vehicles": [] } });
     assert_eq!(person.wrong(Method::PUT, "/rules/a", rule).await?, ["scope"]);
     let long = json!({ "condition": condition, "from": START, "to": START + 32 * DAY });
     assert_eq!(person.wrong(Method::POST, "/rules/trial", long).await?, ["to"]);
