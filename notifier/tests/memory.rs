@@ -275,7 +275,7 @@ fn a_year_that_comes_late_is_judged_day_by_day() {
     drive(&mut desk, golf(), NOW, &[50.0]);
     desk.mark_late(golf(), (NOW - 3 * 1440 * MINUTE, NOW - MINUTE), NOW);
     let mut spans = Vec::new();
-    while let Some(job) = desk.take_late(NOW + 3600_000) {
+    while let Some(job) = desk.take_late(NOW + 3_600_000) {
         spans.push((job.span.from, job.span.to));
         assert!(spans.len() < 10);
     }
