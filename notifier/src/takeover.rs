@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bugbrother_store::{MAX_PAGE, Question, Samples, Store, StoreError, VehicleState, history::MAX_ROWS, shard_of};
 use bugbrother_wire::{AlertId, UnixMs, Vin, message::Alert};
-use tracing::info;
+use tracing::debug;
 
 use crate::{
     desk::{Adopted, Desk, LATE_AFTER_MS},
@@ -166,7 +166,7 @@ impl Known {
             arrived.since.push(page.samples);
         }
         let rows: usize = arrived.since.iter().map(|samples| samples.rows.len()).sum();
-        info!(%vin, rows, "judging what was stored while nobody judged it");
+        debug!(%vin, rows, "judging what was stored while nobody judged it");
         Ok(arrived)
     }
 }

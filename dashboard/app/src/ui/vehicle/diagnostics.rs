@@ -188,8 +188,11 @@ fn AskCar(props: &AskCarProps) -> Html {
             </div>
             if let Some(entry) = entry {
                 <div class="panel outcome" role="status" data-testid="outcome">
-                    <span class={classes!("badge", progress_class(entry.state))}>{ (words.progress)(entry.state) }</span>
-                    <span>{ entry.detail.as_deref().unwrap_or(words.waits_for_vehicle) }</span>
+                    // What the vehicle says to the first step is how programs take the second one.
+                    if word.is_none() {
+                        <span class={classes!("badge", progress_class(entry.state))}>{ (words.progress)(entry.state) }</span>
+                        <span>{ entry.detail.as_deref().map_or(words.waits_for_vehicle, |detail| (words.vehicle_says)(detail).unwrap_or(detail)) }</span>
+                    }
                     if let Some(word) = word {
                         <p>
                             { words.clear_hint }{ " " }<b class="mono">{ &word }</b>{ " " }
