@@ -99,8 +99,11 @@ const OPENED: Case = Case {
     wants: &[Severity::Warning, Severity::Critical],
 };
 
+/// What is told, and whether it may break through quiet hours.
+type How = Vec<(DeliveryStep, bool)>;
+
 impl Case {
-    fn run(&self) -> (Vec<&'static str>, Vec<(DeliveryStep, bool)>) {
+    fn run(&self) -> (Vec<&'static str>, How) {
         let event = AlertEvent {
             number: 1,
             at: NOW - self.age,
@@ -130,7 +133,7 @@ impl Case {
 fn who_hears_is_who_may_and_wants_to() {
     let step = |step, urgent| vec![(step, urgent)];
     let opened = || step(DeliveryStep::Opened, false);
-    let cases: Vec<(&str, Case, &[&str], Vec<(DeliveryStep, bool)>)> = vec![
+    let cases: Vec<(&str, Case, &[&str], How)> = vec![
         (
             "an alert: all but a client who does not have the vehicle",
             OPENED,
