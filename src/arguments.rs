@@ -303,6 +303,10 @@ pub struct Net {
     /// What vehicles are told at enrolment: where they find the broker, such as mqtts://fleet.example.org:8883
     #[arg(long, env = "BUGBROTHER_PUBLIC_BROKER")]
     pub public_broker: Option<String>,
+    /// The fleet's own words for trouble codes, as a CSV with the columns code, severity, title_en, title_fr, advice_en and
+    /// advice_fr; they extend the built-in ones or stand before them
+    #[arg(long, env = "BUGBROTHER_DTC_CSV", value_name = "FILE")]
+    pub dtc_csv: Option<PathBuf>,
     /// Serve /metrics (Prometheus) and /healthz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,

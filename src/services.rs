@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use bugbrother_client::Options;
 use bugbrother_dashboard::Trouble;
+use bugbrother_dtc::Catalogue;
 use bugbrother_ingest::Health;
 use bugbrother_notifier::post::carrier::PushKey;
 use bugbrother_store::Store;
@@ -21,7 +22,7 @@ use tokio::{
     time::interval,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     accounts,
@@ -140,6 +141,7 @@ pub fn now_ms() -> UnixMs {
 /// Runs the plan until a signal or until one of its parts ends.
 pub async fn run(plan: Plan) -> Result<()> {
     accounts::ensure(&plan.data)?;
+    install_catalogue(&plan)?;
     let fleet = match plan.demo_speed {
         Some(_) => demo::register(&plan.data)?,
         None => Vec::new(),
@@ -297,6 +299,20 @@ async fn start_services(
             config.behind_proxy = true;
         }
         services.start("dashboard", |stop| async move { Ok(bugbrother_dashboard::run(config, listener, stop).await?) });
+    }
+    Ok(())
+}
+
+/// The words for trouble codes, the fleet's own among them. Lines that cannot be used are named and skipped.
+fn install_catalogue(plan: &Plan) -> Result<()> {
+    let Some(path) = &plan.net.dtc_csv else { return Ok(()) };
+    let (catalogue, bad) = Catalogue::open(path)?;
+    for skipped in bad {
+        warn!(line = skipped.line, problem = skipped.problem, "a line of the fleet's own trouble codes is skipped");
+    }
+    info!(codes = catalogue.own_len(), "the fleet has words of its own for trouble codes");
+    if bugbrother_dtc::install(catalogue).is_err() {
+        bail!("the words for trouble codes are read once, at the start");
     }
     Ok(())
 }

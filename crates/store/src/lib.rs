@@ -16,6 +16,7 @@
 //! - [`alert_list`], [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
 //! - [`roster`]: vehicles as the office sees them; [`maintenance`]: what is to be done to them and was, [`upkeep`]: when (pure)
 //! - [`statistics`]: what trips amount to, by vehicle, client and day; [`view`]: lists that people look at again
+//! - [`lease`]: which notifier looks after which vehicles; [`escalation`]: alerts that are told again
 //! - [`channel`], [`mail`]: how people are reached; [`delivery`]: what is on its way to them
 //! - [`role`], [`setting`] with [`retention`] and [`prices`]: how the fleet is run
 //! - [`id`]: identities; `number`, `word`, `fold`: how columns hold numbers, words and names
@@ -52,6 +53,7 @@ pub mod document;
 mod engine;
 mod erase;
 mod error;
+pub mod escalation;
 mod expire;
 pub mod facts;
 mod fold;
@@ -61,6 +63,7 @@ pub mod id;
 pub mod invitation;
 mod keep;
 pub mod latest;
+pub mod lease;
 pub mod mail;
 pub mod maintenance;
 mod memory;
@@ -77,6 +80,7 @@ pub mod retention;
 pub mod role;
 pub mod roster;
 pub mod rule;
+mod rule_state;
 pub mod second_factor;
 pub mod session;
 pub mod setting;
@@ -115,6 +119,7 @@ pub use device::{Device, Sighting};
 pub use document::Document;
 pub use engine::Engine;
 pub use error::StoreError;
+pub use escalation::Escalation;
 pub use facts::{FuelKind, VehicleFacts};
 pub use geofence::GeofenceRecord;
 pub use history::{DeadLetter, Position, Quarantined};
@@ -124,6 +129,7 @@ pub use id::{
 pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
+pub use lease::{Held, Lease, Peer, SHARDS, shard_of};
 pub use mail::{EscalateTo, MailServer};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
 pub use prices::Prices;
@@ -132,7 +138,7 @@ pub use release::Released;
 pub use retention::Retention;
 pub use role::RoleDescription;
 pub use roster::{Enlisted, RosterEntry};
-pub use rule::{Condition, Rule};
+pub use rule::{Condition, Rule, RuleScope};
 pub use second_factor::SecondFactor;
 pub use session::{Endings, MAX_SESSIONS, Refresh, RefreshHash, Refreshed, SessionRecord};
 pub use setting::{Setting, SettingChange};

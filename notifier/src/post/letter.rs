@@ -1,10 +1,10 @@
 //! A message in one language: what each kind of channel makes its form of. Pure.
 
+use bugbrother_dtc::catalogue;
 use bugbrother_store::Language;
 use bugbrother_wire::{
     UnixMs,
-    api::{Attention, DeliveryStep},
-    dtc,
+    api::{Attention, DeliveryStep, Tongue},
     message::{AlertState, Severity},
     signal,
 };
@@ -194,12 +194,13 @@ fn number(value: f64) -> String {
 }
 
 fn codes(codes: &[String], language: Language) -> String {
+    let tongue = match language {
+        Language::En => Tongue::En,
+        Language::Fr => Tongue::Fr,
+    };
     let explain = |code: &String| {
-        let told = match language {
-            Language::En => dtc::explain(code),
-            Language::Fr => dtc::explain_in_french(code),
-        };
-        format!("{code} {}", told.title)
+        let told = catalogue().explain(code, tongue);
+        format!("{code} {} ({})", told.title, told.advice)
     };
     codes.iter().map(explain).collect::<Vec<_>>().join("; ")
 }

@@ -345,6 +345,8 @@ fn failing(channel: &Channel, about: &Matter, now: UnixMs) -> Alert {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
         v: SCHEMA_VERSION,
         vin: about.alert.vin,
     }

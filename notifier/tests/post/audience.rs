@@ -65,6 +65,8 @@ fn alert(severity: Severity) -> Alert {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     }
 }
 

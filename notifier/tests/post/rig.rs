@@ -155,6 +155,8 @@ impl Rig {
             lat: Some(46.5197),
             lon: Some(6.6323),
             acknowledged_by: None,
+            late: false,
+            detail: None,
         }
     }
 

@@ -3,10 +3,10 @@
 use bugbrother_store::{
     Account, AccountChange, AlertEventKind, AlertFilter, ApiTokenRecord, Assignment, AuditEntry, AuditFilter, AuditId,
     AuditObject, CertificateRecord, Channel, ChannelSettings, Client, Contract, ContractFilter, DeliveryFilter,
-    DeviceId, Document, DocumentId, Enlisted, Enrolled, GeofenceId, GeofenceRecord, Interval, Invitation, Language,
-    MaintenanceId, MaintenanceItem, NewDelivery, Posting, Prices, Receipt, ReceiptId, Refresh, RefreshHash, Refreshed,
-    Retention, SavedView, Scope, SessionRecord, Sighting, Store, SubjectKind, User, VehicleFacts, ViewId, Wishes, Work,
-    WorkId, Zone,
+    DeviceId, Document, DocumentId, Enlisted, Enrolled, Escalation, GeofenceId, GeofenceRecord, Held, Interval,
+    Invitation, Language, MaintenanceId, MaintenanceItem, NewDelivery, Posting, Prices, Receipt, ReceiptId, Refresh,
+    RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store, SubjectKind, User,
+    VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
     AlertId, ApiTokenId, ChannelId, CommandId, Epoch, SCHEMA_VERSION, Seq, SessionId,
@@ -191,6 +191,8 @@ pub async fn ask(store: &Store) {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     };
     for _ in 0..2 {
         store.save_alert(&alert).await.unwrap();
@@ -212,11 +214,29 @@ pub async fn ask(store: &Store) {
     store.snooze_alert(alert.id, Some(NOW), "ada", NOW).await.unwrap();
     store.alert_handling(alert.id).await.unwrap();
     store.alert_events(alert.id, 0, 10).await.unwrap();
+    let (peers, leases) = store.beat("one").await.unwrap();
+    let seen: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.fence)).collect();
+    let held = Held { holder: "one".into(), fences: store.take_leases("one", &seen).await.unwrap() };
+    let known = Alert { resolved: None, id: AlertId(id(77)), ..alert.clone() };
+    store.save_judgement(&held, &[known], &[], NOW).await.unwrap();
+    store
+        .escalate_alerts(&held, &Escalation { critical_minutes: Some(1), warning_minutes: Some(1) }, i64::MAX / 2)
+        .await
+        .unwrap();
+    store.snooze_alert(alert.id, Some(NOW), "ada", NOW).await.unwrap();
+    store.wake_alerts(&held, i64::MAX / 2).await.unwrap();
+    store.give_leases(&held, &[1]).await.unwrap();
+    store.forget_peer(&peers[0]).await.unwrap();
+    store.leave("one").await.unwrap();
     post(store, &alert).await;
     let rules = store.rules().await.unwrap();
     store.save_rule(&rules[0]).await.unwrap();
     store.rule("fast").await.unwrap();
     store.rules_version().await.unwrap();
+    store.memories(None, 10).await.unwrap();
+    store.alerts_during(golf(), "fast", (NOW, NOW), 10).await.unwrap();
+    let found = Alert { late: true, id: AlertId(id(77)), ..alert.clone() };
+    store.settle_late(std::slice::from_ref(&found), &[found.id]).await.unwrap();
     store.delete_rule("none").await.unwrap();
 
     let object = AuditObject { kind: "vehicle".into(), id: golf().to_string() };

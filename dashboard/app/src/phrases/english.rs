@@ -1,4 +1,4 @@
-use super::{Language, Phrases, vehicle, watch};
+use super::{Language, Phrases, rules, vehicle, watch};
 use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
@@ -140,7 +140,7 @@ pub const PHRASES: Phrases = Phrases {
 
     vehicle_page: vehicle::EN,
     alert_page: watch::ALERT_EN,
-    rule_page: watch::RULE_EN,
+    rule_page: rules::EN,
     geofence_page: watch::GEOFENCE_EN,
 
     // The catalogue of signals is in English.

@@ -7,15 +7,18 @@ mod english;
 mod french;
 mod notification;
 pub mod people;
+mod rules;
 mod running;
+mod signals;
 mod vehicle;
 mod watch;
 
 use crate::{fleet::Filter, format::Span};
 use bugbrother_wire::{live::Motion, message::Severity};
 
+pub use rules::{RulePage, RuleWords};
 pub use vehicle::VehiclePage;
-pub use watch::{AlertPage, GeofencePage, RulePage};
+pub use watch::{AlertPage, GeofencePage};
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
