@@ -31,7 +31,7 @@ pub struct Matter {
     /// What people call the place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// Trouble codes that the vehicle tells now.
+    /// The trouble codes that it is about, or else those that the vehicle tells now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<String>,
     /// Whether there is a film of it.
@@ -98,7 +98,11 @@ pub async fn gather(
             film: false,
         };
         if is_single {
-            matter.codes = codes(store, vin).await?;
+            let own = matter.alert.detail.as_ref().map(|cause| cause.codes.clone()).filter(|codes| !codes.is_empty());
+            matter.codes = match own {
+                Some(codes) => codes.into_iter().take(MOST_CODES).collect(),
+                None => codes(store, vin).await?,
+            };
             matter.film = has_film(store, &matter.alert).await?;
         }
         matters.push(matter);
