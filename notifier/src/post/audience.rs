@@ -55,7 +55,8 @@ pub struct Hearing<'a> {
 pub fn hearings<'a>(happening: Happening<'_>, facts: Facts<'a>) -> Vec<Hearing<'a>> {
     let Happening { alert, handling, event } = happening;
     let rests = handling.snoozed_until.is_some_and(|until| until > facts.now);
-    if facts.now - event.at > STALE_AFTER_MS {
+    // What came late is history, too.
+    if alert.late || facts.now - event.at > STALE_AFTER_MS {
         return Vec::new();
     }
     let step = match event.kind {

@@ -97,6 +97,12 @@ fn single(matter: &Matter, reader: &Reader<'_>) -> Letter {
     if let Some(place) = &matter.place {
         facts.push((words.place, place.clone()));
     }
+    if let Some(geofence) = alert.detail.as_ref().and_then(|cause| cause.geofence.clone()) {
+        facts.push((words.area, geofence));
+    }
+    if let Some(cause) = alert.detail.as_ref().filter(|cause| !cause.items.is_empty()) {
+        facts.push((words.items, cause.items.join(", ")));
+    }
     if !matter.codes.is_empty() {
         facts.push((words.codes, codes(&matter.codes, reader.language)));
     }
@@ -170,7 +176,9 @@ fn value(matter: &Matter, words: &Words) -> Option<String> {
     let alert = &matter.alert;
     let value = alert.value?;
     let of_signal = alert.signal.as_deref().and_then(signal::find);
-    let unit = of_signal.map(|signal| unit(signal.unit)).unwrap_or_default();
+    let cause = alert.detail.as_deref();
+    let named = of_signal.map(|signal| signal.unit).or_else(|| cause.and_then(|cause| cause.unit.as_deref()));
+    let unit = named.map(unit).unwrap_or_default();
     let label = of_signal.map(|signal| signal.label);
     let mut text = label.map(|label| format!("{label} ")).unwrap_or_default();
     text += &number(value);
@@ -179,6 +187,9 @@ fn value(matter: &Matter, words: &Words) -> Option<String> {
     }
     if let Some(limit) = alert.limit {
         text = format!("{text} ({} {} {unit}", words.limit, number(limit)).trim_end().to_owned() + ")";
+    }
+    if let Some(usual) = cause.and_then(|cause| cause.usual) {
+        text = format!("{text}, {} {} {unit}", words.usual, number(usual)).trim_end().to_owned();
     }
     if alert.count > 1 {
         text = format!("{text}, {} {}", alert.count, words.times);
@@ -290,4 +301,108 @@ pub fn shortened(text: &str, most: usize) -> String {
     }
     let end = (0..=most.saturating_sub(3)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     format!("{}…", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use bugbrother_wire::{
+        AlertId, SCHEMA_VERSION,
+        message::{Alert, AlertCause},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::post::matter::Vehicle;
+
+    fn matter(alert: impl FnOnce(&mut Alert)) -> Matter {
+        let vin = "WVWZZZ1JZ3W386752".parse().expect("it is a VIN");
+        let mut told = Alert {
+            v: SCHEMA_VERSION,
+            vin,
+            id: AlertId(Uuid::from_u128(1)),
+            rule: "odd".into(),
+            title: "Unusual".into(),
+            severity: Severity::Warning,
+            state: AlertState::Open,
+            opened: 1_790_000_000_000,
+            updated: 1_790_000_000_000,
+            resolved: None,
+            count: 3,
+            value: Some(103.0),
+            signal: Some("ect".into()),
+            limit: None,
+            lat: None,
+            lon: None,
+            acknowledged_by: None,
+            late: false,
+            detail: None,
+        };
+        alert(&mut told);
+        let vehicle = Vehicle { vin, name: "Van 7".into(), plate: None };
+        Matter {
+            step: DeliveryStep::Opened,
+            alert: told,
+            vehicle,
+            contact: None,
+            place: None,
+            codes: vec!["P0420".into()],
+            film: true,
+        }
+    }
+
+    fn told(matter: &Matter, language: Language) -> Letter {
+        let attention = Attention { time_zone: Some("Europe/Zurich".into()), ..Attention::default() };
+        let reader = Reader { language, attention: &attention, dashboard: Some("https://fleet.example.org") };
+        compose(std::slice::from_ref(matter), None, &reader)
+    }
+
+    #[test]
+    fn what_is_told_fits_what_the_rule_looked_at() {
+        let unusual = matter(|alert| {
+            alert.detail = Some(Box::new(AlertCause { usual: Some(89.0), ..AlertCause::default() }));
+        });
+        let text = told(&unusual, Language::En).text(true);
+        assert!(text.contains("Value: Coolant temperature 103 °C, usual 89 °C, 3 times"), "{text}");
+        assert!(text.contains("Since: 2026-09-21 ") && text.contains(" CEST"), "{text}");
+        assert!(
+            text.contains("Watch the film: https://fleet.example.org/vehicles/WVWZZZ1JZ3W386752?tab=media"),
+            "{text}"
+        );
+        let theft = matter(|alert| {
+            (alert.signal, alert.value, alert.count) = (None, Some(12.5), 1);
+            let cause = AlertCause {
+                geofence: Some("Depot".into()),
+                items: vec!["Oil".into(), "Brakes".into()],
+                unit: Some("l".into()),
+                ..AlertCause::default()
+            };
+            alert.detail = Some(Box::new(cause));
+        });
+        let text = told(&theft, Language::Fr).text(true);
+        for part in ["Valeur: 12.5 l", "Zone: Depot", "À faire: Oil, Brakes", "Codes défaut: P0420", "Voir le film: "]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let over = matter(|alert| (alert.state, alert.resolved) = (AlertState::Resolved, Some(1_790_000_060_000)));
+        let letter = told(&over, Language::Fr);
+        assert!(letter.is_over && letter.title == "Terminé: Unusual – Van 7", "{letter:?}");
+    }
+
+    #[test]
+    fn a_number_has_as_many_digits_as_tell_something() {
+        for (value, text) in
+            [(0.0, "0"), (1.239, "1.24"), (14.0, "14"), (118.46, "118.5"), (2_210.4, "2210"), (-7.5, "-7.5")]
+        {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_page_is_taken_for_its_own() {
+        let mut named = matter(|alert| alert.title = "<script>alert(1)</script>".into());
+        named.vehicle.name = "\"><img src=x onerror=y>".into();
+        let page = told(&named, Language::En).html();
+        assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
+        assert_eq!(shortened("ééé", 5), "é…");
+    }
 }

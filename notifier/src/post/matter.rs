@@ -1,6 +1,6 @@
 //! What a message is about, gathered from the database: all that somebody needs to act.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use bugbrother_store::{Claim, ClientId, Store, StoreError};
 use bugbrother_trip::gazetteer;
@@ -31,7 +31,7 @@ pub struct Matter {
     /// What people call the place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// Trouble codes that the vehicle tells now.
+    /// The trouble codes that it is about, or else those that the vehicle tells now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<String>,
     /// Whether there is a film of it.
@@ -67,14 +67,14 @@ pub struct Contact {
 }
 
 /// What the deliveries of a message are about. An alert that was deleted meanwhile is left out. `reader`: the client for
-/// which somebody reads it, who is told of no other client.
+/// which somebody reads it, who is told of no other client, and of no vehicle that it does not have any more.
 pub async fn gather(
     store: &Store,
     claim: &Claim,
     reader: Option<ClientId>,
     now: UnixMs,
 ) -> Result<Vec<Matter>, StoreError> {
-    let mut known: HashMap<Vin, (Vehicle, Option<Contact>)> = HashMap::new();
+    let mut known: HashMap<Vin, Option<(Vehicle, Option<Contact>)>> = HashMap::new();
     // A message of many says of each no more than what it is.
     let is_single = claim.deliveries.len() == 1;
     let mut matters = Vec::with_capacity(claim.deliveries.len());
@@ -83,10 +83,11 @@ pub async fn gather(
         let Some(record) = store.alert(id).await? else { continue };
         let alert = record.alert;
         let vin = alert.vin;
-        if !known.contains_key(&vin) {
-            known.insert(vin, vehicle(store, vin, reader, now).await?);
-        }
-        let Some((vehicle, contact)) = known.get(&vin).cloned() else { continue };
+        let found = match known.entry(vin) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(place) => place.insert(vehicle(store, vin, reader, now).await?).clone(),
+        };
+        let Some((vehicle, contact)) = found else { continue };
         let mut matter = Matter {
             step: delivery.step,
             place: place(&alert),
@@ -97,7 +98,11 @@ pub async fn gather(
             film: false,
         };
         if is_single {
-            matter.codes = codes(store, vin).await?;
+            let own = matter.alert.detail.as_ref().map(|cause| cause.codes.clone()).filter(|codes| !codes.is_empty());
+            matter.codes = match own {
+                Some(codes) => codes.into_iter().take(MOST_CODES).collect(),
+                None => codes(store, vin).await?,
+            };
             matter.film = has_film(store, &matter.alert).await?;
         }
         matters.push(matter);
@@ -110,13 +115,14 @@ async fn vehicle(
     vin: Vin,
     reader: Option<ClientId>,
     now: UnixMs,
-) -> Result<(Vehicle, Option<Contact>), StoreError> {
+) -> Result<Option<(Vehicle, Option<Contact>)>, StoreError> {
+    if let Some(reader) = reader
+        && !store.client_sees(reader, vin, now).await?
+    {
+        return Ok(None);
+    }
     let entry = store.roster_entry(vin, now).await?;
-    let client = match (reader, entry.as_ref().and_then(|entry| entry.client)) {
-        (Some(reader), _) => store.client_sees(reader, vin, now).await?.then_some(reader),
-        (None, client) => client,
-    };
-    let client = match client {
+    let client = match reader.or(entry.as_ref().and_then(|entry| entry.client)) {
         Some(client) => store.client(client).await?,
         None => None,
     };
@@ -130,7 +136,7 @@ async fn vehicle(
         Some(entry) => Vehicle { vin, name: entry.name, plate: entry.plate },
         None => Vehicle { vin, name: vin.to_string(), plate: None },
     };
-    Ok((vehicle, contact))
+    Ok(Some((vehicle, contact)))
 }
 
 fn place(alert: &Alert) -> Option<String> {

@@ -73,6 +73,7 @@ fn alert(severity: Severity) -> Alert {
 /// A case: what happens, and who hears of it.
 struct Case {
     severity: Severity,
+    late: bool,
     kind: AlertEventKind,
     by: Option<&'static str>,
     text: Option<&'static str>,
@@ -89,6 +90,7 @@ struct Case {
 /// A warning was opened just now of a vehicle of the taxi's; everybody wants warnings and worse.
 const OPENED: Case = Case {
     severity: Severity::Warning,
+    late: false,
     kind: Opened,
     by: None,
     text: None,
@@ -101,8 +103,11 @@ const OPENED: Case = Case {
     wants: &[Severity::Warning, Severity::Critical],
 };
 
+/// What is told, and whether it may break through quiet hours.
+type How = Vec<(DeliveryStep, bool)>;
+
 impl Case {
-    fn run(&self) -> (Vec<&'static str>, Vec<(DeliveryStep, bool)>) {
+    fn run(&self) -> (Vec<&'static str>, How) {
         let event = AlertEvent {
             number: 1,
             at: NOW - self.age,
@@ -114,7 +119,8 @@ impl Case {
             assigned_to: self.assigned_to.map(str::to_owned),
             snoozed_until: (self.rests_for != 0).then_some(NOW + self.rests_for),
         };
-        let (listeners, alert) = (listeners(self.wants), alert(self.severity));
+        let listeners = listeners(self.wants);
+        let alert = Alert { late: self.late, ..alert(self.severity) };
         let clients: BTreeSet<ClientId> = self.seen_by.iter().map(|n| client(*n)).collect();
         let told: Vec<ChannelId> = self.told.iter().map(|name| channel(name)).collect();
         let escalate_to: Vec<String> = self.escalate_to.iter().map(|name| (*name).to_owned()).collect();
@@ -132,7 +138,7 @@ impl Case {
 fn who_hears_is_who_may_and_wants_to() {
     let step = |step, urgent| vec![(step, urgent)];
     let opened = || step(DeliveryStep::Opened, false);
-    let cases: Vec<(&str, Case, &[&str], Vec<(DeliveryStep, bool)>)> = vec![
+    let cases: Vec<(&str, Case, &[&str], How)> = vec![
         (
             "an alert: all but a client who does not have the vehicle",
             OPENED,
@@ -150,6 +156,7 @@ fn who_hears_is_who_may_and_wants_to() {
         ("what nobody wants to hear", Case { severity: Severity::Info, ..OPENED }, &[], vec![]),
         ("nothing wanted at all", Case { wants: &[], ..OPENED }, &[], vec![]),
         ("of the day before yesterday", Case { age: 25 * HOUR, ..OPENED }, &[], vec![]),
+        ("found in data that came late", Case { late: true, severity: Severity::Critical, ..OPENED }, &[], vec![]),
         ("of this morning", Case { age: 8 * HOUR, ..OPENED }, &["admin", "ada", "taxi", "room"], opened()),
         ("one that is somebody's", Case { assigned_to: Some("ada"), ..OPENED }, &["ada", "room"], opened()),
         ("one that rests", Case { rests_for: HOUR, ..OPENED }, &[], vec![]),

@@ -90,6 +90,28 @@ async fn what_comes_in_quiet_hours_is_told_in_one_message_when_they_end() -> Res
 }
 
 #[tokio::test]
+async fn a_client_whose_vehicle_it_is_no_more_is_not_told_what_waited() -> Result<()> {
+    let (rig, sink) = (Rig::new().await?, Sink::start().await?);
+    rig.person("rossi", Role::Client).await?;
+    let hook = rig.channel(Some("rossi"), ChannelKind::Webhook, &sink.url("/ok"), None).await?;
+    let attention = Attention { digest: bugbrother_wire::api::Digest::Daily, ..Attention::default() };
+    rig.store.save_attention("rossi", &attention, now()).await?;
+    rig.store.save_alert(&rig.alert()).await?;
+    let post = rig.post(settings())?;
+    let due = rig.deliveries(hook, |found| found.len() == 1).await?[0].next;
+    post.stop().await?;
+    let client = rig.store.client(rig.client).await?.expect("it is there");
+    rig.store.update_client(&bugbrother_store::Client { archived: Some(now()), ..client }).await?;
+    let claim = rig.store.claim(hook, "later", due, due + 1).await?.expect("it is due");
+    rig.store.put_off(&claim, "later", "", now()).await?;
+    let post = rig.post(settings())?;
+    assert_eq!(rig.outcome(hook).await?.state, DeliveryState::Dead);
+    post.stop().await?;
+    assert!(sink.heard("/ok").is_empty());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_notifier_that_is_killed_while_it_sends_leaves_the_message_to_the_next_with_its_identity() -> Result<()> {
     let (rig, sink) = (Rig::new().await?, Sink::start().await?);
     let hook = rig.channel(None, ChannelKind::Webhook, &sink.url("/hang"), None).await?;
