@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 16] = [
     "docs/signals.md",
     "docs/events.md",
     "docs/microcontroller.md",
+    "docs/video.md",
 ];
 
 fn root() -> &'static Path {

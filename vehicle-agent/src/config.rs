@@ -1,5 +1,7 @@
 //! Settings of the agent, as they stand in `agent.toml`.
 
+mod error;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -12,8 +14,10 @@ use bugbrother_wire::Vin;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
+pub use self::error::ConfigError;
 pub use crate::gps::{GpsSource, GpsSourceError, Speed};
 use crate::{
+    camera::{self, CameraSettings, MediaSettings},
     link::{Broker, Brokers, LinkError},
     microcontroller,
     obd::{Adapter, DEFAULT_SLEEP_AFTER_S},
@@ -102,83 +106,24 @@ pub struct Config {
     /// Most bytes over the network in a day (UTC), from 100000; without it there is no limit. The fleet's own goes before it.
     #[serde(default)]
     pub daily_bytes: Option<u64>,
+    /// The fleet's server, `https://…`, for photos, films and live pictures; that of the identity if absent.
+    #[serde(default)]
+    pub server: Option<String>,
+    /// File with the certificates of those who may sign the server's; those that this system trusts if absent.
+    #[serde(default)]
+    pub server_ca: Option<PathBuf>,
+    /// The cameras.
+    #[serde(default, rename = "camera")]
+    pub cameras: Vec<CameraSettings>,
+    /// What becomes of photos and films.
+    #[serde(default)]
+    pub media: MediaSettings,
     /// End when a recording has been replayed and the database has all of it.
     #[serde(default)]
     pub exit_when_done: bool,
     /// Print what would be sent, and send nothing; there is no such setting in a file.
     #[serde(skip)]
     pub dry_run: bool,
-}
-
-/// Why settings are refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Nothing would ever be recorded.
-    #[error("neither `gps` nor `obd` is set: give at least one, such as `gps = \"auto\"`")]
-    NoSensor,
-    /// Nobody can tell which vehicle this is.
-    #[error("`vin` is not set and without `obd` nothing else tells it")]
-    NoVin,
-    /// Built without OBD-II.
-    #[error("`obd` is set, but this agent was built without the feature `obd`")]
-    NoObd,
-    /// Too small for a single record.
-    #[error("`outbox_max_bytes` is {0}, the least is {LEAST_OUTBOX_BYTES}")]
-    OutboxTooSmall(u64),
-    /// Not even for the connections.
-    #[error("`daily_bytes` is {0}, the least is {LEAST_DAILY_BYTES}")]
-    TooFewBytes(u64),
-    /// A number that is none of those that make sense.
-    #[error("`{name}` is {value}, it must be from {least} to {most}")]
-    Range {
-        /// Which.
-        name: &'static str,
-        /// What it is.
-        value: u32,
-        /// The least that it may be.
-        least: u32,
-        /// The most that it may be.
-        most: u32,
-    },
-    /// Nothing ever ends.
-    #[error("`exit_when_done` wants a recording, as in `gps = \"file:drive.nmea\"`")]
-    NeverDone,
-    /// All could be read and changed on its way.
-    #[error("`broker` is on another machine and would be spoken to without TLS: use mqtts://, or set `insecure`")]
-    Insecure,
-    /// Without TLS it would not be used.
-    #[error("`{0}` is for TLS, and `broker` does not start with mqtts://")]
-    WithoutTls(&'static str),
-    /// A certificate is of no use without its key, and the other way round.
-    #[error("`{0}` is set without `{1}`")]
-    HalfIdentity(&'static str, &'static str),
-    /// No password, or two.
-    #[error(
-        "set one of `password_file` and `password` (or the variable BUGBROTHER_PASSWORD), or `certificate` and `key`"
-    )]
-    Password,
-    /// The password file or the key cannot be read.
-    #[error("`{setting}` {path} cannot be read")]
-    SecretFile {
-        /// Which of the two.
-        setting: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Others can read the password file or the key.
-    #[error("`{setting}` {path} can be read by others: chmod 600 {path}")]
-    SecretFileMode {
-        /// Which of the two.
-        setting: &'static str,
-        /// The file.
-        path: PathBuf,
-    },
-    /// The password file holds none.
-    #[error("`password_file` {0} has no password in its first line")]
-    PasswordFileEmpty(PathBuf),
 }
 
 /// A batch is far below 256 KiB; a hundred of them are the least that makes sense to keep.
@@ -237,6 +182,10 @@ impl Config {
             batch_s: None,
             economy: false,
             daily_bytes: None,
+            server: None,
+            server_ca: None,
+            cameras: Vec::new(),
+            media: MediaSettings::default(),
             exit_when_done: false,
             dry_run: false,
         }
@@ -269,6 +218,7 @@ impl Config {
         if let Some(bytes) = self.daily_bytes.filter(|bytes| *bytes < LEAST_DAILY_BYTES) {
             return Err(ConfigError::TooFewBytes(bytes));
         }
+        self.check_cameras()?;
         let ends = matches!(self.gps, Some(GpsSource::Recording { .. }));
         if self.exit_when_done && !ends {
             return Err(ConfigError::NeverDone);
@@ -277,7 +227,10 @@ impl Config {
             return Err(ConfigError::Insecure);
         }
         let for_tls = [("ca", &self.ca), ("certificate", &self.certificate), ("key", &self.key)];
-        if let Some((name, _)) = for_tls.iter().find(|(_, path)| path.is_some() && !self.broker.are_secure()) {
+        // Certificate and key may be for the fleet's server alone.
+        let for_nothing = |name: &str| name == "ca" || self.server.is_none();
+        let unused = |(name, path): &&(&'static str, &Option<PathBuf>)| path.is_some() && for_nothing(name);
+        if let Some((name, _)) = for_tls.iter().find(unused).filter(|_| !self.broker.are_secure()) {
             return Err(ConfigError::WithoutTls(name));
         }
         match (&self.certificate, &self.key) {
@@ -290,6 +243,19 @@ impl Config {
             return Err(ConfigError::Password);
         }
         Ok(())
+    }
+
+    fn check_cameras(&self) -> Result<(), ConfigError> {
+        if self.cameras.len() > camera::MOST {
+            return Err(ConfigError::TooManyCameras(self.cameras.len()));
+        }
+        for (index, camera) in self.cameras.iter().enumerate() {
+            camera.plan()?;
+            if self.cameras[..index].iter().any(|other| other.id == camera.id) {
+                return Err(ConfigError::SameCamera(camera.id.clone()));
+            }
+        }
+        self.media.check()
     }
 
     /// How batches are made.
@@ -321,7 +287,7 @@ impl Config {
     pub fn read_password(&self) -> Result<SecretString, ConfigError> {
         match (&self.password, &self.password_file) {
             (Some(password), None) => Ok(password.expose_secret().into()),
-            (None, Some(path)) => read_password_file(path),
+            (None, Some(path)) => read_secret("password_file", path),
             (None, None) if self.certificate.is_some() => Ok(SecretString::default()),
             _ => Err(ConfigError::Password),
         }
@@ -337,9 +303,10 @@ fn check_mode(setting: &'static str, path: &Path) -> Result<(), ConfigError> {
     }
 }
 
-fn read_password_file(path: &Path) -> Result<SecretString, ConfigError> {
-    check_mode("password_file", path)?;
-    let failed = |source| ConfigError::SecretFile { setting: "password_file", path: path.to_owned(), source };
+/// The first line of a file that nobody else can read.
+pub(crate) fn read_secret(setting: &'static str, path: &Path) -> Result<SecretString, ConfigError> {
+    check_mode(setting, path)?;
+    let failed = |source| ConfigError::SecretFile { setting, path: path.to_owned(), source };
     let text = fs::read_to_string(path).map_err(failed)?;
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.into()),
@@ -498,10 +465,10 @@ mod tests {
         let path = dir.path().join("password");
         fs::write(&path, "s3cret\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let error = read_password_file(&path).unwrap_err();
+        let error = read_secret("password_file", &path).unwrap_err();
         assert!(error.to_string().contains("chmod 600"), "{error}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(read_password_file(&path).unwrap().expose_secret(), "s3cret");
+        assert_eq!(read_secret("password_file", &path).unwrap().expose_secret(), "s3cret");
         let config: Config = toml::from_str(GOOD).unwrap();
         assert!(!format!("{config:?}").contains("s3cret"));
     }

@@ -10,6 +10,7 @@ use bugbrother_wire::{
     api, decode, embedded, encode,
     live::{Change, Delta, Frame, LiveVehicle, Mark, News, Notice, Snapshot, Want, Which},
     message::{Message, Presence},
+    video::{Beginning, Fragment, Piece},
 };
 use samples::{all, payload, vin};
 
@@ -141,6 +142,72 @@ fn what_vehicles_ask_and_are_answered_is_written_as_it_always_was() {
     let text = serde_json::to_string(&enrolled).unwrap();
     assert!(text.ends_with(r#","broker":"mqtts://fleet.example.org:8883"}"#), "{text}");
     assert_eq!(serde_json::from_str::<embedded::Enrolled>(&text).unwrap(), enrolled);
+}
+
+#[test]
+fn how_vehicles_sign_in_and_upload_is_written_as_it_always_was() {
+    let sign_in = embedded::SignIn {
+        certificate: "CERT".to_owned(),
+        challenge: "a.b.c".to_owned(),
+        signature: "MEUCIQ==".to_owned(),
+    };
+    let text = serde_json::to_string(&sign_in).unwrap();
+    assert_eq!(text, r#"{"certificate":"CERT","challenge":"a.b.c","signature":"MEUCIQ=="}"#);
+    let session = embedded::VehicleSession { token: "t0k3n".to_owned(), lasts_s: 900 };
+    assert_eq!(serde_json::to_string(&session).unwrap(), r#"{"token":"t0k3n","lasts_s":900}"#);
+    assert!(!format!("{session:?}{sign_in:?}").contains("t0k3n"), "a token must not get into a log");
+    let mut offer = embedded::MediaOffer {
+        camera: "dash-1".to_owned().try_into().unwrap(),
+        kind: bugbrother_wire::message::MediaKind::Clip,
+        bytes: 7,
+        sha256: "ab".repeat(32),
+        from: None,
+        to: None,
+        cause: None,
+    };
+    let hash = &offer.sha256;
+    let text = format!(r#"{{"camera":"dash-1","kind":"clip","bytes":7,"sha256":"{hash}"}}"#);
+    assert_eq!(serde_json::to_string(&offer).unwrap(), text);
+    (offer.from, offer.to, offer.cause) = (Some(1), Some(2), Some("me".to_owned()));
+    let text = serde_json::to_string(&offer).unwrap();
+    assert!(text.ends_with(r#","from":1,"to":2,"cause":"me"}"#), "{text}");
+    assert_eq!(serde_json::from_str::<embedded::MediaOffer>(&text).unwrap(), offer);
+    let progress = embedded::MediaProgress { offset: 7, stored: true };
+    assert_eq!(serde_json::to_string(&progress).unwrap(), r#"{"offset":7,"stored":true}"#);
+}
+
+#[test]
+fn what_a_vehicle_pushes_of_its_cameras_is_written_as_it_always_was() {
+    for (name, piece) in [
+        (
+            "push-beginning",
+            Piece::Beginning(Beginning {
+                number: 1,
+                is_sub: true,
+                plays_in_browsers: true,
+                width: 1280,
+                height: 720,
+                codec: "avc1.42C01E",
+                data: b"ftyp and moov",
+            }),
+        ),
+        (
+            "push-fragment",
+            Piece::Fragment(Fragment {
+                beginning: 1,
+                is_key: true,
+                is_after_gap: true,
+                picture: 70_000,
+                captured: 1_790_000_000_123,
+                data: b"moof and mdat",
+            }),
+        ),
+        ("push-notice", Piece::Notice("camera sent no picture for 10 s")),
+    ] {
+        let bytes = piece.to_bytes();
+        compare(&format!("{name}.bin"), &bytes);
+        assert_eq!(Piece::read(&bytes), Ok(Some(piece)));
+    }
 }
 
 /// 34 signals at 1 Hz in one row is the case that DESIGN.md sizes the contract by.

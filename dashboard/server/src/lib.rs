@@ -11,6 +11,7 @@
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
 //! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
 //! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
+//! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`: what of them goes
 //! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
 //!   `report`: statistics as files (pure); `calendar`: days where a person is
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
@@ -39,8 +40,10 @@ mod enrolment;
 pub mod export;
 mod feed;
 mod fleet;
+mod gardener;
 mod http;
 mod key;
+pub mod library;
 mod notices;
 mod pass;
 mod passage;
@@ -58,6 +61,7 @@ mod token;
 mod trial;
 mod turns;
 mod user_agent;
+mod vehicle_pass;
 mod view;
 
 use std::{sync::Arc, thread::available_parallelism};
@@ -88,6 +92,7 @@ use crate::{
     ticket::Tickets,
     token::Tokens,
     turns::Turns,
+    vehicle_pass::VehiclePasses,
 };
 
 /// Trials of rules on history under way at a time.
@@ -134,6 +139,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         passwords: Passwords::new().await,
         attempts: Attempts::new(),
         passages: Passages::new(&config.key),
+        vehicle_passes: VehiclePasses::new(&config.key),
         enrolments: Visits::new(),
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
@@ -159,6 +165,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let token = stop.clone();
     parts.spawn(async move { downlink.run(token).await });
     parts.spawn(notices.run(stop.clone()));
+    if let Some(library) = shared.config.library.clone() {
+        parts.spawn(gardener::tend(library, shared.config.store.clone(), stop.clone()));
+    }
     parts.spawn(http::serve(listener, shared));
 
     let mut outcome = Ok(());

@@ -54,7 +54,9 @@ mod tokens;
 mod topics;
 mod track;
 mod trips;
+mod uploads;
 mod users;
+mod vehicle;
 mod vehicles;
 mod views;
 mod wishes;
@@ -88,6 +90,7 @@ use crate::{
     ticket::Tickets,
     token::Tokens,
     turns::Turns,
+    vehicle_pass::VehiclePasses,
 };
 use caller::Access;
 use failure::Failure;
@@ -109,6 +112,7 @@ pub(crate) struct Shared {
     pub passwords: Passwords,
     pub attempts: Attempts,
     pub passages: Passages,
+    pub vehicle_passes: VehiclePasses,
     pub enrolments: Visits,
     pub renewals: Visits,
     /// For what a vehicle's request costs before it has shown that it is one.
@@ -174,6 +178,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     rules::routes,
     wishes::routes,
     embedded::routes,
+    vehicle::routes,
+    uploads::routes,
     clients::routes,
     contracts::routes,
     documents::routes,
