@@ -10,7 +10,7 @@
 //! - [`message`]: the message on each topic
 //! - [`codec`]: MessagePack with limits, and every reason why a payload is refused
 //! - [`verdict`]: whether what arrives is taken
-//! - [`live`]: frames of the dashboard's WebSocket
+//! - [`live`]: frames of the dashboard's WebSocket; [`video`]: what vehicles push of their cameras
 //! - [`api`], [`embedded`]: bodies of the dashboard's HTTP API, for people and for vehicles; `schema` (a feature): JSON
 //!   Schemas of identities
 //!
@@ -34,6 +34,7 @@ mod schema;
 pub mod signal;
 pub mod topic;
 pub mod verdict;
+pub mod video;
 pub mod vin;
 pub mod wmi;
 

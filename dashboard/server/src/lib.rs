@@ -13,6 +13,7 @@
 //! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
 //! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
 //!   `report`: statistics as files (pure); `calendar`: days where a person is
+//! - `video`: cameras' live streams, each taken in once for all who look
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -58,6 +59,7 @@ mod token;
 mod trial;
 mod turns;
 mod user_agent;
+mod video;
 mod view;
 
 use std::{sync::Arc, thread::available_parallelism};
@@ -88,6 +90,7 @@ use crate::{
     ticket::Tickets,
     token::Tokens,
     turns::Turns,
+    video::Relay,
 };
 
 /// Trials of rules on history under way at a time.
@@ -121,12 +124,14 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let (publisher, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
     let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
     let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
-    let subscription = Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ear);
+    let sockets = TaskTracker::new();
+    let relay = Relay::new(downlink.asking_for_streams(), sockets.clone(), stop.clone());
+    let subscription =
+        Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ear, Arc::clone(&relay));
     if let Err(error) = subscription.refresh().await {
         stop.cancel();
         return Err(error.into());
     }
-    let sockets = TaskTracker::new();
     let shared = Arc::new(Shared {
         tokens: Tokens::new(&config.key, config.access_ttl),
         passes: Passes::new(config.access_ttl),
@@ -138,6 +143,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
+        watchers: Seats::new(config.limits.watchers_per_user, config.limits.watchers),
+        relay: Arc::clone(&relay),
         overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),

@@ -8,6 +8,7 @@ mod french;
 pub mod people;
 mod running;
 mod vehicle;
+mod video;
 mod watch;
 
 use crate::{fleet::Filter, format::Span};
@@ -61,6 +62,8 @@ impl Language {
 pub struct Phrases {
     pub language: Language,
     pub running: &'static running::Running,
+    /// What cameras see.
+    pub video: &'static video::Video,
     pub business: &'static business::Business,
     pub people: &'static people::People,
     pub skip_to_content: &'static str,

@@ -46,6 +46,7 @@ mod table;
 mod users;
 mod vehicle;
 mod vehicles;
+mod video;
 mod wall;
 mod zone;
 

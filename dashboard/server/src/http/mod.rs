@@ -5,6 +5,7 @@ mod alerts;
 mod audit;
 mod body;
 mod caller;
+mod cameras;
 mod card;
 mod clients;
 mod commands;
@@ -54,6 +55,7 @@ mod trips;
 mod users;
 mod vehicles;
 mod views;
+mod watch;
 mod wishes;
 
 use std::{sync::Arc, time::Duration};
@@ -85,6 +87,7 @@ use crate::{
     ticket::Tickets,
     token::Tokens,
     turns::Turns,
+    video::Relay,
 };
 use caller::Access;
 use failure::Failure;
@@ -111,6 +114,9 @@ pub(crate) struct Shared {
     /// For what a vehicle's request costs before it has shown that it is one.
     pub desk: Turns,
     pub viewers: Arc<Seats<String>>,
+    /// Who looks at cameras.
+    pub watchers: Arc<Seats<String>>,
+    pub relay: Arc<Relay>,
     pub exports: Arc<Seats<String>>,
     pub overviews: Overviews,
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
@@ -168,6 +174,7 @@ const ROOMS: &[fn(&mut Routes)] = &[
     diagnostics::routes,
     geofences::routes,
     media::routes,
+    cameras::routes,
     rules::routes,
     wishes::routes,
     embedded::routes,
@@ -202,6 +209,7 @@ fn router(app: App) -> Router {
     Router::new()
         .nest("/api", api(&app))
         .route("/live", get(live::open))
+        .route("/video/{vin}/{camera}", get(watch::open))
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router(&app.config.servers, app.config.tiles.as_ref().and_then(|tiles| tiles.origin())))
