@@ -160,6 +160,8 @@ async fn yesterday(store: &Store, vin: Vin) -> Result<()> {
         lat: Some(46.6),
         lon: Some(6.77),
         acknowledged_by: None,
+        late: false,
+        detail: None,
     };
     store.save_alert(&alert).await?;
     Ok(())

@@ -2,32 +2,39 @@
 //!
 //! # Layout
 //! - [`run`]: the service
-//! - [`desk`]: which alerts are active (pure); crate `bugbrother-rule` has one rule on one vehicle, sample by sample
+//! - [`desk`]: which alerts are active (pure); crate `bugbrother-rule` has one rule on one vehicle, moment by moment
+//! - `takeover`: where the last notifier stopped; `late`: what came late, judged by what is stored
 //! - `outgoing`: alerts on their way to the database and to the broker; `waiting`: their
 //!   queue, in which vehicles take turns (pure)
-//! - `rulebook`: the rules, read again from time to time
+//! - `rulebook`: the rules and what they look at, read again from time to time; `books`: maintenance and contracts
 //!
 //! # Invariants
 //! - One active alert for each rule and vehicle. It survives a restart of the notifier, which does not raise it again, and
 //!   a restart of the broker, which keeps retained messages in memory alone.
-//! - Late data never raises an alert; silence is only counted while we would hear a vehicle that speaks.
+//! - What is remembered of a vehicle is stored with the alerts that it raised, all or nothing: a restart neither forgets what
+//!   had begun nor raises anything again.
+//! - Late data never raises an alert that anybody is told of; silence is only counted while we would hear a vehicle that speaks.
 //! - A vehicle raises an alert of a rule every 10 s at most, and what waits to be told of it leaves others their places.
 //! - The loop that receives waits neither for the database nor for a publish.
 
+mod books;
 pub mod desk;
+mod late;
 mod outgoing;
 mod rulebook;
+mod takeover;
 mod waiting;
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use bugbrother_client::{Delivery, Event, Options, Qos, connect};
-use bugbrother_store::{MAX_PAGE, Store, StoreError};
+use bugbrother_store::{Store, StoreError};
 use bugbrother_wire::{
-    Message, Topic, UnixMs, judge_present,
+    Message, Topic, UnixMs, Vin, judge_present,
     message::{Alert, AlertState},
     topic::{self, Kind},
     unix_ms,
@@ -40,6 +47,8 @@ use tracing::info;
 use crate::{desk::Desk, outgoing::Outgoing};
 
 const TICK: Duration = Duration::from_secs(1);
+/// What is remembered of so many vehicles is stored in a second, beside what goes with alerts.
+const KEPT_PER_TICK: usize = 200;
 
 /// What the notifier works with.
 #[derive(Debug, Clone)]
@@ -63,9 +72,9 @@ pub enum Error {
 
 /// Watches until `shutdown`.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    let (mut desk, ended) = load(&config.store).await?;
+    let (mut desk, changed) = takeover::load(&config.store, now()).await?;
     let outgoing = Arc::new(Outgoing::default());
-    send(&outgoing, &desk, ended);
+    send(&outgoing, &mut desk, changed);
 
     let options = Options {
         client_id: "notifier".into(),
@@ -81,7 +90,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(outgoing.clone().work(config.store.clone(), publisher, stop.clone()));
-    let mut rules = rulebook::follow(config.store, &tasks, stop.clone());
+    let mut rules = rulebook::follow(config.store.clone(), &tasks, stop.clone());
+    let mut books = books::follow(config.store.clone(), &tasks, stop.clone());
+    let mut late = late::Bench::new(config.store, &tasks, stop.clone());
     tasks.close();
 
     let mut ticks = interval(TICK);
@@ -97,42 +108,36 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
                 Some(Event::Message(delivery)) => {
                     let changed = read(&delivery, &mut desk, &outgoing);
                     delivery.ack();
-                    send(&outgoing, &desk, changed);
+                    send(&outgoing, &mut desk, changed);
                 }
                 None => break Err(Error::Session),
             },
             _ = ticks.tick() => {
-                let opened = desk.tick(now());
-                send(&outgoing, &desk, opened);
+                let changed = desk.tick(now());
+                send(&outgoing, &mut desk, changed);
+                outgoing.keep(desk.memories(KEPT_PER_TICK, now()));
+                late.give(|| desk.take_late(now()));
             }
-            Some(rules) = rules.recv() => {
-                let ended = desk.set_rules(rules, now());
-                send(&outgoing, &desk, ended);
+            Some(book) = rules.recv() => {
+                let ended = desk.set_book(book, now());
+                send(&outgoing, &mut desk, ended);
             }
+            Some(books) = books.recv() => {
+                let changed = desk.read(&books, now());
+                send(&outgoing, &mut desk, changed);
+            }
+            Some((vin, span)) = late.failed.recv() => desk.mark_late(vin, span, now()),
             () = shutdown.cancelled() => break Ok(()),
         }
     };
 
+    outgoing.keep(desk.all_memories(now()));
     stop.cancel();
     tasks.wait().await;
     session.cancel();
     while events.recv().await.is_some() {}
     info!("the notifier has left");
     result
-}
-
-async fn load(store: &Store) -> Result<(Desk, Vec<Alert>), StoreError> {
-    let mut vehicles = Vec::new();
-    loop {
-        let after = vehicles.last().map(|vehicle: &bugbrother_store::VehicleState| vehicle.vin);
-        let page = store.vehicles(after, 1000).await?;
-        if page.is_empty() {
-            break;
-        }
-        vehicles.extend(page);
-    }
-    let alerts = store.active_alerts(MAX_PAGE).await?;
-    Ok(Desk::new(store.rules().await?, vehicles, alerts, now()))
 }
 
 /// The alerts that a message changed. What cannot be read is ingest's to keep.
@@ -162,10 +167,14 @@ fn is_end(delivery: &Delivery) -> bool {
     matches!(said, Ok((_, Message::Alert(alert))) if alert.state == AlertState::Resolved)
 }
 
-fn send(outgoing: &Outgoing, desk: &Desk, changed: Vec<Alert>) {
+/// Has alerts that changed stored and told, with what is remembered of their vehicles.
+fn send(outgoing: &Outgoing, desk: &mut Desk, changed: Vec<Alert>) {
     if changed.is_empty() {
         return;
     }
+    let now = now();
+    let vins: BTreeSet<Vin> = changed.iter().map(|alert| alert.vin).collect();
+    outgoing.keep(vins.into_iter().filter_map(|vin| Some((vin, desk.memory(vin, now)?))));
     for alert in &changed {
         if alert.state == AlertState::Resolved {
             counter!("bugbrother_notifier_alerts_resolved_total").increment(1);

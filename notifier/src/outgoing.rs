@@ -2,7 +2,7 @@ use std::{
     collections::BTreeMap,
     error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bugbrother_client::{PublishError, Publisher, Qos, Receipt};
@@ -11,6 +11,7 @@ use bugbrother_wire::{
     AlertId, Topic, Vin, encode,
     message::{Alert, AlertState},
     topic::Kind,
+    unix_ms,
 };
 use metrics::counter;
 use tokio::{
@@ -37,6 +38,8 @@ const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub struct Outgoing {
     waiting: Mutex<Waiting>,
+    /// What is to be kept of vehicles: the newest word on each. One that has alerts waiting is stored with them.
+    memories: Mutex<BTreeMap<Vin, String>>,
     wake: Notify,
 }
 
@@ -48,6 +51,12 @@ impl Outgoing {
             waiting.put(Task { vin: alert.vin, id: alert.id, alert: Some(alert), store: true, publish: true });
         }
         drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Has what is remembered of vehicles stored: with their alerts that wait, or soon. Never waits.
+    pub fn keep(&self, memories: impl IntoIterator<Item = (Vin, String)>) {
+        self.memories().extend(memories);
         self.wake.notify_one();
     }
 
@@ -97,11 +106,14 @@ impl Outgoing {
         while due > 0 {
             let mut tasks = self.lock().take(due.min(AT_ONCE));
             due -= tasks.len();
-            stored = stored && save(store, &mut tasks, log).await;
+            stored = stored && self.save(store, &mut tasks, log).await;
             for task in tasks {
                 let receipt = if task.publish { publish(publisher, &task).await } else { None };
                 under_way.push((task, receipt));
             }
+        }
+        while stored && !self.memories().is_empty() {
+            stored = self.save(store, &mut [], log).await;
         }
         // What was taken later is the newer word on its alert.
         let mut left = BTreeMap::new();
@@ -129,32 +141,59 @@ impl Outgoing {
         // It is whole between any two calls.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Stores the alerts among the tasks. What a person has made of them in the meantime is to be said, too.
-async fn save(store: &Store, tasks: &mut [Task], log: bool) -> bool {
-    let mut unsaved: Vec<_> = tasks.iter_mut().filter(|task| task.store).collect();
-    if unsaved.is_empty() {
-        return true;
-    }
-    let alerts: Vec<_> = unsaved.iter().filter_map(|task| task.alert.clone()).collect();
-    let saved = timeout(SAVE_TIMEOUT, store.save_alerts(&alerts)).await;
-    let failure: &(dyn Error + 'static) = match &saved {
-        Ok(Ok(stored)) => {
-            for (task, stored) in unsaved.iter_mut().zip(stored) {
-                task.publish |= task.alert.as_ref() != Some(stored);
-                (task.alert, task.store) = (Some(stored.clone()), false);
-            }
+    /// Stores the alerts among the tasks, and what is remembered of their vehicles and of some others. What a person has made
+    /// of alerts in the meantime is to be said, too.
+    async fn save(&self, store: &Store, tasks: &mut [Task], log: bool) -> bool {
+        let mut unsaved: Vec<_> = tasks.iter_mut().filter(|task| task.store && task.alert.is_some()).collect();
+        let alerts: Vec<_> = unsaved.iter().filter_map(|task| task.alert.clone()).collect();
+        let memories = self.take_memories(&alerts);
+        if alerts.is_empty() && memories.is_empty() {
             return true;
         }
-        Ok(Err(failure)) => failure,
-        Err(elapsed) => elapsed,
-    };
-    counter!("bugbrother_notifier_store_failures_total").increment(1);
-    if log {
-        error!(failure, "the fleet database takes no alerts; trying again");
+        let now = unix_ms(SystemTime::now());
+        let saved = timeout(SAVE_TIMEOUT, store.save_judgement(&alerts, &memories, now)).await;
+        let failure: &(dyn Error + 'static) = match &saved {
+            Ok(Ok(stored)) => {
+                for (task, stored) in unsaved.iter_mut().zip(stored) {
+                    task.publish |= task.alert.as_ref() != Some(stored);
+                    (task.alert, task.store) = (Some(stored.clone()), false);
+                }
+                return true;
+            }
+            Ok(Err(failure)) => failure,
+            Err(elapsed) => elapsed,
+        };
+        counter!("bugbrother_notifier_store_failures_total").increment(1);
+        if log {
+            error!(failure, "the fleet database takes no alerts; trying again");
+        }
+        let mut waiting = self.memories();
+        for (vin, body) in memories {
+            waiting.entry(vin).or_insert(body);
+        }
+        false
     }
-    false
+
+    /// Takes out what is remembered of the vehicles of these alerts, and of others up to [`AT_ONCE`].
+    fn take_memories(&self, alerts: &[Alert]) -> Vec<(Vin, String)> {
+        let mut waiting = self.memories();
+        let mut taken = BTreeMap::new();
+        for alert in alerts {
+            taken.extend(waiting.remove_entry(&alert.vin));
+        }
+        while taken.len() < AT_ONCE
+            && let Some((vin, body)) = waiting.pop_first()
+        {
+            taken.insert(vin, body);
+        }
+        taken.into_iter().collect()
+    }
+
+    fn memories(&self) -> MutexGuard<'_, BTreeMap<Vin, String>> {
+        // It is whole between any two calls.
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Queues what is to be said of an alert; `None` without a connection. The receipt is of the last part.
@@ -197,6 +236,8 @@ mod tests {
             lat: None,
             lon: None,
             acknowledged_by: None,
+            late: false,
+            detail: None,
         }
     }
 

@@ -13,7 +13,7 @@ macro_rules! alert_sql {
     ($rest:literal) => {
         concat!(
             "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by, \
-             signal, threshold, lat, lon FROM alert ",
+             signal, threshold, lat, lon, late, detail FROM alert ",
             $rest
         )
     };
@@ -82,11 +82,11 @@ impl Store {
 }
 
 /// Stores an alert, and what has happened to it since it was stored last.
-async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
+pub(crate) async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
     let made = sqlx::query(
         "INSERT INTO alert (id, vin, rule, title, severity, state, opened, updated, resolved, count, value, \
-         acknowledged_by, signal, threshold, lat, lon) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (id) DO NOTHING",
+         acknowledged_by, signal, threshold, lat, lon, late, detail) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT (id) DO NOTHING",
     )
     .bind(alert.id.to_string())
     .bind(alert.vin.as_str())
@@ -104,6 +104,8 @@ async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, Sto
     .bind(Real(alert.limit))
     .bind(Real(alert.lat))
     .bind(Real(alert.lon))
+    .bind(i64::from(alert.late))
+    .bind(alert.detail.as_ref().map(word::json))
     .execute(&mut **tx)
     .await?;
     let (before, stored) = if made.rows_affected() == 1 {
@@ -127,7 +129,7 @@ async fn save(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, Sto
 
 async fn update(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, StoreError> {
     let row = sqlx::query(
-        "UPDATE alert SET severity = $2, updated = $3, resolved = $4, count = $5, value = $6, \
+        "UPDATE alert SET severity = $2, updated = $3, resolved = $4, count = $5, value = $6, threshold = $9, detail = $10, \
          state = CASE WHEN state = 'acknowledged' AND $7 = 'open' THEN state ELSE $7 END, \
          acknowledged_by = COALESCE(acknowledged_by, $8) WHERE id = $1 RETURNING state, acknowledged_by",
     )
@@ -139,6 +141,8 @@ async fn update(tx: &mut Transaction<'_, Any>, alert: &Alert) -> Result<Alert, S
     .bind(Real(alert.value))
     .bind(word::of(&alert.state))
     .bind(alert.acknowledged_by.as_deref())
+    .bind(Real(alert.limit))
+    .bind(alert.detail.as_ref().map(word::json))
     .fetch_one(&mut **tx)
     .await?;
     let state = word::read("alert", row.try_get(0)?)?;
@@ -166,5 +170,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<Alert, StoreError> {
         limit: row.try_get(13)?,
         lat: row.try_get(14)?,
         lon: row.try_get(15)?,
+        late: row.try_get::<i64, _>(16)? != 0,
+        detail: row.try_get::<Option<&str>, _>(17)?.map(|detail| word::from_json("alert", detail)).transpose()?,
     })
 }

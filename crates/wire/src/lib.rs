@@ -4,7 +4,7 @@
 //! - [`vin`]: vehicle identification numbers; [`wmi`]: who made the car
 //! - [`id`]: epochs, sequence numbers and the other identities
 //! - [`topic`]: the topics below `fleet/v1/` and the filters for them
-//! - [`rule`]: what rules look at
+//! - [`rule`]: what rules look at, and which vehicles they are about; [`area`]: how far a place is from the border of an area
 //! - [`signal`]: the catalogue of signals: short key, COVESA VSS path, unit, range, OBD-II PID
 //! - [`dtc`]: trouble codes in words
 //! - [`message`]: the message on each topic
@@ -21,6 +21,7 @@
 //! - Inside a major version of the schema fields are only added, unknown ones are ignored and units never change.
 
 pub mod api;
+pub mod area;
 pub mod codec;
 pub mod dtc;
 pub mod embedded;

@@ -1,8 +1,10 @@
-use bugbrother_wire::message::EventKind;
+use bugbrother_wire::{
+    area::{Point, distance_m},
+    message::EventKind,
+};
 
 use super::{
     Limits,
-    geometry::{Point, distance_m},
     manoeuvre::rounded,
     row::Row,
     situation::Situation,

@@ -190,6 +190,8 @@ pub async fn ask(store: &Store) {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     };
     for _ in 0..2 {
         store.save_alert(&alert).await.unwrap();

@@ -29,6 +29,8 @@ pub fn alert(n: u128, opened: i64) -> Alert {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     }
 }
 

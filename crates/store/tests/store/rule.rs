@@ -1,6 +1,6 @@
 //! Rules.
 
-use bugbrother_store::{Condition, Rule};
+use bugbrother_store::{Condition, Rule, RuleScope};
 use bugbrother_wire::message::Severity;
 
 use crate::fleet::store;
@@ -11,6 +11,7 @@ fn flat() -> Rule {
         title: "Battery below 11.8 V".into(),
         severity: Severity::Critical,
         enabled: true,
+        scope: RuleScope::All,
         condition: Condition::Below { signals: vec!["vbat".into()], on: 11.8, off: 12.2, for_ms: 60_000 },
     }
 }

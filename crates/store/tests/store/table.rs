@@ -80,6 +80,8 @@ async fn alerts_of_one_moment_are_not_torn_or_told_twice_by_a_page() {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     };
     let alerts: Vec<_> = (0..60).map(alert).collect();
     store.save_alerts(&alerts).await.unwrap();

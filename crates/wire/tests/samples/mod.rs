@@ -239,6 +239,8 @@ pub fn all() -> Vec<(&'static str, Topic, Message)> {
                 lat: None,
                 lon: None,
                 acknowledged_by: text("ada"),
+                late: false,
+                detail: None,
             }),
         ),
         (
@@ -260,6 +262,8 @@ pub fn all() -> Vec<(&'static str, Topic, Message)> {
                 signal: text("vbat"),
                 limit: Some(11.8),
                 lat: Some(46.5196),
+                late: false,
+                detail: None,
                 lon: Some(6.6323),
                 acknowledged_by: None,
             }),

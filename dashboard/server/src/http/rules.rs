@@ -64,8 +64,8 @@ async fn save(
     if title.is_empty() || title.chars().count() > MAX_TITLE_CHARS || title.chars().any(char::is_control) {
         wrong.push(("title".to_owned(), "1 to 80 characters".to_owned()));
     }
-    if let Err(fault) = edit.condition.check() {
-        wrong.push((fault.field().to_owned(), fault.to_string()));
+    for checked in [bugbrother_rule::check(&edit.condition), edit.scope.check()] {
+        wrong.extend(checked.err().map(|fault| (fault.field().to_owned(), fault.to_string())));
     }
     if !wrong.is_empty() {
         return Err(Failure::fields(wrong));
@@ -75,9 +75,11 @@ async fn save(
         title: title.to_owned(),
         severity: edit.severity,
         enabled: edit.enabled,
+        scope: edit.scope,
         condition: edit.condition,
     };
-    let detail = json!({ "title": rule.title, "enabled": rule.enabled, "condition": rule.condition });
+    let detail =
+        json!({ "title": rule.title, "enabled": rule.enabled, "scope": rule.scope, "condition": rule.condition });
     app.note(&caller, "rule_saved", Some(("rule", &id)), detail).await?;
     if !app.config.store.save_rule_of(&rule, MAX_RULES).await? {
         return Err(Failure::new(StatusCode::CONFLICT, "too_many_rules", "there are 200 rules; delete one first"));
@@ -105,8 +107,11 @@ async fn try_out(
     caller: Caller,
     Body(order): Body<TrialOrder>,
 ) -> Result<Json<TrialReport>, Failure> {
-    if let Err(fault) = order.condition.check() {
+    if let Err(fault) = bugbrother_rule::check(&order.condition).and(order.scope.check()) {
         return Err(Failure::field(fault.field(), fault.to_string()));
+    }
+    if !order.condition.has_history() {
+        return Err(Failure::field("condition", "there is no history of this"));
     }
     let (from, to) = Span::new(Some(order.from), Some(order.to)).or_all()?;
     if to - from > MAX_SPAN_MS {
@@ -116,7 +121,7 @@ async fn try_out(
         caller.sees(&app, vin).await?;
     }
     let _turn = app.trials.take().await?;
-    let tried = Order { condition: &order.condition, from, to, vin: order.vin, after: order.after };
+    let tried = Order { condition: &order.condition, scope: &order.scope, from, to, vin: order.vin, after: order.after };
     let part = trial::part(&app.config.store, &tried).await?;
     Ok(Json(TrialReport {
         firings: part.firings.into_iter().map(firing).collect(),
@@ -135,6 +140,9 @@ fn firing(Found { vin, name, firing }: Found) -> TrialFiring {
         opened: firing.opened,
         resolved: firing.resolved,
         worst: firing.worst,
+        signal: firing.signal,
+        limit: firing.limit,
+        cause: firing.cause,
         count: firing.count,
         position: firing.place,
         place: place_name(firing.place),
@@ -142,6 +150,6 @@ fn firing(Found { vin, name, firing }: Found) -> TrialFiring {
 }
 
 fn entry(rule: Rule) -> RuleEntry {
-    let Rule { id, title, severity, enabled, condition } = rule;
-    RuleEntry { id, rule: RuleEdit { title, severity, enabled, condition } }
+    let Rule { id, title, severity, enabled, scope, condition } = rule;
+    RuleEntry { id, rule: RuleEdit { title, severity, enabled, scope, condition } }
 }

@@ -352,6 +352,8 @@ fn alert(n: u128, at: i64) -> Alert {
         lat: Some(46.52),
         lon: Some(6.63),
         acknowledged_by: None,
+        late: false,
+        detail: None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Edges are straight lines between latitudes and longitudes, as flat maps draw them. A ring may cross the antimeridian, and
 //! is less than 180° wide; none goes around a pole.
 
-use bugbrother_wire::message::Shape;
+use crate::message::Shape;
 
 /// Mean radius of the earth (IUGG).
 const EARTH_RADIUS_M: f64 = 6_371_008.8;
