@@ -62,7 +62,7 @@ mod user_agent;
 mod video;
 mod view;
 
-use std::{sync::Arc, thread::available_parallelism};
+use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use bugbrother_store::StoreError;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -80,7 +80,7 @@ use crate::{
     downlink::Downlink,
     feed::Feed,
     fleet::Fleet,
-    http::{Overviews, Shared},
+    http::{Overviews, Shared, Shows},
     notices::Notices,
     pass::Passes,
     passage::Passages,
@@ -95,6 +95,9 @@ use crate::{
 
 /// Trials of rules on history under way at a time.
 const TRIALS: usize = 2;
+
+/// Between two looks at who has stopped to play a camera.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the dashboard does not run.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +148,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
         watchers: Seats::new(config.limits.watchers_per_user, config.limits.watchers),
         relay: Arc::clone(&relay),
+        shows: Shows::default(),
         overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),
@@ -166,6 +170,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let token = stop.clone();
     parts.spawn(async move { downlink.run(token).await });
     parts.spawn(notices.run(stop.clone()));
+    let (players, token) = (Arc::clone(&shared), stop.clone());
+    parts.spawn(async move {
+        let mut turns = tokio::time::interval(SWEEP_EVERY);
+        while token.run_until_cancelled(turns.tick()).await.is_some() {
+            players.shows.sweep();
+        }
+    });
     parts.spawn(http::serve(listener, shared));
 
     let mut outcome = Ok(());

@@ -21,6 +21,7 @@ mod failure;
 mod form;
 mod geofences;
 mod health;
+mod hls;
 mod history;
 mod import;
 mod invitations;
@@ -72,6 +73,7 @@ use bugbrother_wire::UnixMs;
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use hls::Shows;
 pub(crate) use overview::Overviews;
 pub(crate) use serve::serve;
 
@@ -117,6 +119,8 @@ pub(crate) struct Shared {
     /// Who looks at cameras.
     pub watchers: Arc<Seats<String>>,
     pub relay: Arc<Relay>,
+    /// Who plays cameras by HLS.
+    pub shows: Shows,
     pub exports: Arc<Seats<String>>,
     pub overviews: Overviews,
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
@@ -210,6 +214,7 @@ fn router(app: App) -> Router {
         .nest("/api", api(&app))
         .route("/live", get(live::open))
         .route("/video/{vin}/{camera}", get(watch::open))
+        .route("/hls/{vin}/{camera}/{file}", get(hls::open))
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router(&app.config.servers, app.config.tiles.as_ref().and_then(|tiles| tiles.origin())))

@@ -73,7 +73,7 @@ impl FromRequestParts<App> for Onlooker {
 
 /// A program with its token, or a browser with a ticket. A cookie does not do, since a browser sends it for any page that opens
 /// a WebSocket.
-async fn admit(parts: &mut Parts, app: &App, purpose: Purpose) -> Result<Caller, Failure> {
+pub(super) async fn admit(parts: &mut Parts, app: &App, purpose: Purpose) -> Result<Caller, Failure> {
     if bearer(&parts.headers).is_some() {
         let caller = Caller::of(parts, app).await?;
         return if caller.may(Right::Watch) {

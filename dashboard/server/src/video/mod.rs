@@ -3,9 +3,11 @@
 //! # Layout
 //! - [`Relay`]: the streams that somebody looks at, and where each comes from
 //! - [`channel`]: one stream, handed on to any number
+//! - [`hls`]: one stream, cut into segments (pure)
 //! - [`viewer`]: what one of them is told, and what one who is slow misses (pure)
 
 pub(crate) mod channel;
+pub(crate) mod hls;
 mod relay;
 pub(crate) mod viewer;
 
