@@ -16,10 +16,11 @@ use tracing::{debug, error, info, warn};
 use crate::{
     alive,
     budget::{self, Thinning},
+    camera,
     clock::{ClockSettings, Time},
     command::{self, Desk, Means},
     config::{Config, ConfigError, GpsSource},
-    enrol::{Folder, keep_renewed},
+    enrol::{EnrolError, Folder, keep_renewed},
     event, gps,
     log::Log,
     microcontroller::{self, Press},
@@ -47,6 +48,12 @@ pub enum Error {
     /// The recording cannot be read.
     #[error(transparent)]
     Recording(#[from] gps::RecordingError),
+    /// There is nowhere to keep photos and films.
+    #[error(transparent)]
+    Media(#[from] camera::FolderError),
+    /// The fleet's server for photos, films and live pictures cannot be used.
+    #[error("`server`")]
+    Server(#[source] EnrolError),
     /// The car does not say which one it is.
     #[error("the car tells no VIN over OBD-II, as many before 2008: set `vin`")]
     NoVin,
@@ -165,7 +172,27 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let restart = CancellationToken::new();
     let (commands, commands_in) = mpsc::channel(command::WAITING);
     let (resync, resync_in) = mpsc::channel(1);
-    let means = Means { wishes: wishes.clone(), car: tasks, resync, restart: restart.clone(), log };
+    let (filmed, filmed_in) = mpsc::channel(camera::HAPPENINGS);
+    let crew = camera::prepare(
+        &config,
+        camera::Means {
+            outbox: outbox.clone(),
+            time: time.clone(),
+            drafts: drafts.clone(),
+            private: wishes.private(),
+            thinning: thinning_in.clone(),
+            happenings: filmed_in,
+        },
+    )?;
+    let cameras = crew.as_ref().map(camera::Crew::cameras);
+    let means = Means { wishes: wishes.clone(), car: tasks, cameras, resync, restart: restart.clone(), log };
+    if let Some(crew) = crew {
+        let stop = sensors.clone();
+        parts.spawn(async move {
+            crew.run(stop).await;
+            Ok(Part::Other)
+        });
+    }
     let desk = Desk::open(outbox.clone(), time.clone(), means).await?;
     let stop = sensors.clone();
     parts.spawn(async move {
@@ -209,7 +236,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     let (known_events, known_events_in) = watch::channel(None);
     parts.spawn(remember(known_events_in, outbox.clone()));
     let seen =
-        event::Outputs { fixes: seen_fixes, readings: seen_readings, drafts: drafts.clone(), known: known_events };
+        event::Outputs { fixes: seen_fixes, readings: seen_readings, drafts: drafts.clone(), filmed, known: known_events };
     parts.spawn(async move {
         event::look_out(looking, seen).await;
         Ok(Part::Other)
@@ -282,6 +309,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     });
     let ties = Ties {
         signals: signals_in,
+        cameras: camera::declarations(&config.cameras),
         car: car_in,
         wishes,
         commands,

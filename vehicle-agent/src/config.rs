@@ -8,12 +8,13 @@ use std::{
 };
 
 use bugbrother_client::Tls;
-use bugbrother_wire::Vin;
+use bugbrother_wire::{CameraId, Vin};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
 pub use crate::gps::{GpsSource, GpsSourceError, Speed};
 use crate::{
+    camera::{self, CameraSettings, MediaSettings},
     link::{Broker, Brokers, LinkError},
     microcontroller,
     obd::{Adapter, DEFAULT_SLEEP_AFTER_S},
@@ -102,6 +103,18 @@ pub struct Config {
     /// Most bytes over the network in a day (UTC), from 100000; without it there is no limit. The fleet's own goes before it.
     #[serde(default)]
     pub daily_bytes: Option<u64>,
+    /// The fleet's server, `https://…`, for photos, films and live pictures; that of the identity if absent.
+    #[serde(default)]
+    pub server: Option<String>,
+    /// File with the certificates of those who may sign the server's; those that this system trusts if absent.
+    #[serde(default)]
+    pub server_ca: Option<PathBuf>,
+    /// The cameras.
+    #[serde(default, rename = "camera")]
+    pub cameras: Vec<CameraSettings>,
+    /// What becomes of photos and films.
+    #[serde(default)]
+    pub media: MediaSettings,
     /// End when a recording has been replayed and the database has all of it.
     #[serde(default)]
     pub exit_when_done: bool,
@@ -140,6 +153,32 @@ pub enum ConfigError {
         /// The most that it may be.
         most: u32,
     },
+    /// The same of larger ones.
+    #[error("`{name}` is {value}, it must be from {least} to {most}")]
+    Measure {
+        /// Which.
+        name: &'static str,
+        /// What it is.
+        value: u64,
+        /// The least that it may be.
+        least: u64,
+        /// The most that it may be.
+        most: u64,
+    },
+    /// A camera that cannot be.
+    #[error("camera `{id}`: {problem}")]
+    Camera {
+        /// Which.
+        id: CameraId,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// More than a vehicle has.
+    #[error("there are {0} cameras, at most {most} are taken", most = camera::MOST)]
+    TooManyCameras(usize),
+    /// Two cameras of one name.
+    #[error("two cameras are called `{0}`")]
+    SameCamera(CameraId),
     /// Nothing ever ends.
     #[error("`exit_when_done` wants a recording, as in `gps = \"file:drive.nmea\"`")]
     NeverDone,
@@ -237,6 +276,10 @@ impl Config {
             batch_s: None,
             economy: false,
             daily_bytes: None,
+            server: None,
+            server_ca: None,
+            cameras: Vec::new(),
+            media: MediaSettings::default(),
             exit_when_done: false,
             dry_run: false,
         }
@@ -269,6 +312,7 @@ impl Config {
         if let Some(bytes) = self.daily_bytes.filter(|bytes| *bytes < LEAST_DAILY_BYTES) {
             return Err(ConfigError::TooFewBytes(bytes));
         }
+        self.check_cameras()?;
         let ends = matches!(self.gps, Some(GpsSource::Recording { .. }));
         if self.exit_when_done && !ends {
             return Err(ConfigError::NeverDone);
@@ -290,6 +334,19 @@ impl Config {
             return Err(ConfigError::Password);
         }
         Ok(())
+    }
+
+    fn check_cameras(&self) -> Result<(), ConfigError> {
+        if self.cameras.len() > camera::MOST {
+            return Err(ConfigError::TooManyCameras(self.cameras.len()));
+        }
+        for (index, camera) in self.cameras.iter().enumerate() {
+            camera.plan()?;
+            if self.cameras[..index].iter().any(|other| other.id == camera.id) {
+                return Err(ConfigError::SameCamera(camera.id.clone()));
+            }
+        }
+        self.media.check()
     }
 
     /// How batches are made.
@@ -321,7 +378,7 @@ impl Config {
     pub fn read_password(&self) -> Result<SecretString, ConfigError> {
         match (&self.password, &self.password_file) {
             (Some(password), None) => Ok(password.expose_secret().into()),
-            (None, Some(path)) => read_password_file(path),
+            (None, Some(path)) => read_secret("password_file", path),
             (None, None) if self.certificate.is_some() => Ok(SecretString::default()),
             _ => Err(ConfigError::Password),
         }
@@ -337,9 +394,10 @@ fn check_mode(setting: &'static str, path: &Path) -> Result<(), ConfigError> {
     }
 }
 
-fn read_password_file(path: &Path) -> Result<SecretString, ConfigError> {
-    check_mode("password_file", path)?;
-    let failed = |source| ConfigError::SecretFile { setting: "password_file", path: path.to_owned(), source };
+/// The first line of a file that nobody else can read.
+pub(crate) fn read_secret(setting: &'static str, path: &Path) -> Result<SecretString, ConfigError> {
+    check_mode(setting, path)?;
+    let failed = |source| ConfigError::SecretFile { setting, path: path.to_owned(), source };
     let text = fs::read_to_string(path).map_err(failed)?;
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.into()),
@@ -498,10 +556,10 @@ mod tests {
         let path = dir.path().join("password");
         fs::write(&path, "s3cret\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let error = read_password_file(&path).unwrap_err();
+        let error = read_secret("password_file", &path).unwrap_err();
         assert!(error.to_string().contains("chmod 600"), "{error}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(read_password_file(&path).unwrap().expose_secret(), "s3cret");
+        assert_eq!(read_secret("password_file", &path).unwrap().expose_secret(), "s3cret");
         let config: Config = toml::from_str(GOOD).unwrap();
         assert!(!format!("{config:?}").contains("s3cret"));
     }

@@ -10,6 +10,7 @@
 //! - [`gps`]: NMEA 0183 from a receiver or a recording, or a gpsd → fixes
 //! - `obd`: ELM327 → values, trouble codes, VIN (feature `obd`)
 //! - [`microcontroller`]: sensors, buttons and doors on a serial line → values and presses
+//! - [`camera`]: what its cameras see: films, photos, live pictures
 //! - [`event`]: samples → what has happened: ignition, harsh driving, crash, geofences
 //! - [`recorder`]: fixes and values → rows → batches; [`sieve`]: which values are worth it; [`rest`]: when the vehicle stands
 //!   with its engine off
@@ -27,6 +28,7 @@
 mod agent;
 pub mod alive;
 pub mod budget;
+pub mod camera;
 pub mod clock;
 pub mod command;
 pub mod config;

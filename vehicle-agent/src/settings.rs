@@ -173,7 +173,8 @@ impl Flags {
 fn keep_dry(table: &mut Table) {
     let outbox = dry_folder().join("outbox.db").display().to_string();
     table.insert("outbox".to_owned(), Value::String(outbox));
-    for unused in ["password", "password_file", "certificate", "key", "ca"] {
+    // Nor are the cameras touched.
+    for unused in ["password", "password_file", "certificate", "key", "ca", "camera", "media"] {
         table.remove(unused);
     }
     table.insert("broker".to_owned(), Value::String("localhost:1883".to_owned()));
@@ -229,6 +230,8 @@ fn add_identity(table: &mut Table) -> Result<()> {
         ("certificate", Some(file(folder.identity_file()))),
         ("key", Some(file(folder.identity_file()))),
         ("outbox", Some(file(folder.path().join("outbox.db")))),
+        ("server", folder.server().context("`identity`")?),
+        ("server_ca", folder.server_ca().map(file)),
         ("gps", Some("auto".to_owned())),
         ("obd", cfg!(feature = "obd").then(|| "auto".to_owned())),
     ];

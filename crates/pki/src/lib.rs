@@ -34,7 +34,7 @@ pub use authority::Authority;
 pub use code::{Code, CodeError};
 pub use crl::Revoked;
 pub use error::PkiError;
-pub use renewal::{Renewal, renewal_signature};
+pub use renewal::{Holder, Renewal, renewal_signature};
 pub use request::{Request, new_key_and_request};
 pub use vehicle::Issued;
 

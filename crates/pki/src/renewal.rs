@@ -27,6 +27,15 @@ pub struct Renewal {
     pub request: Request,
 }
 
+/// A vehicle that has shown that it has the key of its certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Whose it is.
+    pub vin: Vin,
+    /// Serial number of the certificate.
+    pub serial: String,
+}
+
 /// The signature over a request with the key of the certificate that is to be renewed: base64 of an ECDSA (ASN.1),
 /// Ed25519 or RSA signature over `bugbrother renew v1`, a line feed, and the request in DER.
 pub fn renewal_signature(key_pem: &str, csr_pem: &str) -> Result<String, PkiError> {
@@ -47,6 +56,30 @@ impl Authority {
         signature: &str,
         now: SystemTime,
     ) -> Result<Renewal, PkiError> {
+        let request = Request::from_pem(csr_pem);
+        // What is said of a certificate goes before what is said of a request.
+        let signed = request.as_ref().map(message).unwrap_or_default();
+        let holder = self.verify_holder(certificate_pem, &signed, signature, now);
+        match (holder, request) {
+            (Err(PkiError::Signature), Err(error)) => Err(error),
+            (holder, request) => {
+                let Holder { vin, serial } = holder?;
+                Ok(Renewal { vin, serial, request: request? })
+            }
+        }
+    }
+
+    /// Checks that the certificate is a vehicle's of this fleet and valid at `now`, and that `signature` is base64 of one made
+    /// with its key over `message`.
+    ///
+    /// What is revoked the caller knows.
+    pub fn verify_holder(
+        &self,
+        certificate_pem: &str,
+        message: &[u8],
+        signature: &str,
+        now: SystemTime,
+    ) -> Result<Holder, PkiError> {
         if certificate_pem.len() > MAX_PEM_BYTES {
             return Err(PkiError::Certificate("it is too long"));
         }
@@ -56,15 +89,12 @@ impl Authority {
         self.verify(&certificate, now)?;
         let (_, parsed) = x509_parser::parse_x509_certificate(&der).map_err(|_| UNREADABLE)?;
         let vin = vin(&parsed).ok_or(PkiError::Certificate("its common name is no VIN"))?;
-
-        let request = Request::from_pem(csr_pem)?;
         let signature = decode(signature).ok_or(PkiError::Signature)?;
-        let message = message(&request);
         let mut algorithms = ALL_VERIFICATION_ALGS.iter();
-        if !algorithms.any(|algorithm| certificate.verify_signature(*algorithm, &message, &signature).is_ok()) {
+        if !algorithms.any(|algorithm| certificate.verify_signature(*algorithm, message, &signature).is_ok()) {
             return Err(PkiError::Signature);
         }
-        Ok(Renewal { vin, serial: serial::hex(parsed.raw_serial()), request })
+        Ok(Holder { vin, serial: serial::hex(parsed.raw_serial()) })
     }
 
     fn verify(&self, certificate: &EndEntityCert<'_>, now: SystemTime) -> Result<(), PkiError> {

@@ -36,6 +36,10 @@ const OF_A_VEHICLE: &[(&str, &str)] = &[
     ),
     ("media", "DELETE FROM media WHERE (vin, id) IN (SELECT vin, id FROM media WHERE vin = $1 LIMIT $2)"),
     (
+        "media_file",
+        "DELETE FROM media_file WHERE (vin, id) IN (SELECT vin, id FROM media_file WHERE vin = $1 LIMIT $2)",
+    ),
+    (
         "reply",
         "DELETE FROM reply WHERE (vin, epoch, seq) IN (SELECT vin, epoch, seq FROM reply WHERE vin = $1 LIMIT $2)",
     ),

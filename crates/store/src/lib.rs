@@ -12,7 +12,7 @@
 //! - [`session`], [`second_factor`], [`invitation`], [`api_token`]: how people and their programs come in
 //! - [`client`], [`contract`], [`contract_vehicle`], [`document`]: whom the fleet serves, and who sees which vehicle
 //! - [`facts`], [`geofence`], [`command`], [`wish`]: what people say of vehicles and to them; [`picture`]: what these said of
-//!   themselves last
+//!   themselves last; [`media_file`]: files of their photos and clips
 //! - [`alert_list`], [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
 //! - [`roster`]: vehicles as the office sees them; [`maintenance`]: what is to be done to them and was, [`upkeep`]: when (pure)
 //! - [`statistics`]: what trips amount to, by vehicle, client and day; [`view`]: lists that people look at again
@@ -59,6 +59,7 @@ pub mod invitation;
 mod keep;
 pub mod latest;
 pub mod maintenance;
+pub mod media_file;
 mod memory;
 mod number;
 mod open;
@@ -120,6 +121,7 @@ pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
+pub use media_file::{MediaFile, Offered};
 pub use prices::Prices;
 pub use receipt::{Receipt, SubjectKind};
 pub use release::Released;

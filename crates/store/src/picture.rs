@@ -2,7 +2,7 @@
 
 use bugbrother_wire::{
     UnixMs, Vin,
-    message::{Birth, CameraDeclaration, Diagnostics, Media},
+    message::{Birth, CameraDeclaration, Diagnostics, Media, MediaState},
 };
 use sqlx::{Row, any::AnyRow};
 
@@ -57,10 +57,13 @@ impl Store {
         rows.iter().map(vehicle).collect()
     }
 
-    /// Photos and clips of a vehicle that begin between `from` and `to` (inclusive), oldest first.
+    /// Photos and clips of a vehicle that begin between `from` and `to` (inclusive), oldest first. Uploaded are those whose file
+    /// is there, whatever their vehicle says.
     pub async fn media(&self, vin: Vin, from: UnixMs, to: UnixMs, limit: u32) -> Result<Vec<Media>, StoreError> {
-        let bodies: Vec<String> = sqlx::query_scalar(
-            "SELECT body FROM media WHERE vin = $1 AND from_ts >= $2 AND from_ts <= $3 ORDER BY from_ts LIMIT $4",
+        let rows = sqlx::query(
+            "SELECT media.body, media_file.stored_ts FROM media \
+             LEFT JOIN media_file ON media_file.vin = media.vin AND media_file.id = media.id \
+             WHERE media.vin = $1 AND from_ts >= $2 AND from_ts <= $3 ORDER BY from_ts LIMIT $4",
         )
         .bind(vin.as_str())
         .bind(from)
@@ -68,7 +71,17 @@ impl Store {
         .bind(page(limit))
         .fetch_all(&self.read)
         .await?;
-        bodies.iter().map(|body| word::from_json("media", body)).collect()
+        let read = |row: &AnyRow| {
+            let mut media: Media = word::from_json("media", row.try_get(0)?)?;
+            let stored: Option<i64> = row.try_get(1)?;
+            media.state = match (media.state, stored) {
+                (MediaState::Requested | MediaState::Recording | MediaState::Ready, Some(_)) => MediaState::Uploaded,
+                (MediaState::Uploaded, None) => MediaState::Ready,
+                (state, _) => state,
+            };
+            Ok(media)
+        };
+        rows.iter().map(read).collect()
     }
 
     /// The clients that see a vehicle at `at`, see [`Store::client_vehicles`], with their names.

@@ -56,6 +56,38 @@ pub struct Parameters {
     pub sample_entry: Option<Bytes>,
 }
 
+impl Parameters {
+    /// Whether browsers play it by MSE and HLS. They play H.264 with 4:2:0 and 8 bits, which are the profiles Baseline, Main and
+    /// High. H.265 plays in few of them, and not everywhere.
+    pub fn plays_in_browsers(&self) -> bool {
+        // `avc1.` and the profile in hexadecimal digits, RFC 6381, 3.3.
+        let profile = self.rfc6381.strip_prefix("avc1.").and_then(|rest| rest.get(..2));
+        self.codec == Codec::H264 && profile.is_some_and(|profile| matches!(profile, "42" | "4D" | "64"))
+    }
+}
+
+/// What holds for all sound of a session: AAC (ISO/IEC 14496-3), the only one that is carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoundParameters {
+    /// Name by RFC 6381, such as `mp4a.40.2`.
+    pub rfc6381: String,
+    /// Ticks per second, which are samples per second.
+    pub clock_hz: NonZeroU32,
+    /// The `mp4a` box with its configuration.
+    pub sample_entry: Bytes,
+}
+
+/// A frame of sound, which is as long as `samples`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoundFrame {
+    /// Ticks of the sound's clock.
+    pub samples: u32,
+    /// When its last packet came, by the monotonic clock.
+    pub received: Instant,
+    /// Raw AAC, without ADTS.
+    pub data: Bytes,
+}
+
 /// One picture: H.264 and H.265 as NAL units with lengths of four bytes, JPEG as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessUnit {

@@ -61,6 +61,11 @@ pub enum SourceError {
         /// What it has, as `kind/encoding`.
         found: String,
     },
+    /// Pictures that are shown before others that came earlier.
+    #[error(
+        "camera sends B-frames, which cannot be passed on live: set its H.264 profile to Baseline, or its number of B-frames to 0"
+    )]
+    BFrames,
     /// No picture came for too long.
     #[error("camera sent no picture for {} s", .deadline.as_secs_f32())]
     Stalled {
@@ -80,10 +85,17 @@ impl SourceError {
         }
     }
 
+    /// Whether the camera may be holding a session that we were cut off from, and has no room for another one.
+    pub(crate) fn is_full(&self) -> bool {
+        // RFC 2326, 7.1.1: not enough bandwidth, internal error, not available.
+        let SourceError::Protocol { source, .. } = self else { return false };
+        matches!(source.status_code(), Some(453 | 500 | 503))
+    }
+
     /// Whether trying again later may help; a wrong URL or password needs a person first.
     pub fn is_transient(&self) -> bool {
         match self {
-            SourceError::Url { .. } | SourceError::Unauthorized | SourceError::NoVideo { .. } => false,
+            SourceError::Url { .. } | SourceError::Unauthorized | SourceError::NoVideo { .. } | SourceError::BFrames => false,
             SourceError::TimedOut { .. }
             | SourceError::Protocol { .. }
             | SourceError::Stalled { .. }

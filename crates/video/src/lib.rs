@@ -1,22 +1,41 @@
 //! Video of a vehicle's cameras: an RTSP stream becomes access units once, and everything else hangs on those.
 //!
 //! # Layout
-//! - [`source`]: an RTSP session that turns a camera's stream into access units; [`error`]: why it ended
-//! - [`access_unit`]: one picture and the parameters that a decoder needs
+//! - [`source`]: an RTSP session that turns a camera's stream into access units; [`error`]: why it ended; `h264`: what is
+//!   read of the pictures themselves
+//! - [`feed`]: a camera that is followed through all its sessions; [`guard`]: which cameras a server may pull
+//! - [`access_unit`]: one picture and the parameters that a decoder needs; [`timeline`]: times that only move forward
 //! - [`ring`]: the last seconds of a stream as whole GOPs
+//! - [`fragment`]: fragmented MP4 for viewers; [`clip`]: a film as a file; [`photo`]: JPEGs; `decode`: a key frame as one (a
+//!   feature)
 //!
 //! # Invariants
-//! - retina is named in [`source`] and [`error`] alone.
+//! - retina is named in [`source`], [`error`] and [`feed`] alone, shiguredo_mp4 in [`fragment`], [`clip`] and `decode`.
 //! - Every step of an RTSP session has a deadline, and a stream that stalls ends with an error: nothing waits for ever.
 //! - What a [`ring::Ring`] holds starts at a key frame and is never above its limits.
+//! - Times in what is written rise, whatever a camera says of them.
 //! - A camera's password is in no URL, no message and no log.
 
 pub mod access_unit;
+pub mod clip;
+#[cfg(feature = "decode")]
+mod decode;
 pub mod error;
+pub mod feed;
+pub mod fragment;
+pub mod guard;
+mod h264;
+pub mod photo;
 pub mod ring;
 pub mod source;
+pub mod timeline;
 
-pub use access_unit::{AccessUnit, Codec, Parameters};
+pub use access_unit::{AccessUnit, Codec, Parameters, SoundFrame, SoundParameters};
+pub use clip::{Scene, Written, write_clip};
 pub use error::{SourceError, Step};
-pub use ring::{Gop, Limits, Pushed, Ring};
+pub use feed::{Feed, News, Pace};
+pub use fragment::{Fragment, Fragmenter, MuxingError};
+pub use guard::Guard;
+pub use photo::{PhotoError, Snapshot};
+pub use ring::{Gop, Limits, Pushed, Ring, Sound};
 pub use source::{Camera, Credentials, Item, RtspSession, Transport};

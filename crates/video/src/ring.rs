@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::access_unit::{AccessUnit, Parameters};
+use crate::access_unit::{AccessUnit, Parameters, SoundFrame, SoundParameters};
 
 /// How much a ring may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Time from the oldest unit to the newest. A GOP is dropped as a whole, so what is left may be a GOP shorter.
     pub duration: Duration,
-    /// Bytes of all coded pictures together. An H.265 camera may send one key frame in many seconds.
+    /// Bytes of all coded pictures and sound together. An H.265 camera may send one key frame in many seconds.
     pub bytes: usize,
 }
 
@@ -22,7 +22,17 @@ pub struct Limits {
 pub struct Gop {
     parameters: Arc<Parameters>,
     units: Vec<AccessUnit>,
+    sound: Option<Sound>,
     bytes: usize,
+}
+
+/// What was heard during a GOP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sound {
+    /// What a decoder must know.
+    pub parameters: Arc<SoundParameters>,
+    /// The frames in order.
+    pub frames: Vec<SoundFrame>,
 }
 
 impl Gop {
@@ -36,7 +46,12 @@ impl Gop {
         &self.units
     }
 
-    /// Bytes of its coded pictures.
+    /// What was heard meanwhile.
+    pub fn sound(&self) -> Option<&Sound> {
+        self.sound.as_ref()
+    }
+
+    /// Bytes of its coded pictures and sound.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -85,7 +100,7 @@ impl Ring {
                 gop.bytes += size;
             }
             None if unit.is_key => {
-                self.gops.push_back(Gop { parameters: parameters.clone(), units: vec![unit], bytes: size });
+                self.gops.push_back(Gop { parameters: parameters.clone(), units: vec![unit], sound: None, bytes: size });
                 self.open = true;
             }
             None => return Pushed::Undecodable,
@@ -99,6 +114,23 @@ impl Ring {
             return Pushed::TooLarge;
         }
         Pushed::Kept
+    }
+
+    /// Takes a frame of sound, which belongs to the GOP that is being received; it is left aside where there is none.
+    pub fn hear(&mut self, parameters: &Arc<SoundParameters>, frame: SoundFrame) {
+        let Some(gop) = self.gops.back_mut().filter(|_| self.open) else { return };
+        let (now, size) = (frame.received, frame.data.len());
+        let sound = gop.sound.get_or_insert_with(|| Sound { parameters: parameters.clone(), frames: Vec::new() });
+        if sound.parameters != *parameters {
+            return;
+        }
+        sound.frames.push(frame);
+        gop.bytes += size;
+        self.bytes += size;
+        while self.is_above_limits(now) {
+            self.drop_oldest();
+        }
+        self.open &= !self.gops.is_empty();
     }
 
     /// The stream broke off: what comes next does not continue the last GOP.
@@ -117,7 +149,7 @@ impl Ring {
         self.gops.iter()
     }
 
-    /// Bytes of all coded pictures.
+    /// Bytes of all coded pictures and sound.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,6 +1,6 @@
 //! An RTSP session with a camera. retina has no deadlines of its own, so each step gets one here.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use retina::{
@@ -8,15 +8,16 @@ use retina::{
         Demuxed, Described, InitialTimestampPolicy, PlayOptions, Session, SessionGroup, SessionOptions, SetupOptions,
         TcpTransportOptions, UdpTransportOptions,
     },
-    codec::{CodecItem, FrameFormat, ParametersRef, VideoFrame, VideoParameters},
+    codec::{AudioFrame, CodecItem, FrameFormat, ParametersRef, VideoFrame, VideoParameters},
 };
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 use url::Url;
 
 use crate::{
-    access_unit::{AccessUnit, Codec, Parameters},
+    access_unit::{AccessUnit, Codec, Parameters, SoundFrame, SoundParameters},
     error::{SourceError, Step},
+    h264::is_b_frame,
 };
 
 /// Longest wait for the answer to TEARDOWN: the stream is over anyway.
@@ -55,6 +56,8 @@ pub struct Camera {
     pub credentials: Option<Credentials>,
     /// How RTP comes.
     pub transport: Transport,
+    /// Whether its sound is taken, where it is AAC.
+    pub sound: bool,
     /// Longest wait for each of DESCRIBE, SETUP and PLAY.
     pub step_deadline: Duration,
     /// Longest wait for the next picture.
@@ -62,7 +65,7 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// The camera at an `rtsp://` URL, over TCP, with deadlines of 10 s for the steps and 10 s for pictures.
+    /// The camera at an `rtsp://` URL, over TCP and without sound, with deadlines of 10 s for the steps and 10 s for pictures.
     ///
     /// # Errors
     /// [`SourceError::Url`] when it is no such URL, or has credentials inside, where they would end up in logs.
@@ -82,6 +85,7 @@ impl Camera {
             url,
             credentials,
             transport: Transport::default(),
+            sound: false,
             step_deadline: Duration::from_secs(10),
             stall_deadline: Duration::from_secs(10),
         })
@@ -95,6 +99,8 @@ pub enum Item {
     Parameters(Arc<Parameters>),
     /// A picture.
     Unit(AccessUnit),
+    /// A frame of sound, coded as [`RtspSession::sound`] says.
+    Sound(SoundFrame),
 }
 
 /// A playing stream. Dropping it hangs up; [`RtspSession::close`] says goodbye first.
@@ -105,14 +111,24 @@ pub struct RtspSession {
     parameters: Option<Arc<Parameters>>,
     /// A unit that waits behind its new parameters.
     held: Option<AccessUnit>,
+    sound: Option<Arc<SoundParameters>>,
+    last_pts: i64,
+    disorder: u32,
     stall_deadline: Duration,
     last_unit: Instant,
 }
 
+/// So many pictures in a row of order that come before their time are B-frames, and no clock that was set back.
+const MAX_DISORDER: u32 = 3;
+
 impl RtspSession {
     /// DESCRIBE, SETUP and PLAY.
     pub async fn open(camera: &Camera) -> Result<Self, SourceError> {
-        let group = Arc::new(SessionGroup::default());
+        Self::open_in(camera, Arc::default()).await
+    }
+
+    /// The same; `group` knows of sessions that the camera still holds.
+    pub(crate) async fn open_in(camera: &Camera, group: Arc<SessionGroup>) -> Result<Self, SourceError> {
         let deadline = camera.step_deadline;
         let options = SessionOptions::default()
             .creds(
@@ -125,12 +141,16 @@ impl RtspSession {
             .user_agent(concat!("bugbrother/", env!("CARGO_PKG_VERSION")).to_owned());
         let mut session = within(deadline, Step::Describe, Session::describe(camera.url.clone(), options)).await?;
         let (index, codec) = find_video(&session)?;
-        let transport = match camera.transport {
+        let transport = || match camera.transport {
             Transport::Tcp => retina::client::Transport::Tcp(TcpTransportOptions::default()),
             Transport::Udp => retina::client::Transport::Udp(UdpTransportOptions::default()),
         };
-        let setup = SetupOptions::default().transport(transport).frame_format(FrameFormat::MP4);
-        within(deadline, Step::Setup, session.setup(index, setup)).await?;
+        let setup = || SetupOptions::default().transport(transport()).frame_format(FrameFormat::MP4);
+        within(deadline, Step::Setup, session.setup(index, setup())).await?;
+        let sound = if camera.sound { find_sound(&session) } else { None };
+        if let Some((index, _)) = sound {
+            within(deadline, Step::Setup, session.setup(index, setup())).await?;
+        }
         // Jumps of the timestamps are not enforced against: with B-frames every other one goes back.
         let play = PlayOptions::default().initial_timestamp(InitialTimestampPolicy::Permissive);
         let playing = within(deadline, Step::Play, session.play(play)).await?;
@@ -142,6 +162,9 @@ impl RtspSession {
             codec,
             parameters: None,
             held: None,
+            sound: sound.map(|(_, parameters)| Arc::new(parameters)),
+            last_pts: i64::MIN,
+            disorder: 0,
             stall_deadline: camera.stall_deadline,
             last_unit: Instant::now(),
         })
@@ -152,7 +175,12 @@ impl RtspSession {
         self.codec
     }
 
-    /// The next picture, or new parameters. Cancel safe. After an error the session is over.
+    /// How its sound is coded; absent where it has none that is taken.
+    pub fn sound(&self) -> Option<&Arc<SoundParameters>> {
+        self.sound.as_ref()
+    }
+
+    /// The next picture or frame of sound, or new parameters. Cancel safe. After an error the session is over.
     pub async fn next(&mut self) -> Result<Item, SourceError> {
         if let Some(unit) = self.held.take() {
             return Ok(Item::Unit(unit));
@@ -167,6 +195,7 @@ impl RtspSession {
                 None => return Err(SourceError::Ended),
                 Some(Err(source)) => return Err(SourceError::at(Step::Receive, source)),
                 Some(Ok(CodecItem::VideoFrame(frame))) => frame,
+                Some(Ok(CodecItem::AudioFrame(frame))) => return Ok(Item::Sound(sound_frame(&frame))),
                 Some(Ok(_)) => continue,
             };
             let changed = self.take_parameters(&frame)?;
@@ -176,6 +205,7 @@ impl RtspSession {
             }
             self.last_unit = Instant::now();
             let unit = access_unit(frame);
+            self.check_order(&unit)?;
             return Ok(match changed {
                 Some(parameters) => {
                     self.held = Some(unit);
@@ -184,6 +214,17 @@ impl RtspSession {
                 None => Item::Unit(unit),
             });
         }
+    }
+
+    /// Refuses B-frames: they would be shown in the order in which they were coded.
+    fn check_order(&mut self, unit: &AccessUnit) -> Result<(), SourceError> {
+        let is_late = unit.pts < self.last_pts;
+        self.disorder = if is_late { self.disorder + 1 } else { self.disorder.saturating_sub(u32::from(unit.is_key)) };
+        self.last_pts = unit.pts;
+        if is_b_frame(self.codec, &unit.data) || self.disorder > MAX_DISORDER {
+            return Err(SourceError::BFrames);
+        }
+        Ok(())
     }
 
     /// Ends the session at the camera, which otherwise keeps it for a minute and may refuse the next.
@@ -247,6 +288,24 @@ fn find_video(session: &Session<Described>) -> Result<(usize, Codec), SourceErro
                 streams.iter().map(|stream| format!("{}/{}", stream.media(), stream.encoding_name())).collect();
             SourceError::NoVideo { found: if found.is_empty() { "nothing".to_owned() } else { found.join(", ") } }
         })
+}
+
+/// The first stream of sound that is AAC. What others there are is left aside.
+fn find_sound(session: &Session<Described>) -> Option<(usize, SoundParameters)> {
+    session.streams().iter().enumerate().filter(|(_, stream)| stream.media() == "audio").find_map(|(index, stream)| {
+        let Some(ParametersRef::Audio(told)) = stream.parameters() else { return None };
+        let rfc6381 = told.rfc6381_codec().filter(|codec| codec.starts_with("mp4a."))?.to_owned();
+        let sample_entry = told.mp4_sample_entry().build().ok()?.into();
+        Some((index, SoundParameters { rfc6381, clock_hz: NonZeroU32::new(told.clock_rate())?, sample_entry }))
+    })
+}
+
+fn sound_frame(frame: &AudioFrame) -> SoundFrame {
+    SoundFrame {
+        samples: frame.frame_length().get(),
+        received: frame.ctx().received(),
+        data: bytes::Bytes::copy_from_slice(frame.data()),
+    }
 }
 
 fn translate(codec: Codec, told: &VideoParameters) -> Result<Parameters, SourceError> {

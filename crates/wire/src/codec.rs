@@ -376,6 +376,7 @@ impl Checked for Media {
         time("to", self.to)?;
         require(self.from <= self.to, "to", "is before `from`")?;
         text("cause", self.cause.as_deref())?;
+        text("codec", self.codec.as_deref())?;
         text("reason", self.reason.as_deref())?;
         let digest = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         require(self.sha256.as_ref().is_none_or(digest), "sha256", "is not 64 lower-case hexadecimal digits")

@@ -4,6 +4,7 @@
 //! - [`broker`]: which broker a test runs on
 //! - [`mosquitto`]: Debian's Mosquitto, the broker that we did not write
 //! - [`postgres`], [`influx`]: the databases, as Debian has them
+//! - [`camera`]: an RTSP camera; [`film`]: what FFmpeg says of a film
 //! - [`volume`]: a small disk, to fill; [`disk`]: one whose power can be cut
 //! - [`mqtt`]: an MQTT client that hides nothing
 //! - [`process`]: a program of ours: started, killed, its log kept
@@ -20,9 +21,11 @@
 //! - What is started here ends with the value that stands for it.
 
 pub mod broker;
+pub mod camera;
 mod command;
 mod crew;
 pub mod disk;
+pub mod film;
 pub mod influx;
 mod janitor;
 pub mod mosquitto;

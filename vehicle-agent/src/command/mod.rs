@@ -19,7 +19,7 @@ use std::{
 };
 
 use bugbrother_wire::{
-    SCHEMA_VERSION,
+    MediaId, SCHEMA_VERSION,
     codec::{MAX_LONG_TEXT, MAX_TEXT},
     message::{Argument, Command, Config, ReplyState},
 };
@@ -32,6 +32,7 @@ use tracing::{debug, error, info};
 
 use self::{confirmation::Confirmation, order::Order};
 use crate::{
+    camera::Cameras,
     clock::{Time, is_provisional},
     log::Log,
     obd::{Task, Troubles},
@@ -45,11 +46,13 @@ pub const WAITING: usize = 16;
 const CAR_ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 
 /// By what commands are carried out.
-pub struct Means {
+pub(crate) struct Means {
     /// What fleet and driver want.
     pub wishes: Wishes,
     /// The car, where there is an adapter.
     pub car: Option<mpsc::Sender<Task>>,
+    /// The cameras, where there are any.
+    pub cameras: Option<Cameras>,
     /// Has the uplink say everything again.
     pub resync: mpsc::Sender<()>,
     /// Has the agent begin anew.
@@ -59,7 +62,7 @@ pub struct Means {
 }
 
 /// Carries commands out, one after the other.
-pub struct Desk {
+pub(crate) struct Desk {
     outbox: Outbox,
     time: Time,
     means: Means,
@@ -160,7 +163,12 @@ impl Desk {
                 }
                 Outcome::done("everything that the fleet has not acknowledged is sent again")
             }
-            Order::Camera => Outcome::new(ReplyState::Denied, "this vehicle has no camera"),
+            Order::Photo { .. } | Order::Clip { .. } | Order::StreamStart { .. } | Order::StreamStop { .. } => {
+                let Some(cameras) = self.means.cameras.clone() else {
+                    return Ok(Outcome::new(ReplyState::Denied, "this vehicle has no camera"));
+                };
+                self.look(order, &cameras, command).await?
+            }
             Order::SetRates(rates) => {
                 let said = rates.len();
                 self.adjust(command, |config| config.periods_ms.extend(rates)).await?;
@@ -180,6 +188,36 @@ impl Desk {
                 let said = text.lines().count();
                 Outcome { text: Some(text), ..Outcome::done(format!("the newest {said} lines")) }
             }
+        })
+    }
+
+    /// What cameras are for.
+    async fn look(&self, order: Order, cameras: &Cameras, command: &Command) -> Result<Outcome, String> {
+        let cause = command.id.to_string();
+        let named = |id: MediaId, detail: &str| {
+            let result = [("media".to_owned(), Argument::Text(id.to_string()))].into();
+            Outcome { result, ..Outcome::done(detail) }
+        };
+        if *self.means.wishes.private().borrow() && !matches!(order, Order::StreamStop { .. }) {
+            return Ok(Outcome::new(ReplyState::Denied, "privacy is on: no pictures are taken"));
+        }
+        Ok(match order {
+            Order::Photo { camera } => {
+                named(cameras.photo(camera.as_ref(), cause).await?, "the photo is taken; `media` is its identity")
+            }
+            Order::Clip { camera, before, after } => {
+                let id = cameras.film(camera.as_ref(), cause, before, after).await?;
+                named(id, "the clip is being recorded; `media` is its identity")
+            }
+            Order::StreamStart { camera, lasts, ticket } => {
+                cameras.live(camera.as_ref(), lasts, ticket).await?;
+                Outcome::done(format!("live pictures are sent for {} seconds", lasts.as_secs()))
+            }
+            Order::StreamStop { camera } => {
+                cameras.end_live(camera.as_ref()).await?;
+                Outcome::done("no live pictures are sent")
+            }
+            _ => Outcome::new(ReplyState::Denied, "that is nothing for a camera"),
         })
     }
 

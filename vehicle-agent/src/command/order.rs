@@ -1,6 +1,11 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use bugbrother_wire::message::{Argument, Command};
+use bugbrother_wire::{
+    CameraId,
+    message::{Argument, Command},
+};
+
+use crate::camera::{LONGEST_AFTER_S, LONGEST_BEFORE_S};
 
 /// What a command wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +20,35 @@ pub enum Order {
     },
     /// `resync`: say again who this is, and send everything again that the fleet has not acknowledged.
     Resync,
-    /// `photo`, `clip`, `stream_start`, `stream_stop`
-    Camera,
+    /// `photo`: take a photo; `camera` may be left out where there is one.
+    Photo {
+        /// Which camera.
+        camera: Option<CameraId>,
+    },
+    /// `clip`: film `before_s` seconds (30, which is the most) and `after_s` seconds (10; the most is 60).
+    Clip {
+        /// Which camera.
+        camera: Option<CameraId>,
+        /// Film before now.
+        before: Duration,
+        /// Film from now on.
+        after: Duration,
+    },
+    /// `stream_start`: send live pictures for `seconds` (60; the most is 600) from now on, or for longer where they are sent
+    /// already. `ticket` is what the server knows them by.
+    StreamStart {
+        /// Which camera.
+        camera: Option<CameraId>,
+        /// For how long.
+        lasts: Duration,
+        /// What the server knows them by.
+        ticket: Option<String>,
+    },
+    /// `stream_stop`: no more live pictures, of any camera where none is named.
+    StreamStop {
+        /// Which camera.
+        camera: Option<CameraId>,
+    },
     /// `set_rates`: intervals in ms by signal key, until the fleet's settings say otherwise.
     SetRates(BTreeMap<String, u32>),
     /// `privacy`: position and pictures stay in the vehicle, or no longer do, until the fleet's settings say otherwise.
@@ -35,6 +67,10 @@ pub enum Order {
 
 const LOG_LINES: usize = 200;
 const MOST_LOG_LINES: i64 = 2_000;
+const USUAL_AFTER_S: u32 = 10;
+const USUAL_STREAM_S: u32 = 60;
+const LONGEST_STREAM_S: u32 = 600;
+const LONGEST_TICKET: usize = 128;
 
 /// The order that a command is, or in words why it is none.
 pub fn read(command: &Command) -> Result<Order, String> {
@@ -43,7 +79,18 @@ pub fn read(command: &Command) -> Result<Order, String> {
         "read_dtcs" => Order::ReadDtcs,
         "clear_dtcs" => Order::ClearDtcs { confirm: arguments.text("confirm")? },
         "resync" => Order::Resync,
-        "photo" | "clip" | "stream_start" | "stream_stop" => return Ok(Order::Camera),
+        "photo" => Order::Photo { camera: arguments.camera()? },
+        "clip" => Order::Clip {
+            camera: arguments.camera()?,
+            before: arguments.seconds("before_s", LONGEST_BEFORE_S, 0..=LONGEST_BEFORE_S)?,
+            after: arguments.seconds("after_s", USUAL_AFTER_S, 0..=LONGEST_AFTER_S)?,
+        },
+        "stream_start" => Order::StreamStart {
+            camera: arguments.camera()?,
+            lasts: arguments.seconds("seconds", USUAL_STREAM_S, 5..=LONGEST_STREAM_S)?,
+            ticket: arguments.ticket()?,
+        },
+        "stream_stop" => Order::StreamStop { camera: arguments.camera()? },
         "set_rates" => Order::SetRates(arguments.rates()?),
         "privacy" => Order::Privacy { on: arguments.bool("on")?.ok_or("`on` is missing: true or false")? },
         "restart" => Order::Restart,
@@ -75,6 +122,34 @@ impl Arguments {
             Some(_) => Err(format!("`{name}` is neither true nor false")),
             None => Ok(None),
         }
+    }
+
+    fn camera(&mut self) -> Result<Option<CameraId>, String> {
+        let camera = self.text("camera")?.map(CameraId::try_from).transpose();
+        camera.map_err(|error| format!("`camera` is none: {error}"))
+    }
+
+    /// It becomes a part of a URL.
+    fn ticket(&mut self) -> Result<Option<String>, String> {
+        let fits = |ticket: &String| {
+            (1..=LONGEST_TICKET).contains(&ticket.len())
+                && ticket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        };
+        match self.text("ticket")? {
+            Some(ticket) if !fits(&ticket) => Err("`ticket` is 1 to 128 letters, digits, `-` and `_`".to_owned()),
+            ticket => Ok(ticket),
+        }
+    }
+
+    fn seconds(&mut self, name: &str, usual: u32, range: RangeInclusive<u32>) -> Result<Duration, String> {
+        let seconds = match self.left.remove(name) {
+            None => Some(usual),
+            Some(Argument::Integer(seconds)) => u32::try_from(seconds).ok(),
+            Some(_) => None,
+        };
+        let seconds = seconds.filter(|seconds| range.contains(seconds));
+        let wrong = || format!("`{name}` is no whole number of seconds from {} to {}", range.start(), range.end());
+        seconds.map(|seconds| Duration::from_secs(seconds.into())).ok_or_else(wrong)
     }
 
     fn lines(&mut self) -> Result<usize, String> {
@@ -124,6 +199,14 @@ mod tests {
         }
     }
 
+    fn camera(name: &str) -> Option<CameraId> {
+        Some(CameraId::try_from(name.to_owned()).unwrap())
+    }
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
     #[test]
     fn every_command_is_read_with_its_arguments() {
         use Argument::{Bool, Integer, Text};
@@ -137,8 +220,19 @@ mod tests {
                 Order::ClearDtcs { confirm: Some("K7Q2".to_owned()) },
             ),
             ("resync", vec![], Order::Resync),
-            ("photo", vec![("camera", Text("dash-1".to_owned()))], Order::Camera),
-            ("stream_stop", vec![], Order::Camera),
+            ("photo", vec![("camera", Text("dash-1".to_owned()))], Order::Photo { camera: camera("dash-1") }),
+            ("clip", vec![], Order::Clip { camera: None, before: seconds(30), after: seconds(10) }),
+            (
+                "clip",
+                vec![("before_s", Integer(0)), ("after_s", Integer(60))],
+                Order::Clip { camera: None, before: seconds(0), after: seconds(60) },
+            ),
+            (
+                "stream_start",
+                vec![("seconds", Integer(300)), ("ticket", Text("a-B_3".to_owned()))],
+                Order::StreamStart { camera: None, lasts: seconds(300), ticket: Some("a-B_3".to_owned()) },
+            ),
+            ("stream_stop", vec![], Order::StreamStop { camera: None }),
             ("set_rates", vec![("rpm", Integer(500)), ("spd", Integer(1000))], rates),
             ("privacy", vec![("on", Bool(true))], Order::Privacy { on: true }),
             ("restart", vec![], Order::Restart),
@@ -163,6 +257,13 @@ mod tests {
             ("set_rates", vec![("rpm", Integer(0))], "`rpm` is no interval"),
             ("set_rates", vec![("rpm", Integer(-1))], "`rpm` is no interval"),
             ("send_log", vec![("lines", Integer(0))], "from 1 to 2000"),
+            ("photo", vec![("camera", Text("Dash 1".to_owned()))], "`camera` is none"),
+            ("photo", vec![("camera", Integer(1))], "`camera` is no text"),
+            ("clip", vec![("before_s", Integer(31))], "`before_s` is no whole number of seconds from 0 to 30"),
+            ("clip", vec![("after_s", Integer(-1))], "from 0 to 60"),
+            ("stream_start", vec![("seconds", Number(7.5))], "from 5 to 600"),
+            ("stream_start", vec![("ticket", Text("a/../b".to_owned()))], "`ticket` is 1 to 128"),
+            ("stream_stop", vec![("now", Bool(true))], "`stream_stop` has no argument `now`"),
         ] {
             let refused = read(&command(name, &arguments)).unwrap_err();
             assert!(refused.contains(part), "{refused}");

@@ -187,7 +187,7 @@ impl Folder {
     }
 }
 
-fn certificate_of(pem: &str) -> Option<String> {
+pub(crate) fn certificate_of(pem: &str) -> Option<String> {
     // The first block of the file; checked, but kept as it was signed.
     CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
     let end = pem.find(END_OF_CERTIFICATE)? + END_OF_CERTIFICATE.len();
@@ -196,7 +196,7 @@ fn certificate_of(pem: &str) -> Option<String> {
 
 const END_OF_CERTIFICATE: &str = "-----END CERTIFICATE-----";
 
-fn key_of(pem: &str) -> Option<KeyPair> {
+pub(crate) fn key_of(pem: &str) -> Option<KeyPair> {
     let begin = pem.find("-----BEGIN PRIVATE KEY-----")?;
     KeyPair::from_pem(&pem[begin..]).ok()
 }

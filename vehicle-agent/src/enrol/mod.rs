@@ -25,7 +25,9 @@ use bugbrother_wire::{
 use rcgen::{CertificateParams, KeyPair, SigningKey};
 
 pub use folder::{Folder, Identity};
+pub(crate) use folder::{certificate_of, key_of};
 pub use post::Server;
+pub(crate) use post::{Answer, Ask, base64};
 pub use renewal::{due, keep_renewed};
 
 /// Why there is no certificate.

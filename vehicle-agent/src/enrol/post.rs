@@ -1,11 +1,17 @@
 use std::{error::Error, fs, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use bugbrother_wire::api::Problem;
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use ureq::{
     Agent,
-    http::{Uri, header::CONTENT_TYPE},
+    http::{
+        Uri,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
     tls::{Certificate, RootCerts, TlsConfig},
 };
 
@@ -15,11 +21,31 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A certificate and what goes with it is a few kB.
 const LARGEST_ANSWER: u64 = 256 * 1024;
 
+/// A piece of a film, over a network that hardly is one.
+const PATIENCE_WITH_A_PIECE: Duration = Duration::from_secs(180);
+
+/// What is asked.
+pub(crate) enum Ask<'a> {
+    /// To be told.
+    Get,
+    /// To take this JSON.
+    Post(&'a [u8]),
+    /// To take these bytes.
+    Patch(&'a [u8]),
+}
+
+/// What the server answered.
+pub(crate) struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
 /// The fleet's server, as vehicles speak to it.
 #[derive(Debug, Clone)]
 pub struct Server {
     address: String,
     authorities: Option<String>,
+    roots: Arc<Vec<CertificateDer<'static>>>,
     agent: Agent,
 }
 
@@ -49,10 +75,11 @@ impl Server {
             (Some(path), Some(pem)) => certificates(path, pem)?,
             _ => rustls_native_certs::load_native_certs().certs,
         };
-        let roots: Vec<_> = roots.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+        let certificates: Vec<_> =
+            roots.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
         let tls = TlsConfig::builder()
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::new_with_certs(&roots))
+            .root_certs(RootCerts::new_with_certs(&certificates))
             .build();
         let config = Agent::config_builder()
             .tls_config(tls)
@@ -63,7 +90,7 @@ impl Server {
             .proxy(None)
             .user_agent(concat!("bugbrother-agent/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Server { address: address.to_owned(), authorities, agent: config.new_agent() })
+        Ok(Server { address: address.to_owned(), authorities, roots: Arc::new(roots), agent: config.new_agent() })
     }
 
     /// As it was given.
@@ -74,6 +101,42 @@ impl Server {
     /// The certificates of those who may sign its own, PEM, where they are not those that this system trusts.
     pub(super) fn authorities(&self) -> Option<&str> {
         self.authorities.as_deref()
+    }
+
+    /// Those who may sign its own certificate, for a connection that is not made here.
+    pub(crate) fn roots(&self) -> RootCertStore {
+        let mut store = RootCertStore::empty();
+        // Of a system's many some are of a kind that is not known.
+        store.add_parsable_certificates(self.roots.iter().cloned());
+        store
+    }
+
+    /// Asks for something of the interface for vehicles, with the token of a session where there is one. What the server
+    /// answers is for the caller to judge.
+    pub(crate) fn exchange(&self, what: &str, token: Option<&str>, ask: Ask<'_>) -> Result<Answer, EnrolError> {
+        let unreachable =
+            |error: ureq::Error| EnrolError::Unreachable { server: self.address.clone(), reason: in_words(&error) };
+        let url = format!("{}/api/embedded/{what}", self.address);
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        macro_rules! authorized {
+            ($request:expr) => {
+                match &bearer {
+                    Some(bearer) => $request.header(AUTHORIZATION, bearer),
+                    None => $request,
+                }
+            };
+        }
+        let sent = match ask {
+            Ask::Get => authorized!(self.agent.get(url)).call(),
+            Ask::Post(body) => authorized!(self.agent.post(url)).header(CONTENT_TYPE, "application/json").send(body),
+            Ask::Patch(piece) => {
+                let request = authorized!(self.agent.patch(url)).header(CONTENT_TYPE, "application/octet-stream");
+                request.config().timeout_global(Some(PATIENCE_WITH_A_PIECE)).build().send(piece)
+            }
+        };
+        let mut answer = sent.map_err(unreachable)?;
+        let body = answer.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().map_err(unreachable)?;
+        Ok(Answer { status: answer.status().as_u16(), body })
     }
 
     /// Asks for something of the interface for vehicles.
@@ -131,7 +194,7 @@ fn in_words(error: &ureq::Error) -> String {
 }
 
 /// RFC 4648, section 4, with padding.
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     STANDARD.encode(bytes)
 }

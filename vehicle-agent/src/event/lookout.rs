@@ -46,6 +46,8 @@ pub(crate) struct Outputs {
     pub fixes: mpsc::Sender<Fix>,
     pub readings: mpsc::Sender<Reading>,
     pub drafts: mpsc::Sender<Draft>,
+    /// The same for cameras, which film some of them.
+    pub filmed: mpsc::Sender<Happening>,
     /// What is to be kept for the next agent.
     pub known: watch::Sender<Option<Snapshot>>,
 }
@@ -98,6 +100,8 @@ pub(crate) async fn look_out(mut inputs: Inputs, outputs: Outputs) {
         for happening in lookout.out.drain(..) {
             debug!(kind = ?happening.kind, "event");
             metrics::counter!("bugbrother_agent_events_total").increment(1);
+            // Without cameras nobody is there; with them it is for the record that anything waits.
+            drop(outputs.filmed.try_send(happening.clone()));
             hand_on(&outputs.drafts, Draft::Event(happening)).await;
         }
         if happened || lookout.kept.elapsed() >= KEPT_EVERY {
@@ -253,7 +257,8 @@ mod tests {
             replays,
             known: None,
         };
-        let outputs = Outputs { fixes: seen_fixes, readings: seen_readings, drafts, known };
+        let (filmed, _) = mpsc::channel(1);
+        let outputs = Outputs { fixes: seen_fixes, readings: seen_readings, drafts, filmed, known };
         let ends = Ends {
             fixes,
             readings,

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use bugbrother_wire::{
-    CommandId, Epoch, EventId, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
+    CameraId, CommandId, Epoch, EventId, MediaId, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
     message::{
-        Argument, Clock, Diagnostics, Dtc, Event, EventKind, FreezeFrame, Gap, Monitor, Reply, ReplyState, Row,
-        Telemetry,
+        Argument, Clock, Diagnostics, Dtc, Event, EventKind, FreezeFrame, Gap, Media, MediaKind, MediaState, Monitor,
+        Reply, ReplyState, Row, Telemetry,
     },
     topic::Kind,
 };
@@ -35,6 +35,37 @@ pub enum Draft {
     Event(Happening),
     /// What became of a command.
     Reply(Answer),
+    /// A step in the life of a photo or clip.
+    Media(Step),
+}
+
+/// A step in the life of a photo or clip.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Whose.
+    pub id: MediaId,
+    /// The camera.
+    pub camera: CameraId,
+    /// Photo or clip.
+    pub kind: MediaKind,
+    /// The step.
+    pub state: MediaState,
+    /// When it was taken.
+    pub at: UnixMs,
+    /// First moment that is seen.
+    pub from: UnixMs,
+    /// Last moment that is seen.
+    pub to: UnixMs,
+    /// The event or command that asked for it.
+    pub cause: Option<String>,
+    /// Size of the file.
+    pub bytes: Option<u64>,
+    /// SHA-256 of the file in lower-case hexadecimal.
+    pub sha256: Option<String>,
+    /// How a clip's pictures are coded, by RFC 6381.
+    pub codec: Option<String>,
+    /// Why it failed or expired, in words.
+    pub reason: Option<String>,
 }
 
 /// Something that happened in the vehicle.
@@ -109,6 +140,7 @@ impl Draft {
             Draft::Diagnostics { .. } => Kind::Diagnostics,
             Draft::Event(_) => Kind::Event,
             Draft::Reply(_) => Kind::Reply,
+            Draft::Media(_) => Kind::Media,
         }
     }
 
@@ -134,9 +166,10 @@ impl Draft {
         match self {
             Draft::Batch(batch) => batch.clock == Clock::None && is_provisional(batch.t0),
             Draft::Gap(_) => is_provisional(now),
-            Draft::Diagnostics { at, .. } | Draft::Reply(Answer { at, .. }) | Draft::Event(Happening { at, .. }) => {
-                is_provisional(*at)
-            }
+            Draft::Diagnostics { at, .. }
+            | Draft::Reply(Answer { at, .. })
+            | Draft::Media(Step { at, .. })
+            | Draft::Event(Happening { at, .. }) => is_provisional(*at),
         }
     }
 
@@ -174,6 +207,27 @@ impl Draft {
             }
             Draft::Reply(Answer { command, state, at, detail, result, text }) => {
                 encode(&Reply { v, vin, epoch, seq, command, state, at, detail, result, text })
+            }
+            Draft::Media(step) => {
+                let Step { id, camera, kind, state, at, from, to, cause, bytes, sha256, codec, reason } = step;
+                encode(&Media {
+                    v,
+                    vin,
+                    epoch,
+                    seq,
+                    id,
+                    camera,
+                    kind,
+                    state,
+                    at,
+                    from,
+                    to,
+                    cause,
+                    bytes,
+                    sha256,
+                    codec,
+                    reason,
+                })
             }
         }
     }

@@ -7,7 +7,7 @@ use bugbrother_wire::{
     UnixMs,
     codec::{EARLIEST, LATEST, decode_value},
     encode,
-    message::{Clock, Diagnostics, Event, Reply, Telemetry},
+    message::{Clock, Diagnostics, Event, Media, Reply, Telemetry},
     topic::Kind,
 };
 use sqlx::{Connection, Row, SqliteConnection};
@@ -274,6 +274,13 @@ pub(super) fn moved(kind: Kind, body: &[u8], good: Good) -> Option<Vec<u8>> {
         Kind::Reply => {
             let mut message: Reply = decode_value(body).ok()?;
             message.at = place(message.at, good);
+            encode(&message)
+        }
+        Kind::Media => {
+            let mut message: Media = decode_value(body).ok()?;
+            for time in [&mut message.at, &mut message.from, &mut message.to] {
+                *time = place(*time, good);
+            }
             encode(&message)
         }
         _ => return None,

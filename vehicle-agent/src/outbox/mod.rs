@@ -50,7 +50,7 @@ use crate::now_ms;
 pub use acknowledge::Progress;
 pub use append::{Grouping, keep};
 pub use commands::Unfinished;
-pub use draft::{Answer, Batch, Draft, Happening};
+pub use draft::{Answer, Batch, Draft, Happening, Step};
 pub use hold::release;
 pub use open::peek_vin;
 pub use wishes::Wanted;
@@ -322,10 +322,12 @@ fn from_kind(kind: Kind) -> i64 {
         Kind::Diagnostics => 1,
         Kind::Event => 2,
         Kind::Reply => 3,
+        Kind::Media => 4,
         _ => 0,
     }
 }
 
 fn to_kind(column: i64) -> Option<Kind> {
-    [Kind::Telemetry, Kind::Diagnostics, Kind::Event, Kind::Reply].into_iter().find(|kind| from_kind(*kind) == column)
+    let kinds = [Kind::Telemetry, Kind::Diagnostics, Kind::Event, Kind::Reply, Kind::Media];
+    kinds.into_iter().find(|kind| from_kind(*kind) == column)
 }

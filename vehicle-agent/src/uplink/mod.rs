@@ -25,7 +25,7 @@ use std::{
 use bugbrother_client::{Event, Events, Options, PublishError, Publisher, Qos, Tls, Traffic, Will, connect};
 use bugbrother_wire::{
     SCHEMA_VERSION, Topic, UnixMs, encode,
-    message::{Birth, CarDeclaration, Command, Presence, SignalDeclaration, Status},
+    message::{Birth, CameraDeclaration, CarDeclaration, Command, Presence, SignalDeclaration, Status},
     signal::Signal,
     topic::Kind,
 };
@@ -91,6 +91,8 @@ pub struct Account {
 pub struct Ties {
     /// What the vehicle will send.
     pub signals: watch::Receiver<Vec<SignalDeclaration>>,
+    /// The cameras that it has.
+    pub cameras: Vec<CameraDeclaration>,
     /// What the car says of itself, once it has.
     pub car: watch::Receiver<Option<CarDeclaration>>,
     /// Where the fleet's settings go.
@@ -114,6 +116,7 @@ impl Ties {
     pub fn of_an_outbox_alone(time: Time) -> Self {
         Ties {
             signals: watch::channel(Vec::new()).1,
+            cameras: Vec::new(),
             car: watch::channel(None).1,
             wishes: Wishes::new(Wanted::default()),
             commands: mpsc::channel(1).0,
@@ -222,6 +225,7 @@ fn birth(
     outbox: &Outbox,
     started: UnixMs,
     signals: &mut watch::Receiver<Vec<SignalDeclaration>>,
+    cameras: &[CameraDeclaration],
     car: &mut watch::Receiver<Option<CarDeclaration>>,
 ) -> Birth {
     let identity = outbox.identity();
@@ -233,7 +237,7 @@ fn birth(
         agent: env!("CARGO_PKG_VERSION").to_owned(),
         started,
         signals: signals.borrow_and_update().clone(),
-        cameras: Vec::new(),
+        cameras: cameras.to_vec(),
         car: car.borrow_and_update().clone(),
     }
 }
@@ -256,6 +260,7 @@ struct Uplink {
     signals: watch::Receiver<Vec<SignalDeclaration>>,
     /// Whether `signals` can still change.
     signals_known: bool,
+    cameras: Vec<CameraDeclaration>,
     car: watch::Receiver<Option<CarDeclaration>>,
     /// Whether `car` can still change.
     car_known: bool,
@@ -287,6 +292,7 @@ impl Uplink {
             delivery: Delivery::new(top),
             signals: ties.signals,
             signals_known: true,
+            cameras: ties.cameras,
             car: ties.car,
             car_known: true,
             resync: ties.resync,
@@ -414,7 +420,7 @@ impl Uplink {
     }
 
     async fn publish_birth(&mut self) {
-        let birth = birth(&self.outbox, self.online.since, &mut self.signals, &mut self.car);
+        let birth = birth(&self.outbox, self.online.since, &mut self.signals, &self.cameras, &mut self.car);
         self.publish_retained(Kind::Birth, encode(&birth)).await;
     }
 

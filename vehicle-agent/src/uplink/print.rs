@@ -26,7 +26,7 @@ pub async fn print(
     let mut says_birth = true;
     loop {
         if std::mem::take(&mut says_birth) {
-            let birth = birth(&outbox, started, &mut ties.signals, &mut ties.car);
+            let birth = birth(&outbox, started, &mut ties.signals, &ties.cameras, &mut ties.car);
             if !line(&mut to, "up/birth", &birth) {
                 return Ok(());
             }

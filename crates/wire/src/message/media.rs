@@ -37,6 +37,9 @@ pub struct Media {
     /// SHA-256 of the file in lower-case hexadecimal, once it is whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// How a clip's pictures are coded, by RFC 6381, such as `avc1.42C01E`, once it is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
     /// Why it failed or expired, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -136,6 +136,7 @@ pub fn all() -> Vec<(&'static str, Topic, Message)> {
                 cause: text("01997c2e-0000-7000-8000-000000000002"),
                 bytes: Some(1_234_567),
                 sha256: Some("ab".repeat(32)),
+                codec: text("avc1.42C01E"),
                 reason: None,
             }),
         ),

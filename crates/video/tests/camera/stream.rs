@@ -1,71 +1,20 @@
 //! The source against GStreamer's RTSP server, and against cameras that stop answering.
 
 use std::{
-    process::Stdio,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bugbrother_video::{
-    AccessUnit, Camera, Codec, Credentials, Item, Limits, Parameters, Pushed, Ring, RtspSession, SourceError, Step,
-    Transport,
+    AccessUnit, Camera, Codec, Item, Limits, Parameters, Pushed, Ring, RtspSession, SourceError, Step, Transport,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    process::{Child, Command},
     time::timeout,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// GStreamer's server; it ends with the test that holds it.
-struct Server {
-    port: u16,
-    _child: Child,
-}
-
-impl Server {
-    async fn start(arguments: &[&str]) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rtsp_server.py");
-        // Debian's interpreter: GStreamer's bindings are not there for any other.
-        let mut child = Command::new("/usr/bin/python3")
-            .arg(script)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("/usr/bin/python3 is there");
-        let mut lines = BufReader::new(child.stdout.take().expect("its output is a pipe")).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await.expect("the RTSP server starts in time");
-        let Some(line) = line.expect("its output is text") else {
-            let mut why = String::new();
-            let mut errors = child.stderr.take().expect("its errors are a pipe");
-            errors.read_to_string(&mut why).await.expect("its errors are text");
-            panic!("the RTSP server needs the Debian packages that tests/rtsp_server.py names: {why}");
-        };
-        let port = line.strip_prefix("ready ").and_then(|port| port.parse().ok()).expect("it says its port");
-        Server { port, _child: child }
-    }
-
-    fn camera(&self, path: &str) -> Camera {
-        camera(self.port, path, None)
-    }
-}
-
-fn camera(port: u16, path: &str, credentials: Option<Credentials>) -> Camera {
-    Camera::new(&format!("rtsp://127.0.0.1:{port}{path}"), credentials).expect("the URL is right")
-}
-
-fn user(password: &str) -> Option<Credentials> {
-    Some(Credentials { username: "viewer".to_owned(), password: password.to_owned() })
-}
-
-async fn next(session: &mut RtspSession) -> Result<Item, SourceError> {
-    timeout(PATIENCE, session.next()).await.expect("the session has deadlines of its own")
-}
+use crate::{PATIENCE, camera, next, start, user};
 
 /// The parameters and the first `count` pictures.
 async fn receive(camera: &Camera, count: usize) -> (Arc<Parameters>, Vec<AccessUnit>) {
@@ -78,6 +27,7 @@ async fn receive(camera: &Camera, count: usize) -> (Arc<Parameters>, Vec<AccessU
         match next(&mut session).await.expect("pictures come") {
             Item::Unit(unit) => units.push(unit),
             Item::Parameters(changed) => panic!("the parameters changed to {changed:?}"),
+            Item::Sound(_) => panic!("nobody asked for sound"),
         }
     }
     session.close().await;
@@ -106,10 +56,10 @@ fn looks_right(units: &[AccessUnit]) {
 
 #[tokio::test]
 async fn h264_comes_over_tcp_and_over_udp_with_its_parameters_first() {
-    let server = Server::start(&[]).await;
+    let server = start(&[]).await;
     for (path, transport) in [("/h264", Transport::Tcp), ("/h264-sdp-only", Transport::Tcp), ("/h264", Transport::Udp)]
     {
-        let mut camera = server.camera(path);
+        let mut camera = crate::of(&server, path);
         camera.transport = transport;
         let (parameters, units) = receive(&camera, 40).await;
         assert_eq!((parameters.codec, parameters.width, parameters.height), (Codec::H264, 320, 240));
@@ -126,8 +76,8 @@ async fn h264_comes_over_tcp_and_over_udp_with_its_parameters_first() {
 
 #[tokio::test]
 async fn h265_comes_with_its_parameters_first() {
-    let server = Server::start(&[]).await;
-    let (parameters, units) = receive(&server.camera("/h265"), 30).await;
+    let server = start(&[]).await;
+    let (parameters, units) = receive(&crate::of(&server, "/h265"), 30).await;
     assert_eq!((parameters.codec, parameters.width, parameters.height), (Codec::H265, 320, 240));
     assert!(parameters.rfc6381.starts_with("hvc1."), "{}", parameters.rfc6381);
     looks_right(&units);
@@ -136,8 +86,8 @@ async fn h265_comes_with_its_parameters_first() {
 
 #[tokio::test]
 async fn every_jpeg_is_a_key_frame_and_a_file() {
-    let server = Server::start(&[]).await;
-    let (parameters, units) = receive(&server.camera("/jpeg"), 20).await;
+    let server = start(&[]).await;
+    let (parameters, units) = receive(&crate::of(&server, "/jpeg"), 20).await;
     assert_eq!((parameters.codec, parameters.width, parameters.height), (Codec::Jpeg, 320, 240));
     assert_eq!(parameters.sample_entry, None);
     looks_right(&units);
@@ -148,24 +98,24 @@ async fn every_jpeg_is_a_key_frame_and_a_file() {
 
 #[tokio::test]
 async fn sound_is_left_aside_and_sound_alone_is_no_video() {
-    let server = Server::start(&[]).await;
-    let (parameters, _) = receive(&server.camera("/with-sound"), 10).await;
+    let server = start(&[]).await;
+    let (parameters, _) = receive(&crate::of(&server, "/with-sound"), 10).await;
     assert_eq!(parameters.codec, Codec::H264);
 
-    let error = RtspSession::open(&server.camera("/sound-only")).await.expect_err("there is no video");
+    let error = RtspSession::open(&crate::of(&server, "/sound-only")).await.expect_err("there is no video");
     assert_eq!(error.to_string(), "camera has no H.264, H.265 or JPEG video; it has audio/pcmu");
     assert!(!error.is_transient());
-    let error = RtspSession::open(&server.camera("/nothing")).await.expect_err("there is no such stream");
+    let error = RtspSession::open(&crate::of(&server, "/nothing")).await.expect_err("there is no such stream");
     assert!(matches!(error, SourceError::Protocol { step: Step::Describe, .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_password_is_asked_for_by_basic_and_by_digest() {
     for method in ["basic", "digest"] {
-        let server = Server::start(&[method, "viewer", "open sesame"]).await;
-        receive(&camera(server.port, "/h264", user("open sesame")), 3).await;
+        let server = start(&[method, "viewer", "open sesame"]).await;
+        receive(&camera(server.port(), "/h264", user("open sesame")), 3).await;
         for wrong in [user("guess"), None] {
-            let error = RtspSession::open(&camera(server.port, "/h264", wrong)).await.expect_err("it is wrong");
+            let error = RtspSession::open(&camera(server.port(), "/h264", wrong)).await.expect_err("it is wrong");
 
             assert!(matches!(error, SourceError::Unauthorized), "{method}: {error:?}");
             assert!(!error.is_transient());
@@ -184,15 +134,15 @@ async fn failure_of(session: &mut RtspSession) -> SourceError {
 
 #[tokio::test]
 async fn a_stream_that_stops_has_stalled_and_one_whose_camera_hangs_up_has_ended() {
-    let server = Server::start(&[]).await;
-    let mut camera = server.camera("/ends");
+    let server = start(&[]).await;
+    let mut camera = crate::of(&server, "/ends");
     camera.stall_deadline = Duration::from_secs(2);
     let mut session = RtspSession::open(&camera).await.expect("the camera plays");
     // GStreamer says goodbye for the stream in RTCP and keeps the connection.
     let error = failure_of(&mut session).await;
     assert!(matches!(error, SourceError::Stalled { .. }) && error.is_transient(), "{error:?}");
 
-    let mut session = RtspSession::open(&server.camera("/h264")).await.expect("the camera plays");
+    let mut session = RtspSession::open(&crate::of(&server, "/h264")).await.expect("the camera plays");
     next(&mut session).await.expect("it sends");
     drop(server);
     let error = failure_of(&mut session).await;
@@ -201,13 +151,14 @@ async fn a_stream_that_stops_has_stalled_and_one_whose_camera_hangs_up_has_ended
 
 #[tokio::test]
 async fn a_ring_holds_the_last_seconds_of_a_real_stream() {
-    let server = Server::start(&[]).await;
-    let mut session = RtspSession::open(&server.camera("/h264")).await.expect("the camera plays");
+    let server = start(&[]).await;
+    let mut session = RtspSession::open(&crate::of(&server, "/h264")).await.expect("the camera plays");
     let limits = Limits { duration: Duration::from_millis(1500), bytes: 4 << 20 };
     let (mut ring, mut parameters, mut kept) = (Ring::new(limits), None, 0);
     while kept < 75 {
         match next(&mut session).await.expect("pictures come") {
             Item::Parameters(new) => parameters = Some(new),
+            Item::Sound(_) => panic!("nobody asked for sound"),
             Item::Unit(unit) => {
                 let pushed = ring.push(parameters.as_ref().expect("parameters come first"), unit);
                 assert_ne!(pushed, Pushed::TooLarge);
@@ -246,9 +197,9 @@ async fn camera_that_falls_silent(server: u16, silent_from: &'static str) -> u16
 
 #[tokio::test]
 async fn every_step_has_a_deadline() {
-    let server = Server::start(&[]).await;
+    let server = start(&[]).await;
     for (request, step) in [("DESCRIBE", Step::Describe), ("SETUP", Step::Setup), ("PLAY", Step::Play)] {
-        let port = camera_that_falls_silent(server.port, request).await;
+        let port = camera_that_falls_silent(server.port(), request).await;
         let deadline = Duration::from_secs(2);
         let mut camera = camera(port, "/h264", None);
         camera.step_deadline = deadline;
@@ -262,13 +213,13 @@ async fn every_step_has_a_deadline() {
 
 #[tokio::test]
 async fn a_camera_that_freezes_is_noticed() {
-    let server = Server::start(&[]).await;
+    let server = start(&[]).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     let (freeze, frozen) = tokio::sync::oneshot::channel::<()>();
     tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.expect("the client connects");
-        let mut real = TcpStream::connect(("127.0.0.1", server.port)).await.expect("the server is there");
+        let mut real = TcpStream::connect(("127.0.0.1", server.port())).await.expect("the server is there");
         tokio::select! {
             _ = tokio::io::copy_bidirectional(&mut client, &mut real) => {}
             _ = frozen => std::future::pending::<()>().await,

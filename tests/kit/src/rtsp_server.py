@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """A camera for the tests: GStreamer's RTSP server on a free port of 127.0.0.1, which it prints as `ready PORT`.
 
-usage: rtsp_server.py [basic|digest USER PASSWORD]
+usage: rtsp_server.py [--port N] [--film FILE.mp4] [basic|digest USER PASSWORD]
 
 It ends when its standard input is closed. Debian packages: gir1.2-gst-rtsp-server-1.0 python3-gi
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly (x264) gstreamer1.0-plugins-bad (x265).
 """
 
+import argparse
 import sys
 
 import gi
@@ -18,6 +19,8 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 PICTURE = "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1"
 X264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 threads=1 ! video/x-h264,profile=baseline"
+VOICE = "audiotestsrc is-live=true ! audioconvert ! voaacenc ! aacparse ! rtpmp4gpay name=pay1 pt=97"
+REORDERED = "x264enc speed-preset=ultrafast key-int-max=20 bframes=2 b-adapt=false threads=1 ! video/x-h264,profile=main"
 STREAMS = {
     # A key frame every 400 ms, with and without parameter sets in the stream.
     "/h264": f"{PICTURE} ! {X264} ! rtph264pay name=pay0 pt=96 config-interval=1",
@@ -29,9 +32,25 @@ STREAMS = {
     "/with-sound": "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay0 pt=0"
     f" {PICTURE} ! {X264} ! rtph264pay name=pay1 pt=96 config-interval=1",
     "/sound-only": "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay0 pt=0",
+    # The same picture larger, for a stream that changes.
+    "/h264-large": f"{PICTURE.replace('width=320,height=240', 'width=640,height=360')} ! {X264}"
+    " ! rtph264pay name=pay0 pt=96 config-interval=1",
+    "/with-aac": f"{PICTURE} ! {X264} ! rtph264pay name=pay0 pt=96 config-interval=1 {VOICE}",
+    "/b-frames": f"{PICTURE} ! {REORDERED} ! rtph264pay name=pay0 pt=96 config-interval=1",
+    "/h264-422": f"{PICTURE.replace('I420', 'Y42B')} ! {X264.replace('profile=baseline', 'profile=high-4:2:2')}"
+    " ! rtph264pay name=pay0 pt=96 config-interval=1",
     "/ends": PICTURE.replace("videotestsrc", "videotestsrc num-buffers=25")
     + f" ! {X264} ! rtph264pay name=pay0 pt=96 config-interval=1",
 }
+
+
+def film(path):
+    """A file as it is, picture by picture, with its sound."""
+    return (
+        f'filesrc location="{path}" ! qtdemux name=d'
+        " d.video_0 ! queue ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=1"
+        " d.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97"
+    )
 
 
 def require_password(server, method, user, password):
@@ -57,20 +76,28 @@ def end_with_the_parent(loop):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", default="0")
+    parser.add_argument("--film")
+    parser.add_argument("access", nargs="*")
+    arguments = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
-    server.set_service("0")
-    if len(sys.argv) > 1:
-        require_password(server, *sys.argv[1:4])
-    for path, launch in STREAMS.items():
+    server.set_service(arguments.port)
+    if arguments.access:
+        require_password(server, *arguments.access)
+    streams = dict(STREAMS)
+    if arguments.film:
+        streams["/film"] = film(arguments.film)
+    for path, launch in streams.items():
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(f"( {launch} )")
         permissions = GstRtspServer.RTSPPermissions()
         permissions.add_role("viewer")
         for permission in ("media.factory.access", "media.factory.construct"):
             permissions.add_permission_for_role("viewer", permission, True)
-        if len(sys.argv) > 1:
+        if arguments.access:
             factory.set_permissions(permissions)
         server.get_mount_points().add_factory(path, factory)
     server.attach(None)
