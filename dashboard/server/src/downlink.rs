@@ -116,7 +116,7 @@ impl Downlink {
                 v: SCHEMA_VERSION,
                 vin,
                 id,
-                name: "stream".to_owned(),
+                name: "stream_start".to_owned(),
                 arguments: arguments.map(|(name, value)| (name.to_owned(), value)).into(),
                 issued,
                 expires: issued + STREAM_ANSWER_MS,

@@ -34,6 +34,7 @@ mod origin;
 mod overview;
 mod passwords;
 mod preferences;
+mod push;
 mod roster;
 mod routes;
 mod rules;
@@ -179,6 +180,7 @@ const ROOMS: &[fn(&mut Routes)] = &[
     geofences::routes,
     media::routes,
     cameras::routes,
+    push::routes,
     rules::routes,
     wishes::routes,
     embedded::routes,
