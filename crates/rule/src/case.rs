@@ -3,10 +3,7 @@
 use bugbrother_wire::{UnixMs, message::AlertCause};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Moment, Note, Plan,
-    leaf::LeafState,
-};
+use crate::{Moment, Note, Plan, leaf::LeafState};
 
 /// A cause that comes back sooner is the same one: what a vehicle says costs others only so much, however it says it.
 const RAISED_EVERY_MS: i64 = 10_000;

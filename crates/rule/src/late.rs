@@ -33,12 +33,7 @@ pub struct Verdict {
 }
 
 /// Compares what was found in a span of a vehicle's past with the alerts of the rule that overlap with the span.
-pub fn settle(
-    (vin, rule): (Vin, &str),
-    (from, to): (UnixMs, UnixMs),
-    found: Vec<Firing>,
-    known: &[Known],
-) -> Verdict {
+pub fn settle((vin, rule): (Vin, &str), (from, to): (UnixMs, UnixMs), found: Vec<Firing>, known: &[Known]) -> Verdict {
     let mut verdict = Verdict::default();
     for firing in found {
         let end = firing.resolved.unwrap_or(to);

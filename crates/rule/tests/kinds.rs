@@ -194,12 +194,8 @@ fn fuel_that_is_burnt_on_the_road_or_filled_in_is_no_theft() {
 
 #[test]
 fn used_outside_working_hours() {
-    let hours = Hours {
-        zone: "Europe/Zurich".into(),
-        days: Weekday::ALL[..5].to_vec(),
-        from_min: 7 * 60,
-        to_min: 18 * 60,
-    };
+    let hours =
+        Hours { zone: "Europe/Zurich".into(), days: Weekday::ALL[..5].to_vec(), from_min: 7 * 60, to_min: 18 * 60 };
     let condition = Condition::All(vec![above("spd", 5.0, 2.0, 60), Condition::OutsideHours(hours)]);
     let mut bench = Bench::new(&condition);
     let evening = 8.0 * 3600.0; // 18:00
@@ -245,9 +241,12 @@ fn new_codes_by_severity_by_list_and_by_status() {
 #[test]
 fn the_lamp_and_self_tests_that_are_lost() {
     let mut lamp = Bench::new(&Condition::Lamp);
-    for (second, mil, expected) in
-        [(0.0, Some(false), None), (1.0, None, None), (2.0, Some(true), opened(2.0)), (30.0, Some(false), resolved(30.0))]
-    {
+    for (second, mil, expected) in [
+        (0.0, Some(false), None),
+        (1.0, None, None),
+        (2.0, Some(true), opened(2.0)),
+        (30.0, Some(false), resolved(30.0)),
+    ] {
         let mut picture = picture(second);
         picture.mil = mil;
         assert_eq!(lamp.step(second, News::Diagnostics(&picture)), expected, "at {second} s");
@@ -315,12 +314,18 @@ fn the_books() {
     let mut contract = Bench::new(&Condition::ContractEnds { within_days: 30 });
     let mut books = Books { soon: vec![item("Oil", None)], ..Books::default() };
     books.contracts = vec![item("Tour", Some(31.0 * DAY))];
-    assert_eq!([&mut overdue, &mut soon, &mut contract].map(|bench| bench.books(0.0, &books)), [None, opened(0.0), None]);
+    assert_eq!(
+        [&mut overdue, &mut soon, &mut contract].map(|bench| bench.books(0.0, &books)),
+        [None, opened(0.0), None]
+    );
     books.overdue.push(item("Tyres", Some(10.0)));
     let day = 1.5 * DAY;
     let found = [&mut overdue, &mut soon, &mut contract].map(|bench| bench.books(day, &books));
     assert_eq!(found, [opened(day), Some(Transition::Recurred), opened(day)]);
-    assert_eq!(overdue.evidence().cause.map(|cause| (cause.items.clone(), cause.due)), Some((vec!["Tyres".into()], Some(ms(10.0)))));
+    assert_eq!(
+        overdue.evidence().cause.map(|cause| (cause.items.clone(), cause.due)),
+        Some((vec!["Tyres".into()], Some(ms(10.0))))
+    );
     let found = [&mut overdue, &mut soon, &mut contract].map(|bench| bench.books(2.0 * DAY, &Books::default()));
     assert_eq!(found, [resolved(2.0 * DAY); 3]);
 }
@@ -344,7 +349,9 @@ fn what_is_unusual_is_so_at_this_load_and_learned_first() {
             // At a high load it is 8 °C hotter: that is usual.
             let (load, ect) = if n % 200 < 100 { (30.0, 84.0) } else { (75.0, 92.0) };
             let noise = f64::from(n * 37 % 11) * 0.2 - 1.0;
-            found.extend(bench.sample(second, &[("load", load), ("ect", ect + noise + hotter)]).map(|one| (second, one)));
+            found.extend(
+                bench.sample(second, &[("load", load), ("ect", ect + noise + hotter)]).map(|one| (second, one)),
+            );
         }
         found
     };

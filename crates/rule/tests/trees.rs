@@ -17,7 +17,9 @@ fn leaf(key: usize) -> Condition {
 fn trees() -> impl Strategy<Value = Condition> {
     let leaves = || (0..4usize).prop_map(leaf).boxed();
     let group = |parts: BoxedStrategy<Condition>| {
-        (any::<bool>(), vec(parts, 1..3)).prop_map(|(all, parts)| if all { Condition::All(parts) } else { Condition::Any(parts) }).boxed()
+        (any::<bool>(), vec(parts, 1..3))
+            .prop_map(|(all, parts)| if all { Condition::All(parts) } else { Condition::Any(parts) })
+            .boxed()
     };
     prop_oneof![leaves(), group(leaves()), group(prop_oneof![leaves(), group(leaves())].boxed())]
 }

@@ -46,6 +46,7 @@ const OF_A_VEHICLE: &[(&str, &str)] = &[
     ("wish", "DELETE FROM wish WHERE vin IN (SELECT vin FROM wish WHERE vin = $1 LIMIT $2)"),
     ("command", "DELETE FROM command WHERE id IN (SELECT id FROM command WHERE vin = $1 LIMIT $2)"),
     ("rule_state", "DELETE FROM rule_state WHERE vin IN (SELECT vin FROM rule_state WHERE vin = $1 LIMIT $2)"),
+    ("delivery", "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE vin = $1 LIMIT $2)"),
     ("alert", "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE vin = $1 LIMIT $2)"),
     ("quarantine", "DELETE FROM quarantine WHERE number IN (SELECT number FROM quarantine WHERE vin = $1 LIMIT $2)"),
     (

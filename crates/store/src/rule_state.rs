@@ -3,22 +3,28 @@
 use bugbrother_wire::{AlertId, UnixMs, Vin, message::Alert};
 use sqlx::{Any, Row, Transaction};
 
-use crate::{Store, StoreError, alert, alert::alert_sql, id, page};
+use crate::{Held, Store, StoreError, alert, alert::alert_sql, id, lease::shard_of, page};
 
 impl Store {
-    /// Stores alerts as [`Store::save_alerts`] does, and with them, all or nothing, what is remembered of vehicles.
+    /// Stores alerts as [`Store::save_alerts`] does, and with them, all or nothing, what is remembered of vehicles: of those
+    /// that the notifier still holds when the transaction ends. `None` stands for each alert that was not stored, because
+    /// somebody else looks after its vehicle now.
     pub async fn save_judgement(
         &self,
+        held: &Held,
         alerts: &[Alert],
         memories: &[(Vin, String)],
         now: UnixMs,
-    ) -> Result<Vec<Alert>, StoreError> {
+    ) -> Result<Vec<Option<Alert>>, StoreError> {
         let mut tx = self.begin().await?;
+        let vins = alerts.iter().map(|alert| alert.vin).chain(memories.iter().map(|(vin, _)| *vin));
+        let stands = held.stand(&mut tx, vins).await?;
+        let is_held = |vin: Vin| stands.get(&shard_of(vin)).is_some_and(|stands| *stands);
         let mut stored = Vec::with_capacity(alerts.len());
         for one in alerts {
-            stored.push(alert::save(&mut tx, one).await?);
+            stored.push(if is_held(one.vin) { Some(alert::save(&mut tx, one).await?) } else { None });
         }
-        for (vin, body) in memories {
+        for (vin, body) in memories.iter().filter(|(vin, _)| is_held(*vin)) {
             remember(&mut tx, *vin, body, now).await?;
         }
         tx.commit().await?;
@@ -33,12 +39,6 @@ impl Store {
             .fetch_all(&self.read)
             .await?;
         rows.iter().map(|row| Ok((id::parse("rule_state", row.try_get(0)?)?, row.try_get(1)?))).collect()
-    }
-
-    /// What is remembered of a vehicle.
-    pub async fn memory_of(&self, vin: Vin) -> Result<Option<String>, StoreError> {
-        let body = sqlx::query_scalar("SELECT body FROM rule_state WHERE vin = $1").bind(vin.as_str());
-        Ok(body.fetch_optional(&self.read).await?)
     }
 
     /// Alerts of a rule and a vehicle whose causes lasted at some time between `from` and `to`, oldest first.

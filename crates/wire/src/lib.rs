@@ -6,7 +6,6 @@
 //! - [`topic`]: the topics below `fleet/v1/` and the filters for them
 //! - [`rule`]: what rules look at, and which vehicles they are about; [`area`]: how far a place is from the border of an area
 //! - [`signal`]: the catalogue of signals: short key, COVESA VSS path, unit, range, OBD-II PID
-//! - [`dtc`]: trouble codes in words
 //! - [`message`]: the message on each topic
 //! - [`codec`]: MessagePack with limits, and every reason why a payload is refused
 //! - [`verdict`]: whether what arrives is taken
@@ -23,7 +22,6 @@
 pub mod api;
 pub mod area;
 pub mod codec;
-pub mod dtc;
 pub mod embedded;
 pub mod fuel;
 pub mod id;
@@ -44,8 +42,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use codec::{DecodeError, decode, encode};
 pub use fuel::FuelKind;
 pub use id::{
-    AlertId, ApiTokenId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId,
-    Seq, SessionId, ViewId, WorkId,
+    AlertId, ApiTokenId, CameraId, ChannelId, ClientId, CommandId, ContractId, DeliveryId, DocumentId, Epoch, EventId,
+    MaintenanceId, MediaId, Seq, SessionId, ViewId, WorkId,
 };
 pub use message::Message;
 pub use topic::Topic;

@@ -56,6 +56,8 @@ pub struct Config {
     pub enrolment: Option<Enrolment>,
     /// Takes back from a vehicle what it can come in with, and tells the broker; without it people cannot do so here.
     pub revoke: Option<Revoke>,
+    /// The public key by which browsers know who may push to them (base64url); without it there is no web push.
+    pub push_key: Option<String>,
     /// Where the documents of contracts are; without it there are none.
     pub documents: Option<Arc<Documents>>,
     /// Bounds.
@@ -143,6 +145,7 @@ impl Config {
             behind_proxy: false,
             enrolment: None,
             revoke: None,
+            push_key: None,
             documents: None,
             limits: Limits::default(),
         }

@@ -170,6 +170,25 @@ impl Desk {
         self.listening_since = None;
     }
 
+    /// The vehicles that it has.
+    pub fn vins(&self) -> impl Iterator<Item = Vin> {
+        self.vehicles.keys().copied()
+    }
+
+    /// Whether it has that vehicle.
+    pub fn knows(&self, vin: Vin) -> bool {
+        self.vehicles.contains_key(&vin)
+    }
+
+    /// An alert is known to the database under another identity: from now on here, too.
+    pub fn rename(&mut self, was: AlertId, stored: &Alert) {
+        let tracked =
+            self.vehicles.get_mut(&stored.vin).map(|vehicle| vehicle.tracked.as_mut_slice()).unwrap_or_default();
+        for alert in tracked.iter_mut().filter_map(|one| one.alert.as_mut()).filter(|alert| alert.id == was) {
+            (alert.id, alert.count) = (stored.id, alert.count.max(stored.count));
+        }
+    }
+
     /// The alerts that are active.
     pub fn active(&self) -> impl Iterator<Item = &Alert> {
         self.vehicles.values().flat_map(|vehicle| &vehicle.tracked).filter_map(|one| one.alert.as_ref())

@@ -103,7 +103,12 @@ impl Vehicle {
 
     /// Follows the rules that are about it. What it had of rules that go on is given by their identities; what of it is
     /// not used is returned.
-    pub fn track(&mut self, vin: Vin, shelf: &Shelf, mut known: Vec<(String, String, Case, Option<Alert>)>) -> Vec<Alert> {
+    pub fn track(
+        &mut self,
+        vin: Vin,
+        shelf: &Shelf,
+        mut known: Vec<(String, String, Case, Option<Alert>)>,
+    ) -> Vec<Alert> {
         self.tracked.clear();
         for (place, InForce { rule, plan }) in shelf.about(vin) {
             let of_rule = known.iter().position(|(id, ..)| *id == rule.id).map(|at| known.swap_remove(at));
@@ -132,7 +137,8 @@ impl Vehicle {
     /// Goes on with what a desk before has kept, and with the alerts that are active. Returns those of rules that are no
     /// longer about it.
     pub fn recall(&mut self, vin: Vin, memory: Option<&str>, alerts: Vec<Alert>, shelf: &Shelf) -> Vec<Alert> {
-        let kept = memory.filter(|body| body.len() <= MAX_MEMORY).and_then(|body| serde_json::from_str::<Memory>(body).ok());
+        let kept =
+            memory.filter(|body| body.len() <= MAX_MEMORY).and_then(|body| serde_json::from_str::<Memory>(body).ok());
         if let Some(Memory { head, late, .. }) = &kept {
             (self.before, self.head, self.late) = (*head, *head, *late);
         }

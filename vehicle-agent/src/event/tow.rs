@@ -3,13 +3,7 @@ use bugbrother_wire::{
     message::EventKind,
 };
 
-use super::{
-    Limits,
-    manoeuvre::rounded,
-    row::Row,
-    situation::Situation,
-    snapshot::Snapshot,
-};
+use super::{Limits, manoeuvre::rounded, row::Row, situation::Situation, snapshot::Snapshot};
 use crate::outbox::Happening;
 
 /// Who switches off while rolling has not parked yet.

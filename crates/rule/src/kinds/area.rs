@@ -83,9 +83,8 @@ impl Fence {
 
     /// Whether it may lie in it or within the margin of it.
     fn is_near(&self, (lat, lon): Place) -> bool {
-        self.bounds.is_none_or(|[south, west, north, east]| {
-            (south..=north).contains(&lat) && (west..=east).contains(&lon)
-        })
+        self.bounds
+            .is_none_or(|[south, west, north, east]| (south..=north).contains(&lat) && (west..=east).contains(&lon))
     }
 
     /// Whether somebody is in it who was, or was not, in it before.
@@ -132,7 +131,8 @@ impl Area {
         match moment.news {
             News::Sample(values) => {
                 let place = position(values)?;
-                if whereabouts.last_ts.is_some_and(|last| moment.ts <= last) || self.fences.iter().all(Option::is_none) {
+                if whereabouts.last_ts.is_some_and(|last| moment.ts <= last) || self.fences.iter().all(Option::is_none)
+                {
                     return None;
                 }
                 whereabouts.last_ts = Some(moment.ts);

@@ -38,12 +38,7 @@ impl Speeding {
             areas: areas.collect(),
             classes: spec.classes.iter().map(|one| (one.class.trim().to_lowercase(), one.limit_kmh)).collect(),
             lowest_kmh: spec.lowest_kmh().unwrap_or(f64::INFINITY),
-            threshold: Threshold {
-                side: Side::Above,
-                on: 0.0,
-                off: -spec.below_kmh,
-                for_ms: i64::from(spec.for_ms),
-            },
+            threshold: Threshold { side: Side::Above, on: 0.0, off: -spec.below_kmh, for_ms: i64::from(spec.for_ms) },
         }
     }
 

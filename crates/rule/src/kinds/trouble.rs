@@ -1,7 +1,7 @@
 //! What the car says is wrong with it.
 
 use bugbrother_wire::{
-    UnixMs, dtc,
+    UnixMs,
     message::{DtcStatus, Severity},
     rule::Codes as Spec,
 };
@@ -85,7 +85,7 @@ impl Codes {
 
     fn wants(&self, code: &str) -> bool {
         let named = self.begin_with.is_empty() || self.begin_with.iter().any(|begin| code.starts_with(begin));
-        named && dtc::severity(code) >= self.at_least
+        named && bugbrother_dtc::catalogue().severity(code) >= self.at_least
     }
 }
 
@@ -112,8 +112,13 @@ pub(crate) fn readiness(tests: &mut SelfTests, held: &mut Held, moment: &Moment<
         lost_before.iter().chain(&tests.complete).filter(|name| is_incomplete(name)).take(MOST).cloned().collect();
     lost.sort_unstable();
     lost.dedup();
-    tests.complete =
-        picture.monitors.iter().filter(|monitor| is_complete(&monitor.name)).take(MOST).map(|one| one.name.clone()).collect();
+    tests.complete = picture
+        .monitors
+        .iter()
+        .filter(|monitor| is_complete(&monitor.name))
+        .take(MOST)
+        .map(|one| one.name.clone())
+        .collect();
     if lost.is_empty() {
         return hold::end(held, picture.at);
     }

@@ -56,7 +56,9 @@ impl fmt::Display for ConditionFault {
             ConditionFault::Tree => "1 to 8 conditions, at most 3 deep, and not hours alone",
             ConditionFault::Geofences => "name 1 to 16 geofences, each once",
             ConditionFault::Classes => "name up to 16 classes, each once",
-            ConditionFault::Hours => "a time zone such as `Europe/Zurich`, at least a day, and two times of day that differ",
+            ConditionFault::Hours => {
+                "a time zone such as `Europe/Zurich`, at least a day, and two times of day that differ"
+            }
             ConditionFault::Codes => "up to 16 codes or beginnings of codes, such as `P0301` or `P03`",
             ConditionFault::Kinds => "name 1 to 16 kinds of events, each once",
             ConditionFault::Scope => "name 1 to 200 vehicles, or a class of 1 to 40 characters",

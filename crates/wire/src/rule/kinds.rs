@@ -213,7 +213,8 @@ impl Speeding {
 
     pub(super) fn check(&self) -> Result<(), ConditionFault> {
         let areas = self.areas.iter().map(|area| area.limit_kmh);
-        let mut limits = self.limit_kmh.into_iter().chain(areas).chain(self.classes.iter().map(|class| class.limit_kmh));
+        let mut limits =
+            self.limit_kmh.into_iter().chain(areas).chain(self.classes.iter().map(|class| class.limit_kmh));
         if self.lowest_kmh().is_none() || !limits.all(|limit| (1.0..=400.0).contains(&limit)) {
             Err(ConditionFault::On)
         } else if !(0.0..=100.0).contains(&self.below_kmh) {
@@ -282,7 +283,7 @@ impl Unusual {
     pub(super) fn check(&self) -> Result<(), ConditionFault> {
         if !signal::is_key(&self.signal) {
             Err(ConditionFault::Signals)
-        } else if !(2.0..=50.0).contains(&self.deviations) || !(self.least.is_finite() && self.least > 0.0) {
+        } else if !((2.0..=50.0).contains(&self.deviations) && self.least.is_finite() && self.least > 0.0) {
             Err(ConditionFault::On)
         } else {
             lasts(self.for_ms)

@@ -107,7 +107,8 @@ impl Condition {
     pub fn check(&self) -> Result<(), ConditionFault> {
         let leaves = self.leaves();
         let only_hours = leaves.iter().all(|leaf| matches!(leaf, Condition::OutsideHours(_)));
-        if self.depth() > MAX_DEPTH || !(1..=MAX_LEAVES).contains(&leaves.len()) || self.has_empty_group() || only_hours {
+        if self.depth() > MAX_DEPTH || !(1..=MAX_LEAVES).contains(&leaves.len()) || self.has_empty_group() || only_hours
+        {
             return Err(ConditionFault::Tree);
         }
         leaves.into_iter().try_for_each(Condition::check_leaf)
@@ -145,7 +146,11 @@ impl Condition {
             Condition::Event(leaf) => leaf.check(),
             Condition::Unusual(leaf) => leaf.check(),
             Condition::ContractEnds { within_days } => {
-                if (1..=366).contains(within_days) { Ok(()) } else { Err(ConditionFault::On) }
+                if (1..=366).contains(within_days) {
+                    Ok(())
+                } else {
+                    Err(ConditionFault::On)
+                }
             }
             Condition::Lamp | Condition::ReadinessLost | Condition::Maintenance { .. } => Ok(()),
             Condition::All(_) | Condition::Any(_) => Err(ConditionFault::Tree),

@@ -47,7 +47,9 @@ impl Scope {
         match self {
             Scope::All => true,
             Scope::Vehicles(vins) => vins.contains(&vin),
-            Scope::Class(wanted) => class.is_some_and(|class| class.trim().to_lowercase() == wanted.trim().to_lowercase()),
+            Scope::Class(wanted) => {
+                class.is_some_and(|class| class.trim().to_lowercase() == wanted.trim().to_lowercase())
+            }
             Scope::Client(wanted) => client == Some(*wanted),
         }
     }

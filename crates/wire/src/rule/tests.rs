@@ -116,9 +116,13 @@ fn a_tree_reads_as_it_is_written() {
 fn a_scope_holds_whom_it_names() {
     let (golf, fiesta) = ("WVWZZZ1JZ3W386752".parse().unwrap(), "1M8GDM9AXKP042788".parse().unwrap());
     assert!(Scope::All.holds(golf, None, None));
-    assert!(Scope::Vehicles(vec![golf]).holds(golf, None, None) && !Scope::Vehicles(vec![golf]).holds(fiesta, None, None));
+    assert!(
+        Scope::Vehicles(vec![golf]).holds(golf, None, None) && !Scope::Vehicles(vec![golf]).holds(fiesta, None, None)
+    );
     let vans = Scope::Class("van".into());
-    assert!(vans.holds(golf, Some(" Van"), None) && !vans.holds(golf, Some("Car"), None) && !vans.holds(golf, None, None));
+    assert!(
+        vans.holds(golf, Some(" Van"), None) && !vans.holds(golf, Some("Car"), None) && !vans.holds(golf, None, None)
+    );
     assert_eq!(Scope::Vehicles(vec![]).check(), Err(ConditionFault::Scope));
     assert_eq!(Scope::Class(" ".into()).check(), Err(ConditionFault::Scope));
 }

@@ -27,6 +27,7 @@ mod maintenance;
 mod map;
 mod moment;
 mod news;
+mod notifications;
 mod offline;
 mod overview;
 mod pages;

@@ -7,6 +7,7 @@ mod body;
 mod caller;
 mod cameras;
 mod card;
+mod channels;
 mod clients;
 mod commands;
 mod contracts;
@@ -18,6 +19,7 @@ mod enrolment;
 mod etag;
 mod export;
 mod failure;
+mod fleet_notifications;
 mod form;
 mod geofences;
 mod health;
@@ -30,6 +32,7 @@ mod live;
 mod maintenance;
 mod media;
 mod metrics_page;
+mod notifications;
 mod origin;
 mod overview;
 mod passwords;
@@ -194,6 +197,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     statistics::routes,
     maintenance::routes,
     views::routes,
+    notifications::routes,
+    fleet_notifications::routes,
 ];
 
 /// Made once: they do not change.

@@ -121,7 +121,8 @@ async fn try_out(
         caller.sees(&app, vin).await?;
     }
     let _turn = app.trials.take().await?;
-    let tried = Order { condition: &order.condition, scope: &order.scope, from, to, vin: order.vin, after: order.after };
+    let tried =
+        Order { condition: &order.condition, scope: &order.scope, from, to, vin: order.vin, after: order.after };
     let part = trial::part(&app.config.store, &tried).await?;
     Ok(Json(TrialReport {
         firings: part.firings.into_iter().map(firing).collect(),

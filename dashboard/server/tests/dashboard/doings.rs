@@ -1,6 +1,6 @@
 //! What people do to vehicles, alerts, rules and geofences, and what of it goes over a real broker.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
 use bugbrother_kit::{mosquitto::Mosquitto, wait};
 use bugbrother_store::Arrival;
@@ -14,8 +14,8 @@ use bugbrother_wire::{
     decode, encode,
     live::{Frame, News, Notice},
     message::{
-        Alert, AlertState, Command, Config, Diagnostics, Dtc, DtcStatus, Event as Happening, EventKind, FreezeFrame,
-        Monitor, Presence, Reply, ReplyState, Severity, Status,
+        Alert, AlertCause, AlertState, Command, Config, Diagnostics, Dtc, DtcStatus, Event as Happening, EventKind,
+        FreezeFrame, Monitor, Presence, Reply, ReplyState, Severity, Status,
     },
     topic::Kind,
 };
@@ -550,7 +550,19 @@ async fn a_vehicles_troubles_are_told_in_words_and_pages_are_told_when_they_are_
     assert_eq!((frame.values[0].label.as_str(), frame.values[0].unit.as_str()), ("Engine speed", "rpm"));
     let french: DiagnosticsReport = person.ask(&of_vehicle("diagnostics?lang=fr")).await?;
     assert_eq!(french.monitors[0].label, "Catalyseur");
-    assert!(french.codes.iter().any(|code| code.title == "Allumage ou ratés"), "{:?}", french.codes);
+    let misfire = french.codes.iter().find(|code| code.code == "P0302").context("it was told")?;
+    assert_eq!(misfire.title, "Ratés dans le cylindre 2");
+    assert!(misfire.advice.contains("clignote"), "{}", misfire.advice);
+
+    let cause = AlertCause { codes: vec!["P0302".into()], ..AlertCause::default() };
+    let alert = Alert { detail: Some(Box::new(cause)), ..alert(9, now()) };
+    rig.store.save_alert(&alert).await?;
+    for (lang, title) in [("en", "Misfire in cylinder 2"), ("fr", "Ratés dans le cylindre 2")] {
+        let shown: AlertDetail = person.ask(&format!("/alerts/{}?lang={lang}", alert.id)).await?;
+        let [trouble] = &shown.troubles[..] else { bail!("{:?}", shown.troubles) };
+        assert_eq!((trouble.title.as_str(), trouble.severity), (title, Severity::Critical));
+        assert!(trouble.advice.len() > 40);
+    }
 
     let event = Happening {
         v: SCHEMA_VERSION,

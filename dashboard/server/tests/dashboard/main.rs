@@ -9,6 +9,7 @@ mod export;
 mod guide;
 mod history;
 mod live;
+mod notifications;
 mod office;
 mod pipeline;
 mod requests;

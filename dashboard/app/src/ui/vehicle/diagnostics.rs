@@ -108,6 +108,7 @@ fn one(phrases: &Phrases, code: &DtcInWords) -> Html {
                 if !code.generic { { format!(" · {}", words.makers_own) } }
                 if code.times > 1 { { format!(" · {}", (phrases.times)(code.times)) } }
             </p>
+            if !code.advice.is_empty() && code.gone.is_none() { <p class="advice">{ &code.advice }</p> }
             <dl>
                 <div><dt>{ words.first_seen }</dt><dd>{ moment(phrases, code.first_seen) }</dd></div>
                 <div><dt>{ words.last_seen }</dt><dd>{ moment(phrases, code.last_seen) }</dd></div>
