@@ -7,7 +7,8 @@
 //! data/access/server.*        the broker's own certificate and its key
 //! data/secrets/               passwords of the services, key of the sessions; 0600
 //! data/secrets/ca/            the fleet's certificate authority and its key
-//! data/documents/            files of the contracts' documents
+//! data/media/                 photos and clips of vehicles, and what is coming in of them
+//! data/documents/             files of the contracts' documents
 //! data/demo/{vin}/outbox.db   outboxes of the demo's agents
 //! ```
 
@@ -120,6 +121,11 @@ impl DataDir {
     /// The certificate authority's folder.
     pub fn authority(&self) -> PathBuf {
         self.path.join("secrets/ca")
+    }
+
+    /// Photos and clips.
+    pub fn media(&self) -> PathBuf {
+        self.path.join("media")
     }
 
     /// Files of the contracts' documents.

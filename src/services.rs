@@ -275,6 +275,8 @@ async fn start_services(
         });
         let documents = bugbrother_dashboard::documents::Documents::open(&plan.data.documents());
         config.documents = Some(Arc::new(documents.context("cannot make the folder of the contracts' documents")?));
+        let library = bugbrother_dashboard::library::Library::open(&plan.data.media());
+        config.library = Some(library.context("cannot make the folder of photos and clips")?);
         let data = plan.data.clone();
         config.revoke = Some(Arc::new(move |vin| {
             let data = data.clone();

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use bugbrother_kit::process::program;
 
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 16] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -21,6 +21,7 @@ const DOCUMENTS: [&str; 15] = [
     "docs/signals.md",
     "docs/events.md",
     "docs/microcontroller.md",
+    "docs/video.md",
 ];
 
 fn root() -> &'static Path {

@@ -235,8 +235,13 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
     };
     let (known_events, known_events_in) = watch::channel(None);
     parts.spawn(remember(known_events_in, outbox.clone()));
-    let seen =
-        event::Outputs { fixes: seen_fixes, readings: seen_readings, drafts: drafts.clone(), filmed, known: known_events };
+    let seen = event::Outputs {
+        fixes: seen_fixes,
+        readings: seen_readings,
+        drafts: drafts.clone(),
+        filmed,
+        known: known_events,
+    };
     parts.spawn(async move {
         event::look_out(looking, seen).await;
         Ok(Part::Other)

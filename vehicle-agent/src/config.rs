@@ -1,5 +1,7 @@
 //! Settings of the agent, as they stand in `agent.toml`.
 
+mod error;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -8,10 +10,11 @@ use std::{
 };
 
 use bugbrother_client::Tls;
-use bugbrother_wire::{CameraId, Vin};
+use bugbrother_wire::Vin;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
+pub use self::error::ConfigError;
 pub use crate::gps::{GpsSource, GpsSourceError, Speed};
 use crate::{
     camera::{self, CameraSettings, MediaSettings},
@@ -123,103 +126,6 @@ pub struct Config {
     pub dry_run: bool,
 }
 
-/// Why settings are refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Nothing would ever be recorded.
-    #[error("neither `gps` nor `obd` is set: give at least one, such as `gps = \"auto\"`")]
-    NoSensor,
-    /// Nobody can tell which vehicle this is.
-    #[error("`vin` is not set and without `obd` nothing else tells it")]
-    NoVin,
-    /// Built without OBD-II.
-    #[error("`obd` is set, but this agent was built without the feature `obd`")]
-    NoObd,
-    /// Too small for a single record.
-    #[error("`outbox_max_bytes` is {0}, the least is {LEAST_OUTBOX_BYTES}")]
-    OutboxTooSmall(u64),
-    /// Not even for the connections.
-    #[error("`daily_bytes` is {0}, the least is {LEAST_DAILY_BYTES}")]
-    TooFewBytes(u64),
-    /// A number that is none of those that make sense.
-    #[error("`{name}` is {value}, it must be from {least} to {most}")]
-    Range {
-        /// Which.
-        name: &'static str,
-        /// What it is.
-        value: u32,
-        /// The least that it may be.
-        least: u32,
-        /// The most that it may be.
-        most: u32,
-    },
-    /// The same of larger ones.
-    #[error("`{name}` is {value}, it must be from {least} to {most}")]
-    Measure {
-        /// Which.
-        name: &'static str,
-        /// What it is.
-        value: u64,
-        /// The least that it may be.
-        least: u64,
-        /// The most that it may be.
-        most: u64,
-    },
-    /// A camera that cannot be.
-    #[error("camera `{id}`: {problem}")]
-    Camera {
-        /// Which.
-        id: CameraId,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// More than a vehicle has.
-    #[error("there are {0} cameras, at most {most} are taken", most = camera::MOST)]
-    TooManyCameras(usize),
-    /// Two cameras of one name.
-    #[error("two cameras are called `{0}`")]
-    SameCamera(CameraId),
-    /// Nothing ever ends.
-    #[error("`exit_when_done` wants a recording, as in `gps = \"file:drive.nmea\"`")]
-    NeverDone,
-    /// All could be read and changed on its way.
-    #[error("`broker` is on another machine and would be spoken to without TLS: use mqtts://, or set `insecure`")]
-    Insecure,
-    /// Without TLS it would not be used.
-    #[error("`{0}` is for TLS, and `broker` does not start with mqtts://")]
-    WithoutTls(&'static str),
-    /// A certificate is of no use without its key, and the other way round.
-    #[error("`{0}` is set without `{1}`")]
-    HalfIdentity(&'static str, &'static str),
-    /// No password, or two.
-    #[error(
-        "set one of `password_file` and `password` (or the variable BUGBROTHER_PASSWORD), or `certificate` and `key`"
-    )]
-    Password,
-    /// The password file or the key cannot be read.
-    #[error("`{setting}` {path} cannot be read")]
-    SecretFile {
-        /// Which of the two.
-        setting: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Others can read the password file or the key.
-    #[error("`{setting}` {path} can be read by others: chmod 600 {path}")]
-    SecretFileMode {
-        /// Which of the two.
-        setting: &'static str,
-        /// The file.
-        path: PathBuf,
-    },
-    /// The password file holds none.
-    #[error("`password_file` {0} has no password in its first line")]
-    PasswordFileEmpty(PathBuf),
-}
-
 /// A batch is far below 256 KiB; a hundred of them are the least that makes sense to keep.
 const LEAST_OUTBOX_BYTES: u64 = 1 << 20;
 const LEAST_DAILY_BYTES: u64 = 100_000;
@@ -321,7 +227,10 @@ impl Config {
             return Err(ConfigError::Insecure);
         }
         let for_tls = [("ca", &self.ca), ("certificate", &self.certificate), ("key", &self.key)];
-        if let Some((name, _)) = for_tls.iter().find(|(_, path)| path.is_some() && !self.broker.are_secure()) {
+        // Certificate and key may be for the fleet's server alone.
+        let for_nothing = |name: &str| name == "ca" || self.server.is_none();
+        let unused = |(name, path): &&(&'static str, &Option<PathBuf>)| path.is_some() && for_nothing(name);
+        if let Some((name, _)) = for_tls.iter().find(unused).filter(|_| !self.broker.are_secure()) {
             return Err(ConfigError::WithoutTls(name));
         }
         match (&self.certificate, &self.key) {

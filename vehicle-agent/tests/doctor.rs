@@ -44,14 +44,16 @@ async fn a_car_that_is_well_is_described_in_words() {
     let car = CancellationToken::new();
     Simulator::start(profile, gps, elm, 1.0, car.clone());
     let _car_ends = car.drop_guard();
+    let camera = bugbrother_kit::camera::Camera::start(&[]).await.unwrap();
     let settings = write_settings(
         dir.path(),
         &format!(
             "vin = '{}'\nbroker = '127.0.0.1:{}'\npassword = 's3cret'\ngps = 'tcp:127.0.0.1:{gps_port}'\n\
-             obd = 'tcp:127.0.0.1:{elm_port}'\noutbox = '{}'\n",
+             obd = 'tcp:127.0.0.1:{elm_port}'\noutbox = '{}'\n[[camera]]\nid = 'dash-1'\nurl = '{}'\n",
             profile.vin,
             broker.port(),
-            dir.path().join("outbox.db").display()
+            dir.path().join("outbox.db").display(),
+            camera.url("/h264"),
         ),
     );
     let (said, is_well) = doctor(dir.path(), &settings).await;
@@ -64,6 +66,8 @@ async fn a_car_that_is_well_is_described_in_words() {
         "control units: 7E8 ECM-EngineControl",
         &format!("it says that it is {}", profile.vin),
         "P0301 (stored, ECU 7E8)",
+        "good  camera    dash-1: H.264 (avc1.42",
+        "320 by 240; no photos without `photo_url`",
         &format!("signed in as {}, without TLS", profile.vin),
     ] {
         assert!(said.contains(part), "{part} is not in\n{said}");
@@ -77,7 +81,7 @@ async fn of_what_is_missing_it_says_what_to_do() {
     let settings = write_settings(
         dir.path(),
         "vin = 'WVWZZZ1JZ3W386752'\nbroker = '127.0.0.1:1'\npassword = 's3cret'\ngps = 'serial:/dev/no-such-port'\n\
-         obd = 'none'\noutbox = '/no/such/folder/outbox.db'\n",
+         obd = 'none'\noutbox = '/no/such/folder/outbox.db'\n[[camera]]\nid = 'dash-1'\nurl = 'rtsp://127.0.0.1:1/'\n",
     );
     let (said, is_well) = doctor(dir.path(), &settings).await;
     assert!(!is_well, "{said}");
@@ -87,6 +91,8 @@ async fn of_what_is_missing_it_says_what_to_do() {
         "BAD   outbox",
         "BAD   broker",
         "→ is there a network",
+        "BAD   camera    dash-1: camera failed at DESCRIBE",
+        "→ has it power",
         "note  adapter",
     ] {
         assert!(said.contains(part), "{part} is not in\n{said}");

@@ -149,10 +149,10 @@ impl Store {
     /// Files that were offered before a moment and are not whole, oldest first.
     pub async fn stale_media(&self, before: UnixMs, limit: u32) -> Result<Vec<MediaFile>, StoreError> {
         let rows = sqlx::query(select!("WHERE stored_ts IS NULL AND offered_ts < $1 ORDER BY offered_ts LIMIT $2"))
-        .bind(before)
-        .bind(page(limit))
-        .fetch_all(&self.read)
-        .await?;
+            .bind(before)
+            .bind(page(limit))
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(read).collect()
     }
 

@@ -20,7 +20,6 @@ use crate::{
     timeline::Timeline,
 };
 
-
 /// Frames of sound come in bursts; what is longer than this is silence.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -181,11 +180,7 @@ impl<'a> Ear<'a> {
         Ok(())
     }
 
-    fn write<W: Write + Seek>(
-        &mut self,
-        frame: &SoundFrame,
-        film: &mut Film<W>,
-    ) -> Result<(), MuxingError> {
+    fn write<W: Write + Seek>(&mut self, frame: &SoundFrame, film: &mut Film<W>) -> Result<(), MuxingError> {
         let hz = self.parameters.clock_hz.get();
         let until_next = self.frames.peek().map(|next| next.received.saturating_duration_since(frame.received));
         // Where none was heard for a while there is silence: what comes after it must not be heard too early.

@@ -8,8 +8,8 @@ use shiguredo_mp4::boxes::SampleEntry;
 use crate::{
     access_unit::{AccessUnit, Codec, Parameters},
     fragment::sample_entry,
-    photo::PhotoError,
     h264::nal_units,
+    photo::PhotoError,
 };
 
 /// Of 100: what cameras themselves use.

@@ -95,7 +95,10 @@ impl SourceError {
     /// Whether trying again later may help; a wrong URL or password needs a person first.
     pub fn is_transient(&self) -> bool {
         match self {
-            SourceError::Url { .. } | SourceError::Unauthorized | SourceError::NoVideo { .. } | SourceError::BFrames => false,
+            SourceError::Url { .. }
+            | SourceError::Unauthorized
+            | SourceError::NoVideo { .. }
+            | SourceError::BFrames => false,
             SourceError::TimedOut { .. }
             | SourceError::Protocol { .. }
             | SourceError::Stalled { .. }

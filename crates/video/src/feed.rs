@@ -31,11 +31,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Pace {
-            first: Duration::from_millis(250),
-            longest: Duration::from_secs(30),
-            lasting: Duration::from_secs(300),
-        }
+        Pace { first: Duration::from_millis(250), longest: Duration::from_secs(30), lasting: Duration::from_secs(300) }
     }
 }
 

@@ -58,7 +58,8 @@ impl Snapshot {
     /// Photos at an `http://` URL, which holds no credentials.
     pub fn new(url: &str, credentials: Option<Credentials>) -> Result<Self, PhotoError> {
         let wrong = PhotoError::Url;
-        let url = Url::parse(url).map_err(|_| wrong("it is no URL; one looks like http://192.168.1.20/snapshot.jpg"))?;
+        let url =
+            Url::parse(url).map_err(|_| wrong("it is no URL; one looks like http://192.168.1.20/snapshot.jpg"))?;
         if url.scheme() != "http" {
             return Err(wrong("it must start with http://"));
         }

@@ -100,7 +100,12 @@ impl Ring {
                 gop.bytes += size;
             }
             None if unit.is_key => {
-                self.gops.push_back(Gop { parameters: parameters.clone(), units: vec![unit], sound: None, bytes: size });
+                self.gops.push_back(Gop {
+                    parameters: parameters.clone(),
+                    units: vec![unit],
+                    sound: None,
+                    bytes: size,
+                });
                 self.open = true;
             }
             None => return Pushed::Undecodable,

@@ -112,8 +112,8 @@ pub struct MediaOffer {
     pub cause: Option<String>,
 }
 
-/// How far an upload has come: answer to `POST`, `PATCH …?offset=N` and `GET` of `/api/embedded/media/{id}`, and to a `PATCH`
-/// with another offset than this (409).
+/// How far an upload has come: answer to `POST`, `PATCH …?offset=N` and `GET` of `/api/embedded/media/{id}`. A `PATCH` with another
+/// offset is refused (409), and `offset` among the problem's `fields` is the right one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MediaProgress {

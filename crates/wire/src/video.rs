@@ -179,7 +179,9 @@ mod tests {
 
     #[test]
     fn what_is_no_piece_is_refused_and_what_is_unknown_is_skipped() {
-        for wrong in [&b""[..], b"\x01", b"\x02\x00\x00\x00", b"\x01\0\0\0\0\0\0\0\x05abc", b"\x01\0\0\0\0\0\0\0\x02a\"x"] {
+        for wrong in
+            [&b""[..], b"\x01", b"\x02\x00\x00\x00", b"\x01\0\0\0\0\0\0\0\x05abc", b"\x01\0\0\0\0\0\0\0\x02a\"x"]
+        {
             assert_eq!(Piece::read(wrong), Err(NoPiece), "{wrong:?}");
         }
         assert_eq!(Piece::read(&vec![2; MAX_MESSAGE_BYTES + 1]), Err(NoPiece));

@@ -9,7 +9,7 @@ use bugbrother_wire::{Vin, api::RevokedKeys};
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{Error, documents::Documents, key::SigningKey, tiles::Tiles};
+use crate::{Error, documents::Documents, key::SigningKey, library::Library, tiles::Tiles};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -60,6 +60,8 @@ pub struct Config {
     pub push_key: Option<String>,
     /// Where the documents of contracts are; without it there are none.
     pub documents: Option<Arc<Documents>>,
+    /// Where photos and clips are; without it vehicles keep them.
+    pub library: Option<Library>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -94,6 +96,8 @@ pub struct Limits {
     pub exports: usize,
     /// Exports under way at a time that were begun with the same user name.
     pub exports_per_user: usize,
+    /// Bytes of all photos and clips together.
+    pub media_bytes: u64,
     /// Longest that a request may take, its body included, until its answer begins.
     pub request_time: Duration,
     /// The same for requests with a large body, such as a document.
@@ -116,6 +120,7 @@ impl Default for Limits {
             vehicles: 20_000,
             exports: 4,
             exports_per_user: 2,
+            media_bytes: 100 << 30,
             request_time: Duration::from_secs(15),
             upload_time: Duration::from_secs(120),
             write_time: Duration::from_secs(10),
@@ -147,6 +152,7 @@ impl Config {
             revoke: None,
             push_key: None,
             documents: None,
+            library: None,
             limits: Limits::default(),
         }
     }

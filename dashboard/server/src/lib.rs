@@ -11,6 +11,7 @@
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
 //! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
 //! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
+//! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`: what of them goes
 //! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
 //!   `report`: statistics as files (pure); `calendar`: days where a person is
 //! - `video`: cameras' live streams, each taken in once for all who look
@@ -40,8 +41,10 @@ mod enrolment;
 pub mod export;
 mod feed;
 mod fleet;
+mod gardener;
 mod http;
 mod key;
+pub mod library;
 mod notices;
 mod pass;
 mod passage;
@@ -60,6 +63,7 @@ mod trial;
 mod turns;
 mod user_agent;
 mod video;
+mod vehicle_pass;
 mod view;
 
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
@@ -91,6 +95,7 @@ use crate::{
     token::Tokens,
     turns::Turns,
     video::Relay,
+    vehicle_pass::VehiclePasses,
 };
 
 /// Trials of rules on history under way at a time.
@@ -142,6 +147,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         passwords: Passwords::new().await,
         attempts: Attempts::new(),
         passages: Passages::new(&config.key),
+        vehicle_passes: VehiclePasses::new(&config.key),
         enrolments: Visits::new(),
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
@@ -177,6 +183,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
             players.shows.sweep();
         }
     });
+    if let Some(library) = shared.config.library.clone() {
+        parts.spawn(gardener::tend(library, shared.config.store.clone(), stop.clone()));
+    }
     parts.spawn(http::serve(listener, shared));
 
     let mut outcome = Ok(());

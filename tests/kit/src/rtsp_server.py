@@ -35,6 +35,9 @@ STREAMS = {
     # The same picture larger, for a stream that changes.
     "/h264-large": f"{PICTURE.replace('width=320,height=240', 'width=640,height=360')} ! {X264}"
     " ! rtph264pay name=pay0 pt=96 config-interval=1",
+    # Noise, of which nothing can be left out: some megabits a second.
+    "/heavy": f"{PICTURE.replace('pattern=ball', 'pattern=snow').replace('width=320,height=240', 'width=640,height=360')}"
+    f" ! {X264.replace('x264enc', 'x264enc bitrate=4000')} ! rtph264pay name=pay0 pt=96 config-interval=1",
     "/with-aac": f"{PICTURE} ! {X264} ! rtph264pay name=pay0 pt=96 config-interval=1 {VOICE}",
     "/b-frames": f"{PICTURE} ! {REORDERED} ! rtph264pay name=pay0 pt=96 config-interval=1",
     "/h264-422": f"{PICTURE.replace('I420', 'Y42B')} ! {X264.replace('profile=baseline', 'profile=high-4:2:2')}"

@@ -8,13 +8,10 @@ use std::{
 };
 
 use bugbrother_video::{
-    AccessUnit, Feed, Item as Piece, Limits, News, Pace, Parameters, PhotoError, Ring, Snapshot, SoundParameters, photo,
+    AccessUnit, Feed, Gop, Item as Piece, Limits, News, Pace, Parameters, PhotoError, Ring, SoundParameters,
+    photo::{can_be_made_of, from_picture},
 };
-use bugbrother_wire::{
-    MediaId, UnixMs,
-    message::{EventKind, MediaKind},
-};
-use bytes::Bytes;
+use bugbrother_wire::{MediaId, message::EventKind};
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval_at, sleep_until},
@@ -24,11 +21,13 @@ use tracing::{info, warn};
 
 use super::{
     film::Film,
-    ledger::{Ledger, on_disk},
+    ledger::Ledger,
     live::{self, Live},
     office::Office,
+    photo::{Pending, keep, snapshot_of},
+    request::{Cause, Request},
     settings::Plan,
-    shelf::{About, Item},
+    shelf::About,
     spool::Entry,
 };
 use crate::outbox::{Draft, Happening};
@@ -43,23 +42,6 @@ const PHOTO_WITHIN: Duration = Duration::from_secs(12);
 const MOST_PHOTOS: usize = 4;
 /// Pictures that wait for a live stream; whoever is slower goes on at a key frame.
 const TAPPED: usize = 256;
-
-/// Why something is done.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Cause {
-    /// The event or command.
-    pub id: Option<String>,
-    /// Whether what comes of it is uploaded first.
-    pub urgent: bool,
-}
-
-/// What a camera is to do.
-pub(super) enum Request {
-    Photo { cause: Cause, answer: oneshot::Sender<Result<MediaId, String>> },
-    Film { cause: Cause, at: Instant, before: Duration, after: Duration, answer: oneshot::Sender<Result<MediaId, String>> },
-    Live { until: Instant, ticket: Option<String>, answer: oneshot::Sender<Result<(), String>> },
-    EndLive,
-}
 
 /// A picture for live viewers.
 #[derive(Debug, Clone)]
@@ -78,12 +60,6 @@ pub(super) struct Means {
     pub pace: Pace,
 }
 
-struct PendingPhoto {
-    cause: Cause,
-    until: Instant,
-    answer: Option<oneshot::Sender<Result<MediaId, String>>>,
-}
-
 pub(super) struct Eye {
     plan: Plan,
     means: Means,
@@ -92,7 +68,7 @@ pub(super) struct Eye {
     parameters: Option<Arc<Parameters>>,
     sound: Option<Arc<SoundParameters>>,
     film: Option<Film>,
-    photos: VecDeque<PendingPhoto>,
+    photos: VecDeque<Pending>,
     taps: broadcast::Sender<Tap>,
     live: Option<Live>,
     gone: Gone,
@@ -247,12 +223,12 @@ impl Eye {
 
     async fn obey(&mut self, request: Request) {
         if *self.means.private.borrow() && !matches!(request, Request::EndLive) {
-            return refuse(request, "privacy is on: no pictures are taken");
+            return request.refuse("privacy is on: no pictures are taken");
         }
         match request {
             Request::Photo { cause, answer } => self.take_photo(cause, Some(answer)).await,
             Request::Film { cause, at, before, after, answer } => {
-                let begun = self.begin_film(cause, at, before, after).await;
+                let begun = self.begin_film(cause, at, before, after);
                 // Whoever asked may not wait for it.
                 drop(answer.send(begun));
             }
@@ -265,13 +241,7 @@ impl Eye {
         }
     }
 
-    async fn begin_film(
-        &mut self,
-        cause: Cause,
-        at: Instant,
-        before: Duration,
-        after: Duration,
-    ) -> Result<MediaId, String> {
+    fn begin_film(&mut self, cause: Cause, at: Instant, before: Duration, after: Duration) -> Result<MediaId, String> {
         if let Some(film) = &mut self.film {
             film.extend(at + after);
             return Ok(film.about.id);
@@ -284,11 +254,9 @@ impl Eye {
         let (first, seen_from) = self.held_since(from);
         let stamp = |moment: Instant| self.means.ledger.time.stamp(moment).ts;
         let span = (stamp(seen_from.unwrap_or(at)), stamp(at + after));
-        let ledger = self.means.ledger.clone();
-        ledger.begin(&about, MediaKind::Clip, span).await;
         info!(camera = %self.plan.id, media = %about.id, "film is recorded");
         let id = about.id;
-        self.film = Some(Film::begin(about, first, at + after, ledger, &self.tasks));
+        self.film = Some(Film::begin(about, first, at + after, span, self.means.ledger.clone(), &self.tasks));
         Ok(id)
     }
 
@@ -296,7 +264,9 @@ impl Eye {
     fn held_since(&self, from: Instant) -> (Vec<Entry>, Option<Instant>) {
         let (mut entries, mut described): (Vec<_>, Option<Arc<Parameters>>) = (Vec::new(), None);
         let (mut heard, mut first) = (None, None);
-        for gop in self.ring.since(from) {
+        // A camera that has been gone for an hour has nothing to say of now.
+        let is_recent = |gop: &&Gop| gop.units().last().is_some_and(|last| last.received >= from);
+        for gop in self.ring.since(from).filter(is_recent) {
             first.get_or_insert(gop.start());
             if described.as_ref() != Some(gop.parameters()) {
                 described = Some(gop.parameters().clone());
@@ -334,7 +304,7 @@ impl Eye {
         if *self.means.private.borrow() {
             return;
         }
-        let pending = PendingPhoto { cause, until: Instant::now() + PHOTO_WITHIN, answer };
+        let pending = Pending { cause, until: Instant::now() + PHOTO_WITHIN, answer };
         if let Some(snapshot) = self.plan.photos.clone() {
             let (about, ledger) = (self.about(pending.cause.clone()), self.means.ledger.clone());
             self.tasks.spawn(async move {
@@ -345,7 +315,7 @@ impl Eye {
             });
             return;
         }
-        if let Some(parameters) = self.parameters.as_ref().filter(|known| !photo::can_be_made_of(known.codec)) {
+        if let Some(parameters) = self.parameters.as_ref().filter(|known| !can_be_made_of(known.codec)) {
             return pending.answer(Err(PhotoError::Codec(parameters.codec).to_string()));
         }
         let fresh = self.ring.gops().last().filter(|gop| gop.start().elapsed() < FRESH);
@@ -357,22 +327,17 @@ impl Eye {
     }
 
     /// Makes a photo of a key frame, in the background.
-    fn develop(&self, pending: PendingPhoto, parameters: Arc<Parameters>, unit: AccessUnit) {
+    fn develop(&self, pending: Pending, parameters: Arc<Parameters>, unit: AccessUnit) {
         let (about, ledger) = (self.about(pending.cause.clone()), self.means.ledger.clone());
         let at = ledger.time.stamp(unit.received).ts;
         self.tasks.spawn(async move {
-            let made = tokio::task::spawn_blocking(move || photo::from_picture(&parameters, &unit)).await;
+            let made = tokio::task::spawn_blocking(move || from_picture(&parameters, &unit)).await;
             let made = made.map_err(|error| error.to_string()).and_then(|made| made.map_err(|error| error.to_string()));
             pending.answer(keep(made, about, at, &ledger).await);
         });
     }
 
-    fn begin_live(
-        &mut self,
-        until: Instant,
-        ticket: Option<String>,
-        answer: oneshot::Sender<Result<(), String>>,
-    ) {
+    fn begin_live(&mut self, until: Instant, ticket: Option<String>, answer: oneshot::Sender<Result<(), String>>) {
         if let Some(live) = self.live.as_ref().filter(|live| !live.is_over()) {
             live.extend(until);
             drop(answer.send(Ok(())));
@@ -451,59 +416,6 @@ impl Eye {
         self.tasks.close();
         self.tasks.wait().await;
     }
-}
-
-impl PendingPhoto {
-    fn answer(self, result: Result<MediaId, String>) {
-        if let Err(reason) = &result {
-            warn!(reason, "no photo");
-        }
-        if let Some(answer) = self.answer {
-            // Whoever asked may not wait any more.
-            drop(answer.send(result));
-        }
-    }
-}
-
-fn refuse(request: Request, reason: &str) {
-    let reason = reason.to_owned();
-    match request {
-        Request::Photo { answer, .. } | Request::Film { answer, .. } => drop(answer.send(Err(reason))),
-        Request::Live { answer, .. } => drop(answer.send(Err(reason))),
-        Request::EndLive => {}
-    }
-}
-
-fn snapshot_of(snapshot: &Snapshot) -> Result<Bytes, String> {
-    snapshot.take().map_err(|error| error.to_string())
-}
-
-/// Puts a photo on the shelf and says so.
-async fn keep(taken: Result<Bytes, String>, about: About, at: UnixMs, ledger: &Ledger) -> Result<MediaId, String> {
-    let jpeg = taken?;
-    ledger.make_room(jpeg.len() as u64).await;
-    let shelf = ledger.shelf.clone();
-    let item = Item {
-        id: about.id,
-        camera: about.camera,
-        kind: MediaKind::Photo,
-        cause: about.cause,
-        urgent: about.urgent,
-        from: at,
-        to: at,
-        bytes: jpeg.len() as u64,
-        sha256: String::new(),
-        codec: None,
-        told: false,
-    };
-    let kept = on_disk(move || {
-        let (mut file, draft) = shelf.draft(item.id)?;
-        std::io::Write::write_all(&mut file, &jpeg)?;
-        shelf.put(&file, &draft, item)
-    });
-    let item = kept.await.map_err(|error| format!("the photo cannot be written: {error}"))?;
-    ledger.announce(&item).await;
-    Ok(item.id)
 }
 
 async fn news(feed: &mut Option<Feed>) -> News {

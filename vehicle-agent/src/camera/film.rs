@@ -21,8 +21,8 @@ use super::{
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// Longest film, however often it is asked for anew while it is recorded.
 pub(super) const LONGEST: Duration = Duration::from_secs(180);
-/// Largest film.
-const MAX_BYTES: usize = 192 << 20;
+/// Largest film: it is in memory while it is finished.
+const MAX_BYTES: usize = 64 << 20;
 /// Some seconds of pictures that wait for a slow disk.
 const WAITING: usize = 512;
 
@@ -40,13 +40,21 @@ pub(super) struct Film {
 }
 
 impl Film {
-    /// Begins one with what is there already, and goes on until `until`. What becomes of it, the ledger says.
-    pub fn begin(about: About, first: Vec<Entry>, until: Instant, ledger: Ledger, tasks: &TaskTracker) -> Self {
+    /// Begins one with what is there already, and goes on until `until`. What becomes of it, the ledger says; `span` is what is
+    /// expected to be seen.
+    pub fn begin(
+        about: About,
+        first: Vec<Entry>,
+        until: Instant,
+        span: (UnixMs, UnixMs),
+        ledger: Ledger,
+        tasks: &TaskTracker,
+    ) -> Self {
         let start = Instant::now();
         let (entries, entries_in) = mpsc::channel(WAITING);
         let discard = CancellationToken::new();
         let bytes = first.iter().map(Entry::bytes).sum();
-        tasks.spawn(record(about.clone(), first, entries_in, start, discard.clone(), ledger));
+        tasks.spawn(record(about.clone(), first, entries_in, span, start, discard.clone(), ledger));
         Film { about, entries, discard, until, latest: start + LONGEST, bytes, full: false }
     }
 
@@ -77,14 +85,24 @@ async fn record(
     about: About,
     first: Vec<Entry>,
     entries: mpsc::Receiver<Entry>,
+    span: (UnixMs, UnixMs),
     start: Instant,
     discard: CancellationToken,
     ledger: Ledger,
 ) {
     let (path, what) = (ledger.shelf.spool(about.id), about.clone());
+    let begun = on_disk(move || Writer::begin(&path, &what, start)).await;
+    let writer = match begun {
+        Ok(writer) => writer,
+        Err(error) => {
+            warn!(%error, "a film cannot be recorded");
+            return ledger.fail(&about, MediaKind::Clip, &format!("the disk refuses: {error}")).await;
+        }
+    };
+    // Whoever is told that it is recorded is told what became of it, also if the agent is killed from now on.
+    ledger.begin(&about, MediaKind::Clip, span).await;
     let (shelf, thrown) = (ledger.shelf.clone(), discard.clone());
-    let written = spawn_blocking(move || write(&path, &what, &first, entries, start, &thrown)).await;
-    let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
+    let written = on_disk(move || write(writer, &first, entries, &thrown)).await;
     if discard.is_cancelled() {
         shelf.forget_spool(about.id);
         ledger.fail(&about, MediaKind::Clip, "privacy was switched on").await;
@@ -108,14 +126,11 @@ enum Clock {
 
 /// Until nobody sends anything more. It blocks the thread.
 fn write(
-    path: &std::path::Path,
-    about: &About,
+    mut writer: Writer,
     first: &[Entry],
     mut entries: mpsc::Receiver<Entry>,
-    start: Instant,
     discard: &CancellationToken,
 ) -> io::Result<()> {
-    let mut writer = Writer::begin(path, about, start)?;
     for entry in first {
         writer.add(entry)?;
     }
@@ -136,6 +151,8 @@ fn write(
 
 /// Makes a film of what was recorded. `start` stands for the moment that it was begun.
 async fn finish(id: MediaId, start: Instant, clock: Clock, ledger: &Ledger) {
+    // One after the other: each is in memory for a moment.
+    let _turn = ledger.turn.lock().await;
     let path = ledger.shelf.spool(id);
     let room = fs::metadata(&path).map_or(0, |file| file.len());
     ledger.make_room(room).await;

@@ -1,12 +1,12 @@
 //! What the fleet is told of photos and films, each step once it is true.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use bugbrother_wire::{
     UnixMs,
     message::{MediaKind, MediaState},
 };
-use tokio::task::spawn_blocking;
+use tokio::{sync::Mutex, task::spawn_blocking};
 use tracing::{error, info, warn};
 
 use super::shelf::{About, Item, Shelf};
@@ -21,18 +21,15 @@ pub(super) struct Ledger {
     pub shelf: Shelf,
     pub outbox: Outbox,
     pub time: Time,
+    /// Whose turn it is to finish a film.
+    pub turn: Arc<Mutex<()>>,
 }
 
 impl Ledger {
-    /// A step of something that is not whole yet.
-    pub async fn say(&self, about: &About, kind: MediaKind, state: MediaState, span: (UnixMs, UnixMs)) -> bool {
-        self.write(&[self.early(about, kind, state, span)]).await
-    }
-
     /// A photo or film that was asked for is being made.
-    pub async fn begin(&self, about: &About, kind: MediaKind, span: (UnixMs, UnixMs)) -> bool {
+    pub async fn begin(&self, about: &About, kind: MediaKind, span: (UnixMs, UnixMs)) {
         let steps = [MediaState::Requested, MediaState::Recording];
-        self.write(&steps.map(|state| self.early(about, kind, state, span))).await
+        self.write(&steps.map(|state| self.early(about, kind, state, span))).await;
     }
 
     /// It cannot be made.

@@ -312,7 +312,12 @@ impl Stage {
         }
     }
 
-    fn send(&mut self, known: (Arc<Parameters>, NonZeroU32), is_other: bool, unit: &AccessUnit) -> Result<(), MuxingError> {
+    fn send(
+        &mut self,
+        known: (Arc<Parameters>, NonZeroU32),
+        is_other: bool,
+        unit: &AccessUnit,
+    ) -> Result<(), MuxingError> {
         if is_other {
             let (parameters, clock_hz) = &known;
             let fragmenter = Fragmenter::new(parameters, *clock_hz)?;
@@ -349,6 +354,7 @@ impl Stage {
     /// The network has fallen behind.
     fn fall(&mut self) {
         if !self.skips {
+            debug!("the network falls behind");
             self.falls.push(Instant::now());
             let surplus = self.falls.len().saturating_sub(SLOW);
             self.falls.drain(..surplus);

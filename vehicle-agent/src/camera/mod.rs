@@ -4,7 +4,7 @@
 //! # Layout
 //! - [`settings`]: `[[camera]]` and `[media]` in the settings
 //! - [`Cameras`]: what the rest of the agent asks for
-//! - `eye`: one camera; `film`, `spool`: a film while it is recorded; `live`, `socket`: pictures for viewers
+//! - `eye`: one camera; `request`: what it is asked; `photo`; `film`, `spool`: a film while it is recorded; `live`, `socket`: pictures for viewers
 //! - `shelf`: what is whole, on the disk; `ledger`: what the fleet is told of it
 //! - `office`: the fleet's server; `upload`, `allowance`: how things get there, and how fast
 //!
@@ -21,6 +21,8 @@ mod film;
 mod ledger;
 mod live;
 mod office;
+mod photo;
+mod request;
 pub mod settings;
 mod shelf;
 mod socket;
@@ -31,6 +33,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -40,16 +43,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
+pub(crate) use self::office::Office;
+pub use self::settings::{CameraSettings, LONGEST_AFTER_S, LONGEST_BEFORE_S, MOST, MediaSettings};
 use self::{
     allowance::Allowance,
-    eye::{Cause, Eye, Request},
+    eye::Eye,
     ledger::Ledger,
+    request::{Cause, Request},
     settings::Filmed,
     shelf::Shelf,
     upload::Conditions,
 };
-pub(crate) use self::office::Office;
-pub use self::settings::{CameraSettings, LONGEST_AFTER_S, LONGEST_BEFORE_S, MOST, MediaSettings};
 use crate::{
     budget::Thinning,
     clock::Time,
@@ -102,7 +106,8 @@ struct Filming {
 
 /// What an agent says of its cameras.
 pub(crate) fn declarations(settings: &[CameraSettings]) -> Vec<CameraDeclaration> {
-    let declare = |camera: &CameraSettings| CameraDeclaration { id: camera.id.clone(), label: camera.label().to_owned() };
+    let declare =
+        |camera: &CameraSettings| CameraDeclaration { id: camera.id.clone(), label: camera.label().to_owned() };
     settings.iter().map(declare).collect()
 }
 
@@ -125,7 +130,7 @@ pub(crate) fn prepare(config: &Config, means: Means) -> Result<Option<Crew>, cra
     let opened = Shelf::open(&folder, config.media.max_bytes);
     let (shelf, spools) = opened.map_err(|source| FolderError { path: folder.clone(), source })?;
     let Means { outbox, time, drafts, private, thinning, happenings } = means;
-    let ledger = Ledger { shelf, outbox: outbox.clone(), time };
+    let ledger = Ledger { shelf, outbox: outbox.clone(), time, turn: Arc::default() };
     let office = office(config)?;
     let plans: Result<Vec<_>, ConfigError> = config.cameras.iter().map(CameraSettings::plan).collect();
     let (mut eyes, mut senders, mut recording) = (Vec::new(), BTreeMap::new(), Vec::new());
@@ -156,7 +161,9 @@ pub(crate) fn prepare(config: &Config, means: Means) -> Result<Option<Crew>, cra
     let conditions = Conditions { private, tally: outbox.tally(), thinning, allowance };
     let uploads = office.map(|office| (office, conditions));
     if uploads.is_none() {
-        warn!("photos and films stay in the vehicle: without `server`, and a certificate, there is nowhere to send them");
+        warn!(
+            "photos and films stay in the vehicle: without `server`, and a certificate, there is nowhere to send them"
+        );
     }
     let cameras = Cameras { eyes: senders };
     Ok(Some(Crew { eyes, cameras, ledger, spools, uploads, happenings, film }))
@@ -261,7 +268,9 @@ impl Cameras {
     fn find(&self, camera: Option<&CameraId>) -> Result<&mpsc::Sender<Request>, String> {
         let names = || self.eyes.keys().map(CameraId::as_str).collect::<Vec<_>>().join(", ");
         match camera {
-            Some(id) => self.eyes.get(id).ok_or_else(|| format!("this vehicle has no camera `{id}`; it has {}", names())),
+            Some(id) => {
+                self.eyes.get(id).ok_or_else(|| format!("this vehicle has no camera `{id}`; it has {}", names()))
+            }
             None if self.eyes.len() == 1 => self.eyes.values().next().ok_or_else(|| "no camera".to_owned()),
             None => Err(format!("`camera` is missing: one of {}", names())),
         }

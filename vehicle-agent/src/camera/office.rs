@@ -101,9 +101,10 @@ impl Office {
     pub fn send(&self, id: MediaId, offset: u64, piece: &[u8]) -> Result<MediaProgress, OfficeError> {
         let answer = self.ask(&format!("media/{id}?offset={offset}"), || Ask::Patch(piece))?;
         if answer.status == CONFLICT
-            && let Ok(progress) = serde_json::from_slice(&answer.body)
+            && let Ok(Problem { fields, .. }) = serde_json::from_slice(&answer.body)
+            && let Some(offset) = fields.get("offset").and_then(|offset| offset.parse().ok())
         {
-            return Ok(progress);
+            return Ok(MediaProgress { offset, stored: false });
         }
         read(&answer)
     }

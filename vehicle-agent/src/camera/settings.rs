@@ -156,7 +156,6 @@ impl Filmed {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub id: CameraId,
-    pub label: String,
     pub main: Camera,
     pub sub: Option<Camera>,
     pub photos: Option<Snapshot>,
@@ -201,7 +200,6 @@ impl CameraSettings {
         }
         Ok(Plan {
             id: self.id.clone(),
-            label: self.label().to_owned(),
             main,
             sub: self.sub_url.as_deref().map(stream).transpose()?,
             photos: photos.transpose().map_err(|error| wrong(error.to_string()))?,
@@ -248,7 +246,7 @@ mod tests {
     #[test]
     fn a_camera_needs_a_name_and_a_stream_and_nothing_else() {
         let plan = plan("").unwrap();
-        assert_eq!((plan.label.as_str(), plan.records, plan.photo_every), ("dash-1", true, None));
+        assert_eq!((plan.id.as_str(), plan.records, plan.photo_every), ("dash-1", true, None));
     }
 
     #[test]

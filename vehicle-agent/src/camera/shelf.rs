@@ -73,7 +73,9 @@ impl Shelf {
             let id: Option<MediaId> = stem.and_then(|stem| stem.to_str()?.parse().ok());
             match (id, extension) {
                 (Some(id), Some("json")) => match read_note(&path) {
-                    Some(item) if item.id == id && folder.join(file_name(&item)).exists() => drop(items.insert(id, item)),
+                    Some(item) if item.id == id && folder.join(file_name(&item)).exists() => {
+                        drop(items.insert(id, item))
+                    }
                     _ => others.push(path),
                 },
                 (Some(id), Some("spool")) => spools.push(id),

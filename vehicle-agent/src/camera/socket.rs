@@ -43,9 +43,8 @@ pub(super) async fn open(office: &Office, camera: &CameraId, ticket: Option<&str
     // http becomes ws, and https wss.
     let address = office.address().replacen("http", "ws", 1);
     let ticket = ticket.map(|ticket| format!("?ticket={ticket}")).unwrap_or_default();
-    let uri: Uri = format!("{address}/api/embedded/live/{camera}{ticket}")
-        .parse()
-        .map_err(|_| "the ticket is none".to_owned())?;
+    let uri: Uri =
+        format!("{address}/api/embedded/live/{camera}{ticket}").parse().map_err(|_| "the ticket is none".to_owned())?;
     let unreachable = |error: io::Error| format!("the fleet's server cannot be reached: {error}");
     let way = connect(office, &uri).await.map_err(unreachable)?;
     let mut request = uri.into_client_request().map_err(|error| error.to_string())?;

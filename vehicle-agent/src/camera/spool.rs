@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(whole.scenes[0].sound.as_ref().unwrap().frames.len(), 5);
 
         let bytes = fs::read(&path).unwrap();
-        for cut in 0..bytes.len() {
+        for cut in (0..bytes.len()).step_by(7) {
             fs::write(&path, &bytes[..cut]).unwrap();
             if let Some(part) = read::<String>(&path, start + Duration::from_millis(100)).unwrap() {
                 let found: Vec<_> = part.scenes.iter().flat_map(|scene| &scene.units).collect();

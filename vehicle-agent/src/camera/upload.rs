@@ -115,7 +115,8 @@ async fn upload(
     let mut failures = 0;
     while !progress.stored {
         conditions.permit(stop).await?;
-        let (back, piece) = read_piece(file, progress.offset, conditions.allowance.piece(PIECE_BYTES, LEAST_PIECE_BYTES)).await?;
+        let (back, piece) =
+            read_piece(file, progress.offset, conditions.allowance.piece(PIECE_BYTES, LEAST_PIECE_BYTES)).await?;
         file = back;
         if piece.is_empty() {
             return Err(Halt::Never("the server wants more of it than there is".to_owned()));

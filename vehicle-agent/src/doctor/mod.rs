@@ -2,13 +2,14 @@
 //!
 //! # Layout
 //! - [`Report`]: findings, as they are printed
-//! - `receiver`, `adapter`, `computer`, `broker`: each looks at its part
+//! - `receiver`, `adapter`, `camera`, `computer`, `broker`: each looks at its part
 //!
 //! # Invariants
 //! - It changes nothing: it writes no record, clears no code and sends nothing to the fleet but its sign-in.
 
 mod adapter;
 mod broker;
+mod camera;
 mod computer;
 mod receiver;
 
@@ -95,7 +96,7 @@ pub async fn examine(config: &Config) -> Report {
     findings.push(receiver::look(config, &ports).await);
     findings.extend(adapter::look(config, &ports).await);
     findings.push(computer::microcontroller(config));
-    findings.push(Finding::note("camera", "this version has no camera"));
+    findings.extend(camera::look(config).await);
     findings.extend(broker::look(config).await);
     Report(findings)
 }

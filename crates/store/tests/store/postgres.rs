@@ -25,6 +25,7 @@ mod keeping;
 mod killed;
 mod lease;
 mod maintenance;
+mod media_file;
 mod office;
 mod people;
 mod receipt;

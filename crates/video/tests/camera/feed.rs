@@ -7,11 +7,8 @@ use tokio::time::timeout;
 
 use crate::{PATIENCE, Server, camera, start, user};
 
-const QUICK: Pace = Pace {
-    first: Duration::from_millis(50),
-    longest: Duration::from_millis(200),
-    lasting: Duration::from_millis(400),
-};
+const QUICK: Pace =
+    Pace { first: Duration::from_millis(50), longest: Duration::from_millis(200), lasting: Duration::from_millis(400) };
 
 async fn next(feed: &mut Feed) -> News {
     timeout(PATIENCE, feed.next()).await.expect("there is news of the camera")

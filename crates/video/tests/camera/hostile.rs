@@ -53,10 +53,9 @@ async fn session_ends(session: &mut RtspSession) -> SourceError {
 
 #[tokio::test]
 async fn a_description_that_never_ends_is_given_up_in_time() {
-    for bytes in [
-        b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 4000000000\r\n\r\n".to_vec(),
-        b"RTSP/1.0 200 OK\r\n".to_vec(),
-    ] {
+    for bytes in
+        [b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 4000000000\r\n\r\n".to_vec(), b"RTSP/1.0 200 OK\r\n".to_vec()]
+    {
         let puppet = Puppet::start(Description::Endless(bytes), Vec::new()).await;
         let began = Instant::now();
         let error = open(&puppet).await.expect_err("it never ends");
@@ -157,7 +156,8 @@ async fn a_damaged_key_frame_is_handed_on_and_breaks_nothing_here() {
     let slice = pictures[0].last_mut().expect("it has a slice");
     // Behind the slice's header.
     random.fill_bytes(&mut slice[8..]);
-    let mut acts: Vec<_> = (0..4).map(|n| n * 3600).zip(pictures).map(|(time, units)| Act::Picture(time, units)).collect();
+    let mut acts: Vec<_> =
+        (0..4).map(|n| n * 3600).zip(pictures).map(|(time, units)| Act::Picture(time, units)).collect();
     acts.push(Act::Freeze);
     let puppet = Puppet::start(Description::H264, acts).await;
     let mut session = open(&puppet).await.expect("the camera plays");

@@ -39,7 +39,8 @@ fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 async fn take(url: String, password: Option<&str>) -> Result<bytes::Bytes, PhotoError> {
-    let credentials = password.map(|password| Credentials { username: "viewer".to_owned(), password: password.to_owned() });
+    let credentials =
+        password.map(|password| Credentials { username: "viewer".to_owned(), password: password.to_owned() });
     let snapshot = Snapshot::new(&url, credentials)?;
     tokio::task::spawn_blocking(move || snapshot.take()).await.expect("it does not panic")
 }

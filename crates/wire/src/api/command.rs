@@ -12,10 +12,12 @@ use crate::{CommandId, UnixMs, message::Argument};
 pub struct NewCommand {
     /// Made by whoever gives it, at random or by time (UUIDv4 or v7).
     pub id: CommandId,
-    /// `read_dtcs`, `clear_dtcs`, `resync`, `set_rates`, `privacy`, `restart` or `send_log`.
+    /// `read_dtcs`, `clear_dtcs`, `resync`, `set_rates`, `privacy`, `restart`, `send_log`, `photo`, `clip`, `stream_start` or
+    /// `stream_stop`.
     pub name: String,
     /// How: `confirm` (text) for `clear_dtcs`, `on` (yes or no) for `privacy`, `lines` for `send_log`, an interval in ms for
-    /// each signal of `set_rates`.
+    /// each signal of `set_rates`, `camera` for all that is about one, `before_s` (0 to 30) and `after_s` (0 to 60) for `clip`,
+    /// `seconds` (5 to 600) for `stream_start`.
     #[serde(default)]
     pub arguments: BTreeMap<String, Argument>,
     /// For how long it waits for a vehicle that is out of reach, in seconds, 10 to 604,800; ten minutes without it.

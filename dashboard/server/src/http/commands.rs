@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::{Json, extract::State, http::StatusCode};
 use bugbrother_store::{CommandRecord, CommandState};
 use bugbrother_wire::{
-    CommandId, SCHEMA_VERSION, UnixMs, Vin,
+    CameraId, CommandId, SCHEMA_VERSION, UnixMs, Vin,
     api::{CommandEntry, CommandList, CommandProgress, NewCommand, Right},
     live::News,
     message::{Argument, Command},
@@ -163,9 +163,13 @@ fn check(name: &str, arguments: &BTreeMap<String, Argument>) -> Vec<(String, Str
         "clear_dtcs" => &["confirm"],
         "privacy" => &["on"],
         "send_log" => &["lines"],
+        "photo" | "stream_stop" => &["camera"],
+        "clip" => &["camera", "before_s", "after_s"],
+        "stream_start" => &["camera", "seconds", "ticket"],
         "set_rates" => return check_rates(arguments),
         _ => {
-            let message = "one of read_dtcs, clear_dtcs, resync, set_rates, privacy, restart and send_log";
+            let message = "one of read_dtcs, clear_dtcs, resync, set_rates, privacy, restart, send_log, photo, clip, \
+                           stream_start and stream_stop";
             return vec![("name".to_owned(), message.to_owned())];
         }
     };
@@ -177,6 +181,15 @@ fn check(name: &str, arguments: &BTreeMap<String, Argument>) -> Vec<(String, Str
             ("confirm", _) => Some("the word that the first step was answered with"),
             ("on", Argument::Bool(_)) => None,
             ("on", _) => Some("true or false"),
+            ("camera", Argument::Text(name)) if CameraId::try_from(name.clone()).is_ok() => None,
+            ("camera", _) => Some("the name of a camera"),
+            ("before_s", Argument::Integer(0..=30)) | ("after_s", Argument::Integer(0..=60)) => None,
+            ("before_s", _) => Some("seconds from 0 to 30"),
+            ("after_s", _) => Some("seconds from 0 to 60"),
+            ("seconds", Argument::Integer(5..=600)) => None,
+            ("seconds", _) => Some("seconds from 5 to 600"),
+            ("ticket", Argument::Text(ticket)) if is_ticket(ticket) => None,
+            ("ticket", _) => Some("1 to 128 letters, digits, `-` and `_`"),
             ("lines", Argument::Integer(1..=MAX_LOG_LINES)) => None,
             _ => Some("a whole number from 1 to 2,000"),
         };
@@ -186,6 +199,11 @@ fn check(name: &str, arguments: &BTreeMap<String, Argument>) -> Vec<(String, Str
         wrong.push(("on".to_owned(), "true or false".to_owned()));
     }
     wrong
+}
+
+fn is_ticket(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 fn check_rates(rates: &BTreeMap<String, Argument>) -> Vec<(String, String)> {
@@ -256,12 +274,19 @@ mod tests {
             ("privacy", vec![("on", Bool(true))]),
             ("send_log", vec![("lines", Integer(20))]),
             ("set_rates", vec![("spd", Integer(1000)), ("x.own", Integer(50))]),
+            ("photo", vec![("camera", Text("dash-1".into()))]),
+            ("clip", vec![("before_s", Integer(30)), ("after_s", Integer(60))]),
+            ("stream_start", vec![("seconds", Integer(60)), ("ticket", Text("a_B-1".into()))]),
+            ("stream_stop", vec![]),
         ] {
             assert_eq!(fields(name, &arguments), [""; 0], "{name}");
         }
         for (name, arguments, field) in [
             ("selfdestruct", vec![], "name"),
-            ("photo", vec![], "name"),
+            ("photo", vec![("camera", Text("Dash 1".into()))], "camera"),
+            ("clip", vec![("after_s", Integer(61))], "after_s"),
+            ("clip", vec![("seconds", Integer(10))], "seconds"),
+            ("stream_start", vec![("ticket", Text("a/b".into()))], "ticket"),
             ("restart", vec![("now", Bool(true))], "now"),
             ("clear_dtcs", vec![("confirm", Bool(true))], "confirm"),
             ("clear_dtcs", vec![("confirm", Text(String::new()))], "confirm"),

@@ -10,7 +10,7 @@ use axum::{
     extract::{FromRequestParts, State},
     http::{StatusCode, request::Parts},
 };
-use bugbrother_pki::{Code, Issued, PkiError, Request};
+use bugbrother_pki::{Authority, Code, Issued, PkiError, Request};
 use bugbrother_store::{self as store, CertificateRecord, Renewed};
 use bugbrother_wire::{
     Vin,
@@ -57,8 +57,14 @@ impl FromRequestParts<App> for Desk {
 }
 
 impl Desk {
-    fn count(&self, visits: &Visits) -> Result<(), Failure> {
+    /// Counts a visit of this address.
+    pub fn count(&self, visits: &Visits) -> Result<(), Failure> {
         visits.count(self.client.address).map_err(too_many)
+    }
+
+    /// Who signs vehicles' certificates.
+    pub fn authority(&self) -> Arc<Authority> {
+        Arc::clone(&self.enrolment.authority)
     }
 
     fn answer(&self, record: CertificateRecord) -> Json<Enrolled> {

@@ -41,6 +41,13 @@ impl Failure {
         Failure { fields, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", message) }
     }
 
+    /// What is asked for is done elsewhere: at this value of the parameter.
+    pub fn elsewhere(parameter: &str, right: impl ToString) -> Self {
+        let fields = [(parameter.to_owned(), right.to_string())].into();
+        let message = "it does not belong there; `fields` says where";
+        Failure { fields, ..Self::new(StatusCode::CONFLICT, "elsewhere", message) }
+    }
+
     pub fn not_found(message: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }

@@ -57,7 +57,9 @@ mod tokens;
 mod topics;
 mod track;
 mod trips;
+mod uploads;
 mod users;
+mod vehicle;
 mod vehicles;
 mod views;
 mod watch;
@@ -94,6 +96,7 @@ use crate::{
     token::Tokens,
     turns::Turns,
     video::Relay,
+    vehicle_pass::VehiclePasses,
 };
 use caller::Access;
 use failure::Failure;
@@ -115,6 +118,7 @@ pub(crate) struct Shared {
     pub passwords: Passwords,
     pub attempts: Attempts,
     pub passages: Passages,
+    pub vehicle_passes: VehiclePasses,
     pub enrolments: Visits,
     pub renewals: Visits,
     /// For what a vehicle's request costs before it has shown that it is one.
@@ -187,6 +191,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     rules::routes,
     wishes::routes,
     embedded::routes,
+    vehicle::routes,
+    uploads::routes,
     clients::routes,
     contracts::routes,
     documents::routes,

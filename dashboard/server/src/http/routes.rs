@@ -64,7 +64,7 @@ impl Routes {
         Routes { app, router: Router::new(), entries: Vec::new(), schemas: settings.into_generator() }
     }
 
-    methods!(get GET, post POST, put PUT, delete DELETE);
+    methods!(get GET, post POST, put PUT, patch PATCH, delete DELETE);
 
     fn route<H: Handler<T, App>, T: 'static>(
         &mut self,

@@ -71,10 +71,7 @@ pub(super) fn routes(routes: &mut Routes) {
         .says("The next piece of a file, up to 1 MiB, as the body; with another offset than the end it is answered with 409")
         .asks::<At>()
         .gives::<MediaProgress>();
-    routes
-        .get("/embedded/media/{id}", vehicle, progress)
-        .says("How far an upload has come")
-        .gives::<MediaProgress>();
+    routes.get("/embedded/media/{id}", vehicle, progress).says("How far an upload has come").gives::<MediaProgress>();
     routes
         .get("/frontend/vehicles/{vin}/media/{id}/file", watch, fetch)
         .says("A photo or clip as a file, or a part of it (Range)")
@@ -148,18 +145,18 @@ async fn append(
     PathId(id): PathId<MediaId>,
     Params(At { offset }): Params<At>,
     request: Request,
-) -> Result<Response, Failure> {
+) -> Result<Json<MediaProgress>, Failure> {
     let library = library(&app)?;
     let vin = holder.vin;
     let file = app.config.store.media_file(vin, id).await?.ok_or_else(nothing_there)?;
     if file.stored.is_some() {
-        return Ok(Json(MediaProgress { offset: file.bytes, stored: true }).into_response());
+        return Ok(Json(MediaProgress { offset: file.bytes, stored: true }));
     }
     let piece = receive(request.into_body(), file.bytes.saturating_sub(offset)).await?;
     let reached = match library.append(vin, id, offset, piece).await? {
         Appended::At(reached) => reached,
         Appended::Elsewhere(offset) if offset != file.bytes => {
-            return Ok((StatusCode::CONFLICT, Json(MediaProgress { offset, stored: false })).into_response());
+            return Err(Failure::elsewhere("offset", offset));
         }
         // All of it is there, but it was not stored when it came: a server that was ended in between.
         Appended::Elsewhere(offset) => offset,
@@ -169,7 +166,7 @@ async fn append(
         }
     };
     if reached < file.bytes {
-        return Ok(Json(MediaProgress { offset: reached, stored: false }).into_response());
+        return Ok(Json(MediaProgress { offset: reached, stored: false }));
     }
     match library.finish(&file).await? {
         Finished::Stored => {}
@@ -181,7 +178,7 @@ async fn append(
     metrics::counter!("bugbrother_dashboard_media_stored_total").increment(1);
     info!(%vin, media = %id, bytes = file.bytes, "photo or clip stored");
     app.feed.change(|fleet| fleet.notice(vin, bugbrother_wire::live::News::Media));
-    Ok(Json(MediaProgress { offset: file.bytes, stored: true }).into_response())
+    Ok(Json(MediaProgress { offset: file.bytes, stored: true }))
 }
 
 fn refused(word: &'static str, message: &str) -> Failure {
@@ -191,7 +188,13 @@ fn refused(word: &'static str, message: &str) -> Failure {
 
 /// The body of a piece, no longer than what is missing.
 async fn receive(body: Body, missing: u64) -> Result<Vec<Bytes>, Failure> {
-    let too_large = || Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "piece_size", "a piece has up to 1 MiB, and no more than what is missing");
+    let too_large = || {
+        Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "piece_size",
+            "a piece has up to 1 MiB, and no more than what is missing",
+        )
+    };
     let most = usize::try_from(missing).unwrap_or(usize::MAX).min(MAX_PIECE_BYTES);
     if body.size_hint().lower() > most as u64 {
         return Err(too_large());
@@ -241,7 +244,8 @@ async fn fetch(
         Some(Asked::Part(range)) => Some(range),
         Some(Asked::Nothing) => {
             let mut response =
-                Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", "there is nothing in that range").into_response();
+                Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", "there is nothing in that range")
+                    .into_response();
             let length = HeaderValue::from_str(&format!("bytes */{}", file.bytes));
             response.headers_mut().insert(header::CONTENT_RANGE, length.map_err(|_| nothing_there())?);
             return Ok(response);

@@ -9,15 +9,7 @@ use axum::{
 };
 use bugbrother_wire::embedded::{Challenge, SIGN_IN_DOMAIN, SignIn, VehicleSession};
 
-use super::{
-    App,
-    body::Body,
-    caller::Access,
-    embedded::Desk,
-    failure::Failure,
-    routes::Routes,
-    signed::bearer,
-};
+use super::{App, body::Body, caller::Access, embedded::Desk, failure::Failure, routes::Routes, signed::bearer};
 use crate::{
     clock,
     vehicle_pass::{Holder, PASS_MS},
@@ -82,7 +74,10 @@ async fn sign_in(
     let holder = app.desk.run(verify).await??;
     let known = app.config.store.certificate(&holder.serial).await?;
     if known.is_none_or(|known| known.revoked.is_some() || known.vin != holder.vin) {
-        return Err(Failure::forbidden("certificate_revoked", "the certificate is revoked: the vehicle must enrol again"));
+        return Err(Failure::forbidden(
+            "certificate_revoked",
+            "the certificate is revoked: the vehicle must enrol again",
+        ));
     }
     metrics::counter!("bugbrother_dashboard_vehicle_sessions_total").increment(1);
     let token = app.vehicle_passes.issue(&Holder { vin: holder.vin, serial: holder.serial }, now);

@@ -10,6 +10,7 @@ mod guide;
 mod history;
 mod live;
 mod notifications;
+mod media;
 mod office;
 mod pipeline;
 mod requests;

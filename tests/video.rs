@@ -1,0 +1,130 @@
+//! A clip from the command to the person who looks at it: real camera, real agent, real server, killed on the way.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use bugbrother_kit::{
+    camera::Camera,
+    film, port,
+    process::{Process, program},
+    system::System,
+    wait,
+};
+use bugbrother_tests::viewer::Viewer;
+use bugbrother_wire::{
+    CommandId, MediaId,
+    api::{CommandEntry, CommandProgress, MediaList},
+    message::{Argument, MediaState},
+};
+use reqwest::Client;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+const VIN: &str = "WVWZZZ1JZ3W386752";
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Enrols a vehicle and writes the settings of its agent, which has a camera.
+fn enrol(system: &System, camera: &Camera, receiver: &TcpListener) -> Result<String> {
+    let said = system.manage(&["vehicle", "add", VIN, "--name", "Van"])?;
+    let is_code = |word: &&str| word.len() > 20 && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let code = said.split_whitespace().find(is_code).context("a code is printed")?;
+    let dir = system.dir().join("identity");
+    let server = format!("http://127.0.0.1:{}", system.http());
+    let enrolled = std::process::Command::new(program("bugbrother-agent")?)
+        .args(["enroll", &server, code, "--dir"])
+        .arg(&dir)
+        .output()?;
+    ensure!(enrolled.status.success(), String::from_utf8_lossy(&enrolled.stderr).into_owned());
+    let mut settings = String::new();
+    write!(
+        settings,
+        "identity = '{}'\nbroker = 'mqtts://127.0.0.1:{}'\ngps = 'tcp:{}'\nobd = 'none'\n\
+         [[camera]]\nid = 'dash-1'\nurl = '{}'\n[media]\nupload_bytes_s = 48000\n",
+        dir.display(),
+        system.vehicles(),
+        receiver.local_addr()?,
+        camera.url("/h264-large"),
+    )?;
+    let path = system.dir().join("agent.toml");
+    fs::write(&path, settings)?;
+    Ok(path.display().to_string())
+}
+
+fn start(system: &System, settings: &str) -> Result<Process> {
+    let program = program("bugbrother-agent")?;
+    Process::start(system.dir(), "agent", &program, &["--config", settings], &[("NO_COLOR", "1")])
+}
+
+/// Gives a command and waits for its end.
+async fn order(system: &System, viewer: &Viewer, name: &str, arguments: serde_json::Value) -> Result<CommandEntry> {
+    let id = CommandId(uuid::Uuid::new_v4());
+    let url = format!("http://127.0.0.1:{}/api/frontend/vehicles/{VIN}/commands", system.http());
+    let body = json!({ "id": id, "name": name, "arguments": arguments });
+    Client::new().post(url).bearer_auth(viewer.token()).json(&body).send().await?.error_for_status()?;
+    let path = format!("/api/frontend/vehicles/{VIN}/commands/{id}");
+    wait::until("the command ends", LIMIT, || async {
+        let entry: CommandEntry = viewer.get(&path).send().await.ok()?.json().await.ok()?;
+        entry.state.is_end().then_some(entry)
+    })
+    .await
+}
+
+async fn listed(viewer: &Viewer, id: MediaId, state: MediaState) -> Result<()> {
+    wait::until(&format!("the clip is {state:?}"), LIMIT, || async {
+        let path = format!("/api/frontend/vehicles/{VIN}/media");
+        let list: MediaList = viewer.get(&path).send().await.ok()?.json().await.ok()?;
+        list.media.iter().any(|media| media.id == id && media.state == state).then_some(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clip_survives_the_agents_and_the_servers_death_and_is_looked_at() -> Result<()> {
+    let camera = Camera::start(&[]).await?;
+    let receiver = TcpListener::bind(port::local(0)).await?;
+    let mut system = System::new()?;
+    system.start_all().await?;
+    let settings = enrol(&system, &camera, &receiver)?;
+    let mut agent = start(&system, &settings)?;
+    let viewer = Viewer::sign_in(system.http(), "admin", system.password()?).await?;
+    let plays = || std::future::ready(agent.logged().contains("camera plays").then_some(()));
+    wait::until("the camera plays", LIMIT, plays).await?;
+
+    let refused = order(&system, &viewer, "clip", json!({ "camera": "rear" })).await?;
+    ensure!(refused.state == CommandProgress::Failed, "{refused:?}");
+    let begun = order(&system, &viewer, "clip", json!({ "before_s": 2, "after_s": 40 })).await?;
+    ensure!(begun.state == CommandProgress::Done, "{begun:?}");
+    let Some(Argument::Text(id)) = begun.result.get("media") else { anyhow::bail!("{begun:?}") };
+    let id: MediaId = id.parse()?;
+    listed(&viewer, id, MediaState::Recording).await?;
+    let began = Instant::now();
+    let some = || std::future::ready((began.elapsed() > Duration::from_secs(5)).then_some(()));
+    wait::until("some seconds are recorded", LIMIT, some).await?;
+    agent.kill()?;
+    agent = start(&system, &settings)?;
+    listed(&viewer, id, MediaState::Ready).await?;
+
+    // The upload has begun, and the server dies in the middle of it.
+    let incoming = system.data().join("media/incoming").join(format!("{VIN}_{id}"));
+    let arrived = || std::future::ready(fs::metadata(&incoming).ok().filter(|file| file.len() > 30_000).map(|_| ()));
+    wait::until("a part of it has arrived", LIMIT, arrived).await?;
+    system.kill("up")?;
+    system.start_all().await?;
+    let viewer = Viewer::sign_in(system.http(), "admin", system.password()?).await?;
+    listed(&viewer, id, MediaState::Uploaded).await?;
+    let fetched = viewer.get(&format!("/api/frontend/vehicles/{VIN}/media/{id}/file")).send().await?;
+    let clip = fetched.error_for_status()?.bytes().await?;
+    let path = system.dir().join("clip.mp4");
+    fs::write(&path, &clip)?;
+    film::decode(&path)?;
+    ensure!(film::is_fast_to_start(&clip) && film::picture_times(&path)?.len() > 100);
+    ensure!(!incoming.exists());
+    agent.check_running()?;
+    ensure!(!agent.logged().contains("Bearer") && !agent.logged().contains("BEGIN"), "no secret in a log");
+    system.check_running()?;
+    system.check_logs()
+}
