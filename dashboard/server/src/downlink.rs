@@ -110,8 +110,7 @@ impl Downlink {
         Arc::new(move |vin, camera: &CameraId, by: &str| {
             let (id, issued) = (CommandId(Uuid::now_v7()), clock::now());
             let seconds = i64::try_from(STREAM_FOR.as_secs()).expect("a minute is no large number");
-            let arguments =
-                [("camera", Argument::Text(camera.to_string())), ("seconds", Argument::Integer(seconds))];
+            let arguments = [("camera", Argument::Text(camera.to_string())), ("seconds", Argument::Integer(seconds))];
             let command = Command {
                 v: SCHEMA_VERSION,
                 vin,

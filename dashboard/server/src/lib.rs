@@ -62,8 +62,8 @@ mod token;
 mod trial;
 mod turns;
 mod user_agent;
-mod video;
 mod vehicle_pass;
+mod video;
 mod view;
 
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
@@ -94,8 +94,8 @@ use crate::{
     ticket::Tickets,
     token::Tokens,
     turns::Turns,
-    video::Relay,
     vehicle_pass::VehiclePasses,
+    video::Relay,
 };
 
 /// Trials of rules on history under way at a time.

@@ -17,6 +17,9 @@ pub struct Video {
     pub enlarge: &'static str,
     pub wall_full: fn(usize) -> String,
     pub choose: &'static str,
+    pub show: &'static str,
+    pub photo: &'static str,
+    pub keep: &'static str,
 }
 
 pub(super) static EN: Video = Video {
@@ -37,6 +40,9 @@ pub(super) static EN: Video = Video {
     enlarge: "Full screen",
     wall_full: |most| format!("{most} at a time: take one off first"),
     choose: "What to watch",
+    show: "Show",
+    photo: "Photo from the vehicle",
+    keep: "Download",
 };
 
 pub(super) static FR: Video = Video {
@@ -57,4 +63,7 @@ pub(super) static FR: Video = Video {
     enlarge: "Plein écran",
     wall_full: |most| format!("{most} à la fois : retirez-en une d'abord"),
     choose: "Que regarder",
+    show: "Afficher",
+    photo: "Photo prise dans le véhicule",
+    keep: "Télécharger",
 };

@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{FromRequestParts, Path, Query, Request, State},
+    extract::{Path, Query, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -29,7 +29,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{App, cameras::may_look, caller::Caller, failure::Failure, tickets, watch::camera_of};
+use super::{App, caller::Caller, cameras::may_look, failure::Failure, tickets, watch::camera_of};
 use crate::{
     clock, digest,
     seats::Seat,
@@ -129,7 +129,10 @@ pub(crate) async fn open(
     let nothing = || Failure::not_found("there is nothing at this address, or its key is not good any more");
     let show = wish.key.as_deref().and_then(|key| app.shows.show(key)).ok_or_else(nothing)?;
     let is_same = show.vin.as_str() == vin && show.camera.as_str() == camera;
-    if !is_same || app.passes.is_over(&show.caller.pass, clock::now()) || !may_look(&app, &show.caller, show.vin).await? {
+    if !is_same
+        || app.passes.is_over(&show.caller.pass, clock::now())
+        || !may_look(&app, &show.caller, show.vin).await?
+    {
         return Err(nothing());
     }
     let key = wish.key.as_deref().unwrap_or_default();
@@ -160,7 +163,8 @@ async fn index(app: App, vin: &str, camera: &str, request: Request) -> Result<Re
     let seat = app.watchers.take(&caller.name).ok_or_else(busy)?;
     app.shows.sweep();
     let stream = stream(&app, vin, &camera, &caller.name).ok_or_else(busy)?;
-    app.note(&caller, "video_watched", Some(("vehicle", vin.as_str())), json!({ "camera": camera, "by": "hls" })).await?;
+    app.note(&caller, "video_watched", Some(("vehicle", vin.as_str())), json!({ "camera": camera, "by": "hls" }))
+        .await?;
     if !stream.wait(FIRST, Segmenter::has_begun).await {
         let message = "no picture has come from the vehicle yet";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "no_picture", message));

@@ -23,8 +23,8 @@ mod fleet_notifications;
 mod form;
 mod geofences;
 mod health;
-mod hls;
 mod history;
+mod hls;
 mod import;
 mod invitations;
 pub(crate) mod limits;
@@ -95,8 +95,8 @@ use crate::{
     ticket::Tickets,
     token::Tokens,
     turns::Turns,
-    video::Relay,
     vehicle_pass::VehiclePasses,
+    video::Relay,
 };
 use caller::Access;
 use failure::Failure;

@@ -29,9 +29,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Its route.
 pub(super) fn routes(routes: &mut Routes) {
-    routes
-        .get("/embedded/live/{camera}", Access::Vehicle, open)
-        .says("A WebSocket for a camera's live pictures, which somebody has asked for; docs/video.md tells its messages");
+    routes.get("/embedded/live/{camera}", Access::Vehicle, open).says(
+        "A WebSocket for a camera's live pictures, which somebody has asked for; docs/video.md tells its messages",
+    );
 }
 
 async fn open(

@@ -10,15 +10,12 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use bugbrother_wire::{
-    CameraId, Vin,
-    api::StreamWord,
-};
+use bugbrother_wire::{CameraId, Vin, api::StreamWord};
 use bytes::Bytes;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::{App, cameras::may_look, caller::Caller, failure::Failure, origin, tickets::Onlooker};
+use super::{App, caller::Caller, cameras::may_look, failure::Failure, origin, tickets::Onlooker};
 use crate::video::{
     Look,
     channel::Standing,
@@ -61,7 +58,9 @@ pub(crate) async fn open(
 /// A camera that the caller may look at. Of others nobody is told whether they are there.
 pub(super) async fn camera_of(app: &App, caller: &Caller, vin: &str, camera: &str) -> Result<(Vin, CameraId), Failure> {
     let nothing = || Failure::not_found("no such camera is known");
-    let (Ok(vin), Ok(camera)) = (vin.parse::<Vin>(), CameraId::try_from(camera.to_owned())) else { return Err(nothing()) };
+    let (Ok(vin), Ok(camera)) = (vin.parse::<Vin>(), CameraId::try_from(camera.to_owned())) else {
+        return Err(nothing());
+    };
     caller.sees(app, vin).await?;
     let birth = app.config.store.birth(vin).await?;
     let is_known = birth.is_some_and(|birth| birth.cameras.iter().any(|known| known.id == camera));

@@ -60,8 +60,7 @@ struct State {
 impl Default for Channel {
     fn default() -> Self {
         let (said, _) = broadcast::channel(WAITING);
-        let state =
-            State { standing: Standing::Waiting, beginning: None, pictures: Vec::new(), bytes: 0, next: 0 };
+        let state = State { standing: Standing::Waiting, beginning: None, pictures: Vec::new(), bytes: 0, next: 0 };
         Channel { state: Mutex::new(state), said }
     }
 }
@@ -217,10 +216,15 @@ mod tests {
         show(&channel, true, false, &large);
         for _ in 0..100 {
             show(&channel, false, false, &large);
-            let kept: usize = channel.join().0.iter().map(|said| match said {
-                Said::Picture { piece, .. } => piece.len(),
-                _ => 0,
-            }).sum();
+            let kept: usize = channel
+                .join()
+                .0
+                .iter()
+                .map(|said| match said {
+                    Said::Picture { piece, .. } => piece.len(),
+                    _ => 0,
+                })
+                .sum();
             assert!(kept <= KEPT_BYTES, "{kept}");
         }
         assert!(keys(&channel.join().0).is_empty(), "part of a group is no use");

@@ -1,10 +1,6 @@
 //! A stream as HTTP Live Streaming (RFC 8216bis) with parts: for telephones and players that know no media source. Pure.
 
-use std::{
-    collections::VecDeque,
-    fmt::Write as _,
-    num::NonZeroU32,
-};
+use std::{collections::VecDeque, fmt::Write as _, num::NonZeroU32};
 
 use bugbrother_video::timing;
 use bugbrother_wire::video::{Beginning, Fragment};
@@ -108,7 +104,9 @@ impl Segmenter {
         let (seconds, beginning) = (units as f64 / f64::from(start.clock_hz.get()), start.number);
         let last = self.segments.back().filter(|segment| !segment.is_whole);
         let lasted = last.map(|segment| segment.seconds() + self.open.seconds);
-        if fragment.is_after_gap || lasted.is_some_and(|lasted| fragment.is_key && lasted >= SEGMENT || lasted > LONGEST_SEGMENT) {
+        if fragment.is_after_gap
+            || lasted.is_some_and(|lasted| fragment.is_key && lasted >= SEGMENT || lasted > LONGEST_SEGMENT)
+        {
             self.end_segment();
         } else if fragment.is_key || self.open.seconds + seconds > PART_TARGET {
             self.end_part();

@@ -118,6 +118,7 @@ impl Relay {
     }
 
     /// Streams that are looked at, and all who look.
+    #[cfg(test)]
     pub fn count(&self) -> (usize, usize) {
         let streams = self.lock();
         (streams.len(), streams.values().map(|stream| stream.looks).sum())

@@ -125,8 +125,7 @@ mod tests {
     fn show(channel: &Channel, pictures: std::ops::Range<u32>, keys_every: u32) {
         for picture in pictures {
             let is_key = picture.is_multiple_of(keys_every);
-            let fragment =
-                Fragment { beginning: 0, is_key, is_after_gap: false, picture, captured: 0, data: b"moof" };
+            let fragment = Fragment { beginning: 0, is_key, is_after_gap: false, picture, captured: 0, data: b"moof" };
             let piece = Piece::Fragment(fragment);
             channel.take(&piece, piece.to_bytes().into());
         }

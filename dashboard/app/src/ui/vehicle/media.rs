@@ -18,7 +18,7 @@ use crate::{
         news::{clock, use_fresh},
         settings::use_phrases,
         table::Skeleton,
-        video::Player,
+        video::{Player, Shot},
     },
 };
 
@@ -70,7 +70,10 @@ fn library(phrases: &'static Phrases, media: &Fetch<MediaList>) -> Html {
                             <td class="strong">{ one.camera.as_str() }</td>
                             <td>{ moment(phrases, one.from) }</td>
                             <td>{ moment(phrases, one.to) }</td>
-                            <td>{ (words.media_state)(one.state == MediaState::Failed, one.state == MediaState::Uploaded) }</td>
+                            <td>
+                                { (words.media_state)(one.state == MediaState::Failed, one.state == MediaState::Uploaded) }
+                                if one.state == MediaState::Uploaded { <Shot media={one.clone()} /> }
+                            </td>
                         </tr>
                     }
                 </tbody>
