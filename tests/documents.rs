@@ -14,6 +14,7 @@ const DOCUMENTS: [&str; 16] = [
     "docs/database.md",
     "docs/schema.md",
     "docs/people.md",
+    "docs/notifications.md",
     "docs/trips.md",
     "docs/export.md",
     "docs/performance.md",

@@ -163,3 +163,117 @@ fn late(vin: Vin, rule: &Rule, id: AlertId, firing: Firing) -> Alert {
         detail: firing.cause.map(Box::new),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Result;
+    use bugbrother_store::{Arrival, Condition, RuleScope};
+    use bugbrother_wire::{
+        Epoch, Message, Seq, Topic, encode,
+        message::{Clock, Row, Severity, Telemetry},
+        topic::Kind,
+    };
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::desk::Desk;
+
+    const T0: UnixMs = 1_789_000_000_000;
+
+    fn golf() -> Vin {
+        "WVWZZZ1JZ3W386752".parse().expect("it is a VIN")
+    }
+
+    fn fast() -> Rule {
+        let signals = vec!["spd".to_owned()];
+        Rule {
+            id: "fast".into(),
+            title: "Too fast".into(),
+            severity: Severity::Warning,
+            enabled: true,
+            scope: RuleScope::All,
+            condition: Condition::Above { signals, on: 130.0, off: 120.0, for_ms: 3_000 },
+        }
+    }
+
+    /// Minutes of a drive; every third one is too fast from its second to its twentieth second, and goes on into the next.
+    fn minute(n: i64) -> Telemetry {
+        let fast = |second: i64| n % 3 == 0 && (2..20).contains(&second) || n == 4 || n == 5 && second < 30;
+        let row = |second: i64| {
+            let values = vec![Some(if fast(second) { 140.0 } else { 90.0 }), Some(46.5), Some(6.6)];
+            Row { dt_ms: second as u32 * 1000, values }
+        };
+        Telemetry {
+            v: SCHEMA_VERSION,
+            vin: golf(),
+            epoch: Epoch(1),
+            seq: Seq(n.unsigned_abs() + 1),
+            t0: T0 + n * 60_000,
+            clock: Clock::Gnss,
+            keys: ["spd", "lat", "lon"].map(str::to_owned).to_vec(),
+            rows: (0..60).map(row).collect(),
+            gap: None,
+        }
+    }
+
+    /// Stores minutes one by one, and has the desk's job judged after each.
+    async fn arrive(order: &[i64]) -> Result<(Store, TempDir)> {
+        let folder = tempfile::tempdir()?;
+        let store = Store::open(&format!("sqlite://{}/fleet.db", folder.path().display())).await?;
+        for n in order {
+            let batch = minute(*n);
+            let (from, to) = (batch.t0, batch.last_ts().unwrap_or(batch.t0));
+            let message = Message::Backfill(batch.clone());
+            let topic = Topic::new(golf(), Kind::Backfill).to_string();
+            let arrival =
+                Arrival { received_ts: T0 + 3_600_000, topic, payload: encode(&batch).into(), content: Ok(message) };
+            store.commit(&[arrival]).await?;
+            let mut desk = Desk::new(vec![fast()], Vec::new(), Vec::new(), T0 + 3_600_000).0;
+            desk.hear(golf(), &Message::Backfill(batch), false, T0 + 3_600_000);
+            let job = desk.take_late(T0 + 3_700_000).expect("something came late");
+            assert_eq!((job.span.from, job.span.to), (from, to));
+            judge(&store, &job).await?;
+        }
+        Ok((store, folder))
+    }
+
+    async fn history(store: &Store) -> Result<Vec<Alert>> {
+        let alerts = store.alerts_during(golf(), "fast", (0, i64::MAX), 100).await?;
+        Ok(alerts.into_iter().map(|alert| Alert { updated: 0, ..alert }).collect())
+    }
+
+    #[tokio::test]
+    async fn a_drive_that_comes_late_in_any_order_leaves_one_history_and_pages_nobody() -> Result<()> {
+        let (sorted, _a) = arrive(&[0, 1, 2, 3, 4, 5, 6, 7]).await?;
+        let expected = history(&sorted).await?;
+        let spans: Vec<_> =
+            expected.iter().map(|alert| (alert.opened - T0, alert.resolved.map(|end| end - T0))).collect();
+        assert_eq!(
+            spans,
+            [(2_000, Some(20_000)), (182_000, Some(200_000)), (240_000, Some(330_000)), (362_000, Some(380_000)),]
+        );
+        assert!(
+            expected.iter().all(|alert| alert.late && alert.state == AlertState::Resolved && alert.lat == Some(46.5))
+        );
+        assert_eq!(sorted.active_alerts(10).await?, []);
+        for order in [[7, 6, 5, 4, 3, 2, 1, 0], [4, 0, 7, 2, 5, 1, 6, 3]] {
+            let (store, _b) = arrive(&order).await?;
+            assert_eq!(history(&store).await?, expected, "{order:?}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_was_told_when_it_happened_is_not_found_again() -> Result<()> {
+        let (store, _folder) = arrive(&[0]).await?;
+        let [found] = history(&store).await?.try_into().expect("one");
+        store.settle_late(&[], &[found.id]).await?;
+        let told = Alert { late: false, id: AlertId(uuid::Uuid::from_u128(1)), opened: found.opened + 5_000, ..found };
+        store.save_alert(&told).await?;
+        let mut desk = Desk::new(vec![fast()], Vec::new(), Vec::new(), T0).0;
+        desk.hear(golf(), &Message::Backfill(minute(0)), false, T0);
+        judge(&store, &desk.take_late(T0 + 100_000).expect("it came late")).await?;
+        assert_eq!(history(&store).await?.iter().map(|alert| alert.id).collect::<Vec<_>>(), [told.id]);
+        Ok(())
+    }
+}

@@ -6,7 +6,7 @@ use bugbrother_wire::{UnixMs, Vin};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{AccountChange, ClientId, Receipt, ReceiptId, Store, StoreError, SubjectKind};
+use crate::{AccountChange, ClientId, EscalateTo, Receipt, ReceiptId, Store, StoreError, SubjectKind};
 
 /// Rows that are removed at once.
 const STEP: i64 = 500;
@@ -187,6 +187,11 @@ impl Store {
             erased.insert(table.to_owned(), done.rows_affected());
         }
         tx.commit().await?;
+        let EscalateTo { mut people } = self.setting().await?;
+        if people.iter().any(|one| one == name) {
+            people.retain(|one| one != name);
+            self.save_setting(&EscalateTo { people }, Some(NOBODY), now).await?;
+        }
         self.certify(SubjectKind::User, name, erased, by, now).await
     }
 

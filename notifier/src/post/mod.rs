@@ -105,6 +105,7 @@ impl Post {
             tokio::select! {
                 // Either is a reason to look; the other stays for the next time.
                 woken = timeout(EVERY, news.notified()) => drop(woken),
+                () = self.sender.idle() => {}
                 () = stop.cancelled() => break,
             }
         }
@@ -112,7 +113,12 @@ impl Post {
     }
 
     async fn look(&self) -> Result<(), StoreError> {
-        while desk::post(&self.store).await? {}
-        self.sender.look().await
+        loop {
+            let may_be_more = desk::post(&self.store).await?;
+            self.sender.look().await?;
+            if !may_be_more {
+                return Ok(());
+            }
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Deliveries to messages, and messages on their way.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bugbrother_store::{Channel, Claim, ClientId, Language, MailServer, Store, StoreError};
@@ -16,7 +16,7 @@ use bugbrother_wire::{
 use metrics::counter;
 use serde_json::json;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -35,6 +35,10 @@ use super::{
 const MOST_AT_ONCE: usize = 64;
 /// Channels that are looked at in one step.
 const MOST_CHANNELS: u32 = 10_000;
+/// How long a channel is left alone when the database has failed.
+const RECOVER: Duration = Duration::from_secs(1);
+/// How long a channel that does not answer is left alone at most.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 /// How long those that are under way at the end may take.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -47,9 +51,23 @@ pub struct Sender {
     /// By which the database knows who has claimed a message.
     name: String,
     busy: Mutex<HashSet<ChannelId>>,
+    /// Channels that do not answer, and until when they are left alone: who hangs is not to take everybody's places.
+    resting: Mutex<HashMap<ChannelId, Instant>>,
+    /// A channel has come to its end: what has come for it meanwhile waits for the next look.
+    idle: Notify,
     places: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
+}
+
+/// A channel that is being sent to, until this is dropped.
+struct Busy(Arc<Sender>, ChannelId);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy().remove(&self.1);
+        self.0.idle.notify_one();
+    }
 }
 
 /// Who reads by a channel.
@@ -70,6 +88,8 @@ impl Sender {
             tell,
             name: Uuid::new_v4().to_string(),
             busy: Mutex::default(),
+            resting: Mutex::default(),
+            idle: Notify::new(),
             places: Arc::new(Semaphore::new(MOST_AT_ONCE)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -79,15 +99,21 @@ impl Sender {
     /// Begins to send by each channel that has something due and is not at it.
     pub async fn look(self: &Arc<Self>) -> Result<(), StoreError> {
         for channel in self.store.due_channels(now(), MOST_CHANNELS).await? {
-            if self.busy().contains(&channel) {
+            if self.busy().contains(&channel) || self.rests(channel) {
                 continue;
             }
             // Without a place the rest waits for the next look.
             let Ok(place) = self.places.clone().try_acquire_owned() else { break };
             self.busy().insert(channel);
-            self.tasks.spawn(self.clone().work(channel, place));
+            let busy = Busy(self.clone(), channel);
+            self.tasks.spawn(self.clone().work(busy, place));
         }
         Ok(())
+    }
+
+    /// Waits until a channel has come to its end.
+    pub async fn idle(&self) {
+        self.idle.notified().await;
     }
 
     /// Waits a moment for those that are under way. What they do not finish is sent again by whoever comes next.
@@ -97,21 +123,36 @@ impl Sender {
         drop(timeout(LAST_TIMEOUT, self.tasks.wait()).await);
     }
 
+    /// Leaves a channel alone for a while.
+    fn rest(&self, channel: ChannelId, wait: Duration) {
+        let until = Instant::now() + wait.min(LONGEST_REST);
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, until);
+    }
+
+    fn rests(&self, channel: ChannelId) -> bool {
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        resting.retain(|_, until| *until > now);
+        resting.contains_key(&channel)
+    }
+
     fn busy(&self) -> MutexGuard<'_, HashSet<ChannelId>> {
         // It is whole between any two calls.
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends all that is due by a channel, one message after the other.
-    async fn work(self: Arc<Self>, channel: ChannelId, _place: OwnedSemaphorePermit) {
+    async fn work(self: Arc<Self>, busy: Busy, _place: OwnedSemaphorePermit) {
+        let channel = busy.1;
         loop {
             let pause = match self.next(channel).await {
+                Ok(Some(_)) if self.rests(channel) => break,
                 Ok(Some(pause)) => pause,
                 Ok(None) => break,
                 Err(error) => {
                     // It stays claimed until its lease is over, and is tried then.
-                    let error: &dyn std::error::Error = &error;
-                    warn!(error, %channel, "a message cannot be sent for want of the database");
+                    say(channel, &error);
+                    self.stop.run_until_cancelled(sleep(RECOVER)).await;
                     break;
                 }
             };
@@ -119,7 +160,6 @@ impl Sender {
                 break;
             }
         }
-        self.busy().remove(&channel);
     }
 
     /// Sends the next message of a channel; nothing when there is none. How long to wait then.
@@ -228,6 +268,7 @@ impl Sender {
             Err(Refusal::Later(why, asked)) if claim.tries < retry::MOST_TRIES && !is_test(claim) => {
                 debug!(channel = %channel.id, why, "a message was not taken and is tried again");
                 let wait = retry::wait(self.settings.first_wait, claim.tries, asked, rand::random());
+                self.rest(channel.id, wait);
                 let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
                 self.store.put_off(claim, &self.name, &why, self::now().saturating_add(wait)).await?;
                 "put_off"
@@ -279,6 +320,11 @@ impl Sender {
 
 fn is_test(claim: &Claim) -> bool {
     claim.deliveries.iter().all(|delivery| delivery.step == DeliveryStep::Test)
+}
+
+fn say(channel: ChannelId, error: &StoreError) {
+    let error: &dyn std::error::Error = error;
+    warn!(error, %channel, "a message cannot be sent for want of the database");
 }
 
 /// That a channel does not work.

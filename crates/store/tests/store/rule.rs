@@ -108,11 +108,12 @@ async fn what_is_remembered_of_a_vehicle_is_stored_with_its_alerts_and_goes_with
 #[tokio::test]
 async fn what_late_data_tells_is_put_into_the_history_and_taken_out_and_what_people_were_told_stays() {
     let (store, _home) = store().await;
-    let told = Alert { state: AlertState::Resolved, resolved: Some(NOW + 60), ..alert(1, NOW) };
+    let told = Alert { rule: "fast".into(), state: AlertState::Resolved, resolved: Some(NOW + 60), ..alert(1, NOW) };
     store.save_alert(&told).await.unwrap();
     let cause = AlertCause { geofence: Some("Depot".into()), ..AlertCause::default() };
     let late = |n: u128, opened: i64| Alert {
         late: true,
+        rule: "fast".into(),
         state: AlertState::Resolved,
         resolved: Some(opened + 10),
         detail: Some(Box::new(cause.clone())),

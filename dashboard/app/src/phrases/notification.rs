@@ -3,7 +3,6 @@
 use bugbrother_wire::api::{ChannelKind, DeliveryState, DeliveryStep};
 
 /// These phrases.
-#[expect(missing_docs, reason = "the name of a phrase says what it is")]
 pub struct Notification {
     pub notifications: &'static str,
     pub channels: &'static str,
