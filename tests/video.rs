@@ -162,6 +162,13 @@ async fn a_person_sees_a_camera_at_once_and_again_when_it_comes_back() -> Result
     let _camera = Camera::start_on(port, &[]).await?;
     let status = browser.ended(LIMIT).await?;
     println!("{}", browser.printed());
+    let viewer = Viewer::sign_in(system.http(), "admin", system.password()?).await?;
+    let played = tokio::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-headers", &format!("Authorization: Bearer {}\r\n", viewer.token())])
+        .args(["-i", &format!("{url}/hls/{VIN}/dash-1/index.m3u8"), "-t", "3", "-f", "null", "-"])
+        .output();
+    let played = tokio::time::timeout(LIMIT, played).await.context("FFmpeg plays three seconds")??;
+    ensure!(played.status.success() && played.stderr.is_empty(), String::from_utf8_lossy(&played.stderr).into_owned());
     ensure!(status.success(), "{}\n{}\n--- agent\n{}", browser.printed(), browser.logged(), agent.logged());
     agent.check_running()?;
     system.check_running()?;

@@ -160,9 +160,9 @@ impl Segmenter {
         }
     }
 
-    /// Whether there is something to play.
+    /// Whether there is something to play, also for players that know no parts.
     pub fn has_begun(&self) -> bool {
-        self.segments.iter().any(|segment| !segment.parts.is_empty())
+        self.segments.iter().any(|segment| segment.is_whole)
     }
 
     /// Whether that part, or that whole segment, is there or is past.
@@ -261,4 +261,188 @@ impl Segmenter {
 /// Writing into a text does not fail.
 fn said(written: std::fmt::Result) {
     written.expect("a text takes what is written");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use bugbrother_video::{AccessUnit, Codec, Fragmenter, Parameters};
+
+    use super::*;
+
+    const CLOCK: NonZeroU32 = NonZeroU32::new(90_000).expect("90,000 is not 0");
+    const PICTURE: i64 = 90_000 / 25;
+
+    /// A box of ISO/IEC 14496-12.
+    fn packed(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+        let content = content.concat();
+        [&(content.len() as u32 + 8).to_be_bytes()[..], kind, &content].concat()
+    }
+
+    /// 640 by 360 pixels in profile Baseline (ISO/IEC 14496-15, 5.3 and 5.4).
+    fn parameters() -> Parameters {
+        let config =
+            packed(b"avcC", &[&[1, 0x42, 0xC0, 0x1E, 0xFF, 0xE1, 0, 4, 0x67, 0x42, 0xC0, 0x1E, 1, 0, 2, 0x68, 0xCE]]);
+        let visual: [&[u8]; 10] = [
+            &[0, 0, 0, 0, 0, 0, 0, 1],
+            &[0; 16],
+            &640_u16.to_be_bytes(),
+            &360_u16.to_be_bytes(),
+            &[0, 0x48, 0, 0, 0, 0x48, 0, 0, 0, 0, 0, 0],
+            &[0, 1],
+            &[0; 32],
+            &[0, 0x18, 0xFF, 0xFF],
+            &config,
+            &[],
+        ];
+        Parameters {
+            codec: Codec::H264,
+            rfc6381: "avc1.42C01E".to_owned(),
+            width: 640,
+            height: 360,
+            sample_entry: Some(packed(b"avc1", &visual).into()),
+        }
+    }
+
+    /// A camera with 25 pictures a second.
+    struct Source {
+        fragmenter: Fragmenter,
+        next: i64,
+    }
+
+    impl Source {
+        fn begin(cut: &mut Segmenter, number: u16, more: &[u8]) -> Self {
+            let fragmenter = Fragmenter::new(&parameters(), CLOCK).unwrap();
+            let data = [fragmenter.init(), more].concat();
+            let beginning = Beginning {
+                number,
+                is_sub: false,
+                plays_in_browsers: true,
+                width: 640,
+                height: 360,
+                codec: "avc1.42C01E",
+                data: &data,
+            };
+            assert!(cut.begin(&beginning));
+            Source { fragmenter, next: 0 }
+        }
+
+        fn show(&mut self, cut: &mut Segmenter, pictures: i64, keys_every: i64, bytes: usize) {
+            for _ in 0..pictures {
+                let unit = AccessUnit {
+                    pts: self.next * PICTURE,
+                    clock_hz: CLOCK,
+                    is_key: self.next % keys_every == 0,
+                    lost_packets: 0,
+                    received: Instant::now(),
+                    data: vec![7; bytes].into(),
+                };
+                let made = self.fragmenter.push(&unit).unwrap();
+                let captured = 1_790_000_000_000 + self.next * 40;
+                let (is_key, data) = (made.is_key, &made.data[..]);
+                let picture = self.next as u32;
+                cut.show(&Fragment { beginning: 0, is_key, is_after_gap: false, picture, captured, data });
+                self.next += 1;
+            }
+        }
+    }
+
+    fn listed(cut: &Segmenter) -> String {
+        cut.playlist("k", |ms| Some(ms.to_string()))
+    }
+
+    fn lines<'a>(text: &'a str, begin: &str) -> Vec<&'a str> {
+        text.lines().filter(|line| line.starts_with(begin)).collect()
+    }
+
+    #[test]
+    fn segments_begin_at_key_frames_and_last_a_second_or_longer() {
+        let mut cut = Segmenter::default();
+        let mut source = Source::begin(&mut cut, 0, &[]);
+        assert!(!cut.has_begun());
+        source.show(&mut cut, 100, 10, 100);
+        assert!(cut.has_begun());
+        let text = listed(&cut);
+        // Key frames are 0.4 s apart: the first after a second is the third.
+        assert_eq!(lines(&text, "#EXTINF:1.2"), ["#EXTINF:1.20000,"; 3], "{text}");
+        assert_eq!(lines(&text, "segment-"), ["segment-0.m4s?key=k", "segment-1.m4s?key=k", "segment-2.m4s?key=k"]);
+        assert_eq!(lines(&text, "#EXT-X-MAP"), ["#EXT-X-MAP:URI=\"init-0.mp4?key=k\""]);
+        let parts = lines(&text, "#EXT-X-PART:");
+        assert!(parts.iter().filter(|part| part.ends_with("INDEPENDENT=YES")).count() >= 6, "{text}");
+        let segment = cut.file("segment-1.m4s").unwrap();
+        let of_parts: Vec<u8> = (0..10).filter_map(|part| cut.file(&format!("part-1-{part}.m4s"))).flatten().collect();
+        assert_eq!(segment, of_parts);
+        assert_eq!(timing::duration(&segment), Some(PICTURE as u64), "each picture is a fragment of its own");
+        for nothing in ["segment-3.m4s", "segment-99.m4s", "part-0-99.m4s", "init-1.mp4", "../x", "segment-.m4s", ""] {
+            assert_eq!(cut.file(nothing), None, "{nothing}");
+        }
+        let index = cut.index("k").unwrap();
+        assert!(index.contains("CODECS=\"avc1.42C01E\",RESOLUTION=640x360\nlive.m3u8?key=k\n"), "{index}");
+    }
+
+    #[test]
+    fn no_part_is_longer_than_is_said() {
+        let mut cut = Segmenter::default();
+        Source::begin(&mut cut, 0, &[]).show(&mut cut, 500, 75, 100);
+        for part in cut.segments.iter().flat_map(|segment| &segment.parts) {
+            assert!(part.seconds <= PART_TARGET, "{}", part.seconds);
+        }
+        assert!(cut.segments.iter().all(|segment| segment.parts[0].is_independent));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_is_asked_for_early_is_known_to_come() {
+        let mut cut = Segmenter::default();
+        let mut source = Source::begin(&mut cut, 0, &[]);
+        assert!(!cut.has(0, Some(0)));
+        source.show(&mut cut, 3_000, 25, 100);
+        assert_eq!(cut.segments.len(), KEPT);
+        let first = cut.segments[0].number;
+        assert!(listed(&cut).contains(&format!("#EXT-X-MEDIA-SEQUENCE:{first}\n")));
+        assert!(cut.has(first, None) && cut.has(0, Some(3)), "what is past need not be waited for");
+        let last = cut.segments.back().unwrap().number;
+        assert!(!cut.has(last, None) && !cut.has(last + 1, Some(0)) && cut.has(last, Some(0)));
+        source.show(&mut cut, 200, 25, 1 << 20);
+        assert!(cut.bytes <= KEPT_BYTES + (30 << 20), "{}", cut.bytes);
+        assert_eq!(cut.bytes, cut.segments.iter().map(Segment::bytes).sum::<usize>());
+    }
+
+    #[test]
+    fn another_beginning_is_a_discontinuity_until_it_is_forgotten() {
+        let mut cut = Segmenter::default();
+        Source::begin(&mut cut, 0, &[]).show(&mut cut, 60, 25, 100);
+        // A free box at the end makes it another one.
+        let mut source = Source::begin(&mut cut, 1, &packed(b"free", &[]));
+        source.show(&mut cut, 60, 25, 100);
+        let text = listed(&cut);
+        assert_eq!(lines(&text, "#EXT-X-MAP").len(), 2, "{text}");
+        assert_eq!(lines(&text, "#EXT-X-DISCONTINUITY").len(), 2, "{text}");
+        assert!(text.contains("#EXT-X-DISCONTINUITY-SEQUENCE:0\n"));
+        source.show(&mut cut, 1_000, 25, 100);
+        let text = listed(&cut);
+        assert!(text.contains("#EXT-X-DISCONTINUITY-SEQUENCE:1\n") && cut.beginnings.len() == 1, "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_out() {
+        let mut cut = Segmenter::default();
+        let mut beginning = Beginning {
+            number: 0,
+            is_sub: false,
+            plays_in_browsers: true,
+            width: 1,
+            height: 1,
+            codec: "avc1.42C01E",
+            data: b"\0\0\0\x08ftyp\0\0\0\x04moov",
+        };
+        assert!(!cut.begin(&beginning));
+        beginning.data = b"";
+        assert!(!cut.begin(&beginning));
+        Source::begin(&mut cut, 0, &[]);
+        for data in [&b""[..], b"\0\0\0\x08moof", b"\xff\xff\xff\xffmoof", b"\0\0\0\0moof"] {
+            cut.show(&Fragment { beginning: 0, is_key: true, is_after_gap: false, picture: 0, captured: 0, data });
+        }
+        assert!(!cut.has_begun());
+    }
 }
