@@ -86,6 +86,10 @@ pub struct Limits {
     pub viewers: usize,
     /// Viewers of the live feed with the same user name.
     pub viewers_per_user: usize,
+    /// Viewers of cameras at a time.
+    pub watchers: usize,
+    /// Viewers of cameras with the same user name.
+    pub watchers_per_user: usize,
     /// Vehicles on the live feed.
     pub vehicles: usize,
     /// Exports under way at a time.
@@ -111,6 +115,8 @@ impl Default for Limits {
             connections_per_address: 512,
             viewers: 1000,
             viewers_per_user: 50,
+            watchers: 1000,
+            watchers_per_user: 100,
             vehicles: 20_000,
             exports: 4,
             exports_per_user: 2,

@@ -23,6 +23,7 @@ mod statistics;
 mod system;
 mod trip;
 mod vehicle;
+mod video;
 mod view;
 
 pub use alert::*;
@@ -46,4 +47,5 @@ pub use statistics::*;
 pub use system::*;
 pub use trip::*;
 pub use vehicle::*;
+pub use video::*;
 pub use view::*;

@@ -4,6 +4,7 @@ use crate::format::{Span, Unit};
 pub const PHRASES: Phrases = Phrases {
     language: Language::English,
     running: &super::running::EN,
+    video: &super::video::EN,
     business: &super::business::EN,
     people: &super::people::EN,
     notification: &super::notification::EN,

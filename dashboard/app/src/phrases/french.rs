@@ -4,6 +4,7 @@ use crate::format::{Span, Unit};
 pub const PHRASES: Phrases = Phrases {
     language: Language::French,
     running: &super::running::FR,
+    video: &super::video::FR,
     business: &super::business::FR,
     people: &super::people::FR,
     notification: &super::notification::FR,

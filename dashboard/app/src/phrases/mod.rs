@@ -11,6 +11,7 @@ mod rules;
 mod running;
 mod signals;
 mod vehicle;
+mod video;
 mod watch;
 
 use crate::{fleet::Filter, format::Span};
@@ -65,6 +66,8 @@ impl Language {
 pub struct Phrases {
     pub language: Language,
     pub running: &'static running::Running,
+    /// What cameras see.
+    pub video: &'static video::Video,
     pub business: &'static business::Business,
     pub people: &'static people::People,
     pub notification: &'static notification::Notification,

@@ -47,6 +47,7 @@ mod table;
 mod users;
 mod vehicle;
 mod vehicles;
+mod video;
 mod wall;
 mod zone;
 
