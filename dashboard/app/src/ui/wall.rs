@@ -75,7 +75,7 @@ pub fn Wall() -> Html {
                     </div>
                 }
             </aside>
-            <div class="players">{ for players }</div>
+            <div class="cameras">{ for players }</div>
         </section>
     }
 }

@@ -46,7 +46,7 @@ pub fn MediaTab(props: &MediaTabProps) -> Html {
     });
     html! {
         <>
-            if let Some(players) = players { <div class="players">{ for players }</div> }
+            if let Some(players) = players { <div class="cameras">{ for players }</div> }
             { library(phrases, &media) }
         </>
     }

@@ -133,16 +133,16 @@ pub fn Player(props: &PlayerProps) -> Html {
         Sight::Unplayable(codec) => ("gone", Some((words.unplayable)(codec))),
     };
     html! {
-        <figure class={classes!("player", class)} data-testid="player" data-state={class} data-camera={props.camera.id.to_string()}>
+        <figure class={classes!("camera", class)} data-testid="player" data-state={class} data-camera={props.camera.id.to_string()}>
             <video ref={element} muted=true playsinline=true autoplay=true aria-label={label.clone()}></video>
-            if let Some(said) = said { <p class="player-says" role="status">{ said }</p> }
+            if let Some(said) = said { <p class="camera-says" role="status">{ said }</p> }
             <figcaption>
                 <b>{ label }</b>
                 if let (Sight::Live, Some(lag)) = (&*sight, *lag_ms) {
-                    <span class="player-lag" data-testid="lag" title={words.lag}>{ (words.behind)(lag) }</span>
+                    <span class="camera-lag" data-testid="lag" title={words.lag}>{ (words.behind)(lag) }</span>
                 }
                 if *missed > 0 { <span class="badge warn" data-testid="missed">{ (words.missed)(*missed) }</span> }
-                <span class="player-does">
+                <span class="camera-does">
                     <button type="button" class="icon" onclick={shoot} title={words.snapshot} aria-label={words.snapshot} data-testid="snapshot">{ Icon::Camera.draw() }</button>
                     if account.may(Right::Command) {
                         <button type="button" class="secondary" onclick={save} data-testid="save-clip">{ words.save }</button>
