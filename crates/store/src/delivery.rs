@@ -1,11 +1,7 @@
 //! Steps of alerts on their way to people: a queue that several may work at, and what became of each.
 
-use bugbrother_wire::{
-    AlertId, ChannelId, DeliveryId, UnixMs, Vin,
-    api::{ChannelKind, DeliveryState, DeliveryStep},
-    message::Alert,
-};
-use sqlx::{Row, any::AnyRow};
+use bugbrother_wire::{AlertId, ChannelId, DeliveryId, UnixMs, Vin, api::DeliveryStep, message::Alert};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 use uuid::Uuid;
 
 use crate::{Store, StoreError, alert, alert_event, alert_event::AlertEvent, id, number, page, word};
@@ -89,52 +85,6 @@ pub struct Claim {
     pub bundle: Option<String>,
     /// What it tells, oldest first.
     pub deliveries: Vec<Delivery>,
-}
-
-/// A delivery as people see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryRecord {
-    /// What it is.
-    pub delivery: Delivery,
-    /// The channel.
-    pub channel: ChannelId,
-    /// The channel's kind.
-    pub kind: ChannelKind,
-    /// What people call the channel.
-    pub label: String,
-    /// Whose channel it is.
-    pub account: Option<String>,
-    /// The alert's vehicle.
-    pub vin: Option<Vin>,
-    /// How far it has come.
-    pub state: DeliveryState,
-    /// How often it was tried.
-    pub tries: u32,
-    /// When it is tried next.
-    pub next: UnixMs,
-    /// When it was taken.
-    pub sent: Option<UnixMs>,
-    /// Why the last try failed.
-    pub error: Option<String>,
-}
-
-/// Which deliveries are wanted. Nothing said, all are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DeliveryFilter {
-    /// Of that channel.
-    pub channel: Option<ChannelId>,
-    /// In that state.
-    pub state: Option<DeliveryState>,
-}
-
-macro_rules! record_sql {
-    ($rest:literal) => {
-        concat!(
-            "SELECT delivery.id, alert, step, rule, made_ts, channel, channel.kind, channel.label, channel.account, vin, \
-             state, tries, next_ts, sent_ts, error FROM delivery JOIN channel ON channel.id = delivery.channel ",
-            $rest
-        )
-    };
 }
 
 impl Store {
@@ -373,14 +323,14 @@ impl Store {
     }
 
     /// Gives a message up. The alert, where there is one, says that its channel does not work: it is raised unless another one
-    /// says so already, and the answer tells whether it was.
+    /// says so already, and returned as it is stored. Channels that fail a vehicle's alerts share one.
     pub async fn give_up(
         &self,
         claim: &Claim,
         by: &str,
         error: &str,
         raise: Option<&Alert>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Alert>, StoreError> {
         let mut tx = self.begin().await?;
         let done = sqlx::query(
             "UPDATE delivery SET state = 'dead', error = $3, claimed_until = 0 \
@@ -391,19 +341,18 @@ impl Store {
         .bind(bounded(error))
         .execute(&mut *tx)
         .await?;
-        let mut raised = false;
+        let mut raised = None;
         if done.rows_affected() > 0
             && let Some(alert) = raise
+            && fail(&mut tx, claim.channel, alert.id).await?
         {
-            let marked = sqlx::query("UPDATE channel SET failing = $2 WHERE id = $1 AND failing IS NULL")
+            let stored = alert::save(&mut tx, alert).await?;
+            sqlx::query("UPDATE channel SET failing = $2 WHERE id = $1")
                 .bind(claim.channel.to_string())
-                .bind(alert.id.to_string())
+                .bind(stored.id.to_string())
                 .execute(&mut *tx)
                 .await?;
-            raised = marked.rows_affected() == 1;
-            if raised {
-                alert::save(&mut tx, alert).await?;
-            }
+            raised = Some(stored);
         }
         tx.commit().await?;
         Ok(raised)
@@ -424,48 +373,26 @@ impl Store {
         tx.commit().await?;
         Ok(true)
     }
+}
 
-    /// One delivery.
-    pub async fn delivery(&self, delivery: DeliveryId) -> Result<Option<DeliveryRecord>, StoreError> {
-        let row = sqlx::query(record_sql!("WHERE delivery.id = $1"))
-            .bind(delivery.to_string())
-            .fetch_optional(&self.read)
-            .await?;
-        row.as_ref().map(read_record).transpose()
-    }
-
-    /// Deliveries that fit, newest first, those before `before`: time and identity of the last one of the page before.
-    pub async fn deliveries(
-        &self,
-        filter: DeliveryFilter,
-        before: Option<(UnixMs, DeliveryId)>,
-        limit: u32,
-    ) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let (made, last) = before.map_or((UnixMs::MAX, String::new()), |(made, id)| (made, id.to_string()));
-        let state = filter.state.map(|state| word::of(&state)).unwrap_or_default();
-        let query = match filter.channel {
-            None => sqlx::query(record_sql!(
-                "WHERE (made_ts, delivery.id) < ($1, $2) AND ($4 = '' OR state = $4) \
-                 ORDER BY made_ts DESC, delivery.id DESC LIMIT $3"
-            )),
-            Some(_) => sqlx::query(record_sql!(
-                "WHERE channel = $5 AND (made_ts, delivery.id) < ($1, $2) AND ($4 = '' OR state = $4) \
-                 ORDER BY made_ts DESC, delivery.id DESC LIMIT $3"
-            )),
-        };
-        let mut query = query.bind(made).bind(last).bind(page(limit)).bind(state);
-        if let Some(channel) = filter.channel {
-            query = query.bind(channel.to_string());
-        }
-        query.fetch_all(&self.read).await?.iter().map(read_record).collect()
-    }
+/// Notes that a channel does not work; `false` when an alert that is not over says so already.
+async fn fail(tx: &mut Transaction<'_, Any>, channel: ChannelId, alert: AlertId) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE channel SET failing = $2 WHERE id = $1 AND (failing IS NULL OR EXISTS \
+         (SELECT 1 FROM alert WHERE alert.id = channel.failing AND resolved IS NOT NULL))",
+    )
+    .bind(channel.to_string())
+    .bind(alert.to_string())
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 fn bounded(error: &str) -> String {
     error.chars().filter(|c| !c.is_control()).take(MAX_ERROR_CHARS).collect()
 }
 
-fn read(row: &AnyRow) -> Result<Delivery, StoreError> {
+pub(crate) fn read(row: &AnyRow) -> Result<Delivery, StoreError> {
     let step = word::read("delivery", row.try_get(2)?)?;
     let alert = match step {
         DeliveryStep::Test => None,
@@ -477,21 +404,5 @@ fn read(row: &AnyRow) -> Result<Delivery, StoreError> {
         step,
         rule: row.try_get(3)?,
         made: row.try_get(4)?,
-    })
-}
-
-fn read_record(row: &AnyRow) -> Result<DeliveryRecord, StoreError> {
-    Ok(DeliveryRecord {
-        delivery: read(row)?,
-        channel: id::parse("delivery", row.try_get(5)?)?,
-        kind: word::read("channel", row.try_get(6)?)?,
-        label: row.try_get(7)?,
-        account: row.try_get(8)?,
-        vin: id::parse_some("delivery", row.try_get(9)?)?,
-        state: word::read("delivery", row.try_get(10)?)?,
-        tries: number::count("delivery", row.try_get(11)?)?,
-        next: row.try_get(12)?,
-        sent: row.try_get(13)?,
-        error: row.try_get(14)?,
     })
 }

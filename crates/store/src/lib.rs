@@ -17,7 +17,8 @@
 //! - [`roster`]: vehicles as the office sees them; [`maintenance`]: what is to be done to them and was, [`upkeep`]: when (pure)
 //! - [`statistics`]: what trips amount to, by vehicle, client and day; [`view`]: lists that people look at again
 //! - [`lease`]: which notifier looks after which vehicles; [`escalation`]: alerts that are told again
-//! - [`channel`], [`mail`]: how people are reached; [`delivery`]: what is on its way to them
+//! - [`channel`], [`mail`]: how people are reached; [`delivery`], [`delivery_log`]: what is on its way to them,
+//!   and what became of it
 //! - [`role`], [`setting`] with [`retention`] and [`prices`]: how the fleet is run
 //! - [`id`]: identities; `number`, `word`, `fold`: how columns hold numbers, words and names
 //! - `migrations/`: the schema
@@ -48,6 +49,7 @@ pub mod contract;
 pub mod contract_vehicle;
 pub mod credential;
 pub mod delivery;
+pub mod delivery_log;
 pub mod device;
 pub mod document;
 mod engine;
@@ -115,7 +117,8 @@ pub use command::{CommandRecord, CommandState};
 pub use contract::{Contract, ContractFilter, ContractLine};
 pub use contract_vehicle::{Assigned, Assignment, ContractRetention};
 pub use credential::{CertificateRecord, Credential, Enrolled, Enrolment, MAX_CERTIFICATES, Renewed};
-pub use delivery::{Claim, Delivery, DeliveryFilter, DeliveryRecord, NewDelivery, Posting, Recent, Unposted};
+pub use delivery::{Claim, Delivery, NewDelivery, Posting, Recent, Unposted};
+pub use delivery_log::{DeliveryFilter, DeliveryRecord};
 pub use device::{Device, Sighting};
 pub use document::Document;
 pub use engine::Engine;

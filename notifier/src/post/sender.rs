@@ -297,11 +297,9 @@ impl Sender {
         about: Option<&Matter>,
     ) -> Result<(), StoreError> {
         let alert = about.filter(|matter| matter.alert.rule != RULE).map(|matter| failing(channel, matter, now()));
-        if self.store.give_up(claim, &self.name, why, alert.as_ref()).await? {
+        if let Some(raised) = self.store.give_up(claim, &self.name, why, alert.as_ref()).await? {
             warn!(channel = %channel.id, kind = ?channel.kind, "a channel does not deliver");
-            if let Some(alert) = alert {
-                (self.tell)(alert);
-            }
+            (self.tell)(raised);
         }
         Ok(())
     }

@@ -7,12 +7,10 @@ use bugbrother_kit::postgres::Postgres;
 use bugbrother_notifier::post::Settings;
 use bugbrother_store::Store;
 use bugbrother_wire::{
-    AlertId,
     api::{Attention, ChannelKind, DeliveryState, QuietHours, Role},
     message::{Alert, Severity},
 };
 use jiff::{Timestamp, tz::TimeZone};
-use uuid::Uuid;
 
 use crate::{
     rig::{Rig, now, settings, vin},
@@ -20,7 +18,7 @@ use crate::{
 };
 
 fn many(rig: &Rig, count: usize) -> Vec<Alert> {
-    (0..count).map(|n| Alert { vin: vin(n), id: AlertId(Uuid::now_v7()), ..rig.alert() }).collect()
+    (0..count).map(|n| Alert { vin: vin(n), rule: "hot".into(), ..rig.alert() }).collect()
 }
 
 #[tokio::test]

@@ -141,7 +141,8 @@ impl Rig {
             v: SCHEMA_VERSION,
             vin: vin(1),
             id: AlertId(Uuid::now_v7()),
-            rule: "hot".into(),
+            // A rule has one active alert of a vehicle.
+            rule: format!("hot {}", Uuid::now_v7()),
             title: "Coolant above 115 °C".into(),
             severity: Severity::Warning,
             state: AlertState::Open,

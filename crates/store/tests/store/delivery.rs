@@ -53,7 +53,8 @@ fn new(channel: &Channel, due: i64, bundle: Option<&str>) -> NewDelivery {
 
 /// An alert whose opening is told to a channel.
 async fn raise(store: &Store, n: u128, deliveries: Vec<NewDelivery>) -> AlertId {
-    let alert = alert(n, NOW);
+    // A rule has one active alert of a vehicle.
+    let alert = Alert { rule: format!("rule {n}"), ..alert(n, NOW) };
     store.save_alert(&alert).await.unwrap();
     let posting = Posting { alert: alert.id, number: 1, deliveries };
     assert_eq!(store.post(&[posting], NOW).await.unwrap(), 1);
@@ -218,9 +219,9 @@ async fn a_message_that_is_given_up_raises_one_alert_for_its_channel_until_that_
     }
     let failing = |n| Alert { rule: "delivery".into(), ..alert(n, NOW) };
     let first = claim(&store, &hook, "a", NOW).await.unwrap();
-    assert!(store.give_up(&first, "a", "410", Some(&failing(101))).await.unwrap());
+    assert_eq!(store.give_up(&first, "a", "410", Some(&failing(101))).await.unwrap(), Some(failing(101)));
     let second = claim(&store, &hook, "a", NOW).await.unwrap();
-    assert!(!store.give_up(&second, "a", "410", Some(&failing(102))).await.unwrap());
+    assert_eq!(store.give_up(&second, "a", "410", Some(&failing(102))).await.unwrap(), None);
     assert_eq!(store.channel(hook.id).await.unwrap().unwrap().failing, Some(failing(101).id));
     let raised: Vec<_> =
         store.active_alerts(10).await.unwrap().into_iter().filter(|one| one.rule == "delivery").collect();
