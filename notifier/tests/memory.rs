@@ -112,8 +112,10 @@ fn an_alert_that_could_not_be_stored_is_raised_again_and_one_that_was_is_not() {
 fn memories_are_written_at_a_slow_pace_and_only_of_who_has_spoken() {
     let mut desk = desk(vec![fast()]);
     drive(&mut desk, golf(), NOW, &[140.0]);
-    assert_eq!(desk.memories(10, NOW + 2_000), [], "not yet");
-    let kept = desk.memories(10, NOW + 61_000);
+    assert_eq!(desk.memories(10, NOW + 1_000).len(), 1, "of a new one at once: a kill must not cost what has begun");
+    drive(&mut desk, golf(), NOW + 2_000, &[140.0]);
+    assert_eq!(desk.memories(10, NOW + 3_000), [], "not yet");
+    let kept = desk.memories(10, NOW + 62_000);
     assert_eq!(kept.iter().map(|(vin, _)| *vin).collect::<Vec<_>>(), [golf()]);
     assert!(kept[0].1.len() < 1_000, "{}", kept[0].1);
     assert_eq!(desk.memories(10, NOW + 200_000), [], "nothing is new");

@@ -102,6 +102,7 @@ impl Desk {
         let Adopted { state, memory, alerts } = adopted;
         let mut vehicle = Vehicle::new(vin, state.as_ref().map(|state| &state.latest), &self.shelf, now);
         let ended = vehicle.recall(vin, memory.as_deref(), alerts, &self.shelf);
+        vehicle.kept = if memory.is_some() { now } else { 0 };
         self.vehicles.insert(vin, vehicle);
         ended.into_iter().map(|alert| resolved(alert, now, now)).collect()
     }

@@ -87,7 +87,8 @@ struct Remembered {
 impl Vehicle {
     /// A vehicle of which nothing is known but by its last state.
     pub fn new(vin: Vin, latest: Option<&Latest>, shelf: &Shelf, now: UnixMs) -> Self {
-        let mut vehicle = Vehicle { kept: now, ..Vehicle::default() };
+        // Nothing of it is written down: that is due at once.
+        let mut vehicle = Vehicle::default();
         if let Some(latest) = latest.filter(|latest| latest.received_ts > 0) {
             vehicle.heard = latest.received_ts;
             vehicle.asleep = latest.presence == bugbrother_wire::message::Presence::Asleep;
