@@ -13,6 +13,7 @@ CREATE TABLE lease (
     holder TEXT,
     fence  BIGINT NOT NULL
 );
+CREATE INDEX lease_holder ON lease (holder);
 INSERT INTO lease (shard, holder, fence)
     WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < 63)
     SELECT n, NULL, 0 FROM number;
