@@ -284,6 +284,10 @@ pub struct Net {
     /// not answer to the next. They need one database and the same secrets/session.key
     #[arg(long = "server", env = "BUGBROTHER_SERVERS", value_delimiter = ',', value_name = "ORIGIN")]
     pub servers: Vec<String>,
+    /// Networks of this server's own that notifications may go out to, such as 192.168.1.0/24 for a chat server there;
+    /// without it what people give as a webhook or mail server cannot lead to this machine or its network
+    #[arg(long, env = "BUGBROTHER_ALLOW_PRIVATE", value_delimiter = ',', value_name = "NETWORK")]
+    pub allow_private: Vec<ipnet::IpNet>,
     /// Map tiles over the built-in map: a server's address with {z}, {x} and {y}, or a .pmtiles file of pictures
     #[arg(long, env = "BUGBROTHER_TILES", value_name = "URL|FILE")]
     pub tiles: Option<String>,
@@ -299,6 +303,10 @@ pub struct Net {
     /// What vehicles are told at enrolment: where they find the broker, such as mqtts://fleet.example.org:8883
     #[arg(long, env = "BUGBROTHER_PUBLIC_BROKER")]
     pub public_broker: Option<String>,
+    /// The fleet's own words for trouble codes, as a CSV with the columns code, severity, title_en, title_fr, advice_en and
+    /// advice_fr; they extend the built-in ones or stand before them
+    #[arg(long, env = "BUGBROTHER_DTC_CSV", value_name = "FILE")]
+    pub dtc_csv: Option<PathBuf>,
     /// Serve /metrics (Prometheus) and /healthz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,

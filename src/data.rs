@@ -5,7 +5,7 @@
 //! data/access/passwords, acl  Mosquitto's password_file and acl_file
 //! data/access/ca.crt, crl.pem who signs vehicles' certificates, and which are revoked
 //! data/access/server.*        the broker's own certificate and its key
-//! data/secrets/               passwords of the services, key of the sessions; 0600
+//! data/secrets/               passwords of the services, keys of the sessions and of web push; 0600
 //! data/secrets/ca/            the fleet's certificate authority and its key
 //! data/media/                 photos and clips of vehicles, and what is coming in of them
 //! data/documents/             files of the contracts' documents

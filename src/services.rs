@@ -9,7 +9,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use bugbrother_client::Options;
 use bugbrother_dashboard::Trouble;
+use bugbrother_dtc::Catalogue;
 use bugbrother_ingest::Health;
+use bugbrother_notifier::post::carrier::PushKey;
 use bugbrother_store::Store;
 use bugbrother_wire::{UnixMs, api::RevokedKeys};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -20,7 +22,7 @@ use tokio::{
     time::interval,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     accounts,
@@ -139,6 +141,7 @@ pub fn now_ms() -> UnixMs {
 /// Runs the plan until a signal or until one of its parts ends.
 pub async fn run(plan: Plan) -> Result<()> {
     accounts::ensure(&plan.data)?;
+    install_catalogue(&plan)?;
     let fleet = match plan.demo_speed {
         Some(_) => demo::register(&plan.data)?,
         None => Vec::new(),
@@ -254,7 +257,11 @@ async fn start_services(
         services.start("ingest", |stop| async move { Ok(bugbrother_ingest::run(config, stop).await?) });
     }
     if plan.has(Service::Notifier) {
-        let config = bugbrother_notifier::Config { mqtt: options(Service::Notifier)?, store: store.clone() };
+        let config = bugbrother_notifier::Config {
+            mqtt: options(Service::Notifier)?,
+            store: store.clone(),
+            post: post(plan, http.as_ref())?,
+        };
         services.start("notifier", |stop| async move { Ok(bugbrother_notifier::run(config, stop).await?) });
     }
     if let Some(listener) = http {
@@ -281,6 +288,7 @@ async fn start_services(
         if let Some(from) = &plan.net.tiles {
             config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
         }
+        config.push_key = Some(push_key(plan)?.public());
         config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {
             if !url.starts_with("https://") {
@@ -295,6 +303,52 @@ async fn start_services(
         services.start("dashboard", |stop| async move { Ok(bugbrother_dashboard::run(config, listener, stop).await?) });
     }
     Ok(())
+}
+
+/// The words for trouble codes, the fleet's own among them. Lines that cannot be used are named and skipped.
+fn install_catalogue(plan: &Plan) -> Result<()> {
+    let Some(path) = &plan.net.dtc_csv else { return Ok(()) };
+    let (catalogue, bad) = Catalogue::open(path)?;
+    for skipped in bad {
+        warn!(line = skipped.line, problem = skipped.problem, "a line of the fleet's own trouble codes is skipped");
+    }
+    info!(codes = catalogue.own_len(), "the fleet has words of its own for trouble codes");
+    if bugbrother_dtc::install(catalogue).is_err() {
+        bail!("the words for trouble codes are read once, at the start");
+    }
+    Ok(())
+}
+
+/// How people are told of alerts. Their links lead to where browsers find the dashboard.
+fn post(plan: &Plan, http: Option<&TcpListener>) -> Result<bugbrother_notifier::post::Settings> {
+    let net = &plan.net;
+    let here = http.map(TcpListener::local_addr).transpose()?.or(net.http);
+    let public = net.public_url.as_ref().or(net.servers.first());
+    Ok(bugbrother_notifier::post::Settings {
+        gate: bugbrother_notifier::post::gate::Gate::new(net.allow_private.iter().copied()),
+        push: Some(Arc::new(push_key(plan)?)),
+        dashboard: public
+            .map(|url| url.trim_end_matches('/').to_owned())
+            .or_else(|| here.map(|address| format!("http://{address}"))),
+        ..Default::default()
+    })
+}
+
+/// The key by which browsers know who may push to them; made where there is none.
+fn push_key(plan: &Plan) -> Result<PushKey> {
+    const NAME: &str = "push.key";
+    let _lock = plan.data.lock()?;
+    let text = match plan.data.secret(NAME)? {
+        Some(text) => text,
+        None => {
+            let text = PushKey::generate()?;
+            plan.data.keep_secret(NAME, &text)?;
+            text
+        }
+    };
+    // A push service wants to know whom to write to: an address of the web does.
+    let contact = plan.net.public_url.as_deref().unwrap_or("https://bugbrother.invalid");
+    Ok(PushKey::read(&text, contact)?)
 }
 
 /// Histograms keep every value until they are summed up.

@@ -40,6 +40,13 @@ async fn people_are_invited_set_a_second_factor_up_and_are_sent_away() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_says_how_alerts_are_told_and_is_told_in_the_browser() -> Result<()> {
+    let mut system = System::new()?;
+    system.start_with("demo", &["--allow-private", "127.0.0.0/8"]).await?;
+    run(system, "notifications.mjs", &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_office_keeps_its_books() -> Result<()> {
     let mut system = System::new()?;
     system.start("demo").await?;
@@ -160,6 +167,8 @@ async fn yesterday(store: &Store, vin: Vin) -> Result<()> {
         lat: Some(46.6),
         lon: Some(6.77),
         acknowledged_by: None,
+        late: false,
+        detail: None,
     };
     store.save_alert(&alert).await?;
     Ok(())

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use bugbrother_kit::process::program;
 
-const DOCUMENTS: [&str; 16] = [
+const DOCUMENTS: [&str; 17] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -14,6 +14,7 @@ const DOCUMENTS: [&str; 16] = [
     "docs/database.md",
     "docs/schema.md",
     "docs/people.md",
+    "docs/notifications.md",
     "docs/trips.md",
     "docs/export.md",
     "docs/performance.md",

@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     fs,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use bugbrother_kit::{
     system::System,
     wait,
 };
-use bugbrother_tests::viewer::Viewer;
+use bugbrother_tests::{node, viewer::Viewer};
 use bugbrother_wire::{
     CommandId, MediaId,
     api::{CommandEntry, CommandProgress, MediaList},
@@ -127,4 +128,59 @@ async fn a_clip_survives_the_agents_and_the_servers_death_and_is_looked_at() -> 
     ensure!(!agent.logged().contains("Bearer") && !agent.logged().contains("BEGIN"), "no secret in a log");
     system.check_running()?;
     system.check_logs()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_sees_a_camera_at_once_and_again_when_it_comes_back() -> Result<()> {
+    let camera = Camera::start(&[]).await?;
+    let receiver = TcpListener::bind(port::local(0)).await?;
+    let mut system = System::new()?;
+    system.start_all().await?;
+    let settings = enrol(&system, &camera, &receiver)?;
+    let mut agent = start(&system, &settings)?;
+    let plays = || std::future::ready(agent.logged().contains("camera plays").then_some(()));
+    wait::until("the camera plays", LIMIT, plays).await?;
+
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    node::install(&scripts)?;
+    let shots = std::env::var_os("SCREENSHOTS").map_or_else(|| system.dir().join("screenshots"), Into::into);
+    fs::create_dir_all(&shots)?;
+    let url = format!("http://127.0.0.1:{}", system.http());
+    let environment = [
+        ("BUGBROTHER_URL", url.as_str()),
+        ("BUGBROTHER_USER", "admin"),
+        ("BUGBROTHER_PASSWORD", system.password()?),
+        ("VEHICLE", VIN),
+        ("SCREENSHOTS", shots.to_str().context("a UTF-8 path")?),
+    ];
+    let mut browser =
+        Process::start(system.dir(), "video.mjs", Path::new("node"), &[scripts.join("video.mjs")], &environment)?;
+    said(&mut browser, "playing").await?;
+    let port = camera.port();
+    camera.kill().await?;
+    said(&mut browser, "away").await?;
+    let _camera = Camera::start_on(port, &[]).await?;
+    let status = browser.ended(LIMIT).await?;
+    println!("{}", browser.printed());
+    let viewer = Viewer::sign_in(system.http(), "admin", system.password()?).await?;
+    let played = tokio::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-headers", &format!("Authorization: Bearer {}\r\n", viewer.token())])
+        .args(["-i", &format!("{url}/hls/{VIN}/dash-1/index.m3u8"), "-t", "3", "-f", "null", "-"])
+        .output();
+    let played = tokio::time::timeout(LIMIT, played).await.context("FFmpeg plays three seconds")??;
+    ensure!(played.status.success() && played.stderr.is_empty(), String::from_utf8_lossy(&played.stderr).into_owned());
+    ensure!(status.success(), "{}\n{}\n--- agent\n{}", browser.printed(), browser.logged(), agent.logged());
+    agent.check_running()?;
+    system.check_running()?;
+    system.check_logs()
+}
+
+/// Waits until a script has printed a line.
+async fn said(browser: &mut Process, line: &str) -> Result<()> {
+    wait::until(&format!("`{line}` is said"), LIMIT, || {
+        let running = browser.check_running();
+        let said = browser.printed().lines().any(|said| said == line).then_some(Ok(()));
+        std::future::ready(said.or(running.err().map(Err)))
+    })
+    .await?
 }

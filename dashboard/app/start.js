@@ -21,6 +21,20 @@ if (worker) {
     addEventListener('app-listens', () => ready(registration));
     ready(registration);
   }, error => console.warn('without a service worker:', error));
+  // What web push needs of the browser: whether it is on, to begin it for a server's key, and to end it.
+  const manager = async () => (await worker.ready).pushManager;
+  const bytes = text => Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), c => c.charCodeAt(0));
+  if ('PushManager' in globalThis) globalThis.webPush = {
+    now: async () => (await (await manager()).getSubscription())?.endpoint ?? null,
+    begin: async key => {
+      if (await Notification.requestPermission() !== 'granted') return null;
+      // One for another key would be refused.
+      await webPush.end();
+      const made = await (await manager()).subscribe({ userVisibleOnly: true, applicationServerKey: bytes(key) });
+      return JSON.stringify(made);
+    },
+    end: async () => { await (await (await manager()).getSubscription())?.unsubscribe(); return null; },
+  };
   addEventListener('forget', () => {
     worker.controller?.postMessage('forget');
     caches.delete('known');

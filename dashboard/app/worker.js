@@ -9,7 +9,7 @@ const MOST_KNOWN = 200;
 // Longest that the network may take before what was known is shown.
 const PATIENCE_MS = 4000;
 // Answers that are no use later, or that are not for keeping.
-const NOT_KEPT = ['/export', '/tickets', '/tokens', '/second-factor', '/session/', '/invitations', '/documents/'];
+const NOT_KEPT = ['/export', '/tickets', '/tokens', '/second-factor', '/session/', '/invitations', '/documents/', '/deliveries/'];
 
 self.addEventListener('install', event => {
   const fresh = FILES.map(file => new Request(file, { cache: 'no-cache' }));
@@ -29,6 +29,37 @@ self.addEventListener('message', event => {
   if (event.data === 'take-over') self.skipWaiting();
   if (event.data === 'forget') event.waitUntil(caches.delete(KNOWN));
 });
+
+self.addEventListener('push', event => {
+  let note;
+  try { note = event.data.json(); } catch { note = { title: 'BugBrother', body: '' }; }
+  event.waitUntil(self.registration.showNotification(String(note.title), {
+    body: String(note.body ?? ''),
+    icon: '{{icon.svg}}',
+    tag: String(note.tag ?? 'alert'),
+    renotify: true,
+    requireInteraction: note.critical === true,
+    data: { path: inside(note.path) },
+  }));
+});
+
+self.addEventListener('notificationclick', event => {
+  event.notification.close();
+  event.waitUntil(show(event.notification.data?.path ?? '/alerts'));
+});
+
+// An address of this server's pages, whatever was sent.
+const inside = path => typeof path === 'string' && /^\/(?!\/)/.test(path) ? path : '/alerts';
+
+// In a window that is open, or else in a new one.
+async function show(path) {
+  const url = new URL(path, self.location.origin).href;
+  const [open] = await self.clients.matchAll({ type: 'window' });
+  if (!open) return self.clients.openWindow(url);
+  // Who may not come to the front is led there all the same.
+  await open.focus().catch(() => {});
+  return open.navigate(url);
+}
 
 self.addEventListener('fetch', event => {
   const { request } = event;

@@ -1,6 +1,11 @@
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
-use bugbrother_store::{Rule, Store, StoreError};
+use bugbrother_rule::Member;
+use bugbrother_store::{MAX_PAGE, Store, StoreError};
+use bugbrother_wire::unix_ms;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep},
@@ -8,22 +13,27 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-/// How long a changed rule may wait for being noticed.
-const EVERY: Duration = Duration::from_secs(1);
-/// The rules are read this often even if nobody has counted a change: a person may have changed them in the database.
-const ALL_EVERY: Duration = Duration::from_secs(60);
+use crate::desk::{Book, Entry};
 
-/// Follows the rules until `stop` and hands them over when they have changed.
-pub fn follow(store: Store, tasks: &TaskTracker, stop: CancellationToken) -> mpsc::Receiver<Vec<Rule>> {
+/// How long a changed rule may wait for being noticed.
+const EVERY: Duration = Duration::from_millis(500);
+/// Everything is read this often even if nobody has counted a change: what people know of vehicles is not counted, and a
+/// person may have changed rules in the database.
+const ALL_EVERY: Duration = Duration::from_secs(60);
+/// Vehicles that are read at a time.
+const PAGE: u32 = 1000;
+
+/// Follows the rules, and what they look at, until `stop`, and hands them over when they have changed.
+pub fn follow(store: Store, tasks: &TaskTracker, stop: CancellationToken) -> mpsc::Receiver<Book> {
     let (changed, receiver) = mpsc::channel(1);
     tasks.spawn(async move {
         let mut known = Known::default();
         loop {
             match known.look(&store).await {
                 Ok(None) => {}
-                Ok(Some(rules)) => {
+                Ok(Some(book)) => {
                     tokio::select! {
-                        sent = changed.send(rules) => if sent.is_err() { return },
+                        sent = changed.send(book) => if sent.is_err() { return },
                         () = stop.cancelled() => return,
                     }
                 }
@@ -43,10 +53,39 @@ pub fn follow(store: Store, tasks: &TaskTracker, stop: CancellationToken) -> mps
     receiver
 }
 
+/// All that rules go by, as it stands.
+pub async fn read(store: &Store) -> Result<Book, StoreError> {
+    let now = unix_ms(SystemTime::now());
+    let mut vehicles = HashMap::new();
+    let mut after = None;
+    loop {
+        let page = store.roster(None, now, after, PAGE).await?;
+        let is_last = page.len() < PAGE as usize;
+        after = page.last().map(|entry| entry.vin);
+        vehicles.extend(page.into_iter().map(|entry| {
+            let member = Member { class: entry.facts.class, tank_l: entry.facts.tank_l };
+            (entry.vin, Entry { member, client: entry.client })
+        }));
+        if is_last {
+            break;
+        }
+    }
+    let mut geofences = Vec::new();
+    loop {
+        let page = store.geofences(geofences.last().map(|one: &bugbrother_store::GeofenceRecord| one.id), PAGE).await?;
+        let is_last = page.len() < PAGE as usize;
+        geofences.extend(page);
+        if is_last || geofences.len() >= MAX_PAGE as usize {
+            break;
+        }
+    }
+    Ok(Book { rules: store.rules().await?, geofences, vehicles })
+}
+
 /// What was read last.
 #[derive(Default)]
 struct Known {
-    rules: Option<Vec<Rule>>,
+    book: Option<Book>,
     version: i64,
     read: Option<Instant>,
     /// Whether it was said that they cannot be read.
@@ -54,8 +93,8 @@ struct Known {
 }
 
 impl Known {
-    /// The rules, if they are others than before.
-    async fn look(&mut self, store: &Store) -> Result<Option<Vec<Rule>>, StoreError> {
+    /// The book, if it is another one than before.
+    async fn look(&mut self, store: &Store) -> Result<Option<Book>, StoreError> {
         let version = store.rules_version().await?;
         let is_fresh = self.read.is_some_and(|read| read.elapsed() < ALL_EVERY);
         if is_fresh && version == self.version {
@@ -63,12 +102,12 @@ impl Known {
             return Ok(None);
         }
         // A change between the two is counted, and looked at next time.
-        let rules = store.rules().await?;
+        let book = read(store).await?;
         (self.version, self.read, self.is_silent) = (version, Some(Instant::now()), false);
-        if self.rules.as_ref() == Some(&rules) {
+        if self.book.as_ref() == Some(&book) {
             return Ok(None);
         }
-        self.rules = Some(rules.clone());
-        Ok(Some(rules))
+        self.book = Some(book.clone());
+        Ok(Some(book))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use bugbrother_store::shard_of;
 use bugbrother_wire::{AlertId, Vin, message::Alert};
 use metrics::counter;
 
@@ -29,9 +30,17 @@ pub struct Waiting {
     /// Each vehicle that has tasks, once.
     turns: VecDeque<Vin>,
     count: usize,
+    /// Whether tasks were taken out of which nobody knows yet whether they are done.
+    pub under_way: bool,
 }
 
 impl Waiting {
+    /// Whether alerts of vehicles of these shards wait to be stored.
+    pub fn has_unstored(&self, shards: &[u8]) -> bool {
+        let mut of_shards = self.vehicles.iter().filter(|(vin, _)| shards.contains(&shard_of(**vin)));
+        of_shards.any(|(_, tasks)| tasks.values().any(|task| task.store))
+    }
+
     /// How many wait.
     pub fn count(&self) -> usize {
         self.count

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bugbrother_notifier::desk::Desk;
-use bugbrother_store::{Condition, Latest, Rule, VehicleState};
+use bugbrother_store::{Condition, Latest, Rule, RuleScope, VehicleState};
 use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin,
     message::{Alert, AlertState, Clock, Presence, Row, Severity, Status, Telemetry},
@@ -24,6 +24,7 @@ fn rules() -> Vec<Rule> {
         title: id.into(),
         severity: Severity::Warning,
         enabled: true,
+        scope: RuleScope::All,
         condition,
     };
     vec![rule("fast", above), rule("silent", Condition::Silent { after_ms: 300_000 })]
@@ -115,7 +116,7 @@ fn a_vehicle_raises_an_alert_every_ten_seconds_at_most_whatever_it_says() {
     let mut at_once = rules();
     let Condition::Above { for_ms, .. } = &mut at_once[0].condition else { unreachable!("it is the fast one") };
     *for_ms = 0;
-    desk.set_rules(at_once, NOW);
+    desk.set_book(at_once, NOW);
     let mut raised = Vec::new();
     for second in 0..60 {
         let now = NOW + second * 1000;
@@ -228,7 +229,7 @@ fn an_alert_ends_with_its_rule() {
     let opened = live(&mut desk, NOW, &[140.0; 4]);
     let mut changed = rules();
     changed[0].enabled = false;
-    let ended = desk.set_rules(changed, NOW + 9_000);
+    let ended = desk.set_book(changed, NOW + 9_000);
     assert_eq!((ended.len(), ended[0].id, ended[0].state), (1, opened[0].id, AlertState::Resolved));
     assert_eq!(live(&mut desk, NOW + 10_000, &[140.0; 4]), []);
 }

@@ -1,8 +1,10 @@
 //! What a rule finds in the past is what it would have raised.
 
+use std::sync::Arc;
+
 use bugbrother_notifier::desk::Desk;
-use bugbrother_rule::{Firing, Moment, Trial};
-use bugbrother_store::{Condition, Rule};
+use bugbrother_rule::{Fences, Firing, Member, Plan, Slots, Trial};
+use bugbrother_store::{Condition, Rule, RuleScope};
 use bugbrother_wire::{
     Epoch, Message, SCHEMA_VERSION, Seq, UnixMs, Vin,
     message::{Alert, AlertState, Clock, Row, Severity, Telemetry},
@@ -37,6 +39,7 @@ fn live(condition: &Condition, samples: &[(UnixMs, [Option<f64>; 4])]) -> Vec<Fi
         title: "Rule".into(),
         severity: Severity::Info,
         enabled: true,
+        scope: RuleScope::All,
         condition: condition.clone(),
     };
     let mut desk = Desk::new(vec![rule], Vec::new(), Vec::new(), NOW).0;
@@ -60,18 +63,26 @@ fn firing(alert: &Alert, raised: UnixMs) -> Firing {
         opened: alert.opened,
         raised,
         resolved: alert.resolved,
+        signal: alert.signal.clone(),
         worst: alert.value,
+        limit: alert.limit,
+        cause: alert.detail.as_deref().cloned(),
         count: alert.count,
         place: alert.lat.zip(alert.lon),
     }
 }
 
 fn tried(condition: &Condition, samples: &[(UnixMs, [Option<f64>; 4])]) -> Vec<Firing> {
-    let mut trial = Trial::new(condition.clone());
+    let mut slots = Slots::default();
+    let plan = Plan::new(condition, &Fences::default(), &mut slots);
+    let mut trial = Trial::new(Arc::new(plan), Member::default());
     let mut found = Vec::new();
-    for (ts, [spd, gspd, lat, lon]) in samples {
-        let moment = Moment { ts: *ts, values: &[*spd, *gspd], place: lat.zip(*lon), engine_on: None };
-        found.extend(trial.step(moment));
+    for (ts, values) in samples {
+        let mut row = vec![None; slots.keys().len()];
+        for (key, value) in KEYS.iter().zip(values) {
+            row[slots.find(key).expect("it has a place")] = *value;
+        }
+        found.extend(trial.step(*ts, &row));
     }
     found.extend(trial.end(samples.last().map_or(NOW, |(ts, _)| *ts)));
     found

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
 use bugbrother_kit::{mosquitto::Mosquitto, port, wait};
-use bugbrother_notifier::{Config, run};
+use bugbrother_notifier::{Config, post::Settings, run};
 use bugbrother_store::{Condition, Store};
 use bugbrother_wire::{
     AlertId, Epoch, Message, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, decode, encode,
@@ -106,7 +106,7 @@ impl Bench {
 
 fn start(port: u16, store: &Store, leave: &CancellationToken) -> JoinHandle<Result<(), bugbrother_notifier::Error>> {
     let mqtt = Options::new("127.0.0.1", port, "", "notifier", "");
-    tokio::spawn(run(Config { mqtt, store: store.clone() }, leave.clone()))
+    tokio::spawn(run(Config { mqtt, store: store.clone(), post: Settings::default() }, leave.clone()))
 }
 
 async fn listener(port: u16, shutdown: &CancellationToken) -> Result<(Publisher, Events)> {

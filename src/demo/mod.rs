@@ -3,6 +3,7 @@
 
 mod office;
 mod past;
+mod rules;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

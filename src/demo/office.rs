@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use super::past;
+use super::{past, rules};
 use crate::data::DataDir;
 
 const HOUR: i64 = 60 * 60 * 1000;
@@ -50,7 +50,8 @@ pub async fn fill(data: &DataDir, store: &Store, fleet: &[Profile], now: UnixMs)
     }
     past::fill(store, fleet, now).await?;
     let clients = serve(data, store, fleet, now).await?;
-    geofences(store, clients[0], now).await?;
+    let [depot, town] = geofences(store, clients[0], now).await?;
+    rules::make(store, depot, town, clients[0]).await?;
     maintain(store, fleet, now).await?;
     let mut visitors = Vec::new();
     for (label, name, shown, role, client) in [
@@ -181,7 +182,7 @@ async fn sign(data: &DataDir, store: &Store, contract: &Contract, now: UnixMs) -
     Ok(())
 }
 
-async fn geofences(store: &Store, client: ClientId, now: UnixMs) -> Result<()> {
+async fn geofences(store: &Store, client: ClientId, now: UnixMs) -> Result<[GeofenceId; 2]> {
     let fence = |name: &str, shape, client, colour: &str| GeofenceRecord {
         id: GeofenceId(Uuid::now_v7()),
         name: name.to_owned(),
@@ -191,7 +192,7 @@ async fn geofences(store: &Store, client: ClientId, now: UnixMs) -> Result<()> {
         created: now,
         updated: now,
     };
-    for geofence in [
+    let fences = [
         fence("Lausanne depot", Shape::Circle { centre: (46.5225, 6.6150), radius_m: 900.0 }, None, "#60a5fa"),
         fence(
             "Geneva town",
@@ -199,10 +200,11 @@ async fn geofences(store: &Store, client: ClientId, now: UnixMs) -> Result<()> {
             Some(client),
             "#fbbf24",
         ),
-    ] {
-        store.save_geofence(&geofence).await?;
+    ];
+    for geofence in &fences {
+        store.save_geofence(geofence).await?;
     }
-    Ok(())
+    Ok(fences.map(|geofence| geofence.id))
 }
 
 /// Oil and tyres for all; some of it is late.

@@ -251,6 +251,8 @@ fn alerts(profile: &Profile, rows: &[(UnixMs, Reading)]) -> Vec<Alert> {
                         lat: Some(reading.point.lat),
                         lon: Some(reading.point.lon),
                         acknowledged_by: None,
+                        late: false,
+                        detail: None,
                     });
                 }
                 over = None;

@@ -170,8 +170,8 @@ try {
     await page.goto(`${url}/rules`);
     await byId(page, 'new-rule').click();
     await byId(page, 'field-title').fill('Much too fast');
-    await byId(page, 'field-on').fill('135');
-    await byId(page, 'field-off').fill('120');
+    await byId(page, 'field-limit').fill('135');
+    await byId(page, 'field-below').fill('15');
     await byId(page, 'try-rule').click();
     const trial = page.locator('[data-testid="trial"][data-over="true"]');
     await trial.waitFor();

@@ -24,7 +24,8 @@ use rustls::{
 };
 
 const AGENT: &str = env!("CARGO_BIN_EXE_bugbrother-agent");
-const REFUSAL: &str = r#"{"error":"wrong_code","message":"the code is wrong, used or expired"}"#;
+const REFUSAL: &str =
+    r#"{"title":"Forbidden","status":403,"error":"wrong_code","detail":"the code is wrong, used or expired"}"#;
 
 /// A server with the certificate in `dir` that answers every request like that, and how many it has read.
 fn serve(dir: &Path, answer: &'static str) -> (u16, Arc<AtomicUsize>) {
@@ -73,7 +74,7 @@ fn the_code_is_told_only_to_a_server_whose_certificate_is_trusted() {
     let dir = tempfile::tempdir().unwrap();
     certificates::write(dir.path(), &["server"]);
     let answer = format!(
-        "HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{REFUSAL}",
+        "HTTP/1.1 403 Forbidden\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{REFUSAL}",
         REFUSAL.len()
     );
     let (port, read) = serve(dir.path(), answer.leak());

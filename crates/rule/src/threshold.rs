@@ -1,6 +1,7 @@
 //! "Beyond a value for a while", sample by sample, in the vehicle's time.
 
 use bugbrother_wire::UnixMs;
+use serde::{Deserialize, Serialize};
 
 /// When samples lie further apart than this, nobody knows what was between them: what had begun begins anew.
 pub const CONTINUITY_MS: i64 = 30_000;
@@ -53,7 +54,7 @@ pub struct Threshold {
 }
 
 /// How far it has come.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub enum Phase {
     /// Nothing is the matter.
     #[default]

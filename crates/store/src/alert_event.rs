@@ -174,11 +174,16 @@ pub(crate) async fn append(
 }
 
 fn read(row: &AnyRow) -> Result<AlertEvent, StoreError> {
+    read_from(row, 0)
+}
+
+/// The same, from a column on.
+pub(crate) fn read_from(row: &AnyRow, first: usize) -> Result<AlertEvent, StoreError> {
     Ok(AlertEvent {
-        number: number::count("alert_event", row.try_get(0)?)?,
-        at: row.try_get(1)?,
-        kind: word::read("alert_event", row.try_get(2)?)?,
-        by: row.try_get(3)?,
-        text: row.try_get(4)?,
+        number: number::count("alert_event", row.try_get(first)?)?,
+        at: row.try_get(first + 1)?,
+        kind: word::read("alert_event", row.try_get(first + 2)?)?,
+        by: row.try_get(first + 3)?,
+        text: row.try_get(first + 4)?,
     })
 }

@@ -43,7 +43,7 @@ macro_rules! page_sql {
     ($where:literal) => {
         concat!(
             "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by, \
-             signal, threshold, lat, lon, assigned_to, snoozed_until FROM alert WHERE ",
+             signal, threshold, lat, lon, late, detail, assigned_to, snoozed_until FROM alert WHERE ",
             $where,
             "(opened, id) < ($1, $2) AND opened >= $4 AND ($5 = '' OR rule = $5) AND ($6 = '' OR severity = $6) \
              AND ($7 = '' OR state = $7) AND ($8 = '' OR vin IN (SELECT contract_vehicle.vin FROM client \
@@ -93,7 +93,7 @@ impl Store {
     pub async fn alert(&self, id: AlertId) -> Result<Option<AlertRecord>, StoreError> {
         let row = sqlx::query(
             "SELECT id, vin, rule, title, severity, state, opened, updated, resolved, count, value, acknowledged_by, \
-             signal, threshold, lat, lon, assigned_to, snoozed_until FROM alert WHERE id = $1",
+             signal, threshold, lat, lon, late, detail, assigned_to, snoozed_until FROM alert WHERE id = $1",
         )
         .bind(id.to_string())
         .fetch_optional(&self.read)
@@ -127,7 +127,7 @@ impl Store {
         let row = sqlx::query(
             "UPDATE alert SET state = $3, acknowledged_by = $4, updated = CASE WHEN updated < $5 THEN $5 ELSE updated END \
              WHERE id = $1 AND state = $2 RETURNING id, vin, rule, title, severity, state, opened, updated, resolved, \
-             count, value, acknowledged_by, signal, threshold, lat, lon",
+             count, value, acknowledged_by, signal, threshold, lat, lon, late, detail",
         )
         .bind(id.to_string())
         .bind(word::of(&from))
@@ -145,6 +145,6 @@ impl Store {
 }
 
 fn read(row: &AnyRow) -> Result<AlertRecord, StoreError> {
-    let handling = Handling { assigned_to: row.try_get(16)?, snoozed_until: row.try_get(17)? };
+    let handling = Handling { assigned_to: row.try_get(18)?, snoozed_until: row.try_get(19)? };
     Ok(AlertRecord { alert: alert::read(row)?, handling })
 }

@@ -193,6 +193,23 @@ impl Store {
         Ok(row.is_some())
     }
 
+    /// Whether a client may see at `at` what a vehicle's cameras see: one of the contracts by which it sees the vehicle says so.
+    pub async fn client_sees_video(&self, client: ClientId, vin: Vin, at: UnixMs) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT contract.id FROM contract_vehicle JOIN contract ON contract.id = contract_vehicle.contract \
+             JOIN client ON client.id = contract.client \
+             WHERE contract_vehicle.vin = $1 AND client.id = $2 AND archived_ts IS NULL AND video = 1 \
+             AND starts_ts <= $3 AND (ends_ts IS NULL OR ends_ts > $3) \
+             AND from_ts <= $3 AND (to_ts IS NULL OR to_ts > $3) LIMIT 1",
+        )
+        .bind(vin.as_str())
+        .bind(client.to_string())
+        .bind(at)
+        .fetch_optional(&self.read)
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// How long a vehicle's data is to be kept: the longest that a contract says which it is in at `at` and which runs then.
     pub async fn contract_retention(&self, vin: Vin, at: UnixMs) -> Result<ContractRetention, StoreError> {
         let row = sqlx::query(

@@ -6,7 +6,7 @@ use bugbrother_wire::{UnixMs, Vin};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{AccountChange, ClientId, Receipt, ReceiptId, Store, StoreError, SubjectKind};
+use crate::{AccountChange, ClientId, EscalateTo, Receipt, ReceiptId, Store, StoreError, SubjectKind};
 
 /// Rows that are removed at once.
 const STEP: i64 = 500;
@@ -45,6 +45,8 @@ const OF_A_VEHICLE: &[(&str, &str)] = &[
     ),
     ("wish", "DELETE FROM wish WHERE vin IN (SELECT vin FROM wish WHERE vin = $1 LIMIT $2)"),
     ("command", "DELETE FROM command WHERE id IN (SELECT id FROM command WHERE vin = $1 LIMIT $2)"),
+    ("rule_state", "DELETE FROM rule_state WHERE vin IN (SELECT vin FROM rule_state WHERE vin = $1 LIMIT $2)"),
+    ("delivery", "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE vin = $1 LIMIT $2)"),
     ("alert", "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE vin = $1 LIMIT $2)"),
     ("quarantine", "DELETE FROM quarantine WHERE number IN (SELECT number FROM quarantine WHERE vin = $1 LIMIT $2)"),
     (
@@ -185,6 +187,11 @@ impl Store {
             erased.insert(table.to_owned(), done.rows_affected());
         }
         tx.commit().await?;
+        let EscalateTo { mut people } = self.setting().await?;
+        if people.iter().any(|one| one == name) {
+            people.retain(|one| one != name);
+            self.save_setting(&EscalateTo { people }, Some(NOBODY), now).await?;
+        }
         self.certify(SubjectKind::User, name, erased, by, now).await
     }
 

@@ -19,7 +19,7 @@ struct Kind {
     sql: &'static str,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind {
         days: |retention| retention.events_days,
         sql: "DELETE FROM event WHERE (vin, id) IN (SELECT vin, id FROM event WHERE received_ts < $1 \
@@ -48,6 +48,11 @@ const KINDS: [Kind; 9] = [
     Kind {
         days: |retention| retention.commands_days,
         sql: "DELETE FROM command WHERE id IN (SELECT id FROM command WHERE issued < $1 ORDER BY issued LIMIT $2)",
+    },
+    Kind {
+        days: |retention| retention.deliveries_days,
+        sql: "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE made_ts < $1 \
+              ORDER BY made_ts, id LIMIT $2)",
     },
     Kind {
         days: |retention| retention.audit_days,

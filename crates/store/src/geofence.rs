@@ -6,7 +6,7 @@ use sqlx::{Row, any::AnyRow};
 use crate::{
     Store, StoreError, id,
     id::{ClientId, GeofenceId},
-    page, word,
+    page, rule, word,
 };
 
 /// An area that is watched, and whose it is.
@@ -31,6 +31,9 @@ pub struct GeofenceRecord {
 impl Store {
     /// Makes a geofence, or changes everything about the one with that identity but when it was made.
     pub async fn save_geofence(&self, geofence: &GeofenceRecord) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        // Rules look at it.
+        rule::count_change(&mut tx).await?;
         sqlx::query(
             "INSERT INTO geofence (id, name, shape, client, colour, created_ts, updated_ts) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
@@ -44,15 +47,18 @@ impl Store {
         .bind(geofence.colour.as_deref())
         .bind(geofence.created)
         .bind(geofence.updated)
-        .execute(&self.write)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     /// Deletes a geofence; `false` when there is no such geofence.
     pub async fn delete_geofence(&self, geofence: GeofenceId) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        rule::count_change(&mut tx).await?;
         let done =
-            sqlx::query("DELETE FROM geofence WHERE id = $1").bind(geofence.to_string()).execute(&self.write).await?;
+            sqlx::query("DELETE FROM geofence WHERE id = $1").bind(geofence.to_string()).execute(&mut *tx).await?;
+        tx.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 

@@ -16,6 +16,9 @@
 //! - [`alert_list`], [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
 //! - [`roster`]: vehicles as the office sees them; [`maintenance`]: what is to be done to them and was, [`upkeep`]: when (pure)
 //! - [`statistics`]: what trips amount to, by vehicle, client and day; [`view`]: lists that people look at again
+//! - [`lease`]: which notifier looks after which vehicles; [`escalation`]: alerts that are told again
+//! - [`channel`], [`mail`]: how people are reached; [`delivery`], [`delivery_log`]: what is on its way to them,
+//!   and what became of it
 //! - [`role`], [`setting`] with [`retention`] and [`prices`]: how the fleet is run
 //! - [`id`]: identities; `number`, `word`, `fold`: how columns hold numbers, words and names
 //! - `migrations/`: the schema
@@ -38,17 +41,21 @@ pub mod arrival;
 pub mod audit;
 mod backup;
 mod bulk;
+pub mod channel;
 pub mod client;
 pub mod command;
 mod commit;
 pub mod contract;
 pub mod contract_vehicle;
 pub mod credential;
+pub mod delivery;
+pub mod delivery_log;
 pub mod device;
 pub mod document;
 mod engine;
 mod erase;
 mod error;
+pub mod escalation;
 mod expire;
 pub mod facts;
 mod fold;
@@ -58,6 +65,8 @@ pub mod id;
 pub mod invitation;
 mod keep;
 pub mod latest;
+pub mod lease;
+pub mod mail;
 pub mod maintenance;
 pub mod media_file;
 mod memory;
@@ -74,6 +83,7 @@ pub mod retention;
 pub mod role;
 pub mod roster;
 pub mod rule;
+mod rule_state;
 pub mod second_factor;
 pub mod session;
 pub mod setting;
@@ -101,15 +111,19 @@ pub use alert_list::{AlertFilter, AlertRecord};
 pub use api_token::{ApiTokenRecord, MAX_API_TOKENS, ShownToken};
 pub use arrival::{Arrival, Committed, Lane, Place, Refusal};
 pub use audit::{AuditEntry, AuditFilter, AuditObject};
+pub use channel::{Channel, ChannelSettings, Listener, MAX_CHANNELS, Person};
 pub use client::{Client, ClientLine};
 pub use command::{CommandRecord, CommandState};
 pub use contract::{Contract, ContractFilter, ContractLine};
 pub use contract_vehicle::{Assigned, Assignment, ContractRetention};
 pub use credential::{CertificateRecord, Credential, Enrolled, Enrolment, MAX_CERTIFICATES, Renewed};
+pub use delivery::{Claim, Delivery, NewDelivery, Posting, Recent, Unposted};
+pub use delivery_log::{DeliveryFilter, DeliveryRecord};
 pub use device::{Device, Sighting};
 pub use document::Document;
 pub use engine::Engine;
 pub use error::StoreError;
+pub use escalation::Escalation;
 pub use facts::{FuelKind, VehicleFacts};
 pub use geofence::GeofenceRecord;
 pub use history::{DeadLetter, Position, Quarantined};
@@ -119,6 +133,8 @@ pub use id::{
 pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
+pub use lease::{Held, Lease, Peer, SHARDS, shard_of};
+pub use mail::{EscalateTo, MailServer};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
 pub use media_file::{MediaFile, Offered};
 pub use prices::Prices;
@@ -127,7 +143,7 @@ pub use release::Released;
 pub use retention::Retention;
 pub use role::RoleDescription;
 pub use roster::{Enlisted, RosterEntry};
-pub use rule::{Condition, Rule};
+pub use rule::{Condition, Rule, RuleScope};
 pub use second_factor::SecondFactor;
 pub use session::{Endings, MAX_SESSIONS, Refresh, RefreshHash, Refreshed, SessionRecord};
 pub use setting::{Setting, SettingChange};

@@ -2,7 +2,7 @@
 
 use bugbrother_wire::{
     UnixMs, Vin,
-    message::{Birth, Diagnostics, Media, MediaState},
+    message::{Birth, CameraDeclaration, Diagnostics, Media, MediaState},
 };
 use sqlx::{Row, any::AnyRow};
 
@@ -25,6 +25,36 @@ impl Store {
             .fetch_optional(&self.read)
             .await?;
         body.map(|body| word::from_json("birth", &body)).transpose()
+    }
+
+    /// Vehicles with cameras after `after`, by VIN, with their names and their cameras; of a client those whose cameras it may
+    /// look at at `at`.
+    pub async fn vehicles_with_cameras(
+        &self,
+        client: Option<ClientId>,
+        at: UnixMs,
+        after: Option<Vin>,
+        limit: u32,
+    ) -> Result<Vec<(Vin, String, Vec<CameraDeclaration>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT birth.vin, name, body FROM birth JOIN vehicle ON vehicle.vin = birth.vin \
+             WHERE cameras > 0 AND birth.vin > $1 AND ($2 IS NULL OR EXISTS (SELECT 1 FROM contract_vehicle \
+             JOIN contract ON contract.id = contract_vehicle.contract JOIN client ON client.id = contract.client \
+             WHERE contract_vehicle.vin = birth.vin AND client.id = $2 AND archived_ts IS NULL AND video = 1 \
+             AND starts_ts <= $3 AND (ends_ts IS NULL OR ends_ts > $3) \
+             AND from_ts <= $3 AND (to_ts IS NULL OR to_ts > $3))) ORDER BY birth.vin LIMIT $4",
+        )
+        .bind(after.map(|vin| vin.to_string()).unwrap_or_default())
+        .bind(client.map(|client| client.to_string()))
+        .bind(at)
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        let vehicle = |row: &AnyRow| {
+            let birth: Birth = word::from_json("birth", row.try_get(2)?)?;
+            Ok((birth.vin, row.try_get(1)?, birth.cameras))
+        };
+        rows.iter().map(vehicle).collect()
     }
 
     /// Photos and clips of a vehicle that begin between `from` and `to` (inclusive), oldest first. Uploaded are those whose file

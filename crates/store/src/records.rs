@@ -10,15 +10,16 @@ impl Writer<'_> {
     pub(crate) async fn birth(&mut self, birth: &Birth, now: UnixMs) -> Result<(), StoreError> {
         self.vehicle(birth.vin, now).await?;
         sqlx::query(
-            "INSERT INTO birth (vin, epoch, agent, received_ts, body) VALUES ($1, $2, $3, $4, $5) \
+            "INSERT INTO birth (vin, epoch, agent, received_ts, body, cameras) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (vin) DO UPDATE SET epoch = excluded.epoch, agent = excluded.agent, \
-             received_ts = excluded.received_ts, body = excluded.body",
+             received_ts = excluded.received_ts, body = excluded.body, cameras = excluded.cameras",
         )
         .bind(birth.vin.as_str())
         .bind(birth.epoch.0.cast_signed())
         .bind(&birth.agent)
         .bind(now)
         .bind(word::json(birth))
+        .bind(i64::try_from(birth.cameras.len()).unwrap_or(i64::MAX))
         .execute(&mut *self.tx)
         .await?;
         Ok(())

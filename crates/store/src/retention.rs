@@ -20,6 +20,8 @@ pub struct Retention {
     pub trips_days: Option<u32>,
     /// Alerts since they are resolved, with their history; 1100.
     pub alerts_days: Option<u32>,
+    /// What was told to whom of alerts; 90.
+    pub deliveries_days: Option<u32>,
     /// Commands; 1100.
     pub commands_days: Option<u32>,
     /// Photos and clips; 90.
@@ -39,6 +41,7 @@ impl Default for Retention {
             events_days: Some(1100),
             trips_days: Some(1100),
             alerts_days: Some(1100),
+            deliveries_days: Some(90),
             commands_days: Some(1100),
             media_days: Some(90),
             audit_days: Some(1100),

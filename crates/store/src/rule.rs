@@ -16,11 +16,13 @@ pub struct Rule {
     pub severity: Severity,
     /// Whether it is looked at.
     pub enabled: bool,
+    /// Which vehicles it is about.
+    pub scope: RuleScope,
     /// What it looks at.
     pub condition: Condition,
 }
 
-pub use bugbrother_wire::rule::Condition;
+pub use bugbrother_wire::rule::{Condition, Scope as RuleScope};
 
 pub(crate) fn defaults() -> [Rule; 2] {
     [
@@ -29,6 +31,7 @@ pub(crate) fn defaults() -> [Rule; 2] {
             title: "Faster than 130 km/h".into(),
             severity: Severity::Warning,
             enabled: true,
+            scope: RuleScope::All,
             condition: Condition::Above {
                 signals: vec!["spd".into(), "gspd".into()],
                 on: 130.0,
@@ -41,6 +44,7 @@ pub(crate) fn defaults() -> [Rule; 2] {
             title: "Silent for 5 minutes".into(),
             severity: Severity::Info,
             enabled: true,
+            scope: RuleScope::All,
             condition: Condition::Silent { after_ms: 300_000 },
         },
     ]
@@ -49,7 +53,7 @@ pub(crate) fn defaults() -> [Rule; 2] {
 impl Store {
     /// All rules, by their identity.
     pub async fn rules(&self) -> Result<Vec<Rule>, StoreError> {
-        let rows = sqlx::query("SELECT id, title, severity, enabled, condition FROM rule ORDER BY id LIMIT $1")
+        let rows = sqlx::query("SELECT id, title, severity, enabled, condition, scope FROM rule ORDER BY id LIMIT $1")
             .bind(i64::from(MAX_PAGE))
             .fetch_all(&self.read)
             .await?;
@@ -58,7 +62,7 @@ impl Store {
 
     /// One rule.
     pub async fn rule(&self, rule: &str) -> Result<Option<Rule>, StoreError> {
-        let row = sqlx::query("SELECT id, title, severity, enabled, condition FROM rule WHERE id = $1")
+        let row = sqlx::query("SELECT id, title, severity, enabled, condition, scope FROM rule WHERE id = $1")
             .bind(rule)
             .fetch_optional(&self.read)
             .await?;
@@ -100,7 +104,8 @@ impl Store {
     }
 }
 
-async fn count_change(tx: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
+/// Counts a change of the rules, or of what they look at. From here on nobody else changes them before the transaction ends.
+pub(crate) async fn count_change(tx: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
     sqlx::query("UPDATE counter SET value = value + 1 WHERE name = 'rule'").execute(&mut **tx).await?;
     Ok(())
 }
@@ -112,20 +117,22 @@ fn read(row: &AnyRow) -> Result<Rule, StoreError> {
         severity: word::read("rule", row.try_get(2)?)?,
         enabled: row.try_get::<i64, _>(3)? != 0,
         condition: word::from_json("rule", row.try_get(4)?)?,
+        scope: word::from_json("rule", row.try_get(5)?)?,
     })
 }
 
 pub(crate) async fn upsert(tx: &mut Transaction<'_, Any>, rule: &Rule) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO rule (id, title, severity, enabled, condition) VALUES ($1, $2, $3, $4, $5) \
+        "INSERT INTO rule (id, title, severity, enabled, condition, scope) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (id) DO UPDATE SET title = excluded.title, severity = excluded.severity, \
-         enabled = excluded.enabled, condition = excluded.condition",
+         enabled = excluded.enabled, condition = excluded.condition, scope = excluded.scope",
     )
     .bind(&rule.id)
     .bind(&rule.title)
     .bind(word::of(&rule.severity))
     .bind(i64::from(rule.enabled))
     .bind(word::json(&rule.condition))
+    .bind(word::json(&rule.scope))
     .execute(&mut **tx)
     .await?;
     Ok(())

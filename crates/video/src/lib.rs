@@ -6,11 +6,12 @@
 //! - [`feed`]: a camera that is followed through all its sessions; [`guard`]: which cameras a server may pull
 //! - [`access_unit`]: one picture and the parameters that a decoder needs; [`timeline`]: times that only move forward
 //! - [`ring`]: the last seconds of a stream as whole GOPs
-//! - [`fragment`]: fragmented MP4 for viewers; [`clip`]: a film as a file; [`photo`]: JPEGs; `decode`: a key frame as one (a
+//! - [`fragment`]: fragmented MP4 for viewers; [`timing`]: how long one lasts;
+//!   [`clip`]: a film as a file; [`photo`]: JPEGs; `decode`: a key frame as one (a
 //!   feature)
 //!
 //! # Invariants
-//! - retina is named in [`source`], [`error`] and [`feed`] alone, shiguredo_mp4 in [`fragment`], [`clip`] and `decode`.
+//! - retina is named in [`source`], [`error`] and [`feed`] alone, shiguredo_mp4 in [`fragment`], [`timing`], [`clip`] and `decode`.
 //! - Every step of an RTSP session has a deadline, and a stream that stalls ends with an error: nothing waits for ever.
 //! - What a [`ring::Ring`] holds starts at a key frame and is never above its limits.
 //! - Times in what is written rise, whatever a camera says of them.
@@ -29,6 +30,7 @@ pub mod photo;
 pub mod ring;
 pub mod source;
 pub mod timeline;
+pub mod timing;
 
 pub use access_unit::{AccessUnit, Codec, Parameters, SoundFrame, SoundParameters};
 pub use clip::{Scene, Written, write_clip};

@@ -9,8 +9,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     SCHEMA_VERSION, Seq, Topic, UnixMs, Vin,
     message::{
-        Alert, Argument, Birth, Command, Config, Diagnostics, Event, Media, Message, Reply, Shape, State, Status,
-        Telemetry,
+        Alert, AlertCause, Argument, Birth, Command, Config, Diagnostics, Event, Media, Message, Reply, Shape, State,
+        Status, Telemetry,
     },
     topic::Kind,
 };
@@ -470,8 +470,22 @@ impl Checked for Alert {
         self.lat.map_or(Ok(()), latitude)?;
         self.lon.map_or(Ok(()), longitude)?;
         require(self.limit.is_none_or(f64::is_finite), "limit", "is not finite")?;
-        require(self.value.is_none_or(f64::is_finite), "value", "is not finite")
+        require(self.value.is_none_or(f64::is_finite), "value", "is not finite")?;
+        self.detail.as_deref().map_or(Ok(()), cause)
     }
+}
+
+fn cause(cause: &AlertCause) -> Result<(), DecodeError> {
+    for list in [&cause.codes, &cause.monitors, &cause.items] {
+        entries("detail", list.len())?;
+        list.iter().try_for_each(|one| text("detail", one.as_str()))?;
+    }
+    for one in [&cause.geofence, &cause.against, &cause.unit] {
+        text("detail", one.as_deref())?;
+    }
+    let are_finite = [cause.usual, cause.against_value].into_iter().flatten().all(f64::is_finite);
+    require(are_finite, "detail", "holds a number that is not finite")?;
+    cause.due.map_or(Ok(()), |ts| time("detail", ts))
 }
 
 impl Checked for State {

@@ -116,6 +116,14 @@ uuid_id!(
     /// A list with its filters as somebody wants to see it again (UUIDv7).
     ViewId
 );
+uuid_id!(
+    /// A way to reach somebody (UUIDv7).
+    ChannelId
+);
+uuid_id!(
+    /// A step of an alert on its way into a channel (UUIDv7).
+    DeliveryId
+);
 
 /// UUIDs as text in every format: a third party reads them without knowing MessagePack's binary type.
 mod text {

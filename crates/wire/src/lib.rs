@@ -4,9 +4,8 @@
 //! - [`vin`]: vehicle identification numbers; [`wmi`]: who made the car
 //! - [`id`]: epochs, sequence numbers and the other identities
 //! - [`topic`]: the topics below `fleet/v1/` and the filters for them
-//! - [`rule`]: what rules look at
+//! - [`rule`]: what rules look at, and which vehicles they are about; [`area`]: how far a place is from the border of an area
 //! - [`signal`]: the catalogue of signals: short key, COVESA VSS path, unit, range, OBD-II PID
-//! - [`dtc`]: trouble codes in words
 //! - [`message`]: the message on each topic
 //! - [`codec`]: MessagePack with limits, and every reason why a payload is refused
 //! - [`verdict`]: whether what arrives is taken
@@ -21,8 +20,8 @@
 //! - Inside a major version of the schema fields are only added, unknown ones are ignored and units never change.
 
 pub mod api;
+pub mod area;
 pub mod codec;
-pub mod dtc;
 pub mod embedded;
 pub mod fuel;
 pub mod id;
@@ -43,8 +42,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use codec::{DecodeError, decode, encode};
 pub use fuel::FuelKind;
 pub use id::{
-    AlertId, ApiTokenId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId,
-    Seq, SessionId, ViewId, WorkId,
+    AlertId, ApiTokenId, CameraId, ChannelId, ClientId, CommandId, ContractId, DeliveryId, DocumentId, Epoch, EventId,
+    MaintenanceId, MediaId, Seq, SessionId, ViewId, WorkId,
 };
 pub use message::Message;
 pub use topic::Topic;

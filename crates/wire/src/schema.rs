@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AlertId, ApiTokenId, CameraId, ClientId, CommandId, ContractId, DocumentId, Epoch, EventId, MaintenanceId, MediaId,
-    Seq, SessionId, ViewId, Vin, WorkId, message::Row,
+    AlertId, ApiTokenId, CameraId, ChannelId, ClientId, CommandId, ContractId, DeliveryId, DocumentId, Epoch, EventId,
+    MaintenanceId, MediaId, Seq, SessionId, ViewId, Vin, WorkId, message::Row,
 };
 
 macro_rules! identity {
@@ -36,6 +36,8 @@ identity! {
     MaintenanceId: { "type": "string", "format": "uuid" },
     WorkId: { "type": "string", "format": "uuid" },
     ViewId: { "type": "string", "format": "uuid" },
+    ChannelId: { "type": "string", "format": "uuid" },
+    DeliveryId: { "type": "string", "format": "uuid" },
     MediaId: { "type": "string", "format": "uuid" },
     CameraId: { "type": "string", "pattern": "^[a-z0-9-]{1,32}$" },
     Epoch: { "type": "integer", "minimum": 0 },

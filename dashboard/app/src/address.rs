@@ -1,6 +1,6 @@
 //! What of the map's state lives in the URL.
 
-use bugbrother_wire::Vin;
+use bugbrother_wire::{CameraId, Vin};
 use serde::{Deserialize, Serialize};
 
 use crate::{fleet::Filter, geo::Point};
@@ -202,6 +202,45 @@ impl Period {
     }
 }
 
+/// Most cameras on the video wall.
+pub const MAX_SEEN: usize = 9;
+
+/// The query of the video wall.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct WallQuery {
+    /// `VIN.camera`, with commas between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    see: Option<String>,
+}
+
+impl WallQuery {
+    /// The cameras that are chosen, each once, in their order.
+    pub fn seen(&self) -> Vec<(Vin, CameraId)> {
+        let parts = self.see.as_deref().unwrap_or_default().split(',').filter_map(|part| {
+            let (vin, camera) = part.split_once('.')?;
+            Some((vin.parse().ok()?, CameraId::try_from(camera.to_owned()).ok()?))
+        });
+        let mut seen = Vec::new();
+        for part in parts {
+            if seen.len() < MAX_SEEN && !seen.contains(&part) {
+                seen.push(part);
+            }
+        }
+        seen
+    }
+
+    /// With that camera chosen, or no longer.
+    pub fn with(&self, vin: Vin, camera: &CameraId, on: bool) -> Self {
+        let mut seen = self.seen();
+        seen.retain(|(seen_vin, seen)| (*seen_vin, seen) != (vin, camera));
+        if on && seen.len() < MAX_SEEN {
+            seen.push((vin, camera.clone()));
+        }
+        let text: Vec<_> = seen.iter().map(|(vin, camera)| format!("{vin}.{camera}")).collect();
+        WallQuery { see: (!text.is_empty()).then(|| text.join(",")) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,5 +287,22 @@ mod tests {
         assert!(query.is_following());
         assert!(!query.clone().with_selected(vin("TMBJF7NE0L0000002")).is_following());
         assert!(query.with_filter(Filter::Idle).is_following());
+    }
+
+    #[test]
+    fn the_wall_shows_what_is_chosen_once_and_no_more_than_fits() {
+        let vin: Vin = "WVWZZZ1JZ3W386752".parse().unwrap();
+        let camera = |name: &str| CameraId::try_from(name.to_owned()).unwrap();
+        let mut query = WallQuery::default();
+        for number in 0..20 {
+            query = query.with(vin, &camera(&format!("c{}", number / 2)), true);
+        }
+        assert_eq!(query.seen().len(), MAX_SEEN);
+        assert_eq!(query.seen()[0], (vin, camera("c0")));
+        let less = query.with(vin, &camera("c0"), false);
+        assert!(!less.seen().contains(&(vin, camera("c0"))));
+        let rubbish = WallQuery { see: Some("x,.,WVWZZZ1JZ3W386752.front,WVWZZZ1JZ3W386752.front,é.é".to_owned()) };
+        assert_eq!(rubbish.seen(), [(vin, camera("front"))]);
+        assert_eq!(rubbish.with(vin, &camera("front"), false), WallQuery::default());
     }
 }

@@ -10,6 +10,7 @@
 //! - [`later`]: edits that wait for the network; [`palette`]: what somebody means by a few letters
 //! - [`servers`]: which of the fleet's dashboards to be at
 //! - [`tiles`]: what charts show of signals; [`replay`]: a drive that is seen again
+//! - [`rule`]: rules as they are typed, as sentences, and to begin with
 //! - [`password`]: what one that is chosen must be like
 //! - [`units`]: kilometres or miles, as a person wants them
 //! - [`theme`]: dark, light, or as the system is
@@ -31,6 +32,7 @@ pub mod palette;
 pub mod password;
 pub mod phrases;
 pub mod replay;
+pub mod rule;
 pub mod servers;
 pub mod theme;
 pub mod tiles;

@@ -56,6 +56,8 @@ pub struct Config {
     pub enrolment: Option<Enrolment>,
     /// Takes back from a vehicle what it can come in with, and tells the broker; without it people cannot do so here.
     pub revoke: Option<Revoke>,
+    /// The public key by which browsers know who may push to them (base64url); without it there is no web push.
+    pub push_key: Option<String>,
     /// Where the documents of contracts are; without it there are none.
     pub documents: Option<Arc<Documents>>,
     /// Where photos and clips are; without it vehicles keep them.
@@ -84,6 +86,10 @@ pub struct Limits {
     pub viewers: usize,
     /// Viewers of the live feed with the same user name.
     pub viewers_per_user: usize,
+    /// Viewers of cameras at a time.
+    pub watchers: usize,
+    /// Viewers of cameras with the same user name.
+    pub watchers_per_user: usize,
     /// Vehicles on the live feed.
     pub vehicles: usize,
     /// Exports under way at a time.
@@ -109,6 +115,8 @@ impl Default for Limits {
             connections_per_address: 512,
             viewers: 1000,
             viewers_per_user: 50,
+            watchers: 1000,
+            watchers_per_user: 100,
             vehicles: 20_000,
             exports: 4,
             exports_per_user: 2,
@@ -142,6 +150,7 @@ impl Config {
             behind_proxy: false,
             enrolment: None,
             revoke: None,
+            push_key: None,
             documents: None,
             library: None,
             limits: Limits::default(),

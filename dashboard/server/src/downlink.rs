@@ -7,24 +7,28 @@
 use std::{
     collections::BTreeSet,
     error::Error,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bugbrother_client::{PublishError, Publisher, Qos};
 use bugbrother_store::{ClientId, GeofenceRecord, Store, StoreError};
 use bugbrother_wire::{
-    AlertId, Topic, Vin,
+    AlertId, CameraId, CommandId, SCHEMA_VERSION, Topic, Vin,
     codec::MAX_MESSAGE_BYTES,
     encode,
-    message::{AlertState, Config, Geofence},
+    message::{AlertState, Argument, Command, Config, Geofence},
     topic::Kind,
 };
 use tokio::{sync::Notify, time::interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
+use uuid::Uuid;
 
-use crate::clock;
+use crate::{
+    clock,
+    video::{Ask, STREAM_FOR},
+};
 
 /// Rows that are read at a time.
 const PAGE: u32 = 500;
@@ -36,6 +40,8 @@ const MAX_CLIENTS: u32 = 32;
 const MAX_ALERTS: usize = 1_000;
 /// Contracts begin and end by themselves, and with them whose geofences a vehicle watches.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60 * 60);
+/// A vehicle that hears only later that somebody wants a stream, does not begin it.
+const STREAM_ANSWER_MS: i64 = 20_000;
 /// Of a message to a vehicle, what is left to geofences.
 const FENCES_BYTES: usize = MAX_MESSAGE_BYTES - 16 * 1024;
 
@@ -95,6 +101,33 @@ impl Downlink {
                 due.alerts.insert(alert);
             }
         });
+    }
+
+    /// How a vehicle is asked for a camera's stream: at once, or not at all. What nobody hears now is of no use later, so it
+    /// is not in the database.
+    pub fn asking_for_streams(self: &Arc<Self>) -> Ask {
+        let downlink = Arc::clone(self);
+        Arc::new(move |vin, camera: &CameraId, by: &str| {
+            let (id, issued) = (CommandId(Uuid::now_v7()), clock::now());
+            let seconds = i64::try_from(STREAM_FOR.as_secs()).expect("a minute is no large number");
+            let arguments = [("camera", Argument::Text(camera.to_string())), ("seconds", Argument::Integer(seconds))];
+            let command = Command {
+                v: SCHEMA_VERSION,
+                vin,
+                id,
+                name: "stream_start".to_owned(),
+                arguments: arguments.map(|(name, value)| (name.to_owned(), value)).into(),
+                issued,
+                expires: issued + STREAM_ANSWER_MS,
+                by: by.to_owned(),
+            };
+            let downlink = Arc::clone(&downlink);
+            Box::pin(async move {
+                let topic = Topic::new(vin, Kind::Command).to_string();
+                let said = downlink.publisher.publish(topic, encode(&command), Qos::AtLeastOnce, false).await;
+                said.is_ok().then_some(id)
+            })
+        })
     }
 
     fn note(&self, change: impl FnOnce(&mut Due)) {

@@ -14,6 +14,7 @@
 //! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`: what of them goes
 //! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
 //!   `report`: statistics as files (pure); `calendar`: days where a person is
+//! - `video`: cameras' live streams, each taken in once for all who look
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -62,9 +63,10 @@ mod trial;
 mod turns;
 mod user_agent;
 mod vehicle_pass;
+mod video;
 mod view;
 
-use std::{sync::Arc, thread::available_parallelism};
+use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use bugbrother_store::StoreError;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -82,7 +84,7 @@ use crate::{
     downlink::Downlink,
     feed::Feed,
     fleet::Fleet,
-    http::{Overviews, Shared},
+    http::{Overviews, Shared, Shows},
     notices::Notices,
     pass::Passes,
     passage::Passages,
@@ -93,10 +95,14 @@ use crate::{
     token::Tokens,
     turns::Turns,
     vehicle_pass::VehiclePasses,
+    video::Relay,
 };
 
 /// Trials of rules on history under way at a time.
 const TRIALS: usize = 2;
+
+/// Between two looks at who has stopped to play a camera.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the dashboard does not run.
 #[derive(Debug, thiserror::Error)]
@@ -126,12 +132,14 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let (publisher, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
     let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
     let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
-    let subscription = Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ear);
+    let sockets = TaskTracker::new();
+    let relay = Relay::new(downlink.asking_for_streams(), sockets.clone(), stop.clone());
+    let subscription =
+        Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ear, Arc::clone(&relay));
     if let Err(error) = subscription.refresh().await {
         stop.cancel();
         return Err(error.into());
     }
-    let sockets = TaskTracker::new();
     let shared = Arc::new(Shared {
         tokens: Tokens::new(&config.key, config.access_ttl),
         passes: Passes::new(config.access_ttl),
@@ -144,6 +152,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         renewals: Visits::new(),
         desk: Turns::new((available_parallelism().map_or(1, usize::from) / 2).max(1)),
         viewers: Seats::new(config.limits.viewers_per_user, config.limits.viewers),
+        watchers: Seats::new(config.limits.watchers_per_user, config.limits.watchers),
+        relay: Arc::clone(&relay),
+        shows: Shows::default(),
         overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),
@@ -165,6 +176,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let token = stop.clone();
     parts.spawn(async move { downlink.run(token).await });
     parts.spawn(notices.run(stop.clone()));
+    let (players, token) = (Arc::clone(&shared), stop.clone());
+    parts.spawn(async move {
+        let mut turns = tokio::time::interval(SWEEP_EVERY);
+        while token.run_until_cancelled(turns.tick()).await.is_some() {
+            players.shows.sweep();
+        }
+    });
     if let Some(library) = shared.config.library.clone() {
         parts.spawn(gardener::tend(library, shared.config.store.clone(), stop.clone()));
     }

@@ -18,6 +18,7 @@ use crate::{
     feed::Feed,
     fleet::{Applied, Fleet, MAX_ALERTS},
     notices::{Ear, Told},
+    video::Relay,
 };
 
 /// Vehicles that are read from the database at a time.
@@ -42,13 +43,14 @@ pub(crate) struct Subscription {
     store: Store,
     downlink: Arc<Downlink>,
     news: Ear,
+    relay: Arc<Relay>,
     logged: DefaultDirectRateLimiter,
 }
 
 impl Subscription {
-    pub fn new(feed: Arc<Feed>, store: Store, downlink: Arc<Downlink>, news: Ear) -> Self {
+    pub fn new(feed: Arc<Feed>, store: Store, downlink: Arc<Downlink>, news: Ear, relay: Arc<Relay>) -> Self {
         let logged = RateLimiter::direct(Quota::per_minute(LOGGED_PER_MINUTE));
-        Subscription { feed, store, downlink, news, logged }
+        Subscription { feed, store, downlink, news, relay, logged }
     }
 
     /// Takes in the database's vehicles and active alerts.
@@ -116,6 +118,9 @@ impl Subscription {
         metrics::counter!("bugbrother_dashboard_messages_total").increment(1);
         if matches!(&message, Message::Status(status) if status.status == Presence::Online) {
             self.downlink.tell_commands(topic.vin);
+        }
+        if let Message::Reply(reply) = &message {
+            self.relay.hear(reply);
         }
         // When so many wait that there is no room, viewers learn it when they ask.
         if let Some(told) = Told::by(&message)

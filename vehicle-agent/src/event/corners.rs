@@ -1,9 +1,8 @@
-use bugbrother_wire::message::EventKind;
+use bugbrother_wire::{area::turn, message::EventKind};
 
 use super::{
     Limits, MS_PER_KMH,
     axis::Axis,
-    geometry::turn,
     manoeuvre::{Done, Manoeuvre, Strength},
     pedals::{FRESH_MS, IMPOSSIBLE, SWINGS_IN_MS},
     row::Row,

@@ -1,8 +1,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use bugbrother_wire::message::{EventKind, Geofence, Shape};
+use bugbrother_wire::{
+    area::border_m,
+    message::{EventKind, Geofence, Shape},
+};
 
-use super::{Limits, geometry::border_m, manoeuvre::rounded, row::Row, situation::Situation, snapshot::Known};
+use super::{Limits, manoeuvre::rounded, row::Row, situation::Situation, snapshot::Known};
 use crate::outbox::Happening;
 
 /// Two positions say the same, and so far apart: a reflection off a wall lasts for one.

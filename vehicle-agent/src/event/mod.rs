@@ -5,7 +5,6 @@
 //! - `row`: a moment's values → those that can be believed; `situation`: what is known now
 //! - `slope`, `axis`, `manoeuvre`: rates of change, accelerometers, events that last
 //! - `ignition`, `pedals`, `corners`, `crash`, `tow`, `idling`, `battery`, `fences`: one detector each
-//! - [`geometry`]: how far a place is from the border of an area
 //! - [`snapshot`]: what must outlive the agent
 //! - `lookout`: the task that lies between the sensors and the recorder
 //!
@@ -19,7 +18,6 @@ mod battery;
 mod corners;
 mod crash;
 mod fences;
-pub mod geometry;
 mod idling;
 mod ignition;
 pub mod limits;

@@ -1,13 +1,9 @@
-use bugbrother_wire::message::EventKind;
-
-use super::{
-    Limits,
-    geometry::{Point, distance_m},
-    manoeuvre::rounded,
-    row::Row,
-    situation::Situation,
-    snapshot::Snapshot,
+use bugbrother_wire::{
+    area::{Point, distance_m},
+    message::EventKind,
 };
+
+use super::{Limits, manoeuvre::rounded, row::Row, situation::Situation, snapshot::Snapshot};
 use crate::outbox::Happening;
 
 /// Who switches off while rolling has not parked yet.

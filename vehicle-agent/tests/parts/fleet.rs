@@ -92,7 +92,9 @@ fn answer(stream: TcpStream, state: &mut State) -> std::io::Result<()> {
     request.read_exact(&mut body)?;
     let (status, said) = match state.grant(&head, &body) {
         Ok(enrolled) => ("200 OK", serde_json::to_string(&enrolled).unwrap()),
-        Err(word) => ("403 Forbidden", format!(r#"{{"error":"{word}","message":"{word}"}}"#)),
+        Err(word) => {
+            ("403 Forbidden", format!(r#"{{"title":"Forbidden","status":403,"error":"{word}","detail":"{word}"}}"#))
+        }
     };
     let length = said.len();
     write!(request.get_mut(), "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{said}")

@@ -2,14 +2,15 @@
 
 use bugbrother_store::{
     Account, AccountChange, AlertEventKind, AlertFilter, ApiTokenRecord, Assignment, AuditEntry, AuditFilter, AuditId,
-    AuditObject, CertificateRecord, Client, Contract, ContractFilter, DeviceId, Document, DocumentId, Enlisted,
-    Enrolled, GeofenceId, GeofenceRecord, Interval, Invitation, Language, MaintenanceId, MaintenanceItem, Prices,
-    Receipt, ReceiptId, Refresh, RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store,
-    SubjectKind, User, VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
+    AuditObject, CertificateRecord, Channel, ChannelSettings, Client, Contract, ContractFilter, DeliveryFilter,
+    DeviceId, Document, DocumentId, Enlisted, Enrolled, Escalation, GeofenceId, GeofenceRecord, Held, Interval,
+    Invitation, Language, MaintenanceId, MaintenanceItem, NewDelivery, Posting, Prices, Receipt, ReceiptId, Refresh,
+    RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store, SubjectKind, User,
+    VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
-    AlertId, ApiTokenId, CommandId, Epoch, SCHEMA_VERSION, Seq, SessionId,
-    api::{Preferences, Right, Role},
+    AlertId, ApiTokenId, ChannelId, CommandId, Epoch, SCHEMA_VERSION, Seq, SessionId,
+    api::{Attention, ChannelKind, DeliveryStep, Preferences, Right, Role},
     message::{Alert, AlertState, Command, Reply, ReplyState, Severity, Shape},
 };
 use uuid::Uuid;
@@ -190,6 +191,8 @@ pub async fn ask(store: &Store) {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     };
     for _ in 0..2 {
         store.save_alert(&alert).await.unwrap();
@@ -211,10 +214,29 @@ pub async fn ask(store: &Store) {
     store.snooze_alert(alert.id, Some(NOW), "ada", NOW).await.unwrap();
     store.alert_handling(alert.id).await.unwrap();
     store.alert_events(alert.id, 0, 10).await.unwrap();
+    let (peers, leases) = store.beat("one").await.unwrap();
+    let seen: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.fence)).collect();
+    let held = Held { holder: "one".into(), fences: store.take_leases("one", &seen).await.unwrap() };
+    let known = Alert { resolved: None, id: AlertId(id(77)), ..alert.clone() };
+    store.save_judgement(&held, &[known], &[], NOW).await.unwrap();
+    store
+        .escalate_alerts(&held, &Escalation { critical_minutes: Some(1), warning_minutes: Some(1) }, i64::MAX / 2)
+        .await
+        .unwrap();
+    store.snooze_alert(alert.id, Some(NOW), "ada", NOW).await.unwrap();
+    store.wake_alerts(&held, i64::MAX / 2).await.unwrap();
+    store.give_leases(&held, &[1]).await.unwrap();
+    store.forget_peer(&peers[0]).await.unwrap();
+    store.leave("one").await.unwrap();
+    post(store, &alert).await;
     let rules = store.rules().await.unwrap();
     store.save_rule(&rules[0]).await.unwrap();
     store.rule("fast").await.unwrap();
     store.rules_version().await.unwrap();
+    store.memories(None, 10).await.unwrap();
+    store.alerts_during(golf(), "fast", (NOW, NOW), 10).await.unwrap();
+    let found = Alert { late: true, id: AlertId(id(77)), ..alert.clone() };
+    store.settle_late(std::slice::from_ref(&found), &[found.id]).await.unwrap();
     store.delete_rule("none").await.unwrap();
 
     let object = AuditObject { kind: "vehicle".into(), id: golf().to_string() };
@@ -389,4 +411,67 @@ async fn books(store: &Store, taxi: &Client, terms: &Contract) {
     store.views("eve", "vehicles", 10).await.unwrap();
     store.update_view("eve", view.id, "Mine", "q=1").await.unwrap();
     store.delete_view("eve", view.id).await.unwrap();
+}
+
+/// Channels, and an alert on its way into one.
+async fn post(store: &Store, alert: &Alert) {
+    let user = User { name: "eve".into(), password_hash: "hash".into(), role: Role::Operator };
+    store.add_user(&user, NOW).await.unwrap();
+    let fleet = Channel {
+        id: ChannelId(Uuid::from_u128(1)),
+        account: None,
+        kind: ChannelKind::Webhook,
+        label: "hook".into(),
+        settings: ChannelSettings::default(),
+        has_secret: false,
+        enabled: true,
+        created: NOW,
+        failing: None,
+    };
+    let own = Channel { id: ChannelId(Uuid::from_u128(2)), account: Some("eve".into()), ..fleet.clone() };
+    for channel in [&fleet, &own] {
+        store.add_channel(channel, None).await.unwrap();
+        store.update_channel(channel, None).await.unwrap();
+        store.channels(channel.account.as_deref()).await.unwrap();
+        store.channel(channel.id).await.unwrap();
+        store.channel_secret(channel.id).await.unwrap();
+    }
+    store.attention("eve").await.unwrap();
+    store.save_attention("eve", &Attention::default(), NOW).await.unwrap();
+    store.language("eve").await.unwrap();
+    store.listeners(None, 10).await.unwrap();
+    let delivery = |bundle: Option<&str>| NewDelivery {
+        channel: fleet.id,
+        step: DeliveryStep::Opened,
+        rule: alert.rule.clone(),
+        vin: alert.vin,
+        bundle: bundle.map(str::to_owned),
+        due: NOW,
+    };
+    let unposted = store.unposted(2).await.unwrap();
+    let bundles = [None, Some("storm")];
+    let postings = unposted.iter().zip(bundles).map(|(one, bundle)| Posting {
+        alert: one.record.alert.id,
+        number: one.event.number,
+        deliveries: vec![delivery(bundle)],
+    });
+    assert_eq!(store.post(&postings.collect::<Vec<_>>(), NOW).await.unwrap(), 2);
+    store.told(alert.id).await.unwrap();
+    store.recent(fleet.id, &alert.rule, DeliveryStep::Opened, NOW - 1, 10).await.unwrap();
+    store.due_channels(NOW, 10).await.unwrap();
+    for now in [NOW, NOW + 1, NOW + 2] {
+        let Some(claim) = store.claim(fleet.id, "me", now, now + 10).await.unwrap() else { continue };
+        store.put_off(&claim, "me", "busy", now).await.unwrap();
+    }
+    let claim = store.claim(fleet.id, "me", NOW + 20, NOW + 30).await.unwrap().unwrap();
+    store.give_up(&claim, "me", "no", Some(alert)).await.unwrap();
+    store.recover(fleet.id, alert).await.unwrap();
+    let claim = store.claim(fleet.id, "me", NOW + 20, NOW + 30).await.unwrap().unwrap();
+    store.delivered(&claim, "me", NOW).await.unwrap();
+    let test = store.test_channel(fleet.id, NOW).await.unwrap();
+    store.delivery(test).await.unwrap();
+    for channel in [None, Some(fleet.id)] {
+        store.deliveries(DeliveryFilter { channel, state: None }, None, 10).await.unwrap();
+    }
+    store.delete_channel(None, fleet.id).await.unwrap();
 }

@@ -23,6 +23,8 @@ async fn each_change_of_an_alerts_state_is_in_its_history_once() {
     let acknowledged = Alert {
         state: AlertState::Acknowledged,
         acknowledged_by: Some("ada".into()),
+        late: false,
+        detail: None,
         updated: NOW + 2,
         ..open.clone()
     };

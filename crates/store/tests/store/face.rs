@@ -15,7 +15,7 @@ pub fn alert(n: u128, opened: i64) -> Alert {
         v: SCHEMA_VERSION,
         vin: golf(),
         id: AlertId(Uuid::from_u128(n)),
-        rule: "fast".into(),
+        rule: format!("fast {n}"),
         title: "Faster than 130 km/h".into(),
         severity: Severity::Warning,
         state: AlertState::Open,
@@ -29,6 +29,8 @@ pub fn alert(n: u128, opened: i64) -> Alert {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     }
 }
 
@@ -105,9 +107,10 @@ async fn who_saves_an_alert_without_knowing_that_it_is_acknowledged_leaves_it_so
     assert_eq!(stored, Alert { count: 2, ..acknowledged });
     assert_eq!(store.active_alerts(10).await.unwrap(), [stored]);
 
+    // Nor does its count fall.
     let resolved = Alert { state: AlertState::Resolved, resolved: Some(NOW + 5), ..open };
     let stored = store.save_alert(&resolved).await.unwrap();
-    assert_eq!(stored, Alert { acknowledged_by: Some("ada".into()), ..resolved });
+    assert_eq!(stored, Alert { count: 2, acknowledged_by: Some("ada".into()), ..resolved });
     assert_eq!(store.alerts(None, 10).await.unwrap(), [stored]);
 }
 

@@ -64,6 +64,8 @@ async fn known(store: &Store, vin: Vin, at: UnixMs) {
         lat: None,
         lon: None,
         acknowledged_by: Some("ada".into()),
+        late: false,
+        detail: None,
     };
     store.save_alert(&alert).await.unwrap();
 }

@@ -66,7 +66,7 @@ async fn alerts_of_one_moment_are_not_torn_or_told_twice_by_a_page() {
         v: SCHEMA_VERSION,
         vin: if n.is_multiple_of(7) { fiesta() } else { golf() },
         id: AlertId(Uuid::from_u128(n * 7919 % 1000)),
-        rule: "fast".into(),
+        rule: format!("fast {n}"),
         title: "Faster than 130 km/h".into(),
         severity: Severity::Warning,
         state: AlertState::Open,
@@ -80,6 +80,8 @@ async fn alerts_of_one_moment_are_not_torn_or_told_twice_by_a_page() {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     };
     let alerts: Vec<_> = (0..60).map(alert).collect();
     store.save_alerts(&alerts).await.unwrap();

@@ -30,6 +30,9 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_and_keeps_what_it
         "INSERT INTO vehicle (vin, name, created_ts) VALUES ('WVWZZZ1JZ3W386752', 'Golf', 1)",
         "INSERT INTO last_state VALUES ('WVWZZZ1JZ3W386752', 'online', 7, 1, 1, 1, '{}')",
         "INSERT INTO progress VALUES ('WVWZZZ1JZ3W386752', 7, 1, '[]')",
+        // Two of the same rule and vehicle, which could be before.
+        "INSERT INTO alert VALUES ('a', 'WVWZZZ1JZ3W386752', 'fast', 'Fast', 'info', 'open', 1, 5, NULL, 1, NULL, NULL)",
+        "INSERT INTO alert VALUES ('b', 'WVWZZZ1JZ3W386752', 'fast', 'Fast', 'info', 'open', 2, 6, NULL, 1, NULL, NULL)",
         "INSERT INTO dead_letter VALUES (41, 'x', 'malformed', 1, x'00', 1)",
     ] {
         sqlx::raw_sql(sql).execute(&pool).await.unwrap();
@@ -52,4 +55,10 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_and_keeps_what_it
     assert_eq!(everything(&store, golf()).await.rows.len(), 20);
     assert_eq!(store.dead_letters(10).await.unwrap()[0].number, 41);
     assert_eq!(store.vehicle(golf()).await.unwrap().unwrap().name, "Golf");
+
+    let pool = AnyPool::connect(&url).await.unwrap();
+    let active = "SELECT id FROM alert WHERE resolved IS NULL";
+    assert_eq!(sqlx::query_scalar::<_, String>(active).fetch_all(&pool).await.unwrap(), ["b"]);
+    let ended: i64 = sqlx::query_scalar("SELECT resolved FROM alert WHERE id = 'a'").fetch_one(&pool).await.unwrap();
+    assert_eq!(ended, 5, "when it was heard of last");
 }

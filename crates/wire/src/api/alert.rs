@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{UnixMs, message::Alert};
+use crate::{
+    UnixMs,
+    message::{Alert, Severity},
+};
 
 /// `GET /api/frontend/alerts`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +45,23 @@ pub struct AlertDetail {
     pub place: Option<String>,
     /// What happened to it, oldest first.
     pub history: Vec<AlertStep>,
+    /// The trouble codes that it is about, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<TroubleInWords>,
+}
+
+/// A trouble code of an alert, and what it means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TroubleInWords {
+    /// SAE J2012: `P0420`.
+    pub code: String,
+    /// What is wrong.
+    pub title: String,
+    /// What to do about it.
+    pub advice: String,
+    /// How bad it is to drive on with it.
+    pub severity: Severity,
 }
 
 /// Something that happened to an alert.

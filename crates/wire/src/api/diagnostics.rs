@@ -31,6 +31,9 @@ pub struct DtcInWords {
     pub code: String,
     /// What is wrong; of a code that is not known by itself, what its family is about.
     pub title: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub advice: String,
     /// Part of the vehicle that it is in.
     pub system: String,
     /// Whether it means the same in every vehicle; else its maker knows more.

@@ -37,6 +37,7 @@ macro_rules! choice {
         }
     };
 }
+pub(super) use choice;
 
 choice!(
     /// A language that the app speaks.

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{UnixMs, Vin, message::Severity, rule::Condition};
+use crate::{
+    UnixMs, Vin,
+    message::{AlertCause, Severity},
+    rule::{Condition, Scope},
+};
 
 /// `GET /api/frontend/rules`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +37,9 @@ pub struct RuleEdit {
     pub severity: Severity,
     /// Whether it is looked at.
     pub enabled: bool,
+    /// Which vehicles it is about.
+    #[serde(default, skip_serializing_if = "Scope::is_all")]
+    pub scope: Scope,
     /// What it looks at.
     pub condition: Condition,
 }
@@ -41,8 +48,11 @@ pub struct RuleEdit {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TrialOrder {
-    /// What the rule looks at.
+    /// What the rule looks at. Of silence together with something else, the books, the lamp and self tests there is no history.
     pub condition: Condition,
+    /// Which vehicles it is about.
+    #[serde(default, skip_serializing_if = "Scope::is_all")]
+    pub scope: Scope,
     /// Beginning of the span, in milliseconds since 1970, inclusive.
     pub from: UnixMs,
     /// Its end, inclusive; at most 31 days later.
@@ -89,6 +99,15 @@ pub struct TrialFiring {
     pub resolved: Option<UnixMs>,
     /// The worst value; a silence has none.
     pub worst: Option<f64>,
+    /// The signal that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// What it is measured against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+    /// What else is to be said of its cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<AlertCause>,
     /// How often its cause came back, at least 1.
     pub count: u32,
     /// Where the vehicle was: latitude and longitude in degrees.

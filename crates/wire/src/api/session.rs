@@ -105,6 +105,8 @@ pub struct TicketWish {
 pub enum Purpose {
     /// The live feed, `/live?ticket=…`.
     Live,
+    /// A camera, `/video/{vin}/{camera}?ticket=…`.
+    Video,
 }
 
 /// A ticket: good once, for half a minute, for what a browser opens without being able to say who asks.

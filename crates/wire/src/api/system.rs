@@ -76,6 +76,21 @@ pub struct Settings {
     pub retention: BTreeMap<String, Option<u32>>,
     /// What driving costs.
     pub prices: Prices,
+    /// When alerts are told again; nothing said, it stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
+}
+
+/// After how many minutes an alert that nobody has seen to is told again, once: 1 to 1440; nothing is never.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Escalation {
+    /// A critical one.
+    #[serde(default)]
+    pub critical_minutes: Option<u32>,
+    /// A warning.
+    #[serde(default)]
+    pub warning_minutes: Option<u32>,
 }
 
 /// Prices of what vehicles burn.

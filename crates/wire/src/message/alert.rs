@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::EventKind;
 use crate::{AlertId, UnixMs, Vin};
 
 /// `alert/{id}`: an alert as it stands. Retained until it is resolved; then the topic is cleared.
@@ -47,6 +48,48 @@ pub struct Alert {
     /// Who said that they see to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged_by: Option<String>,
+    /// It was found in data that came late: it is history, and nobody is told of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+    /// What else is to be said of its cause, for programs to put into words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Box<AlertCause>>,
+}
+
+/// What is to be said of an alert's cause beside its value: what there is depends on what the rule looks at.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AlertCause {
+    /// The trouble codes that it is about, at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<String>,
+    /// The self tests (SAE J1979) that no longer have run to their end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub monitors: Vec<String>,
+    /// What happened in the vehicle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventKind>,
+    /// Name of the geofence that it is in, or is no longer in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geofence: Option<String>,
+    /// What the signal usually is in this vehicle, beside what it was: `value` of the alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual: Option<f64>,
+    /// What the usual value depends on: `load` or `spd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
+    /// What that was at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against_value: Option<f64>,
+    /// Maintenance that is due, or contracts that are about to end, by their names, at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<String>,
+    /// When the first of these is due, or ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<UnixMs>,
+    /// Unit of the value and the limit where they are no signal's, such as `l` or `percent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
 }
 
 /// How bad an alert is.

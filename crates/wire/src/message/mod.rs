@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use alert::{Alert, AlertState, Severity};
+pub use alert::{Alert, AlertCause, AlertState, Severity};
 pub use birth::{Birth, CameraDeclaration, CarDeclaration, EcuDeclaration, SignalDeclaration, VinSource};
 pub use command::{Argument, Command, Config, Geofence, Reply, ReplyState, Shape};
 pub use diagnostics::{Diagnostics, Dtc, DtcStatus, FreezeFrame, Monitor};

@@ -44,6 +44,8 @@ fn alert(n: u32, severity: Severity, state: AlertState) -> Alert {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     }
 }
 

@@ -1,11 +1,13 @@
-use super::{Language, Phrases, vehicle, watch};
+use super::{Language, Phrases, rules, vehicle, watch};
 use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
     language: Language::English,
     running: &super::running::EN,
+    video: &super::video::EN,
     business: &super::business::EN,
     people: &super::people::EN,
+    notification: &super::notification::EN,
     skip_to_content: "Skip to content",
     main_navigation: "Main",
 
@@ -139,7 +141,7 @@ pub const PHRASES: Phrases = Phrases {
 
     vehicle_page: vehicle::EN,
     alert_page: watch::ALERT_EN,
-    rule_page: watch::RULE_EN,
+    rule_page: rules::EN,
     geofence_page: watch::GEOFENCE_EN,
 
     // The catalogue of signals is in English.

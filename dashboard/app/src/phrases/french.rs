@@ -1,11 +1,13 @@
-use super::{Language, Phrases, vehicle, watch};
+use super::{Language, Phrases, rules, signals, vehicle, watch};
 use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
     language: Language::French,
     running: &super::running::FR,
+    video: &super::video::FR,
     business: &super::business::FR,
     people: &super::people::FR,
+    notification: &super::notification::FR,
     skip_to_content: "Aller au contenu",
     main_navigation: "Principal",
 
@@ -139,47 +141,10 @@ pub const PHRASES: Phrases = Phrases {
 
     vehicle_page: vehicle::FR,
     alert_page: watch::ALERT_FR,
-    rule_page: watch::RULE_FR,
+    rule_page: rules::FR,
     geofence_page: watch::GEOFENCE_FR,
 
-    signal: |key| {
-        Some(match key {
-            "alt" => "Altitude",
-            "hdg" => "Cap",
-            "gspd" => "Vitesse au sol",
-            "hdop" => "Dilution de précision",
-            "sats" => "Satellites utilisés",
-            "fixq" => "Qualité de la position",
-            "acc" => "Précision horizontale",
-            "spd" => "Vitesse",
-            "odo" => "Compteur",
-            "ign" => "Contact",
-            "ax" => "Accélération avant",
-            "ay" => "Accélération latérale",
-            "az" => "Accélération verticale",
-            "rpm" => "Régime moteur",
-            "load" => "Charge moteur",
-            "ect" => "Température de l’eau",
-            "oil" => "Température de l’huile",
-            "iat" => "Température d’admission",
-            "map" => "Pression d’admission",
-            "maf" => "Débit d’air",
-            "thr" => "Papillon",
-            "timing" => "Avance à l’allumage",
-            "stft" => "Correction courte",
-            "ltft" => "Correction longue",
-            "run" => "Temps depuis le démarrage",
-            "baro" => "Pression atmosphérique",
-            "oat" => "Température extérieure",
-            "fuel" => "Carburant",
-            "frate" => "Consommation",
-            "vbat" => "Tension de batterie",
-            "soc" => "Charge de traction",
-            "mild" => "Distance témoin allumé",
-            "dtcs" => "Codes défaut mémorisés",
-            _ => return None,
-        })
-    },
+    signal: signals::french,
 };
 
 fn lasting(span: Span) -> String {

@@ -5,16 +5,21 @@
 pub mod business;
 mod english;
 mod french;
+mod notification;
 pub mod people;
+mod rules;
 mod running;
+mod signals;
 mod vehicle;
+mod video;
 mod watch;
 
 use crate::{fleet::Filter, format::Span};
 use bugbrother_wire::{live::Motion, message::Severity};
 
+pub use rules::{RulePage, RuleWords};
 pub use vehicle::VehiclePage;
-pub use watch::{AlertPage, GeofencePage, RulePage};
+pub use watch::{AlertPage, GeofencePage};
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +66,11 @@ impl Language {
 pub struct Phrases {
     pub language: Language,
     pub running: &'static running::Running,
+    /// What cameras see.
+    pub video: &'static video::Video,
     pub business: &'static business::Business,
     pub people: &'static people::People,
+    pub notification: &'static notification::Notification,
     pub skip_to_content: &'static str,
     pub main_navigation: &'static str,
 

@@ -73,6 +73,8 @@ pub struct VehiclePage {
     pub clear_hint: &'static str,
     pub clear_for_good: &'static str,
     pub waits_for_vehicle: &'static str,
+    /// What vehicles say of commands, where there are words for it.
+    pub vehicle_says: fn(&str) -> Option<&'static str>,
 
     pub give_command: &'static str,
     pub give_command_hint: &'static str,
@@ -181,6 +183,7 @@ pub(super) const EN: VehiclePage = VehiclePage {
     clear_hint: "Codes, freeze frames and self tests are lost. The car asks for the word",
     clear_for_good: "Clear for good",
     waits_for_vehicle: "It is told as soon as the vehicle can be reached.",
+    vehicle_says: |_| None,
 
     give_command: "Give a command",
     give_command_hint: "A vehicle that is out of reach is told when it comes back within ten minutes.",
@@ -326,6 +329,7 @@ pub(super) const FR: VehiclePage = VehiclePage {
     clear_hint: "Les codes, les données figées et les autotests sont perdus. La voiture demande le mot",
     clear_for_good: "Effacer définitivement",
     waits_for_vehicle: "Le véhicule l'apprend dès qu'il est joignable.",
+    vehicle_says: said_in_french,
 
     give_command: "Donner une commande",
     give_command_hint: "Un véhicule hors de portée l'apprend s'il revient dans les dix minutes.",
@@ -387,3 +391,31 @@ pub(super) const FR: VehiclePage = VehiclePage {
         _ => "Dans le véhicule",
     },
 };
+
+/// What an agent says of commands (`vehicle-agent/src/command/mod.rs`, `vehicle-agent/src/obd/troubles.rs`), where no value
+/// stands in it.
+fn said_in_french(said: &str) -> Option<&'static str> {
+    Some(match said {
+        "the engine runs: stop and switch the engine off, and leave the ignition on" => {
+            "Le moteur tourne : arrêtez-vous et coupez le moteur, en laissant le contact."
+        }
+        "the vehicle moves: stop and switch the engine off, and leave the ignition on" => {
+            "Le véhicule roule : arrêtez-vous et coupez le moteur, en laissant le contact."
+        }
+        "the car refuses: it wants the engine off and the ignition on" => {
+            "La voiture refuse : elle veut le moteur coupé et le contact mis."
+        }
+        "the car does not answer: is the ignition on?" => "La voiture ne répond pas : le contact est-il mis ?",
+        "this vehicle has no OBD-II adapter" => "Ce véhicule n’a pas d’adaptateur OBD-II.",
+        "the agent was restarted meanwhile" => "L’agent a redémarré entre-temps.",
+        "it came after its time" => "La commande est arrivée trop tard.",
+        "asking the car" => "La voiture est interrogée.",
+        "everything that the fleet has not acknowledged is sent again" => {
+            "Tout ce que la flotte n’a pas confirmé est renvoyé."
+        }
+        "position and pictures stay in the vehicle" => "La position et les images restent dans le véhicule.",
+        "position and pictures leave the vehicle" => "La position et les images quittent le véhicule.",
+        "no trouble codes" => "Aucun code défaut.",
+        _ => return None,
+    })
+}

@@ -1,6 +1,6 @@
-//! The pages of alerts, rules and geofences.
+//! The pages of alerts and geofences.
 
-use bugbrother_wire::{message::Shape, rule::ConditionFault};
+use bugbrother_wire::message::Shape;
 
 /// Alerts.
 #[expect(missing_docs, reason = "the name of a phrase says what it is")]
@@ -44,6 +44,15 @@ pub struct AlertPage {
     pub step_woken: &'static str,
     pub step_escalated: &'static str,
     pub step_resolved: &'static str,
+    pub late: &'static str,
+    pub codes: &'static str,
+    pub monitors: &'static str,
+    pub event: &'static str,
+    pub geofence: &'static str,
+    pub usual: &'static str,
+    pub items: &'static str,
+    pub due: &'static str,
+    pub off_usual: fn(&str, bool, &str) -> String,
 }
 
 pub(super) const ALERT_EN: AlertPage = AlertPage {
@@ -92,6 +101,23 @@ pub(super) const ALERT_EN: AlertPage = AlertPage {
     step_woken: "Rests no longer",
     step_escalated: "Escalated",
     step_resolved: "Resolved",
+    late: "Found in data that came late; nobody was told of it.",
+    codes: "Trouble codes",
+    monitors: "Self tests to run again",
+    event: "What happened",
+    geofence: "Geofence",
+    usual: "Usual",
+    items: "To see to",
+    due: "Due",
+    off_usual: |by, above, against| {
+        let side = if above { "above" } else { "below" };
+        let at = match against {
+            "load" => " at this load",
+            "spd" => " at this speed",
+            _ => "",
+        };
+        format!("{by} {side} this vehicle's usual{at}")
+    },
 };
 
 pub(super) const ALERT_FR: AlertPage = AlertPage {
@@ -140,137 +166,23 @@ pub(super) const ALERT_FR: AlertPage = AlertPage {
     step_woken: "Fin de la pause",
     step_escalated: "Transmise",
     step_resolved: "Résolue",
-};
-
-/// Rules.
-#[expect(missing_docs, reason = "the name of a phrase says what it is")]
-pub struct RulePage {
-    pub rules: &'static str,
-    pub lead: &'static str,
-    pub new: &'static str,
-    pub edit: &'static str,
-    pub none: &'static str,
-    pub none_hint: &'static str,
-    pub title: &'static str,
-    pub kind: &'static str,
-    pub above: &'static str,
-    pub below: &'static str,
-    pub silent: &'static str,
-    pub signal: &'static str,
-    pub begins_at: fn(&str) -> String,
-    pub ends_at: fn(&str) -> String,
-    pub seconds: &'static str,
-    pub enabled: &'static str,
-    pub save: &'static str,
-    pub saved: &'static str,
-    pub delete: &'static str,
-    pub deleted: &'static str,
-    pub no_number: &'static str,
-    pub fault: fn(ConditionFault) -> String,
-    pub above_for: fn(&str, &str, &str) -> String,
-    pub below_for: fn(&str, &str, &str) -> String,
-    pub silent_for: fn(&str) -> String,
-    pub try_it: &'static str,
-    pub all_vehicles: &'static str,
-    pub try_on_30_days: &'static str,
-    pub stop: &'static str,
-    pub would_have_fired: fn(u64) -> String,
-    pub looked_at: fn(u32, u64) -> String,
-    pub cut_short: &'static str,
-}
-
-pub(super) const RULE_EN: RulePage = RulePage {
-    rules: "Rules",
-    lead: "By these alerts are raised.",
-    new: "New rule",
-    edit: "Rule",
-    none: "No rule yet",
-    none_hint: "Without rules nobody is told of anything.",
-    title: "What is the matter",
-    kind: "When",
-    above: "A value is too high",
-    below: "A value is too low",
-    silent: "A vehicle is silent",
-    signal: "Signal",
-    begins_at: |unit| format!("Begins at {unit}"),
-    ends_at: |unit| format!("Ends at {unit}"),
-    seconds: "For how many seconds",
-    enabled: "On",
-    save: "Save",
-    saved: "The rule is in force",
-    delete: "Delete",
-    deleted: "The rule is deleted",
-    no_number: "Enter a number.",
-    fault: |fault| {
-        match fault {
-            ConditionFault::Signals => "Choose a signal.",
-            ConditionFault::On => "Enter a number.",
-            ConditionFault::Off => "It has to end on the other side of where it begins.",
-            ConditionFault::Duration => "At most a week; a silence is 10 seconds or more.",
-        }
-        .to_owned()
+    late: "Trouvée dans des données arrivées en retard ; personne n'en a été averti.",
+    codes: "Codes défaut",
+    monitors: "Autotests à refaire",
+    event: "Événement",
+    geofence: "Zone",
+    usual: "Habituel",
+    items: "À faire",
+    due: "Échéance",
+    off_usual: |by, above, against| {
+        let side = if above { "au-dessus" } else { "au-dessous" };
+        let at = match against {
+            "load" => " à cette charge",
+            "spd" => " à cette vitesse",
+            _ => "",
+        };
+        format!("{by} {side} de l'habituel de ce véhicule{at}")
     },
-    above_for: |name, limit, time| format!("{name} above {limit} for {time}"),
-    below_for: |name, limit, time| format!("{name} below {limit} for {time}"),
-    silent_for: |time| format!("Nothing heard for {time}"),
-    try_it: "Try it on history",
-    all_vehicles: "All vehicles",
-    try_on_30_days: "Try on the last 30 days",
-    stop: "Stop",
-    would_have_fired: |count| match count {
-        0 => "It would not have fired.".to_owned(),
-        1 => "It would have fired once.".to_owned(),
-        _ => format!("It would have fired {count} times."),
-    },
-    looked_at: |vehicles, samples| format!("{vehicles} vehicles, {samples} samples looked at"),
-    cut_short: "A vehicle has too many samples; only the first were looked at.",
-};
-
-pub(super) const RULE_FR: RulePage = RulePage {
-    rules: "Règles",
-    lead: "Elles déclenchent les alertes.",
-    new: "Nouvelle règle",
-    edit: "Règle",
-    none: "Aucune règle",
-    none_hint: "Sans règle, personne n'est averti de rien.",
-    title: "Ce qui ne va pas",
-    kind: "Quand",
-    above: "Une valeur est trop haute",
-    below: "Une valeur est trop basse",
-    silent: "Un véhicule est muet",
-    signal: "Signal",
-    begins_at: |unit| format!("Commence à {unit}"),
-    ends_at: |unit| format!("Finit à {unit}"),
-    seconds: "Pendant combien de secondes",
-    enabled: "Active",
-    save: "Enregistrer",
-    saved: "La règle est en vigueur",
-    delete: "Supprimer",
-    deleted: "La règle est supprimée",
-    no_number: "Entrez un nombre.",
-    fault: |fault| {
-        match fault {
-            ConditionFault::Signals => "Choisissez un signal.",
-            ConditionFault::On => "Entrez un nombre.",
-            ConditionFault::Off => "La fin doit être de l'autre côté du début.",
-            ConditionFault::Duration => "Une semaine au plus ; un silence dure 10 secondes ou plus.",
-        }
-        .to_owned()
-    },
-    above_for: |name, limit, time| format!("{name} au-dessus de {limit} pendant {time}"),
-    below_for: |name, limit, time| format!("{name} au-dessous de {limit} pendant {time}"),
-    silent_for: |time| format!("Aucune nouvelle pendant {time}"),
-    try_it: "L'essayer sur le passé",
-    all_vehicles: "Tous les véhicules",
-    try_on_30_days: "Essayer sur les 30 derniers jours",
-    stop: "Arrêter",
-    would_have_fired: |count| match count {
-        0 => "Elle ne se serait pas déclenchée.".to_owned(),
-        1 => "Elle se serait déclenchée une fois.".to_owned(),
-        _ => format!("Elle se serait déclenchée {count} fois."),
-    },
-    looked_at: |vehicles, samples| format!("{vehicles} véhicules, {samples} mesures examinées"),
-    cut_short: "Un véhicule a trop de mesures ; seules les premières ont été examinées.",
 };
 
 /// Geofences.

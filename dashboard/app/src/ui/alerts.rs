@@ -1,5 +1,6 @@
 //! Alerts: those that are active, those that were, and who sees to them.
 
+mod cause;
 mod detail;
 
 use bugbrother_wire::{
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use yew::{platform::spawn_local, prelude::*};
 use yew_router::prelude::*;
 
+pub use self::cause::in_short;
 use self::detail::Detail;
 use super::{
     api,
@@ -26,7 +28,7 @@ use super::{
 };
 use crate::{
     fleet::{Fleet, Look},
-    format::{Span, number, value},
+    format::{Span, number, unit, value},
     phrases::Phrases,
 };
 
@@ -44,6 +46,9 @@ pub fn severity_class(severity: Severity) -> &'static str {
 
 /// The value that matters, with as many digits as it needs.
 pub fn worst(alert: &Alert) -> String {
+    if let (Some(value), Some(of_unit)) = (alert.value, alert.detail.as_ref().and_then(|cause| cause.unit.as_deref())) {
+        return format!("{} {}", number(value, 0), unit(of_unit));
+    }
     match (&alert.signal, alert.value) {
         (_, None) => "–".to_owned(),
         (Some(signal), Some(worst)) => {

@@ -39,6 +39,9 @@ pub enum Icon {
     Bars,
     Clients,
     Contract,
+    Camera,
+    Enlarge,
+    Letter,
 }
 
 impl Icon {
@@ -49,7 +52,10 @@ impl Icon {
             Icon::Clients => {
                 "M9 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM2.5 19.5c0-3.3 2.9-5 6.5-5s6.5 1.7 6.5 5M16 4.8a3.5 3.5 0 0 1 0 6.4m2 3.7c2.1.7 3.5 2.2 3.5 4.6"
             }
+            Icon::Camera => "M3.5 8h4L9 5.5h6L16.5 8h4v11h-17V8Zm8.5 2a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7Z",
+            Icon::Enlarge => "M4 9V4h5m6 0h5v5m0 6v5h-5m-6 0H4v-5",
             Icon::Contract => "M6 3.5h8l4.5 4.5v12.5H6v-17Zm8 0V8h4.5M9 12.5h6M9 16h6",
+            Icon::Letter => "M3.5 6h17v12.5h-17V6Zm0 .5 8.5 7 8.5-7",
             Icon::Map => "M9 4 3 6.5v13L9 17l6 2.5 6-2.5v-13L15 6.5 9 4Zm0 0v13m6-10.5v13",
             Icon::Car => {
                 "M4 16v-3.5L6 7.2A2 2 0 0 1 7.9 6h8.2A2 2 0 0 1 18 7.2l2 5.3V16M4 12.5h16M3.5 16h17v1.5a1 1 0 0 1-1 1H18a1 1 0 0 1-1-1V16M7 16v1.5a1 1 0 0 1-1 1H4.5a1 1 0 0 1-1-1V16"

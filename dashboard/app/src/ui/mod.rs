@@ -27,6 +27,7 @@ mod maintenance;
 mod map;
 mod moment;
 mod news;
+mod notifications;
 mod offline;
 mod overview;
 mod pages;
@@ -46,6 +47,7 @@ mod table;
 mod users;
 mod vehicle;
 mod vehicles;
+mod video;
 mod wall;
 mod zone;
 

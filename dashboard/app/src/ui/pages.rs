@@ -128,6 +128,14 @@ pub const PAGES: &[Page] = &[
         on_phone: false,
     },
     Page {
+        route: Route::Notifications,
+        icon: Icon::Letter,
+        name: |phrases| phrases.notification.notifications,
+        needs: Some(Right::Settings),
+        key: "n",
+        on_phone: false,
+    },
+    Page {
         route: Route::System,
         icon: Icon::Pulse,
         name: |phrases| phrases.running.system,

@@ -46,6 +46,9 @@ pub enum Route {
     /// How the fleet is run.
     #[at("/settings")]
     Settings,
+    /// How people are told of alerts.
+    #[at("/notifications")]
+    Notifications,
     /// How the system is.
     #[at("/system")]
     System,

@@ -1,13 +1,15 @@
 //! Rules by which alerts are raised.
 
+mod conditions;
 mod editor;
+mod scope;
 mod trial;
 
 use std::rc::Rc;
 
 use bugbrother_wire::{
-    api::{Right, RuleEdit, RuleEntry, RuleList},
-    rule::Condition,
+    api::{GeofenceList, Right, RuleEdit, RuleEntry, RuleList},
+    rule::Scope,
 };
 use yew::{platform::spawn_local, prelude::*};
 
@@ -20,12 +22,9 @@ use super::{
     kit::{Empty, Refused, Sheet, use_toasts},
     settings::use_phrases,
     table::Skeleton,
-    vehicle::refusal_text,
+    vehicle::{label, refusal_text},
 };
-use crate::{
-    format::{Span, unit, value},
-    phrases::Phrases,
-};
+use crate::{phrases::Phrases, rule::words::in_words};
 
 /// What is being edited: a rule that is there, or a new one.
 #[derive(Clone, PartialEq)]
@@ -42,6 +41,10 @@ pub fn Rules() -> Html {
     let toasts = use_toasts();
     let may = use_account().may(Right::Rules);
     let list = use_fetch::<RuleList>(Some("/rules".to_owned()));
+    let geofences = use_fetch::<GeofenceList>(Some("/geofences".to_owned()));
+    let areas = geofences.is.ready().map(|list| list.geofences.as_slice()).unwrap_or_default();
+    let fences: Rc<Vec<(String, String)>> =
+        Rc::new(areas.iter().map(|one| (one.id.clone(), one.geofence.name.clone())).collect());
     let edited = use_state(|| None::<Edited>);
     let save = {
         let (toasts, reload) = (toasts.clone(), list.reload.clone());
@@ -87,7 +90,7 @@ pub fn Rules() -> Html {
         Fetched::Ready(list) => html! {
             <ul class="rules" data-testid="rules">
                 for entry in &list.rules {
-                    { one(phrases, entry, may, &save, {
+                    { one(phrases, entry, &fences, may, &save, {
                         let (edited, entry) = (edited.setter(), entry.clone());
                         Callback::from(move |()| edited.set(Some(Edited::Old(entry.clone()))))
                     }) }
@@ -117,7 +120,7 @@ pub fn Rules() -> Html {
             <div class="scroll">{ rules }</div>
             if let Some(which) = &*edited {
                 <Sheet title={match which { Edited::New => words.new, Edited::Old(_) => words.edit }} {close}>
-                    <Editor entry={match which { Edited::New => None, Edited::Old(entry) => Some(Rc::new(entry.clone())) }} {known} {saved} {delete} />
+                    <Editor entry={match which { Edited::New => None, Edited::Old(entry) => Some(Rc::new(entry.clone())) }} {known} {fences} {saved} {delete} />
                 </Sheet>
             }
         </section>
@@ -127,6 +130,7 @@ pub fn Rules() -> Html {
 fn one(
     phrases: &Phrases,
     entry: &RuleEntry,
+    fences: &[(String, String)],
     may: bool,
     save: &Callback<(String, RuleEdit)>,
     open: Callback<()>,
@@ -148,7 +152,7 @@ fn one(
                 } else {
                     <b>{ &rule.title }</b>
                 }
-                <p class="muted">{ in_words(phrases, &rule.condition) }</p>
+                <p class="muted">{ in_words(phrases, &rule.condition, fences, label) }{ about(phrases, &rule.scope) }</p>
             </div>
             <button class="switch" role="switch" aria-checked={rule.enabled.to_string()} aria-label={format!("{}: {}", rule.title, words.enabled)}
                 disabled={!may} onclick={switch} data-testid={format!("switch-{}", entry.id)}><i aria-hidden="true" /></button>
@@ -156,28 +160,13 @@ fn one(
     }
 }
 
-/// A condition as a sentence.
-pub fn in_words(phrases: &Phrases, condition: &Condition) -> String {
+/// Which vehicles it is about, unless it is about all.
+fn about(phrases: &Phrases, scope: &Scope) -> String {
     let words = &phrases.rule_page;
-    let limit = |signals: &[String], on: f64| {
-        let key = signals.first().map(String::as_str).unwrap_or_default();
-        let of_unit = bugbrother_wire::signal::find(key).map_or("", |signal| unit(signal.unit));
-        (super::vehicle::label(phrases, key), format!("{} {of_unit}", trimmed(key, on)))
-    };
-    match condition {
-        Condition::Above { signals, on, for_ms, .. } => {
-            let (name, limit) = limit(signals, *on);
-            (words.above_for)(&name, &limit, &(phrases.lasting)(Span::of(i64::from(*for_ms))))
-        }
-        Condition::Below { signals, on, for_ms, .. } => {
-            let (name, limit) = limit(signals, *on);
-            (words.below_for)(&name, &limit, &(phrases.lasting)(Span::of(i64::from(*for_ms))))
-        }
-        Condition::Silent { after_ms } => (words.silent_for)(&(phrases.lasting)(Span::of(i64::from(*after_ms)))),
+    match scope {
+        Scope::All => String::new(),
+        Scope::Vehicles(vins) => format!(" · {} ({})", (words.scope)("vehicles"), vins.len()),
+        Scope::Class(class) => format!(" · {}: {class}", words.class),
+        Scope::Client(_) => format!(" · {}", (words.scope)("client")),
     }
-}
-
-/// A limit as somebody has typed it: whole numbers without a point.
-fn trimmed(key: &str, number: f64) -> String {
-    if number.fract() == 0.0 { value(key, number).0 } else { format!("{number}") }
 }

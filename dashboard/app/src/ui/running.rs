@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bugbrother_wire::api::{Prices, Settings};
+use bugbrother_wire::api::{Escalation, Prices, Settings};
 use yew::{platform::spawn_local, prelude::*};
 
 use super::{
@@ -89,6 +89,8 @@ fn Form(props: &FormProps) -> Html {
     };
     let days = |kind: &str| props.settings.retention.get(kind).copied().flatten().map(|days| days.to_string());
     let prices = &props.settings.prices;
+    let again = props.settings.escalation.unwrap_or_default();
+    let minutes = |minutes: Option<u32>| minutes.map(|minutes| minutes.to_string());
     html! {
         <form class="page running form" {onsubmit} novalidate=true data-testid="settings">
             <section class="panel block">
@@ -103,6 +105,14 @@ fn Form(props: &FormProps) -> Html {
                     { field("currency", words.currency, Some(prices.currency.clone())) }
                     for (fuel, label) in words.fuels { { field(fuel, label, prices.fuel_per_l.get(fuel).map(f64::to_string)) } }
                     { field("electricity_per_kwh", words.electricity, prices.electricity_per_kwh.map(|price| price.to_string())) }
+                </div>
+            </section>
+            <section class="panel block">
+                <h2>{ words.escalation }</h2>
+                <p class="muted">{ words.escalation_hint }</p>
+                <div class="grid">
+                    { field("critical_minutes", words.critical_minutes, minutes(again.critical_minutes)) }
+                    { field("warning_minutes", words.warning_minutes, minutes(again.warning_minutes)) }
                 </div>
             </section>
             if let Some(Refusal::Other(detail) | Refusal::Forbidden(detail)) = &*refusal { <p class="error" role="alert">{ detail }</p> }
@@ -140,6 +150,13 @@ fn merged<const K: usize, const F: usize>(
                 Some(price) => settings.prices.fuel_per_l.insert((*name).to_owned(), price),
                 None => settings.prices.fuel_per_l.remove(*name),
             };
+        } else if let "critical_minutes" | "warning_minutes" = *name {
+            let minutes = read(name, text).map(|minutes| minutes.clamp(0.0, f64::from(u32::MAX)) as u32);
+            let before = settings.escalation.unwrap_or_default();
+            settings.escalation = Some(match *name {
+                "critical_minutes" => Escalation { critical_minutes: minutes, ..before },
+                _ => Escalation { warning_minutes: minutes, ..before },
+            });
         } else if *name == "currency" {
             let currency = text.trim().to_owned();
             settings.prices = Prices { currency, ..settings.prices };

@@ -1,12 +1,81 @@
-//! What the fleet's cameras see.
+//! What the fleet's cameras see: those that are chosen, side by side. The choice is in the address.
 
+use bugbrother_wire::{
+    CameraId, Vin,
+    api::{CameraEntry, WallEntry, WallList},
+};
 use yew::prelude::*;
+use yew_router::prelude::*;
 
-use super::{kit::Empty, settings::use_phrases};
+use super::{
+    fetch::{Fetched, use_fetch},
+    kit::{Check, Empty, Refused},
+    route::Route,
+    settings::use_phrases,
+    table::Skeleton,
+    video::Player,
+};
+use crate::address::{MAX_SEEN, WallQuery};
 
-/// The video wall. No agent tells of cameras yet, so there are none to show.
+/// The video wall.
 #[component]
 pub fn Wall() -> Html {
-    let words = use_phrases().running;
-    html! { <section class="page"><Empty title={words.wall_empty} hint={words.wall_hint} /></section> }
+    let phrases = use_phrases();
+    let (words, running) = (phrases.video, phrases.running);
+    let list = use_fetch::<WallList>(Some("/cameras?limit=500".to_owned()));
+    let query = use_location().and_then(|location| location.query::<WallQuery>().ok()).unwrap_or_default();
+    let navigator = use_navigator();
+    let choose = {
+        let query = query.clone();
+        Callback::from(move |(vin, camera, on): (Vin, CameraId, bool)| {
+            let chosen = query.with(vin, &camera, on);
+            if let Some(Err(error)) =
+                navigator.as_ref().map(|navigator| navigator.replace_with_query(&Route::Wall, &chosen))
+            {
+                web_sys::console::warn_1(&error.to_string().into());
+            }
+        })
+    };
+    let vehicles = match &list.is {
+        Fetched::Loading => return html! { <section class="page"><Skeleton rows=4 /></section> },
+        Fetched::Failed(refusal) => {
+            return html! { <section class="page"><Refused refusal={refusal.clone()} retry={list.reload.clone()} /></section> };
+        }
+        Fetched::Ready(list) if list.vehicles.is_empty() => {
+            return html! { <section class="page"><Empty title={running.wall_empty} hint={running.wall_hint} /></section> };
+        }
+        Fetched::Ready(list) => &list.vehicles,
+    };
+    let seen: Vec<_> = query.seen();
+    let is_full = seen.len() >= MAX_SEEN;
+    let players = seen.iter().filter_map(|(vin, camera)| {
+        let vehicle = vehicles.iter().find(|vehicle| vehicle.vin == *vin)?;
+        let entry = vehicle.cameras.iter().find(|entry| entry.id == *camera)?;
+        let title = format!("{} · {}", vehicle.name, entry.label);
+        Some(html! { <Player key={format!("{vin}/{camera}")} vin={*vin} camera={entry.clone()} {title} /> })
+    });
+    let entry = |vehicle: &WallEntry, camera: &CameraEntry| {
+        let (vin, id) = (vehicle.vin, camera.id.clone());
+        let checked = seen.iter().any(|(seen_vin, seen)| *seen_vin == vin && *seen == id);
+        let choose = choose.clone();
+        let name = format!("see-{vin}-{id}");
+        let key = name.clone();
+        let onchange = Callback::from(move |on: bool| choose.emit((vin, id.clone(), on)));
+        html! { <Check {key} {name} label={camera.label.clone()} {checked} {onchange} /> }
+    };
+    html! {
+        <section class="page wall" data-testid="wall">
+            <aside class="panel wall-list">
+                <h2>{ words.choose }</h2>
+                if is_full { <p role="status">{ (words.wall_full)(MAX_SEEN) }</p> }
+                for vehicle in vehicles {
+                    <div key={vehicle.vin.to_string()}>
+                        <h3>{ &vehicle.name }</h3>
+                        for camera in &vehicle.cameras { { entry(vehicle, camera) } }
+                    </div>
+                }
+            </aside>
+            <div class="cameras">{ for players }</div>
+        </section>
+    }
 }

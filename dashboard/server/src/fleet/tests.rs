@@ -52,6 +52,8 @@ fn alert(id: u128, updated: UnixMs) -> Alert {
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     }
 }
 

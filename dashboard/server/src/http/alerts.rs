@@ -1,13 +1,14 @@
 //! `/api/frontend/alerts`: alerts as the database has them, the resolved ones too, and who sees to them.
 
 use axum::{Json, extract::State, http::StatusCode};
+use bugbrother_dtc::Explanation;
 use bugbrother_store::{AlertEvent, AlertEventKind, AlertFilter, AlertRecord};
 use bugbrother_trip::gazetteer;
 use bugbrother_wire::{
     AlertId, UnixMs, Vin,
     api::{
         AlertAssignment, AlertComment, AlertDetail, AlertList, AlertRest, AlertStep, AlertStepKind, AlertSummary,
-        PeopleList, Right,
+        PeopleList, Right, Tongue, TroubleInWords,
     },
     live::News,
     message::{Alert, AlertState, Severity},
@@ -20,6 +21,7 @@ use super::{
     App,
     body::{Body, Params},
     caller::{Access, Caller, Scope},
+    diagnostics::Words,
     failure::Failure,
     form::PathId,
     routes::Routes,
@@ -68,7 +70,11 @@ pub(super) fn routes(routes: &mut Routes) {
     let (watch, handle) = (Access::May(Right::Watch), Access::May(Right::HandleAlerts));
     routes.get("/frontend/alerts", watch, list).says("Alerts, newest first").asks::<Wanted>().gives::<AlertList>();
     routes.get("/frontend/alerts/people", handle, people).says("To whom alerts can be given").gives::<PeopleList>();
-    routes.get("/frontend/alerts/{id}", watch, show).says("An alert, and what happened to it").gives::<AlertDetail>();
+    routes
+        .get("/frontend/alerts/{id}", watch, show)
+        .says("An alert, and what happened to it")
+        .asks::<Words>()
+        .gives::<AlertDetail>();
     routes
         .post("/frontend/alerts/{id}/acknowledgement", handle, acknowledge)
         .says("Says that one sees to an alert")
@@ -140,9 +146,10 @@ async fn show(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<String>,
+    Params(Words { lang }): Params<Words>,
 ) -> Result<Json<AlertDetail>, Failure> {
     let record = find(&app, &caller, &id).await?;
-    detail(&app, &caller, record).await
+    detail(&app, record, lang).await
 }
 
 async fn acknowledge(
@@ -153,7 +160,7 @@ async fn acknowledge(
     let known = find(&app, &caller, &id).await?;
     app.note(&caller, "alert_acknowledged", Some(("alert", &id)), json!({})).await?;
     let turned = app.config.store.acknowledge_alert(known.alert.id, &caller.name, clock::now()).await?;
-    turn(&app, &caller, known, turned).await
+    turn(&app, known, turned).await
 }
 
 async fn take_back(
@@ -164,16 +171,11 @@ async fn take_back(
     let known = find(&app, &caller, &id).await?;
     app.note(&caller, "alert_acknowledgement_taken_back", Some(("alert", &id)), json!({})).await?;
     let turned = app.config.store.unacknowledge_alert(known.alert.id, &caller.name, clock::now()).await?;
-    turn(&app, &caller, known, turned).await
+    turn(&app, known, turned).await
 }
 
 /// Has all see what an alert was turned to. One that stays as it was is fine, unless it is over.
-async fn turn(
-    app: &App,
-    caller: &Caller,
-    known: AlertRecord,
-    turned: Option<Alert>,
-) -> Result<Json<AlertDetail>, Failure> {
+async fn turn(app: &App, known: AlertRecord, turned: Option<Alert>) -> Result<Json<AlertDetail>, Failure> {
     match turned {
         Some(alert) => {
             app.downlink.tell_alert(alert.id);
@@ -185,7 +187,7 @@ async fn turn(
         }
         None => {}
     }
-    again(app, caller, &known.alert).await
+    again(app, &known.alert).await
 }
 
 async fn comment(
@@ -203,7 +205,7 @@ async fn comment(
     app.note(&caller, "alert_commented", Some(("alert", &id)), json!({})).await?;
     app.config.store.append_alert_event(alert, clock::now(), AlertEventKind::Commented, by, Some(text)).await?;
     tell(&app, known.alert.vin);
-    again(&app, &caller, &known.alert).await
+    again(&app, &known.alert).await
 }
 
 async fn assign(
@@ -224,7 +226,7 @@ async fn assign(
     app.note(&caller, "alert_assigned", Some(("alert", &id)), json!({ "to": to })).await?;
     app.config.store.assign_alert(known.alert.id, to.as_deref(), &caller.name, clock::now()).await?;
     tell(&app, known.alert.vin);
-    again(&app, &caller, &known.alert).await
+    again(&app, &known.alert).await
 }
 
 async fn rest(
@@ -241,7 +243,7 @@ async fn rest(
     app.note(&caller, "alert_rests", Some(("alert", &id)), json!({ "until": until })).await?;
     app.config.store.snooze_alert(known.alert.id, until, &caller.name, now).await?;
     tell(&app, known.alert.vin);
-    again(&app, &caller, &known.alert).await
+    again(&app, &known.alert).await
 }
 
 /// The alert, if the caller may know of its vehicle. One of a vehicle that the database does not know is the fleet's.
@@ -255,12 +257,12 @@ async fn find(app: &App, caller: &Caller, id: &str) -> Result<AlertRecord, Failu
     Ok(record)
 }
 
-async fn again(app: &App, caller: &Caller, alert: &Alert) -> Result<Json<AlertDetail>, Failure> {
+async fn again(app: &App, alert: &Alert) -> Result<Json<AlertDetail>, Failure> {
     let record = app.config.store.alert(alert.id).await?.ok_or_else(|| Failure::not_found("no such alert is known"))?;
-    detail(app, caller, record).await
+    detail(app, record, Tongue::default()).await
 }
 
-async fn detail(app: &App, _: &Caller, record: AlertRecord) -> Result<Json<AlertDetail>, Failure> {
+async fn detail(app: &App, record: AlertRecord, lang: Tongue) -> Result<Json<AlertDetail>, Failure> {
     let store = &app.config.store;
     let history = store.alert_events(record.alert.id, 0, MAX_HISTORY).await?;
     let name = store.vehicle(record.alert.vin).await?.map(|vehicle| vehicle.name);
@@ -268,8 +270,19 @@ async fn detail(app: &App, _: &Caller, record: AlertRecord) -> Result<Json<Alert
         vehicle: name.unwrap_or_else(|| record.alert.vin.to_string()),
         place: place_name(record.alert.lat.zip(record.alert.lon)),
         history: history.into_iter().map(step).collect(),
+        troubles: troubles(&record.alert, lang),
         alert: summary(record),
     }))
+}
+
+/// The trouble codes that an alert is about, in words.
+fn troubles(alert: &Alert, lang: Tongue) -> Vec<TroubleInWords> {
+    let codes = alert.detail.iter().flat_map(|cause| &cause.codes);
+    let in_words = |code: &String| {
+        let Explanation { title, advice, severity, .. } = bugbrother_dtc::catalogue().explain(code, lang);
+        TroubleInWords { code: code.clone(), title, advice, severity }
+    };
+    codes.map(in_words).collect()
 }
 
 /// What people call a place.

@@ -4,8 +4,7 @@ use axum::{Json, extract::State};
 use bugbrother_export::Column;
 use bugbrother_store::DtcRecord;
 use bugbrother_wire::{
-    api::{DiagnosticsReport, DtcInWords, FreezeFrameInWords, MonitorInWords, NamedValue, Right},
-    dtc,
+    api::{DiagnosticsReport, DtcInWords, FreezeFrameInWords, MonitorInWords, NamedValue, Right, Tongue},
     message::{DtcStatus, FreezeFrame, Severity},
 };
 use schemars::JsonSchema;
@@ -24,17 +23,9 @@ const MAX_CODES: u32 = 1_000;
 
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Words {
-    /// In which language, as far as there are words: `en` or `fr`.
+    /// In which language: `en` or `fr`.
     #[serde(default)]
-    lang: Language,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Language {
-    #[default]
-    En,
-    Fr,
+    pub(super) lang: Tongue,
 }
 
 /// Its routes.
@@ -75,19 +66,17 @@ async fn show(
     }))
 }
 
-fn in_words(record: DtcRecord, lang: Language) -> DtcInWords {
-    let words = match lang {
-        Language::En => dtc::explain(&record.code),
-        Language::Fr => dtc::explain_in_french(&record.code),
-    };
+fn in_words(record: DtcRecord, lang: Tongue) -> DtcInWords {
+    let words = bugbrother_dtc::catalogue().explain(&record.code, lang);
     let severity = match record.status {
         // Seen once, and not confirmed.
         DtcStatus::Pending => Severity::Info,
-        DtcStatus::Stored | DtcStatus::Permanent => dtc::severity(&record.code),
+        DtcStatus::Stored | DtcStatus::Permanent => words.severity,
     };
     DtcInWords {
         code: record.code,
-        title: words.title.to_owned(),
+        title: words.title,
+        advice: words.advice,
         system: words.system.to_owned(),
         generic: words.generic,
         severity,
@@ -109,40 +98,40 @@ fn frame(frame: FreezeFrame) -> FreezeFrameInWords {
 }
 
 /// The names of SAE J1979; what is not known is shown as it is.
-fn monitor_label(name: &str, lang: Language) -> String {
+fn monitor_label(name: &str, lang: Tongue) -> String {
     let words = match (lang, name) {
-        (Language::En, "misfire") => "Misfire",
-        (Language::En, "fuel system") => "Fuel system",
-        (Language::En, "components") => "Components",
-        (Language::En, "catalyst") => "Catalyst",
-        (Language::En, "heated catalyst") => "Heated catalyst",
-        (Language::En, "evaporative system") => "Evaporative system",
-        (Language::En, "secondary air") => "Secondary air",
-        (Language::En, "air conditioning") => "Air conditioning",
-        (Language::En, "oxygen sensor") => "Oxygen sensors",
-        (Language::En, "oxygen sensor heater") => "Oxygen sensor heaters",
-        (Language::En, "egr") => "Exhaust gas recirculation",
-        (Language::En, "nmhc catalyst") => "NMHC catalyst",
-        (Language::En, "nox aftertreatment") => "NOx aftertreatment",
-        (Language::En, "boost pressure") => "Boost pressure",
-        (Language::En, "exhaust gas sensor") => "Exhaust gas sensor",
-        (Language::En, "particulate filter") => "Particulate filter",
-        (Language::Fr, "misfire") => "Ratés d'allumage",
-        (Language::Fr, "fuel system") => "Circuit de carburant",
-        (Language::Fr, "components") => "Composants",
-        (Language::Fr, "catalyst") => "Catalyseur",
-        (Language::Fr, "heated catalyst") => "Catalyseur chauffé",
-        (Language::Fr, "evaporative system") => "Vapeurs de carburant",
-        (Language::Fr, "secondary air") => "Air secondaire",
-        (Language::Fr, "air conditioning") => "Climatisation",
-        (Language::Fr, "oxygen sensor") => "Sondes à oxygène",
-        (Language::Fr, "oxygen sensor heater") => "Chauffage des sondes à oxygène",
-        (Language::Fr, "egr") => "Recirculation des gaz d'échappement",
-        (Language::Fr, "nmhc catalyst") => "Catalyseur HCNM",
-        (Language::Fr, "nox aftertreatment") => "Post-traitement des NOx",
-        (Language::Fr, "boost pressure") => "Pression de suralimentation",
-        (Language::Fr, "exhaust gas sensor") => "Sonde des gaz d'échappement",
-        (Language::Fr, "particulate filter") => "Filtre à particules",
+        (Tongue::En, "misfire") => "Misfire",
+        (Tongue::En, "fuel system") => "Fuel system",
+        (Tongue::En, "components") => "Components",
+        (Tongue::En, "catalyst") => "Catalyst",
+        (Tongue::En, "heated catalyst") => "Heated catalyst",
+        (Tongue::En, "evaporative system") => "Evaporative system",
+        (Tongue::En, "secondary air") => "Secondary air",
+        (Tongue::En, "air conditioning") => "Air conditioning",
+        (Tongue::En, "oxygen sensor") => "Oxygen sensors",
+        (Tongue::En, "oxygen sensor heater") => "Oxygen sensor heaters",
+        (Tongue::En, "egr") => "Exhaust gas recirculation",
+        (Tongue::En, "nmhc catalyst") => "NMHC catalyst",
+        (Tongue::En, "nox aftertreatment") => "NOx aftertreatment",
+        (Tongue::En, "boost pressure") => "Boost pressure",
+        (Tongue::En, "exhaust gas sensor") => "Exhaust gas sensor",
+        (Tongue::En, "particulate filter") => "Particulate filter",
+        (Tongue::Fr, "misfire") => "Ratés d'allumage",
+        (Tongue::Fr, "fuel system") => "Circuit de carburant",
+        (Tongue::Fr, "components") => "Composants",
+        (Tongue::Fr, "catalyst") => "Catalyseur",
+        (Tongue::Fr, "heated catalyst") => "Catalyseur chauffé",
+        (Tongue::Fr, "evaporative system") => "Vapeurs de carburant",
+        (Tongue::Fr, "secondary air") => "Air secondaire",
+        (Tongue::Fr, "air conditioning") => "Climatisation",
+        (Tongue::Fr, "oxygen sensor") => "Sondes à oxygène",
+        (Tongue::Fr, "oxygen sensor heater") => "Chauffage des sondes à oxygène",
+        (Tongue::Fr, "egr") => "Recirculation des gaz d'échappement",
+        (Tongue::Fr, "nmhc catalyst") => "Catalyseur HCNM",
+        (Tongue::Fr, "nox aftertreatment") => "Post-traitement des NOx",
+        (Tongue::Fr, "boost pressure") => "Pression de suralimentation",
+        (Tongue::Fr, "exhaust gas sensor") => "Sonde des gaz d'échappement",
+        (Tongue::Fr, "particulate filter") => "Filtre à particules",
         (_, other) => other,
     };
     words.to_owned()

@@ -5,7 +5,9 @@ mod alerts;
 mod audit;
 mod body;
 mod caller;
+mod cameras;
 mod card;
+mod channels;
 mod clients;
 mod commands;
 mod contracts;
@@ -17,10 +19,12 @@ mod enrolment;
 mod etag;
 mod export;
 mod failure;
+mod fleet_notifications;
 mod form;
 mod geofences;
 mod health;
 mod history;
+mod hls;
 mod import;
 mod invitations;
 pub(crate) mod limits;
@@ -28,10 +32,12 @@ mod live;
 mod maintenance;
 mod media;
 mod metrics_page;
+mod notifications;
 mod origin;
 mod overview;
 mod passwords;
 mod preferences;
+mod push;
 mod roster;
 mod routes;
 mod rules;
@@ -56,6 +62,7 @@ mod users;
 mod vehicle;
 mod vehicles;
 mod views;
+mod watch;
 mod wishes;
 
 use std::{sync::Arc, time::Duration};
@@ -72,6 +79,7 @@ use bugbrother_wire::UnixMs;
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use hls::Shows;
 pub(crate) use overview::Overviews;
 pub(crate) use serve::serve;
 
@@ -88,6 +96,7 @@ use crate::{
     token::Tokens,
     turns::Turns,
     vehicle_pass::VehiclePasses,
+    video::Relay,
 };
 use caller::Access;
 use failure::Failure;
@@ -115,6 +124,11 @@ pub(crate) struct Shared {
     /// For what a vehicle's request costs before it has shown that it is one.
     pub desk: Turns,
     pub viewers: Arc<Seats<String>>,
+    /// Who looks at cameras.
+    pub watchers: Arc<Seats<String>>,
+    pub relay: Arc<Relay>,
+    /// Who plays cameras by HLS.
+    pub shows: Shows,
     pub exports: Arc<Seats<String>>,
     pub overviews: Overviews,
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
@@ -172,6 +186,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     diagnostics::routes,
     geofences::routes,
     media::routes,
+    cameras::routes,
+    push::routes,
     rules::routes,
     wishes::routes,
     embedded::routes,
@@ -187,6 +203,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     statistics::routes,
     maintenance::routes,
     views::routes,
+    notifications::routes,
+    fleet_notifications::routes,
 ];
 
 /// Made once: they do not change.
@@ -208,6 +226,8 @@ fn router(app: App) -> Router {
     Router::new()
         .nest("/api", api(&app))
         .route("/live", get(live::open))
+        .route("/video/{vin}/{camera}", get(watch::open))
+        .route("/hls/{vin}/{camera}/{file}", get(hls::open))
         .route("/healthz", get(health::show))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router(&app.config.servers, app.config.tiles.as_ref().and_then(|tiles| tiles.origin())))

@@ -49,7 +49,7 @@ async fn change(
 }
 
 /// Whether it could be a zone's name. Whether there is such a zone the browser knows, which is who uses it.
-fn is_zone(name: &str) -> bool {
+pub(super) fn is_zone(name: &str) -> bool {
     (1..=MAX_ZONE_BYTES).contains(&name.len())
         && name.split('/').all(|part| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+'))

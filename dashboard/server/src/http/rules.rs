@@ -1,21 +1,29 @@
 //! `/api/frontend/rules`: by what alerts are raised, and whether it would have raised some.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use axum::{Json, extract::State, http::StatusCode};
-use bugbrother_store::Rule;
-use bugbrother_wire::api::{Right, RuleEdit, RuleEntry, RuleList, TrialFiring, TrialOrder, TrialReport};
+use bugbrother_store::{Rule, RuleScope};
+use bugbrother_wire::{
+    Vin,
+    api::{Right, RuleEdit, RuleEntry, RuleList, TrialFiring, TrialOrder, TrialReport},
+};
 use serde_json::json;
 
 use super::{
     App,
     alerts::place_name,
     body::Body,
-    caller::{Access, Caller},
+    caller::{Access, Caller, Scope},
     failure::Failure,
     form::PathId,
     routes::Routes,
     span::{DAY_MS, Span},
 };
-use crate::trial::{self, Found, Order};
+use crate::{
+    clock,
+    trial::{self, Found, Order},
+};
 
 const MAX_RULES: u32 = 200;
 const MAX_TITLE_CHARS: usize = 80;
@@ -44,9 +52,35 @@ pub(super) fn routes(routes: &mut Routes) {
         .gives::<TrialReport>();
 }
 
-async fn list(State(app): State<App>) -> Result<Json<RuleList>, Failure> {
+/// A client learns of the rules that look at its vehicles, and of no vehicle and no client but its own.
+async fn list(State(app): State<App>, caller: Caller) -> Result<Json<RuleList>, Failure> {
     let rules = app.config.store.rules().await?;
-    Ok(Json(RuleList { rules: rules.into_iter().map(entry).collect() }))
+    let client = match caller.scope {
+        Scope::Fleet => return Ok(Json(RuleList { rules: rules.into_iter().map(entry).collect() })),
+        Scope::Client(client) => Some(client),
+        Scope::Nothing => None,
+    };
+    let mut seen: HashMap<Vin, bool> = HashMap::new();
+    let mut known = Vec::new();
+    for mut rule in rules {
+        let is_known = match &mut rule.scope {
+            RuleScope::All | RuleScope::Class(_) => true,
+            RuleScope::Client(of) => client == Some(*of),
+            RuleScope::Vehicles(vins) => {
+                for vin in vins.iter() {
+                    if let (Some(client), Entry::Vacant(place)) = (client, seen.entry(*vin)) {
+                        place.insert(app.config.store.client_sees(client, *vin, clock::now()).await?);
+                    }
+                }
+                vins.retain(|vin| seen.get(vin).is_some_and(|sees| *sees));
+                !vins.is_empty()
+            }
+        };
+        if is_known {
+            known.push(entry(rule));
+        }
+    }
+    Ok(Json(RuleList { rules: known }))
 }
 
 async fn save(
@@ -64,8 +98,8 @@ async fn save(
     if title.is_empty() || title.chars().count() > MAX_TITLE_CHARS || title.chars().any(char::is_control) {
         wrong.push(("title".to_owned(), "1 to 80 characters".to_owned()));
     }
-    if let Err(fault) = edit.condition.check() {
-        wrong.push((fault.field().to_owned(), fault.to_string()));
+    for checked in [bugbrother_rule::check(&edit.condition), edit.scope.check()] {
+        wrong.extend(checked.err().map(|fault| (fault.field().to_owned(), fault.to_string())));
     }
     if !wrong.is_empty() {
         return Err(Failure::fields(wrong));
@@ -75,9 +109,11 @@ async fn save(
         title: title.to_owned(),
         severity: edit.severity,
         enabled: edit.enabled,
+        scope: edit.scope,
         condition: edit.condition,
     };
-    let detail = json!({ "title": rule.title, "enabled": rule.enabled, "condition": rule.condition });
+    let detail =
+        json!({ "title": rule.title, "enabled": rule.enabled, "scope": rule.scope, "condition": rule.condition });
     app.note(&caller, "rule_saved", Some(("rule", &id)), detail).await?;
     if !app.config.store.save_rule_of(&rule, MAX_RULES).await? {
         return Err(Failure::new(StatusCode::CONFLICT, "too_many_rules", "there are 200 rules; delete one first"));
@@ -105,8 +141,11 @@ async fn try_out(
     caller: Caller,
     Body(order): Body<TrialOrder>,
 ) -> Result<Json<TrialReport>, Failure> {
-    if let Err(fault) = order.condition.check() {
+    if let Err(fault) = bugbrother_rule::check(&order.condition).and(order.scope.check()) {
         return Err(Failure::field(fault.field(), fault.to_string()));
+    }
+    if !order.condition.has_history() {
+        return Err(Failure::field("condition", "there is no history of this"));
     }
     let (from, to) = Span::new(Some(order.from), Some(order.to)).or_all()?;
     if to - from > MAX_SPAN_MS {
@@ -116,7 +155,8 @@ async fn try_out(
         caller.sees(&app, vin).await?;
     }
     let _turn = app.trials.take().await?;
-    let tried = Order { condition: &order.condition, from, to, vin: order.vin, after: order.after };
+    let tried =
+        Order { condition: &order.condition, scope: &order.scope, from, to, vin: order.vin, after: order.after };
     let part = trial::part(&app.config.store, &tried).await?;
     Ok(Json(TrialReport {
         firings: part.firings.into_iter().map(firing).collect(),
@@ -135,6 +175,9 @@ fn firing(Found { vin, name, firing }: Found) -> TrialFiring {
         opened: firing.opened,
         resolved: firing.resolved,
         worst: firing.worst,
+        signal: firing.signal,
+        limit: firing.limit,
+        cause: firing.cause,
         count: firing.count,
         position: firing.place,
         place: place_name(firing.place),
@@ -142,6 +185,6 @@ fn firing(Found { vin, name, firing }: Found) -> TrialFiring {
 }
 
 fn entry(rule: Rule) -> RuleEntry {
-    let Rule { id, title, severity, enabled, condition } = rule;
-    RuleEntry { id, rule: RuleEdit { title, severity, enabled, condition } }
+    let Rule { id, title, severity, enabled, scope, condition } = rule;
+    RuleEntry { id, rule: RuleEdit { title, severity, enabled, scope, condition } }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, extract::State};
-use bugbrother_store::{Prices, Retention, StoreError};
+use bugbrother_store::{Escalation, Prices, Retention, Setting, StoreError};
 use bugbrother_wire::api::{Right, Settings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -34,7 +34,8 @@ pub(super) fn routes(routes: &mut Routes) {
 async fn show(State(app): State<App>) -> Result<Json<Settings>, Failure> {
     let store = &app.config.store;
     let (retention, prices) = (store.setting::<Retention>().await?, store.setting::<Prices>().await?);
-    Ok(Json(Settings { retention: as_other(&retention), prices: as_other(&prices) }))
+    let escalation = Some(as_other(&store.setting::<Escalation>().await?));
+    Ok(Json(Settings { retention: as_other(&retention), prices: as_other(&prices), escalation }))
 }
 
 async fn change(
@@ -46,10 +47,21 @@ async fn change(
     let prices: Prices = serde_json::to_value(&wanted.prices)
         .and_then(serde_json::from_value)
         .map_err(|_| Failure::field("fuel_per_l", "a fuel is one of those that vehicles can have"))?;
+    let escalation: Option<Escalation> = wanted.escalation.as_ref().map(as_other);
+    if let Some(Err(problem)) = escalation.as_ref().map(Setting::check) {
+        return Err(Failure::field("critical_minutes", problem));
+    }
     let (store, now) = (&app.config.store, clock::now());
     store.save_setting(&prices, Some(&caller.name), now).await.map_err(|error| refused("currency", error))?;
     store.save_setting(&retention, Some(&caller.name), now).await.map_err(|error| refused("retention", error))?;
-    app.note(&caller, "settings_changed", None, json!({ "retention": retention, "prices": prices })).await?;
+    if let Some(escalation) = &escalation {
+        store
+            .save_setting(escalation, Some(&caller.name), now)
+            .await
+            .map_err(|error| refused("critical_minutes", error))?;
+    }
+    let detail = json!({ "retention": retention, "prices": prices, "escalation": escalation });
+    app.note(&caller, "settings_changed", None, detail).await?;
     show(State(app)).await
 }
 

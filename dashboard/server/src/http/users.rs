@@ -251,7 +251,7 @@ async fn check(app: &App, details: UserDetails) -> Result<UserDetails, Failure> 
 }
 
 /// Whether it could be an address; only a letter to it can tell.
-fn is_email(text: &str) -> bool {
+pub(super) fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(name, host)| {
         !name.is_empty() && host.contains('.') && !host.contains('@') && !text.contains(char::is_whitespace)
     })

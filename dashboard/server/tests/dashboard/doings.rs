@@ -1,6 +1,6 @@
 //! What people do to vehicles, alerts, rules and geofences, and what of it goes over a real broker.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bugbrother_client::{Event, Events, Options, Publisher, Qos, connect};
 use bugbrother_kit::{mosquitto::Mosquitto, wait};
 use bugbrother_store::Arrival;
@@ -14,8 +14,8 @@ use bugbrother_wire::{
     decode, encode,
     live::{Frame, News, Notice},
     message::{
-        Alert, AlertState, Command, Config, Diagnostics, Dtc, DtcStatus, Event as Happening, EventKind, FreezeFrame,
-        Monitor, Presence, Reply, ReplyState, Severity, Status,
+        Alert, AlertCause, AlertState, Command, Config, Diagnostics, Dtc, DtcStatus, Event as Happening, EventKind,
+        FreezeFrame, Monitor, Presence, Reply, ReplyState, Severity, Status,
     },
     topic::Kind,
 };
@@ -33,22 +33,22 @@ use crate::{
 };
 
 /// Somebody who is signed in.
-struct Person<'a> {
-    rig: &'a Rig,
-    token: String,
+pub struct Person<'a> {
+    pub rig: &'a Rig,
+    pub token: String,
 }
 
 impl<'a> Person<'a> {
-    async fn admin(rig: &'a Rig) -> Result<Self> {
+    pub async fn admin(rig: &'a Rig) -> Result<Self> {
         Ok(Person { token: rig.token().await?, rig })
     }
 
-    async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+    pub async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let answer = self.rig.get(&format!("/api/frontend{path}"), &self.token).await?;
         Ok(answer.error_for_status()?.json().await?)
     }
 
-    async fn status(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value)> {
+    pub async fn status(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value)> {
         let request = self.rig.request(method, &format!("/api/frontend{path}")).bearer_auth(&self.token);
         let request = match body {
             Some(body) => request.json(body),
@@ -58,14 +58,14 @@ impl<'a> Person<'a> {
         Ok((answer.status(), answer.json().await.unwrap_or(Value::Null)))
     }
 
-    async fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: &impl Serialize) -> Result<T> {
+    pub async fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: &impl Serialize) -> Result<T> {
         let (status, answer) = self.status(method, path, Some(&serde_json::to_value(body)?)).await?;
         ensure!(status.is_success(), "{path}: {status} {answer}");
         Ok(serde_json::from_value(answer)?)
     }
 
     /// The fields of a form that are wrong.
-    async fn wrong(&self, method: Method, path: &str, body: Value) -> Result<Vec<String>> {
+    pub async fn wrong(&self, method: Method, path: &str, body: Value) -> Result<Vec<String>> {
         let (status, answer) = self.status(method, path, Some(&body)).await?;
         ensure!(status == StatusCode::UNPROCESSABLE_ENTITY, "{path}: {status} {answer}");
         let problem: Problem = serde_json::from_value(answer)?;
@@ -138,7 +138,7 @@ async fn rig_on(broker: &Mosquitto) -> Result<Rig> {
     Ok(rig)
 }
 
-fn arrival(message: Message, kind: Kind) -> Arrival {
+pub fn arrival(message: Message, kind: Kind) -> Arrival {
     Arrival {
         received_ts: now(),
         topic: Topic::new(vin(1), kind).to_string(),
@@ -352,6 +352,8 @@ fn alert(n: u128, at: i64) -> Alert {
         lat: Some(46.52),
         lon: Some(6.63),
         acknowledged_by: None,
+        late: false,
+        detail: None,
     }
 }
 
@@ -488,6 +490,15 @@ async fn a_rule_is_made_tried_on_history_and_deleted() -> Result<()> {
         let order = json!({ "condition": condition, "from": START, "to": START + 1 });
         assert_eq!(person.wrong(Method::POST, "/rules/trial", order).await?, [field]);
     }
+    let lamp = json!({ "condition": "lamp", "from": START, "to": START + DAY });
+    assert_eq!(person.wrong(Method::POST, "/rules/trial", lamp).await?, ["condition"], "there is no history of it");
+    let nowhere = json!({ "all": ["lamp", { "outside_hours": {
+        "zone": "Europe/Atlantis", "days": ["mon"], "from_min": 0, "to_min": 60 } }] });
+    let rule = json!({ "title": "x", "severity": "info", "enabled": true, "condition": nowhere });
+    assert_eq!(person.wrong(Method::PUT, "/rules/a", rule).await?, ["hours"]);
+    let rule =
+        json!({ "title": "x", "severity": "info", "enabled": true, "condition": "lamp", "scope": { "vehicles": [] } });
+    assert_eq!(person.wrong(Method::PUT, "/rules/a", rule).await?, ["scope"]);
     let long = json!({ "condition": condition, "from": START, "to": START + 32 * DAY });
     assert_eq!(person.wrong(Method::POST, "/rules/trial", long).await?, ["to"]);
 
@@ -548,7 +559,19 @@ async fn a_vehicles_troubles_are_told_in_words_and_pages_are_told_when_they_are_
     assert_eq!((frame.values[0].label.as_str(), frame.values[0].unit.as_str()), ("Engine speed", "rpm"));
     let french: DiagnosticsReport = person.ask(&of_vehicle("diagnostics?lang=fr")).await?;
     assert_eq!(french.monitors[0].label, "Catalyseur");
-    assert!(french.codes.iter().any(|code| code.title == "Allumage ou ratés"), "{:?}", french.codes);
+    let misfire = french.codes.iter().find(|code| code.code == "P0302").context("it was told")?;
+    assert_eq!(misfire.title, "Ratés dans le cylindre 2");
+    assert!(misfire.advice.contains("clignote"), "{}", misfire.advice);
+
+    let cause = AlertCause { codes: vec!["P0302".into()], ..AlertCause::default() };
+    let alert = Alert { detail: Some(Box::new(cause)), ..alert(9, now()) };
+    rig.store.save_alert(&alert).await?;
+    for (lang, title) in [("en", "Misfire in cylinder 2"), ("fr", "Ratés dans le cylindre 2")] {
+        let shown: AlertDetail = person.ask(&format!("/alerts/{}?lang={lang}", alert.id)).await?;
+        let [trouble] = &shown.troubles[..] else { bail!("{:?}", shown.troubles) };
+        assert_eq!((trouble.title.as_str(), trouble.severity), (title, Severity::Critical));
+        assert!(trouble.advice.len() > 40);
+    }
 
     let event = Happening {
         v: SCHEMA_VERSION,

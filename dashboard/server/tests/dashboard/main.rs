@@ -10,6 +10,7 @@ mod guide;
 mod history;
 mod live;
 mod media;
+mod notifications;
 mod office;
 mod pipeline;
 mod requests;

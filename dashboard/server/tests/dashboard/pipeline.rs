@@ -166,6 +166,8 @@ async fn an_alert_appears_and_vanishes_even_if_its_end_was_not_heard() -> Result
         lat: None,
         lon: None,
         acknowledged_by: None,
+        late: false,
+        detail: None,
     };
     let (heard, unheard) = (alert(1), alert(2));
     for alert in [&heard, &unheard] {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bugbrother_kit::{port, wait};
 use bugbrother_store::User;
-use bugbrother_wire::api::{AlertList, Health, Role, Settings, System, VehicleList, VehicleSummary};
+use bugbrother_wire::api::{AlertList, Escalation, Health, Role, Settings, System, VehicleList, VehicleSummary};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::{
@@ -257,6 +257,8 @@ async fn settings_are_changed_as_a_whole_and_what_is_wrong_is_named() -> Result<
     assert_eq!(settings.retention["telemetry_days"], Some(400));
     settings.retention.insert("telemetry_days".to_owned(), None);
     settings.prices.fuel_per_l.insert("diesel".to_owned(), 1.79);
+    assert_eq!(settings.escalation, Some(Escalation { critical_minutes: Some(5), warning_minutes: None }));
+    settings.escalation = Some(Escalation { critical_minutes: None, warning_minutes: Some(60) });
     let put = |body: &Settings| rig.request(Method::PUT, path).bearer_auth(&token).json(body).send();
     let changed: Settings = put(&settings).await?.error_for_status()?.json().await?;
     assert_eq!(changed, settings);
@@ -276,6 +278,12 @@ async fn settings_are_changed_as_a_whole_and_what_is_wrong_is_named() -> Result<
             "love_letters_days",
             bad(|settings| {
                 settings.retention.insert("love_letters_days".to_owned(), None);
+            }),
+        ),
+        (
+            "critical_minutes",
+            bad(|settings| {
+                settings.escalation = Some(Escalation { critical_minutes: Some(0), warning_minutes: None });
             }),
         ),
         ("currency", bad(|settings| settings.prices.currency = "Franken".to_owned())),

@@ -15,7 +15,7 @@ use anyhow::{Result, ensure};
 use bugbrother_kit::{port, system::System};
 use bugbrother_wire::{
     Epoch, SCHEMA_VERSION, Seq, Topic, encode,
-    message::{Clock, Row, Telemetry},
+    message::{Clock, Presence, Row, Status, Telemetry},
     topic::Kind,
     unix_ms,
 };
@@ -43,9 +43,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// Gives the gateways their accounts, and one to the vehicle whose messages are timed.
 pub fn admit(system: &System) -> Result<()> {
-    for number in 0..GATEWAYS {
-        let name = name(number);
-        system.add_account(&name, &name, "topic write fleet/v1/+/up/telemetry")?;
+    let watched = drive::vin(super::pixel::WATCHED).to_string();
+    for name in (0..GATEWAYS).map(name).chain([watched]) {
+        system.add_account(&name, &name, "topic write fleet/v1/+/up/#")?;
     }
     Ok(())
 }
@@ -118,6 +118,7 @@ impl Gateway {
         let mut out = Vec::new();
         packet::connect(&mut out, &Connect { client_id: &name, user: &name, password: &name });
         stream.write_all(&out).await?;
+        out.clear();
         let (mut read, mut write) = stream.into_split();
         let hearing = tokio::spawn(async move {
             let mut inbound = Vec::new();
@@ -136,6 +137,15 @@ impl Gateway {
             }
             Ok(())
         });
+        // Who does not say that it is there is silent, whatever it tells.
+        let since = unix_ms(SystemTime::now());
+        for number in &self.numbers {
+            let vin = drive::vin(*number);
+            let (epoch, status) = (Epoch(since as u64), Presence::Online);
+            let status = Status { v: SCHEMA_VERSION, vin, epoch, status, since, reason: None };
+            packet::publish(&mut out, &Topic::new(vin, Kind::Status).to_string(), 60_001, &encode(&status));
+        }
+        write.write_all(&out).await?;
         let (began, mut sent, mut steps) = (Instant::now(), 0_usize, interval(STEP));
         let epoch = unix_ms(SystemTime::now()) as u64;
         let mut batch = Telemetry {

@@ -12,7 +12,7 @@ use gloo_net::http::Method;
 use yew::{platform::spawn_local, prelude::*};
 use yew_router::prelude::*;
 
-use super::{SeverityTag, worst};
+use super::{SeverityTag, cause, worst};
 use crate::{
     address::VehicleQuery,
     format::{Span, value},
@@ -80,7 +80,11 @@ pub fn Detail(props: &DetailProps) -> Html {
     let live = use_live();
     let now = clock(&live);
     let id = props.id;
-    let detail = use_fresh::<AlertDetail>(Some(format!("/alerts/{id}")), None, &[News::Handling]);
+    let detail = use_fresh::<AlertDetail>(
+        Some(format!("/alerts/{id}?lang={}", phrases.language.tag())),
+        None,
+        &[News::Handling],
+    );
     let may = account.may(Right::HandleAlerts);
     let people = use_fetch::<PeopleList>(may.then(|| "/alerts/people".to_owned()));
     let comment = use_state(String::new);
@@ -141,6 +145,7 @@ pub fn Detail(props: &DetailProps) -> Html {
                 if let (Some(limit), Some(signal)) = (alert.limit, &alert.signal) {
                     <div><dt>{ words.limit }</dt><dd>{ value(signal, limit).0 }{ " " }{ value(signal, limit).1 }</dd></div>
                 }
+                { cause::facts(phrases, alert) }
                 <div><dt>{ words.opened }</dt><dd>{ moment(phrases, alert.opened) }</dd></div>
                 if let Some(resolved) = alert.resolved {
                     <div><dt>{ words.resolved }</dt><dd>{ moment(phrases, resolved) }</dd></div>
@@ -148,6 +153,12 @@ pub fn Detail(props: &DetailProps) -> Html {
                 }
                 if let Some(place) = &told.place { <div><dt>{ words.place }</dt><dd>{ place }</dd></div> }
             </dl>
+            if alert.late { <p class="muted">{ words.late }</p> }
+            for trouble in &told.troubles {
+                <p key={trouble.code.clone()} class="trouble" data-testid={format!("trouble-{}", trouble.code)}>
+                    <b class="mono">{ &trouble.code }</b>{ " " }<b>{ &trouble.title }</b>{ " " }{ &trouble.advice }
+                </p>
+            }
             if let Some((lat, lon)) = alert.lat.zip(alert.lon) { <Where {lat} {lon} /> }
             if may && !over {
                 <div class="deeds">

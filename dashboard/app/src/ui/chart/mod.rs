@@ -58,7 +58,13 @@ pub fn Charts(props: &ChartsProps) -> Html {
     {
         let (host, board, sight, moved) = (host.clone(), board.clone(), props.sight.clone(), props.moved.clone());
         let (vin, bounds) = (props.vin, props.bounds);
-        use_effect_with((vin, props.signals.clone(), settings.is_dark), move |(vin, signals, _)| {
+        // The server's names are the catalogue's, in English.
+        let named = |signal: &KnownSignal| match (settings.phrases.signal)(&signal.key) {
+            Some(name) => KnownSignal { label: name.to_owned(), ..signal.clone() },
+            None => signal.clone(),
+        };
+        let signals: Vec<KnownSignal> = props.signals.iter().map(named).collect();
+        use_effect_with((vin, signals, settings.is_dark), move |(vin, signals, _)| {
             if let Some(host) = host.cast::<HtmlElement>() {
                 *board.borrow_mut() = Some(Board::new(host, *vin, signals, sight, fleet, bounds, moved));
             }

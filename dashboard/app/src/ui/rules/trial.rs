@@ -5,7 +5,7 @@ use std::{cell::Cell, rc::Rc};
 use bugbrother_wire::{
     Vin,
     api::{TrialFiring, TrialOrder, TrialReport},
-    rule::Condition,
+    rule::{Condition, Scope},
 };
 use yew::{platform::spawn_local, prelude::*};
 use yew_router::prelude::*;
@@ -15,6 +15,7 @@ use crate::{
     format::{Span, value},
     phrases::Phrases,
     ui::{
+        alerts::in_short,
         api,
         feed::use_live,
         kit::{Select, use_toasts},
@@ -35,13 +36,15 @@ const MOST: usize = 200;
 pub struct TrialProps {
     /// What the rule looks at.
     pub condition: Condition,
+    /// Which vehicles it is about.
+    pub scope: Scope,
 }
 
 /// What has been found so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Found {
-    /// Of which condition.
-    condition: Option<Condition>,
+    /// Of which condition and vehicles.
+    of: Option<(Condition, Scope)>,
     firings: Vec<TrialFiring>,
     fired: u64,
     vehicles: u32,
@@ -66,16 +69,18 @@ pub fn Trial(props: &TrialProps) -> Html {
         use_effect_with((), move |()| move || turn.borrow().set(false));
     }
     let start = {
-        let (found, turn, condition) = (found.setter(), turn.clone(), props.condition.clone());
+        let (found, turn) = (found.setter(), turn.clone());
+        let (condition, scope) = (props.condition.clone(), props.scope.clone());
         let (vin, live, toasts) = (only.parse::<Vin>().ok(), live.clone(), toasts.clone());
         Callback::from(move |_: MouseEvent| {
             let to = clock(&live);
             let goes_on = Rc::new(Cell::new(true));
             turn.replace(Rc::clone(&goes_on)).set(false);
             let (found, toasts) = (found.clone(), toasts.clone());
-            let mut order = TrialOrder { condition: condition.clone(), from: to - DAYS_MS, to, vin, after: None };
+            let (condition, scope) = (condition.clone(), scope.clone());
+            let mut order = TrialOrder { condition, scope, from: to - DAYS_MS, to, vin, after: None };
             spawn_local(async move {
-                let mut all = Found { condition: Some(order.condition.clone()), ..Found::default() };
+                let mut all = Found { of: Some((order.condition.clone(), order.scope.clone())), ..Found::default() };
                 found.set(Some(all.clone()));
                 while goes_on.get() {
                     match api::post::<TrialReport>("/rules/trial", &order).await {
@@ -117,7 +122,11 @@ pub fn Trial(props: &TrialProps) -> Html {
         let names = fleet.select(crate::fleet::Filter::All, "");
         vehicles.extend(names.map(|vehicle| (vehicle.vin.to_string().into(), vehicle.name.clone().into())));
     }
-    let shown = found.as_ref().filter(|found| found.condition.as_ref() == Some(&props.condition));
+    let is_of = |(condition, scope): &(Condition, Scope)| *condition == props.condition && *scope == props.scope;
+    let shown = found.as_ref().filter(|found| found.of.as_ref().is_some_and(is_of));
+    if !props.condition.has_history() {
+        return html! { <p class="muted">{ words.no_history }</p> };
+    }
     let is_under_way = shown.is_some_and(|found| !found.is_over);
     html! {
         <fieldset class="trial">
@@ -162,8 +171,19 @@ fn firing(phrases: &Phrases, n: usize, one: &TrialFiring) -> Html {
             <small>
                 { one.place.clone().unwrap_or_default() }
                 if let Some(lasted) = lasted { { " · " }{ lasted } }
-                if let Some(worst) = one.worst { { " · " }{ value("", worst).0 } }
+                if let Some(worst) = one.worst { { " · " }{ told(one, worst) } }
+                if let Some(more) = one.cause.as_ref().and_then(|cause| in_short(phrases, cause)) { { " · " }{ more } }
             </small>
         </li>
+    }
+}
+
+/// The worst value, and the limit.
+fn told(one: &TrialFiring, worst: f64) -> String {
+    let key = one.signal.as_deref().unwrap_or_default();
+    let (worst, unit) = value(key, worst);
+    match one.limit {
+        Some(limit) => format!("{worst} / {} {unit}", value(key, limit).0),
+        None => format!("{worst} {unit}"),
     }
 }

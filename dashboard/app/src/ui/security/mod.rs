@@ -9,15 +9,20 @@ mod tokens;
 pub use codes::Once;
 use yew::prelude::*;
 
-use super::{account::use_account, kit::Tabs, preferences::PreferencesPage, settings::use_phrases};
+use super::{
+    account::use_account, kit::Tabs, notifications::OwnNotificationsBlock, preferences::PreferencesPage,
+    settings::use_phrases,
+};
 
 const SECURITY: &str = "security";
 const PREFERENCES: &str = "preferences";
+const NOTIFICATIONS: &str = "notifications";
 
 /// The page of one's own account.
 #[component]
 pub fn AccountPage() -> Html {
-    let words = use_phrases().people;
+    let phrases = use_phrases();
+    let words = phrases.people;
     let account = use_account();
     let here = use_state_eq(|| SECURITY);
     let choose = {
@@ -32,9 +37,15 @@ pub fn AccountPage() -> Html {
                 if called.is_some() { <span class="muted">{ &account.session.name }</span> }
             </header>
             <Tabs label={words.account} here={*here} {choose}
-                tabs={vec![(SECURITY, AttrValue::from(words.security)), (PREFERENCES, words.preferences.into())]} />
+                tabs={vec![
+                    (SECURITY, AttrValue::from(words.security)),
+                    (NOTIFICATIONS, phrases.notification.notifications.into()),
+                    (PREFERENCES, words.preferences.into()),
+                ]} />
             if *here == PREFERENCES {
                 <section class="panel block"><PreferencesPage /></section>
+            } else if *here == NOTIFICATIONS {
+                <OwnNotificationsBlock />
             } else {
                 <password::PasswordBlock />
                 <factor::FactorBlock />

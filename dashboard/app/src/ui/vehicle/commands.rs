@@ -105,7 +105,7 @@ fn given(phrases: &Phrases, list: &Rc<CommandList>) -> Html {
                         <span class={classes!("badge", progress_class(entry.state))}>{ (words.progress)(entry.state) }</span>
                         <small>{ format!("{} · {}", entry.by, moment(phrases, entry.issued)) }</small>
                     </div>
-                    if let Some(detail) = &entry.detail { <p>{ detail }</p> }
+                    if let Some(detail) = entry.detail.as_deref() { <p>{ (words.vehicle_says)(detail).unwrap_or(detail) }</p> }
                     if let Some(text) = &entry.text {
                         <details><summary>{ words.log }</summary><pre>{ text }</pre></details>
                     }

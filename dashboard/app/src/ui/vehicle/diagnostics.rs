@@ -108,6 +108,7 @@ fn one(phrases: &Phrases, code: &DtcInWords) -> Html {
                 if !code.generic { { format!(" · {}", words.makers_own) } }
                 if code.times > 1 { { format!(" · {}", (phrases.times)(code.times)) } }
             </p>
+            if !code.advice.is_empty() && code.gone.is_none() { <p class="advice">{ &code.advice }</p> }
             <dl>
                 <div><dt>{ words.first_seen }</dt><dd>{ moment(phrases, code.first_seen) }</dd></div>
                 <div><dt>{ words.last_seen }</dt><dd>{ moment(phrases, code.last_seen) }</dd></div>
@@ -187,8 +188,11 @@ fn AskCar(props: &AskCarProps) -> Html {
             </div>
             if let Some(entry) = entry {
                 <div class="panel outcome" role="status" data-testid="outcome">
-                    <span class={classes!("badge", progress_class(entry.state))}>{ (words.progress)(entry.state) }</span>
-                    <span>{ entry.detail.as_deref().unwrap_or(words.waits_for_vehicle) }</span>
+                    // What the vehicle says to the first step is how programs take the second one.
+                    if word.is_none() {
+                        <span class={classes!("badge", progress_class(entry.state))}>{ (words.progress)(entry.state) }</span>
+                        <span>{ entry.detail.as_deref().map_or(words.waits_for_vehicle, |detail| (words.vehicle_says)(detail).unwrap_or(detail)) }</span>
+                    }
                     if let Some(word) = word {
                         <p>
                             { words.clear_hint }{ " " }<b class="mono">{ &word }</b>{ " " }

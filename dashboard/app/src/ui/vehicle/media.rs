@@ -1,16 +1,25 @@
 //! Photos and clips of a vehicle.
 
-use bugbrother_wire::{Vin, api::MediaList, live::News, message::MediaState};
+use bugbrother_wire::{
+    Vin,
+    api::{CameraList, MediaList},
+    live::News,
+    message::MediaState,
+};
 use yew::prelude::*;
 
-use crate::ui::{
-    feed::use_live,
-    fetch::Fetched,
-    kit::{Empty, Refused},
-    moment::moment,
-    news::{clock, use_fresh},
-    settings::use_phrases,
-    table::Skeleton,
+use crate::{
+    phrases::Phrases,
+    ui::{
+        feed::use_live,
+        fetch::{Fetch, Fetched, use_fetch},
+        kit::{Empty, Refused},
+        moment::moment,
+        news::{clock, use_fresh},
+        settings::use_phrases,
+        table::Skeleton,
+        video::{Player, Shot},
+    },
 };
 
 const MONTH_MS: i64 = 31 * 86_400_000;
@@ -26,12 +35,26 @@ pub struct MediaTabProps {
 #[component]
 pub fn MediaTab(props: &MediaTabProps) -> Html {
     let phrases = use_phrases();
-    let words = &phrases.vehicle_page;
     let vin = props.vin;
     let now = clock(&use_live());
     let to = use_state(|| now + 86_400_000);
     let path = format!("/vehicles/{vin}/media?from={}&to={}", *to - MONTH_MS, *to);
     let media = use_fresh::<MediaList>(Some(path), Some(vin), &[News::Media]);
+    let cameras = use_fetch::<CameraList>(Some(format!("/vehicles/{vin}/cameras")));
+    let players = cameras.is.ready().map(|list| {
+        list.cameras.iter().map(|camera| html! { <Player key={camera.id.to_string()} {vin} camera={camera.clone()} /> })
+    });
+    html! {
+        <>
+            if let Some(players) = players { <div class="cameras">{ for players }</div> }
+            { library(phrases, &media) }
+        </>
+    }
+}
+
+/// What the cameras have taken.
+fn library(phrases: &'static Phrases, media: &Fetch<MediaList>) -> Html {
+    let words = &phrases.vehicle_page;
     match &media.is {
         Fetched::Loading => html! { <Skeleton rows=4 /> },
         Fetched::Failed(refusal) => html! { <Refused refusal={refusal.clone()} retry={media.reload.clone()} /> },
@@ -47,7 +70,10 @@ pub fn MediaTab(props: &MediaTabProps) -> Html {
                             <td class="strong">{ one.camera.as_str() }</td>
                             <td>{ moment(phrases, one.from) }</td>
                             <td>{ moment(phrases, one.to) }</td>
-                            <td>{ (words.media_state)(one.state == MediaState::Failed, one.state == MediaState::Uploaded) }</td>
+                            <td>
+                                { (words.media_state)(one.state == MediaState::Failed, one.state == MediaState::Uploaded) }
+                                if one.state == MediaState::Uploaded { <Shot media={one.clone()} /> }
+                            </td>
                         </tr>
                     }
                 </tbody>

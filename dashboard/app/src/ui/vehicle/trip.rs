@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use bugbrother_wire::{
     UnixMs, Vin,
     api::{EventList, KnownSignal, MediaList, SeriesList, SignalList, Track, Trip},
-    message::EventKind,
+    message::{EventKind, MediaState},
 };
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
@@ -30,6 +30,7 @@ use crate::{
         moment::{day, second, time},
         settings::{told, units, use_phrases},
         table::Skeleton,
+        video::Shot,
     },
 };
 
@@ -265,7 +266,10 @@ fn Film(props: &FilmProps) -> Html {
     html! {
         <ul class="film" data-testid="film">
             for media in &list.media {
-                <li key={media.id.to_string()}><b>{ media.camera.as_str() }</b>{ second(phrases, media.from) }</li>
+                <li key={media.id.to_string()}>
+                    <b>{ media.camera.as_str() }</b>{ second(phrases, media.from) }
+                    if media.state == MediaState::Uploaded { <Shot media={media.clone()} /> }
+                </li>
             }
         </ul>
     }
