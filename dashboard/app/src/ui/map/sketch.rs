@@ -1,6 +1,6 @@
 //! A map of a page of its own: ways coloured by speed, areas, and a marker that somebody moves.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 use bugbrother_wire::message::Shape;
 use wasm_bindgen::closure::Closure;
@@ -121,10 +121,14 @@ pub fn Sketch(props: &SketchProps) -> Html {
 
 type Newest = Rc<RefCell<(Rc<Drawing>, AttrValue, Hands)>>;
 
+/// Clicks that wait for their frames.
+const MAX_CLICKS: usize = 8;
+
 /// What Leaflet has told since the last frame.
 #[derive(Default)]
 struct Heard {
-    click: Option<(f64, f64)>,
+    /// One is answered in each frame, since what it changes is drawn before the next.
+    clicks: VecDeque<(f64, f64)>,
     down: Option<(f64, f64)>,
     moved: Option<(f64, f64)>,
     up: bool,
@@ -160,7 +164,11 @@ impl Surface {
         let heard = Rc::new(RefCell::new(Heard::default()));
         type Hear = fn(&mut Heard, (f64, f64));
         let events: [(&str, Hear); 4] = [
-            ("click", |heard, at| heard.click = Some(at)),
+            ("click", |heard, at| {
+                if heard.clicks.len() < MAX_CLICKS {
+                    heard.clicks.push_back(at);
+                }
+            }),
             ("mousedown", |heard, at| heard.down = Some(at)),
             ("mousemove", |heard, at| heard.moved = Some(at)),
             ("mouseup", |heard, _| heard.up = true),
@@ -222,7 +230,9 @@ impl Surface {
     }
 
     fn answer(&mut self, drawing: &Drawing, hands: &Hands) {
-        let heard = std::mem::take(&mut *self.heard.borrow_mut());
+        let mut heard = std::mem::take(&mut *self.heard.borrow_mut());
+        let clicked = heard.clicks.pop_front();
+        self.heard.borrow_mut().clicks = std::mem::take(&mut heard.clicks);
         let ground = |(x, y): (f64, f64)| self.view.ground(x, y);
         if let (Some(at), Some(_)) = (heard.down, &hands.corner) {
             let handles = drawing.areas.first().map(|area| area.handles()).unwrap_or_default();
@@ -240,7 +250,7 @@ impl Surface {
         }
         if heard.up && self.held.take().is_some() {
             self.map.drags(true);
-        } else if let (Some(at), Some(click), None) = (heard.click, &hands.click, self.held) {
+        } else if let (Some(at), Some(click), None) = (clicked, &hands.click, self.held) {
             click.emit(ground(at));
         }
         if let Some(middle) = &hands.middle {
