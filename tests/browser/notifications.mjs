@@ -49,23 +49,22 @@ async function step(name, action) {
 const must = (is, what) => { if (!is) throw new Error(what); };
 
 // Whoever is told: by path.
-const heard = new Map();
 const waiting = new Map();
 const sink = createServer((request, response) => {
   const pieces = [];
   request.on('data', piece => pieces.push(piece));
   request.on('end', () => {
     const one = { headers: request.headers, body: Buffer.concat(pieces) };
-    heard.set(request.url, [...heard.get(request.url) ?? [], one]);
     waiting.get(request.url)?.(one);
     response.writeHead(request.url === '/gone' ? 404 : 201).end();
   });
 });
 await new Promise(done => sink.listen(0, '127.0.0.1', done));
 const home = `http://127.0.0.1:${sink.address().port}`;
-const next = path => new Promise((done, refuse) => {
-  setTimeout(() => refuse(new Error(`nothing came to ${path}`)), WAIT).unref();
-  waiting.set(path, done);
+// The next message to a path that fits: the demo's cars raise alerts, too.
+const next = (path, fits) => new Promise((done, refuse) => {
+  setTimeout(() => refuse(new Error(`nothing that fits came to ${path}`)), WAIT).unref();
+  waiting.set(path, one => { if (fits(one)) done(one); });
 });
 
 const browser = await launch();
@@ -99,6 +98,8 @@ try {
     await byId(page, 'channel-label').fill('My program');
     await byId(page, 'channel-target').fill('nowhere');
     await byId(page, 'channel-secret').fill(SECRET);
+    // What the demo's cars raise is not to be refused: that would be in the log.
+    for (const severity of ['critical', 'warning']) await byId(page, `field-hears-${severity}`).uncheck();
     await byId(page, 'sheet').getByTestId('submit').click();
     await byId(page, 'target-error').waitFor();
     await shoot(page, 'notifications-form');
@@ -109,11 +110,10 @@ try {
   });
 
   await step('a test is sent, and the page says that it arrived', async () => {
-    const told = next('/hook');
+    const told = next('/hook', ({ body }) => JSON.parse(body).kind === 'test');
     await byId(page, 'channel-test').click();
-    const { headers, body } = await told;
+    const { headers } = await told;
     must(headers['x-bugbrother-signature']?.startsWith('sha256='), 'it is not signed');
-    must(JSON.parse(body).kind === 'test', 'it is no test');
     await byId(page, 'test-result').filter({ hasText: 'The test has arrived.' }).waitFor();
   });
 
@@ -146,14 +146,15 @@ try {
     await byId(page, 'push-on').click();
     await byId(page, 'push-off').waitFor();
     const card = byId(page, 'channel').filter({ hasText: 'This browser' });
-    const told = next(path);
-    await card.getByTestId('channel-test').click();
-    const { headers, body } = await told;
-    await card.getByTestId('test-result').filter({ hasText: 'arrived' }).waitFor();
     const { push_key } = await page.evaluate(() => fetch('/api/frontend/notifications').then(answer => answer.json()));
-    const { claims, note } = read({ ...device, authorization: headers.authorization, vapid: push_key, body: body.toString('base64url') });
-    must(claims.aud === home, `it is vouched for elsewhere: ${claims.aud}`);
-    must(note.title === 'A test of BugBrother', note.title);
+    const told = next(path, ({ headers, body }) => {
+      const { claims, note } = read({ ...device, authorization: headers.authorization, vapid: push_key, body: body.toString('base64url') });
+      if (claims.aud !== home) faults.push(`it is vouched for elsewhere: ${claims.aud}`);
+      return note.title === 'A test of BugBrother';
+    });
+    await card.getByTestId('channel-test').click();
+    await told;
+    await card.getByTestId('test-result').filter({ hasText: 'arrived' }).waitFor();
     await shoot(page, 'notifications-channels');
   });
 
@@ -223,9 +224,9 @@ try {
     await byId(page, 'channel-label').fill('Night shift');
     await byId(page, 'channel-secret').fill(`${home}/room`);
     await byId(page, 'sheet').getByTestId('submit').click();
-    const told = next('/room');
+    const told = next('/room', ({ body }) => JSON.parse(body).text.startsWith('A test of BugBrother'));
     await byId(page, 'channel-test').click();
-    must(JSON.parse((await told).body).text.startsWith('A test of BugBrother'), 'the room was told something else');
+    await told;
     await byId(page, 'test-result').filter({ hasText: 'arrived' }).waitFor();
     await page.reload();
     await byId(page, 'delivery').filter({ hasText: 'Night shift' }).filter({ hasText: 'sent' }).first().waitFor();
