@@ -200,6 +200,7 @@ try {
     await page.goto(`${url}/account`);
     await page.getByRole('tab', { name: 'Notifications' }).click();
     await byId(page, 'push-off').click();
+    await byId(page, 'channel').filter({ hasText: 'This browser' }).waitFor({ state: 'detached' });
     await byId(page, 'push-on').waitFor();
     // The one for this browser goes with it.
     await byId(page, 'channel-delete').last().waitFor();
