@@ -39,6 +39,15 @@ const shoot = async (page, name) => {
   await page.screenshot({ path: join(folder, `${name}.png`) });
 };
 
+// What is read once it is there.
+async function eventually(read) {
+  for (const end = Date.now() + WAIT; Date.now() < end; await new Promise(done => setTimeout(done, 50))) {
+    const found = await read();
+    if (found) return found;
+  }
+  throw new Error(`${read} finds nothing`);
+}
+
 async function step(name, action) {
   const began = Date.now();
   const result = await action();
@@ -171,12 +180,11 @@ try {
     });
     await control.send('ServiceWorker.deliverPushMessage', { origin: url, registrationId: await registered, data });
     // Others may be there: the demo's own alerts.
-    const found = await page.waitForFunction(async () => {
+    const shown = await eventually(() => page.evaluate(async () => {
       const all = await (await navigator.serviceWorker.ready).getNotifications();
       const one = all.find(one => one.tag === 'an-alert');
       return one && { title: one.title, body: one.body, tag: one.tag, data: one.data, requireInteraction: one.requireInteraction };
-    });
-    const shown = await found.jsonValue();
+    }));
     must(shown.title.startsWith('Critical: Coolant') && shown.body.includes('Lausanne'), JSON.stringify(shown));
     must(shown.tag === 'an-alert' && shown.requireInteraction, JSON.stringify(shown));
     const [worker] = context.serviceWorkers();
@@ -190,11 +198,11 @@ try {
     await control.send('ServiceWorker.deliverPushMessage', {
       origin: url, registrationId: await registered, data: JSON.stringify({ title: 'x', path: '//thief.example.org/' }),
     });
-    const path = await page.waitForFunction(async () => {
+    const path = await eventually(() => page.evaluate(async () => {
       const all = await (await navigator.serviceWorker.ready).getNotifications();
       return all.find(one => one.title === 'x')?.data.path;
-    });
-    must(await path.jsonValue() === '/alerts', 'it would lead elsewhere');
+    }));
+    must(path === '/alerts', `it would lead to ${path}`);
   });
 
   await step('this browser is no longer told, and the webhook is deleted', async () => {
