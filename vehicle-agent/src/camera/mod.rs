@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //! - [`settings`]: `[[camera]]` and `[media]` in the settings
-//! - [`Cameras`]: what the rest of the agent asks for
+//! - `Cameras`: what the rest of the agent asks for
 //! - `eye`: one camera; `request`: what it is asked; `photo`; `film`, `spool`: a film while it is recorded; `live`, `socket`:
 //!   pictures for viewers
 //! - `shelf`: what is whole, on the disk; `ledger`: what the fleet is told of it

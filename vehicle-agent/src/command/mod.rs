@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`order`]: what a command wants, or why it is none
 //! - `confirmation`: the word between the two steps of a command that cannot be undone
-//! - [`Desk`]: carries commands out, one after the other
+//! - `Desk`: carries commands out, one after the other
 //!
 //! # Invariants
 //! - A command is on disk before it is carried out, and is never carried out twice, whatever is delivered twice and
