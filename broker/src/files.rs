@@ -16,8 +16,9 @@ use tokio::{
 
 use crate::{Error, access::Access, tls::Tls};
 
-/// How soon a change is seen: a certificate that is revoked is to be worth nothing within a second.
-const INTERVAL: Duration = Duration::from_millis(250);
+/// How often is looked for changes. One is acted upon at the second look: a certificate that is revoked is to be worth
+/// nothing within a second.
+const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Something that is made of files.
 pub(crate) trait OfFiles: Sized {
@@ -48,6 +49,8 @@ struct Source<T: OfFiles> {
     settings: T::Settings,
     /// The files as they were when they were read last.
     stamps: Vec<Option<Stamp>>,
+    /// The files as they were at the last look.
+    seen: Vec<Option<Stamp>>,
     current: watch::Sender<Arc<T>>,
 }
 
@@ -99,7 +102,7 @@ fn subscribe<T: OfFiles>(
     // Taken before reading: a change in between is seen at the next look.
     let stamps = look(&T::paths(settings));
     let (current, receiver) = watch::channel(Arc::new(T::load(settings)?));
-    sources.push(Source { settings: settings.clone(), stamps, current });
+    sources.push(Source { settings: settings.clone(), seen: stamps.clone(), stamps, current });
     Ok(receiver)
 }
 
@@ -107,12 +110,18 @@ impl<T: OfFiles> Source<T> {
     fn refresh(&mut self, asked: bool) {
         let paths = T::paths(&self.settings);
         let stamps = look(&paths);
-        if !asked && stamps == self.stamps {
+        // Somebody who writes a file in place empties it first: one that still changes says nothing yet.
+        let rests = stamps == self.seen;
+        self.seen.clone_from(&stamps);
+        if !asked && (stamps == self.stamps || !rests) {
+            return;
+        }
+        let last = Arc::clone(&self.current.borrow());
+        let (new, errors) = last.reload(&self.settings);
+        if !asked && look(&paths) != stamps {
             return;
         }
         self.stamps = stamps;
-        let last = Arc::clone(&self.current.borrow());
-        let (new, errors) = last.reload(&self.settings);
         for error in errors {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::error!(%error, cause, "changed files cannot be used: what the last good ones said stays in force");
@@ -131,4 +140,44 @@ fn look(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     Some(Stamp { modified: (metadata.mtime(), metadata.mtime_nsec()), bytes: metadata.len(), inode: metadata.ino() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands in a file.
+    struct Text(String);
+
+    impl OfFiles for Text {
+        type Settings = PathBuf;
+
+        fn paths(path: &PathBuf) -> Vec<PathBuf> {
+            vec![path.clone()]
+        }
+
+        fn load(path: &PathBuf) -> Result<Self, Error> {
+            Ok(Text(fs::read_to_string(path).unwrap()))
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_read_when_it_rests() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "first").unwrap();
+        let mut sources = Vec::new();
+        let current = subscribe::<Text>(&mut sources, &path).unwrap();
+        let mut refresh = |asked| {
+            sources[0].refresh(asked);
+            current.borrow().0.clone()
+        };
+        fs::write(&path, "").unwrap();
+        assert_eq!(refresh(false), "first");
+        fs::write(&path, "the second").unwrap();
+        assert_eq!(refresh(false), "first");
+        assert_eq!(refresh(false), "the second");
+        fs::write(&path, "and the third").unwrap();
+        assert_eq!(refresh(true), "and the third", "who asks is sure");
+    }
 }

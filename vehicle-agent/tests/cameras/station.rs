@@ -17,7 +17,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpSocket, TcpStream},
     sync::{mpsc, watch},
 };
 use tokio_tungstenite::{
@@ -27,6 +27,9 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, Message},
     },
 };
+
+/// Bytes that wait in a socket until they are read.
+const RECEIVE_BUFFER: u32 = 64 << 10;
 
 pub struct Station {
     port: u16,
@@ -67,7 +70,11 @@ pub struct Live {
 
 impl Station {
     pub async fn start(authority: Authority) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // A network that is not read takes little, on every machine: what is set here does not grow.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(RECEIVE_BUFFER).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(64).unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(Mutex::new(State::default()));
         let (lives, lives_in) = mpsc::unbounded_channel();
