@@ -1,6 +1,6 @@
 //! What arrives from the broker, into the fleet.
 
-use std::{error::Error as _, num::NonZeroU32, sync::Arc};
+use std::{error::Error as _, num::NonZeroU32, sync::Arc, time::Duration};
 
 use bugbrother_client::{Delivery, Event, Events, Options, Qos};
 use bugbrother_store::{Store, StoreError};
@@ -10,6 +10,7 @@ use bugbrother_wire::{
     topic::{ALL_ALERTS, ALL_UP},
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, warn};
 
 use crate::{
@@ -23,6 +24,8 @@ use crate::{
 
 /// Vehicles that are read from the database at a time.
 const PAGE: u32 = 500;
+/// Contracts begin and end by the clock: so often is looked whom the vehicles serve.
+const MATCH_EVERY: Duration = Duration::from_secs(60);
 /// Bad messages that are logged in a minute; all are counted.
 const LOGGED_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
@@ -70,6 +73,7 @@ impl Subscription {
                 break;
             }
         }
+        self.match_clients().await?;
         let limit = u32::try_from(MAX_ALERTS).expect("the limit of alerts is small");
         let active = self.store.active_alerts(limit).await?;
         let complete = active.len() < MAX_ALERTS;
@@ -77,9 +81,39 @@ impl Subscription {
         Ok(())
     }
 
+    /// Takes in whom the vehicles serve.
+    async fn match_clients(&self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.store.served_clients(after, PAGE, clock::now()).await?;
+            let full = page.len() == PAGE as usize;
+            after = page.last().map(|(vin, _)| *vin);
+            self.feed.change(|fleet| {
+                for (vin, client) in page {
+                    fleet.serve(vin, client);
+                }
+            });
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
     /// Follows the session until its end.
     pub async fn run(&self, mut events: Events) {
-        while let Some(event) = events.recv().await {
+        let mut match_again = interval(MATCH_EVERY);
+        match_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                _ = match_again.tick() => {
+                    if let Err(error) = self.match_clients().await {
+                        failed(&error);
+                    }
+                    continue;
+                }
+            };
+            let Some(event) = event else { break };
             match event {
                 Event::Up => {
                     self.feed.set_mqtt_up(true);
