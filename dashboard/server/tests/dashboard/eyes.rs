@@ -351,7 +351,7 @@ async fn only_who_may_look_looks_and_learns_of_nothing_else() -> Result<()> {
             assert_eq!(status, StatusCode::FORBIDDEN);
         }
     }
-    let ticket: Ticket = yard.person().send(Method::POST, "/tickets", &json!({ "purpose": "video" })).await?;
+    let ticket: Ticket = yard.person().send(Method::POST, "/tickets", &json!({ "for": "video" })).await?;
     let shown = format!("{}?ticket={}", path(vin(1), "yard"), ticket.ticket);
     let mut looks = Onlooker::open_with(open_at(&yard.rig, &shown, &[]).await?);
     looks.sees(3).await?;
