@@ -288,6 +288,7 @@ async fn start_services(
         if let Some(from) = &plan.net.tiles {
             config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
         }
+        config.cameras = bugbrother_guard::Guard::new(plan.net.allow_cameras.iter().copied());
         config.push_key = Some(push_key(plan)?.public());
         config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {

@@ -14,7 +14,7 @@
 //! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`: what of them goes
 //! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
 //!   `report`: statistics as files (pure); `calendar`: days where a person is
-//! - `video`: cameras' live streams, each taken in once for all who look
+//! - `video`: cameras' live streams, each taken in once for all who look, from vehicles and from cameras that are reached here
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -24,6 +24,7 @@
 //! - Every refusal is an [`bugbrother_wire::api::Problem`] and is counted; none tells whether a user exists.
 //! - Nobody sees the fleet without a token that runs, from an origin that is ours; an open socket ends with its session.
 //! - What an export holds is a page and what its reader has not taken; a reader that stalls loses it.
+//! - A camera's address is looked at before each connection, and the connection goes to what was looked at.
 //! - No password, token, code, certificate or payload is ever logged.
 //! - A wrong, a used and an expired enrolment code are refused alike.
 //! - Strangers, from however many networks, use up no count that vehicles with a code or a certificate need.
@@ -101,6 +102,11 @@ use crate::{
 /// Trials of rules on history under way at a time.
 const TRIALS: usize = 2;
 
+/// Films that are made here at a time, each of which is in memory meanwhile.
+const CLIPS: usize = 2;
+/// Cameras that are tried at a time before they are added.
+const TRYING: usize = 4;
+
 /// Between two looks at who has stopped to play a camera.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -133,7 +139,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
     let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
     let sockets = TaskTracker::new();
-    let relay = Relay::new(downlink.asking_for_streams(), sockets.clone(), stop.clone());
+    let relay = Relay::new(
+        downlink.asking_for_streams(),
+        video::aim::finding(config.store.clone()),
+        config.cameras.clone(),
+        sockets.clone(),
+        stop.clone(),
+    );
     let subscription =
         Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ear, Arc::clone(&relay));
     if let Err(error) = subscription.refresh().await {
@@ -155,6 +167,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         watchers: Seats::new(config.limits.watchers_per_user, config.limits.watchers),
         relay: Arc::clone(&relay),
         shows: Shows::default(),
+        clips: Turns::new(CLIPS),
+        trying: Turns::new(TRYING),
         overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),

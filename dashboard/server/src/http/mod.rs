@@ -18,6 +18,7 @@ mod embedded;
 mod enrolment;
 mod etag;
 mod export;
+mod eyes;
 mod failure;
 mod fleet_notifications;
 mod form;
@@ -27,6 +28,7 @@ mod history;
 mod hls;
 mod import;
 mod invitations;
+mod keeping;
 pub(crate) mod limits;
 mod live;
 mod maintenance;
@@ -48,6 +50,7 @@ mod session;
 mod sessions;
 mod settings;
 mod signed;
+mod sockets;
 mod span;
 mod statistics;
 mod system;
@@ -129,6 +132,10 @@ pub(crate) struct Shared {
     pub relay: Arc<Relay>,
     /// Who plays cameras by HLS.
     pub shows: Shows,
+    /// For films that are made here.
+    pub clips: Turns,
+    /// For cameras that are tried before they are added.
+    pub trying: Turns,
     pub exports: Arc<Seats<String>>,
     pub overviews: Overviews,
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
@@ -187,6 +194,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     geofences::routes,
     media::routes,
     cameras::routes,
+    eyes::routes,
+    keeping::routes,
     push::routes,
     rules::routes,
     wishes::routes,
