@@ -7,7 +7,10 @@ use bugbrother_store::ClientId;
 use bugbrother_wire::{UnixMs, Vin};
 use clap::{Args, Parser, Subcommand};
 
-use crate::export::{beginning, end};
+use crate::{
+    export::{beginning, end},
+    media::MediaPlace,
+};
 
 /// Watches a mixed fleet of cars live: where they are, how they drive, what is wrong with them.
 #[derive(Parser)]
@@ -311,6 +314,8 @@ pub struct Net {
     /// advice_fr; they extend the built-in ones or stand before them
     #[arg(long, env = "BUGBROTHER_DTC_CSV", value_name = "FILE")]
     pub dtc_csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub media: MediaPlace,
     /// Serve /metrics (Prometheus) and /healthz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,

@@ -29,6 +29,7 @@ mod data;
 mod demo;
 mod export;
 mod listeners;
+mod media;
 mod metrics_page;
 mod mosquitto;
 mod services;

@@ -195,7 +195,8 @@ pub async fn run(plan: Plan) -> Result<()> {
         let watched = Watched { metrics, ingest, parts };
         start_services(&plan, &mut services, &store, mqtt, http, watched).await?;
         if let Some(speed) = plan.demo_speed {
-            demo::start(&plan.data, &store, mqtt, fleet, speed, &mut cars).await?;
+            let http = http_address.context("the demo has a dashboard")?;
+            demo::start(&plan.data, &store, demo::Reach { mqtt, http }, fleet, speed, &mut cars).await?;
         }
     }
     let password = administrator.as_ref().map(|password| password.expose());
@@ -275,8 +276,7 @@ async fn start_services(
         });
         let documents = bugbrother_dashboard::documents::Documents::open(&plan.data.documents());
         config.documents = Some(Arc::new(documents.context("cannot make the folder of the contracts' documents")?));
-        let library = bugbrother_dashboard::library::Library::open(&plan.data.media());
-        config.library = Some(library.context("cannot make the folder of photos and clips")?);
+        config.library = Some(plan.net.media.open(&plan.data).await?);
         let data = plan.data.clone();
         config.revoke = Some(Arc::new(move |vin| {
             let data = data.clone();

@@ -138,7 +138,7 @@ pub use latest::{Latest, Moved};
 pub use lease::{Held, Lease, Peer, SHARDS, shard_of};
 pub use mail::{EscalateTo, MailServer};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
-pub use media_file::{MediaFile, Offered};
+pub use media_file::{MediaFile, Offered, Still};
 pub use picture::WithCameras;
 pub use prices::Prices;
 pub use receipt::{Receipt, SubjectKind};

@@ -106,10 +106,10 @@ impl Store {
     }
 
     /// Photos and clips of a vehicle that begin between `from` and `to` (inclusive), oldest first. Uploaded are those whose file
-    /// is there, whatever their vehicle says.
+    /// is there, whatever their vehicle says, and expired those whose file is no longer kept.
     pub async fn media(&self, vin: Vin, from: UnixMs, to: UnixMs, limit: u32) -> Result<Vec<Media>, StoreError> {
         let rows = sqlx::query(
-            "SELECT media.body, media_file.stored_ts FROM media \
+            "SELECT media.body, media_file.stored_ts, media_file.gone_ts FROM media \
              LEFT JOIN media_file ON media_file.vin = media.vin AND media_file.id = media.id \
              WHERE media.vin = $1 AND media.from_ts >= $2 AND media.from_ts <= $3 ORDER BY media.from_ts LIMIT $4",
         )
@@ -121,11 +121,12 @@ impl Store {
         .await?;
         let read = |row: &AnyRow| {
             let mut media: Media = word::from_json("media", row.try_get(0)?)?;
-            let stored: Option<i64> = row.try_get(1)?;
-            media.state = match (media.state, stored) {
-                (MediaState::Requested | MediaState::Recording | MediaState::Ready, Some(_)) => MediaState::Uploaded,
-                (MediaState::Uploaded, None) => MediaState::Ready,
-                (state, _) => state,
+            let (stored, gone): (Option<i64>, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
+            media.state = match (media.state, stored, gone) {
+                (_, _, Some(_)) => MediaState::Expired,
+                (MediaState::Requested | MediaState::Recording | MediaState::Ready, Some(_), _) => MediaState::Uploaded,
+                (MediaState::Uploaded, None, _) => MediaState::Ready,
+                (state, _, _) => state,
             };
             Ok(media)
         };

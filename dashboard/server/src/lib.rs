@@ -11,7 +11,8 @@
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
 //! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
 //! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
-//! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`: what of them goes
+//! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`: what of them goes;
+//!   `darkroom`, `thumbnail`: small pictures of them; `films`: those that belong to alerts
 //! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
 //!   `report`: statistics as files (pure); `calendar`: days where a person is
 //! - `video`: cameras' live streams, each taken in once for all who look, from vehicles and from cameras that are reached here
@@ -35,12 +36,14 @@ mod attempts;
 mod calendar;
 mod clock;
 mod config;
+mod darkroom;
 mod digest;
 pub mod documents;
 mod downlink;
 mod enrolment;
 pub mod export;
 mod feed;
+mod films;
 mod fleet;
 mod gardener;
 mod http;
@@ -57,6 +60,7 @@ mod seats;
 mod second_factor;
 mod sheet;
 mod subscription;
+mod thumbnail;
 mod ticket;
 pub mod tiles;
 mod token;
@@ -82,8 +86,10 @@ pub use report::page_of_text;
 
 use crate::{
     attempts::{Attempts, Visits},
+    darkroom::Bell,
     downlink::Downlink,
     feed::Feed,
+    films::Films,
     fleet::Fleet,
     http::{Overviews, Shared, Shows},
     notices::Notices,
@@ -138,6 +144,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let (publisher, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
     let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
     let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
+    let (films_ear, films) = Films::new(config.store.clone());
+    let ears = subscription::Ears { news: ear, films: films_ear };
     let sockets = TaskTracker::new();
     let relay = Relay::new(
         downlink.asking_for_streams(),
@@ -147,7 +155,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         stop.clone(),
     );
     let subscription =
-        Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ear, Arc::clone(&relay));
+        Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ears, Arc::clone(&relay));
     if let Err(error) = subscription.refresh().await {
         stop.cancel();
         return Err(error.into());
@@ -169,6 +177,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         shows: Shows::default(),
         clips: Turns::new(CLIPS),
         trying: Turns::new(TRYING),
+        darkroom: Bell::default(),
         overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),
@@ -190,6 +199,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     let token = stop.clone();
     parts.spawn(async move { downlink.run(token).await });
     parts.spawn(notices.run(stop.clone()));
+    let (follower, token) = (Arc::clone(&shared), stop.clone());
+    parts.spawn(async move { films.run(&follower.downlink, &follower.feed, token).await });
     let (players, token) = (Arc::clone(&shared), stop.clone());
     parts.spawn(async move {
         let mut turns = tokio::time::interval(SWEEP_EVERY);
@@ -198,7 +209,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         }
     });
     if let Some(library) = shared.config.library.clone() {
-        parts.spawn(gardener::tend(library, shared.config.store.clone(), stop.clone()));
+        let (store, bell) = (shared.config.store.clone(), shared.darkroom.clone());
+        parts.spawn(gardener::tend(library.clone(), store.clone(), stop.clone()));
+        parts.spawn(darkroom::work(library, store, Arc::clone(&shared.feed), bell, stop.clone()));
     }
     parts.spawn(http::serve(listener, shared));
 

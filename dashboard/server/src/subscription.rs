@@ -17,6 +17,7 @@ use crate::{
     clock,
     downlink::Downlink,
     feed::Feed,
+    films,
     fleet::{Applied, Fleet, MAX_ALERTS},
     notices::{Ear, Told},
     video::Relay,
@@ -40,20 +41,28 @@ pub(crate) fn options(account: Options) -> Options {
     }
 }
 
+/// Who else is told of what arrives.
+pub(crate) struct Ears {
+    /// Of what is new in the database soon.
+    pub news: Ear,
+    /// Of alerts.
+    pub films: films::Ear,
+}
+
 /// Feeds the fleet from the broker and the database.
 pub(crate) struct Subscription {
     feed: Arc<Feed>,
     store: Store,
     downlink: Arc<Downlink>,
-    news: Ear,
+    ears: Ears,
     relay: Arc<Relay>,
     logged: DefaultDirectRateLimiter,
 }
 
 impl Subscription {
-    pub fn new(feed: Arc<Feed>, store: Store, downlink: Arc<Downlink>, news: Ear, relay: Arc<Relay>) -> Self {
+    pub fn new(feed: Arc<Feed>, store: Store, downlink: Arc<Downlink>, ears: Ears, relay: Arc<Relay>) -> Self {
         let logged = RateLimiter::direct(Quota::per_minute(LOGGED_PER_MINUTE));
-        Subscription { feed, store, downlink, news, relay, logged }
+        Subscription { feed, store, downlink, ears, relay, logged }
     }
 
     /// Takes in the database's vehicles and active alerts.
@@ -158,9 +167,15 @@ impl Subscription {
         }
         // When so many wait that there is no room, viewers learn it when they ask.
         if let Some(told) = Told::by(&message)
-            && self.news.try_send(told).is_err()
+            && self.ears.news.try_send(told).is_err()
         {
             metrics::counter!("bugbrother_dashboard_notices_dropped_total").increment(1);
+        }
+        if let Message::Alert(alert) = &message
+            && films::is_fresh(alert, now)
+            && self.ears.films.try_send(alert.clone()).is_err()
+        {
+            metrics::counter!("bugbrother_dashboard_films_dropped_total").increment(1);
         }
         let applied = self.feed.change(|fleet| fleet.apply(&topic, message, now));
         count(&applied);

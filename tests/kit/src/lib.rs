@@ -9,7 +9,7 @@
 //! - [`mqtt`]: an MQTT client that hides nothing
 //! - [`process`]: a program of ours: started, killed, its log kept
 //! - [`system`]: the server's services on free ports with a data folder of their own
-//! - [`tls`]: TLS of a client
+//! - [`tls`]: TLS of a client; [`trickle`]: a network that can be slow
 //! - [`wait`]: a condition that must come true
 //! - [`port`]: free ports
 //! - `command`: a program that ends
@@ -36,5 +36,6 @@ pub mod process;
 pub mod system;
 pub mod tls;
 pub mod turnstile;
+pub mod trickle;
 pub mod volume;
 pub mod wait;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CameraId, MediaId, UnixMs, Vin};
+use crate::{CameraId, MediaId, UnixMs, Vin, message::Media};
 
 /// `GET /api/frontend/vehicles/{vin}/cameras`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -148,6 +148,57 @@ pub struct WallEntry {
     pub name: String,
     /// Its cameras.
     pub cameras: Vec<CameraEntry>,
+}
+
+/// What is filmed so long before an alert was opened belongs to it.
+pub const FILM_BEFORE_MS: i64 = 30_000;
+/// What begins so long after an alert was opened belongs to it.
+pub const FILM_AFTER_MS: i64 = 15_000;
+
+/// `GET /api/frontend/alerts/{id}/films`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AlertFilmList {
+    /// What was seen when the alert was opened, oldest first, and after it what was asked for and is not begun; at most 32.
+    pub films: Vec<AlertFilm>,
+}
+
+/// A photo or clip of the moment that an alert is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AlertFilm {
+    /// The camera.
+    pub camera: CameraId,
+    /// How far it has come.
+    pub state: FilmState,
+    /// The photo or clip, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Box<Media>>,
+    /// Whose small picture it has, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<MediaId>,
+    /// Why it failed, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// How far a film of an alert has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FilmState {
+    /// The vehicle was asked for it.
+    Wanted,
+    /// It is being taken.
+    Recording,
+    /// The vehicle has it.
+    OnItsWay,
+    /// It can be looked at.
+    Ready,
+    /// It is no longer kept.
+    Evicted,
+    /// There is none.
+    Failed,
 }
 
 /// A text on the WebSocket `/video/{vin}/{camera}`, as JSON; the pictures are [`crate::video::Piece`]s.

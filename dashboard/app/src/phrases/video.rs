@@ -1,5 +1,7 @@
 //! What cameras see.
 
+use bugbrother_wire::api::FilmState;
+
 /// These phrases.
 pub struct Video {
     pub cameras: &'static str,
@@ -45,6 +47,11 @@ pub struct Video {
     pub try_it: &'static str,
     pub trying: &'static str,
     pub answered: fn(&str, u32, u32, bool) -> String,
+    pub clip: &'static str,
+    pub film_state: fn(FilmState) -> &'static str,
+    pub of_the_moment: &'static str,
+    pub no_film: &'static str,
+    pub rule_films: &'static str,
 }
 
 pub(super) static EN: Video = Video {
@@ -96,6 +103,18 @@ pub(super) static EN: Video = Video {
         let rest = if plays { "it plays in browsers" } else { "browsers do not play it: set the camera to H.264" };
         format!("{codec}, {width} × {height}: {rest}")
     },
+    clip: "Film from the vehicle",
+    film_state: |state| match state {
+        FilmState::Wanted => "Wanted: the vehicle was asked for it",
+        FilmState::Recording => "Being filmed",
+        FilmState::OnItsWay => "On its way: the vehicle sends it when it can",
+        FilmState::Ready => "Ready",
+        FilmState::Evicted => "No longer kept",
+        FilmState::Failed => "There is none",
+    },
+    of_the_moment: "Film of the moment",
+    no_film: "No camera filmed this.",
+    rule_films: "Ask the vehicle for a film of the 30 s before",
 };
 
 pub(super) static FR: Video = Video {
@@ -151,4 +170,16 @@ pub(super) static FR: Video = Video {
         };
         format!("{codec}, {width} × {height} : {rest}")
     },
+    clip: "Film pris dans le véhicule",
+    film_state: |state| match state {
+        FilmState::Wanted => "Demandé au véhicule",
+        FilmState::Recording => "En cours d'enregistrement",
+        FilmState::OnItsWay => "En chemin : le véhicule l'envoie dès qu'il peut",
+        FilmState::Ready => "Disponible",
+        FilmState::Evicted => "N'est plus conservé",
+        FilmState::Failed => "Il n'y en a pas",
+    },
+    of_the_moment: "Film du moment",
+    no_film: "Aucune caméra n'a filmé cela.",
+    rule_films: "Demander au véhicule un film des 30 s précédentes",
 };

@@ -4,7 +4,6 @@ use bugbrother_wire::{
     Vin,
     api::{CameraList, MediaList, Right},
     live::News,
-    message::MediaState,
 };
 use yew::prelude::*;
 
@@ -20,7 +19,7 @@ use crate::{
         news::{clock, use_fresh, use_kept},
         settings::use_phrases,
         table::Skeleton,
-        video::{Player, Shot},
+        video::{Frame, Player, Reel},
     },
 };
 
@@ -67,23 +66,8 @@ fn library(phrases: &'static Phrases, media: &Fetch<MediaList>) -> Html {
         Fetched::Ready(list) if list.media.is_empty() => {
             html! { <Empty title={words.no_media} hint={words.no_media_hint} /> }
         }
-        Fetched::Ready(list) => html! {
-            <table class="panel table" data-testid="media">
-                <thead><tr><th scope="col">{ words.camera }</th><th scope="col">{ words.from }</th><th scope="col">{ words.to }</th><th scope="col">{ phrases.state }</th></tr></thead>
-                <tbody>
-                    for one in list.media.iter().rev() {
-                        <tr key={one.id.to_string()}>
-                            <td class="strong">{ one.camera.as_str() }</td>
-                            <td>{ moment(phrases, one.from) }</td>
-                            <td>{ moment(phrases, one.to) }</td>
-                            <td>
-                                { (words.media_state)(one.state == MediaState::Failed, one.state == MediaState::Uploaded) }
-                                if one.state == MediaState::Uploaded { <Shot media={one.clone()} /> }
-                            </td>
-                        </tr>
-                    }
-                </tbody>
-            </table>
-        },
+        Fetched::Ready(list) => {
+            html! { <Reel frames={Frame::of_list(list).rev().collect::<Vec<_>>()} testid="media" /> }
+        }
     }
 }
