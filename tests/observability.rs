@@ -208,9 +208,9 @@ async fn prometheus_wakes_somebody_when_the_database_is_away_and_grafanas_querie
     let rules = fs::read_to_string(root().join("deploy/prometheus/alerts.yml"))?;
     let rules: Vec<_> = rules.lines().filter(|line| !line.trim_start().starts_with("for: ")).collect();
     let prometheus = Prometheus::start(system.dir(), &[system.metrics(), system.http()], &rules.join("\n")).await?;
-    wait::until("two scrapes of ingest", LIMIT, || async {
-        let rows = prometheus.query("count_over_time(bugbrother_ingest_healthy[1m]) > 1").await.ok()?;
-        (!rows.is_empty()).then_some(())
+    wait::until("several scrapes of ingest and of the dashboard", LIMIT, || async {
+        let rows = prometheus.query("count_over_time(bugbrother_process_start_time_seconds[1m]) > 2").await.ok()?;
+        (rows.len() == 2).then_some(())
     })
     .await?;
     assert_eq!(prometheus.query("up == 0").await?, Vec::<Value>::new());

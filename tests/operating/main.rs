@@ -4,12 +4,14 @@
 //! - `packages`: the server's package, installed on a copy of this system up to a vehicle that is stored
 //! - `doctor`: `init` and `doctor` beside a server that runs, and one that does not
 //! - `plans`: files for Docker, Nomad, EMQX and systemd, which are read and compared with what the program takes
+//! - `service`: what systemd hears; a worker whose broker is on another machine
 //! - `release`: licences, what a program is made of, sums and signature
 
 mod doctor;
 mod packages;
 mod plans;
 mod release;
+mod service;
 
 use std::{path::Path, process::Command};
 

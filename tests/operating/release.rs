@@ -27,8 +27,9 @@ fn a_licence_that_is_not_allowed_is_named() -> Result<()> {
 
 #[test]
 fn what_a_program_is_made_of_is_whole() -> Result<()> {
-    let text = said(Command::new(root().join("scripts/sbom")).args(["bugbrother-agent", "--offline"]));
-    let bill: Value = serde_json::from_str(&text)?;
+    let output = Command::new(root().join("scripts/sbom")).args(["bugbrother-agent", "--offline"]).output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bill: Value = serde_json::from_slice(&output.stdout)?;
     assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.5".into()));
     let parts = bill["components"].as_array().context("components")?;
     let names: BTreeSet<_> = parts.iter().filter_map(|part| part["name"].as_str()).collect();
