@@ -1,7 +1,7 @@
 //! The fleet database: users, vehicles, their last state and every batch that they sent, rules and alerts.
 //!
 //! # Layout
-//! - [`Store`]: opening, schema, identity
+//! - [`Store`]: opening, schema, identity; [`look`]: what is at an address, changing nothing
 //! - [`arrival`]: what ingest hands over; `commit`: the writer's door, one transaction for many messages; `records`,
 //!   `refused` and `tail`: the rows that it writes
 //! - [`progress`]: which records of an outbox are committed (pure)
@@ -67,6 +67,7 @@ pub mod invitation;
 mod keep;
 pub mod latest;
 pub mod lease;
+mod look;
 pub mod mail;
 pub mod maintenance;
 pub mod media_file;
@@ -136,6 +137,7 @@ pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
 pub use lease::{Held, Lease, Peer, SHARDS, shard_of};
+pub use look::{Schema, look, look_at_samples};
 pub use mail::{EscalateTo, MailServer};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
 pub use media_file::{MediaFile, Offered, Still};

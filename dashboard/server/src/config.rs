@@ -35,6 +35,8 @@ pub struct Config {
     pub metrics_token: Option<String>,
     /// Other parts of the system in this process, by name, that `/healthz` tells of.
     pub parts: Vec<(&'static str, Trouble)>,
+    /// What other parts of the system in this process are short of before they can be given work, for `/readyz`.
+    pub ready: Vec<(&'static str, Trouble)>,
     /// How long an access token is good.
     pub access_ttl: Duration,
     /// How long one stays signed in without coming back.
@@ -143,6 +145,7 @@ impl Config {
             metrics: None,
             metrics_token: None,
             parts: Vec::new(),
+            ready: Vec::new(),
             access_ttl: Duration::from_secs(15 * 60),
             session_idle: 14 * DAY,
             session_longest: 90 * DAY,

@@ -25,6 +25,7 @@ mod home;
 mod keeping;
 mod killed;
 mod lease;
+mod look;
 mod maintenance;
 mod media_file;
 mod office;

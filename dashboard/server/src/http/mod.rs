@@ -245,6 +245,7 @@ fn router(app: App) -> Router {
         .route("/video/{vin}/{camera}", get(watch::open))
         .route("/hls/{vin}/{camera}/{file}", get(hls::open))
         .route("/healthz", get(health::show))
+        .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router(&app.config.servers, app.config.tiles.as_ref().and_then(|tiles| tiles.origin())))
         .method_not_allowed_fallback(|| async { Failure::method() })
