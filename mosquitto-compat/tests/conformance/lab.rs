@@ -26,7 +26,7 @@ use tokio::{net::TcpStream, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 /// Longer than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(18);
 
 /// The one who may come in at the guarded door, with this password, and may use `allowed/#` there.
 pub const USER: &str = "user";

@@ -12,7 +12,7 @@ use crate::{
 };
 
 cases! {
-    each_qos_is_answered_as_it_must_be: "3.3.4-1 2.3.1-6", "3.3.4-1 2.2.1-5 3.4.2-1 3.5.2-1 3.7.2-1";
+    each_qos_is_answered_as_it_must_be: "3.3.4-1 2.3.1-6", "3.3.4-1 2.2.1-5 3.4.2-1 3.5.2-1 3.7.2-1 4.3.3-8 4.3.3-11";
     qos_3_is_not_taken: "3.3.1-4 4.8.0-1", "3.3.1-4 4.13.1-1";
     a_packet_identifier_must_not_be_0: "2.3.1-1 4.8.0-1", "2.2.1-3 4.13.1-1";
     an_acknowledged_identifier_is_free_for_a_new_message: "4.3.2-2", "4.3.2-4 4.3.2-5";
