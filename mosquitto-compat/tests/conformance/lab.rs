@@ -99,7 +99,8 @@ impl Broker {
                 }
                 // All cases are one and the same stranger to the broker, who may not do so much by default.
                 let limits = Limits { connections_per_user: 1_000, tokens_per_second: 1_000_000, ..Limits::default() };
-                let config = Config { doors, limits, sys_interval: None, reload: Arc::new(Notify::new()) };
+                let (persistence, reload) = (Some(folder.path().join("broker")), Arc::new(Notify::new()));
+                let config = Config { doors, limits, persistence, sys_interval: None, reload };
                 let shutdown = CancellationToken::new();
                 tokio::spawn(bugbrother_broker::run(config, shutdown.clone()));
                 Running::Embedded(shutdown.drop_guard())

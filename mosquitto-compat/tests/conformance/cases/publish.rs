@@ -128,7 +128,7 @@ async fn a_topic_name_has_no_wildcard(lab: Lab) -> Result<()> {
     }
     for topic in ["lab/#", "lab/+/will"] {
         let connect = lab.connect("a").will(topic, "gone", 0, false);
-        lab.turned_away(&connect.bytes(), &[], &[0x81, 0x82, 0x90]).await?;
+        lab.turned_away(&connect.bytes(), &[5], &[0x81, 0x82, 0x90]).await?;
     }
     Ok(())
 }
@@ -136,7 +136,7 @@ async fn a_topic_name_has_no_wildcard(lab: Lab) -> Result<()> {
 async fn a_topic_name_is_not_empty(lab: Lab) -> Result<()> {
     let codes = [0x81, 0x82, 0x90];
     lab.refuses_of_a_client(&Publish::new("", "text", 0).bytes(lab.version), &codes).await?;
-    lab.turned_away(&lab.connect("a").will("", "gone", 0, false).bytes(), &[], &codes).await
+    lab.turned_away(&lab.connect("a").will("", "gone", 0, false).bytes(), &[5], &codes).await
 }
 
 async fn acknowledgements_of_nothing_do_no_harm(lab: Lab) -> Result<()> {
