@@ -319,7 +319,8 @@ async fn accept(gate: &Arc<Gate>, entrance: &Arc<Entrance>, listener: &TcpListen
         clients.spawn(async move {
             let put_out = waiting.put_out();
             let welcomed = tokio::select! {
-                welcomed = handshake::run(&gate, &entrance, stream, peer, &mut waiting) => welcomed,
+                // In memory of its own, which goes when it is over: the session stays for long.
+                welcomed = Box::pin(handshake::run(&gate, &entrance, stream, peer, &mut waiting)) => welcomed,
                 () = put_out => return count::refused("handshakes_put_out"),
                 () = gate.shutdown.cancelled() => return,
             };

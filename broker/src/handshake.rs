@@ -129,6 +129,8 @@ pub(crate) enum Cause {
     Sessions,
     WillDenied,
     WillTopic,
+    /// In 3.1.1, where nothing can be said about that (4.7.3 and 4.8).
+    WillOfNoTopic,
     WillSize,
     /// The broker stops, because its router does not answer any more.
     Router,
@@ -163,7 +165,7 @@ impl Cause {
             Cause::Connections(Crowded::Address) => "connections_of_address",
             Cause::ListenerConnections => "listener_connections",
             Cause::WillDenied => "will_denied",
-            Cause::WillTopic => "will_topic",
+            Cause::WillTopic | Cause::WillOfNoTopic => "will_topic",
             Cause::WillSize => "will_size",
             Cause::Router => "router",
             Cause::Sessions => "sessions",
@@ -180,6 +182,7 @@ impl Cause {
             | Cause::Tls
             | Cause::WebSocket
             | Cause::NotConnect
+            | Cause::WillOfNoTopic
             | Cause::User => return None,
             Cause::Protocol => Reason::UnsupportedProtocolVersion,
             Cause::Authentication => Reason::BadAuthenticationMethod,
@@ -445,6 +448,9 @@ fn is_safe(client_id: &str) -> bool {
 
 fn check_will(gate: &Gate, access: &Access, identity: &Identity, connect: &Connect) -> Result<Option<Will>, Cause> {
     let Some(will) = &connect.will else { return Ok(None) };
+    if !topic::is_valid_name(will.topic()) && connect.version == Version::V4 {
+        return Err(Cause::WillOfNoTopic);
+    }
     if !topic::is_valid_name(will.topic()) || !gate.limits.take_topic(will.topic()) {
         return Err(Cause::WillTopic);
     }

@@ -264,7 +264,7 @@ fn subscribe(version: Version, reader: &mut Reader) -> Result<Packet, Reason> {
 }
 
 fn filter(version: Version, reader: &mut Reader) -> Result<Filter, Reason> {
-    let path = reader.unchecked_text()?;
+    let path = reader.text()?;
     let options = reader.byte()?;
     let reserved = if version == Version::V4 { 0b1111_1100 } else { 0b1100_0000 };
     if options & reserved != 0 || options & 0b11 == 3 {
@@ -289,7 +289,7 @@ fn unsubscribe(version: Version, reader: &mut Reader) -> Result<Packet, Reason> 
     properties(reader, version, OF_UNSUBSCRIBE)?;
     let mut filters = Vec::new();
     while !reader.is_empty() {
-        let path = reader.unchecked_text()?;
+        let path = reader.text()?;
         filters.push(String::from_utf8(path.into()).map_err(|_| Reason::MalformedPacket)?);
     }
     if filters.is_empty() { Err(Reason::ProtocolError) } else { Ok(Packet::Unsubscribe { id, filters }) }

@@ -160,9 +160,11 @@ impl Session<'_> {
             return self.drop_unsent(&delivery);
         };
         let qos = delivery.qos;
-        // What waits for the disk may be overtaken by what does not, and an alias must be told before it is used.
         let waits = qos == 2 && self.lasts();
-        let alias = if waits { None } else { self.alias_of(&delivery.message) };
+        // What comes after one that waits waits too, so that the order stays.
+        let is_behind = waits || (qos > 0 && !self.held.is_empty());
+        // QoS 0 overtakes those, and an alias must be told before it is used.
+        let alias = if is_behind { None } else { self.alias_of(&delivery.message) };
         let mut form = Form { alias, ..self.form(&delivery, expiry_s) };
         let mut ticket = Ticket::default();
         if qos > 0 {
@@ -182,7 +184,7 @@ impl Session<'_> {
             self.given.insert(topic, alias.number);
         }
         let version = self.version;
-        if waits {
+        if is_behind {
             self.when_written(ticket, |out| encode::publish(out, version, &delivery.message, &form));
         } else {
             encode::publish(&mut self.outbound, version, &delivery.message, &form);

@@ -111,6 +111,7 @@ impl Scene {
                     stream.set_nodelay(true).unwrap();
                     let mut raw = Raw::over(stream);
                     raw.acknowledges = false;
+                    raw.version = version;
                     let connect = Connect::new(version, id, "free").lasting(u32::MAX).keep_alive(0);
                     raw.try_send(&connect.bytes()).await;
                     if let Some((0x20, body)) = raw.packet().await {

@@ -304,7 +304,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 /// A client without a mind of its own.
 pub struct Raw {
     stream: Box<dyn Wire>,
-    version: u8,
+    /// As in CONNECT.
+    pub version: u8,
     last_id: u16,
     /// Messages that came while something else was waited for.
     waiting: Vec<Message>,

@@ -62,6 +62,24 @@ impl Watched {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn clients_that_listen_and_say_nothing() {
+    const EACH: usize = 16 * 1024;
+    let clients = rounds(2_000).min(8_000);
+    let limits = Limits { connections_per_user: clients, connections: 2 * clients, ..Limits::default() };
+    let watched = Watched::start("clients that listen", limits).await;
+    let mut idle = Vec::new();
+    for n in 0..clients {
+        let connect = Connect::new([4, 5][n % 2], &format!("idle-{n}"), "free").keep_alive(0);
+        let mut client = watched.broker.client_with(connect).await;
+        client.subscribe(&format!("fleet/v1/{n}/down/#"), 1).await;
+        idle.push(client);
+    }
+    println!("each takes {} bytes, its own end with it", watched.grown() / clients);
+    // Each name that is subscribed to has a log in the router, however many share it.
+    watched.ends_below(clients * EACH + SLACK).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_million_topics() {
     let limits = Limits::default();
     let bound = limits.wide_log_bytes + SLACK;

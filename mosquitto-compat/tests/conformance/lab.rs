@@ -26,7 +26,7 @@ use tokio::{net::TcpStream, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 /// Longer than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(18);
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// The one who may come in at the guarded door, with this password, and may use `allowed/#` there.
 pub const USER: &str = "user";
@@ -98,9 +98,14 @@ impl Broker {
                     doors.push(Door::open(listener).await?);
                 }
                 // All cases are one and the same stranger to the broker, who may not do so much by default.
-                let limits = Limits { connections_per_user: 1_000, tokens_per_second: 1_000_000, ..Limits::default() };
-                let (persistence, reload) = (Some(folder.path().join("broker")), Arc::new(Notify::new()));
-                let config = Config { doors, limits, persistence, sys_interval: None, reload };
+                let limits = Limits {
+                    connections_per_user: 1_000,
+                    sessions_per_user: 1_000,
+                    tokens_per_second: 1_000_000,
+                    ..Limits::default()
+                };
+                let persistence = Some(folder.path().join("kept"));
+                let config = Config { doors, limits, persistence, sys_interval: None, reload: Arc::new(Notify::new()) };
                 let shutdown = CancellationToken::new();
                 tokio::spawn(bugbrother_broker::run(config, shutdown.clone()));
                 Running::Embedded(shutdown.drop_guard())
