@@ -35,7 +35,7 @@ pub mod postgres;
 pub mod process;
 pub mod system;
 pub mod tls;
-pub mod turnstile;
 pub mod trickle;
+pub mod turnstile;
 pub mod volume;
 pub mod wait;
