@@ -20,11 +20,11 @@ cases! {
     a_second_connect_ends_the_connection: "3.1.0-2 4.8.0-1", "3.1.0-2 3.2.0-2 4.13.1-1";
     a_wrong_protocol_name_is_not_taken: "3.1.2-1", "3.1.2-1";
     an_unknown_version_is_refused: "3.1.2-2 3.2.2-4 3.2.2-5", "3.1.2-2 3.14.0-1";
-    the_reserved_flag_of_connect_must_be_0: "3.1.2-3 3.1.4-1", "3.1.2-3 3.1.4-1 3.14.0-1";
-    a_connect_of_wrong_length_or_flags_is_not_taken: "3.1.4-1 2.2.2-2", "3.1.4-1 2.1.3-1 3.14.0-1";
+    the_reserved_flag_of_connect_must_be_0: "3.1.2-3 3.1.4-1", "3.1.2-3 3.1.4-1";
+    a_connect_of_wrong_length_or_flags_is_not_taken: "3.1.4-1 2.2.2-2", "3.1.4-1 2.1.3-1";
     a_connection_that_is_silent_ends: "3.1.2-24", "3.1.2-22 3.2.2-22";
-    properties_of_connect_must_make_sense: "", "3.1.4-1 4.13.1-1 3.14.0-1";
-    an_authentication_method_that_is_not_there_ends_the_connection: "", "4.12.0-1 4.13.2-1 3.2.2-7 3.14.0-1";
+    properties_of_connect_must_make_sense: "", "3.1.4-1 4.13.1-1";
+    an_authentication_method_that_is_not_there_ends_the_connection: "", "4.12.0-1 4.13.2-1 3.2.2-7";
     response_information_is_not_told_to_who_does_not_want_it: "", "3.1.2-28";
     the_highest_qos_is_told_where_it_is_not_2: "", "3.2.2-9 3.2.2-10";
     connack_is_no_larger_than_the_client_takes: "", "3.2.2-19 3.2.2-20 3.1.2-24";

@@ -1,7 +1,7 @@
 //! What is tried, by the parts of the specification.
 //!
 //! - `connect`, `account`, `identifier`: CONNECT and its answer; `will`; `session`
-//! - `publish`, `retain`, `delivery`, `once`: messages, and how they travel at each QoS
+//! - `publish`, `retain`, `delivery`, `once`, `queue`: messages, and how they travel at each QoS
 //! - `subscribe`, `unsubscribe`, `topics`, `shared`: subscriptions, and what they match
 //! - `property`, `alias`, `flow`, `size`: what 5.0 adds
 //! - `malformed`, `text`, `farewell`, `websocket`: bytes, and what ends a connection
@@ -17,6 +17,7 @@ mod malformed;
 mod once;
 mod property;
 mod publish;
+mod queue;
 mod retain;
 mod session;
 mod shared;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<&'static Case> {
         once::CASES,
         property::CASES,
         publish::CASES,
+        queue::CASES,
         retain::CASES,
         session::CASES,
         shared::CASES,

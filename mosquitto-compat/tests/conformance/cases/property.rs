@@ -23,7 +23,8 @@ cases! {
     a_message_says_how_long_it_has_left: "", "3.3.2-6";
     a_message_that_has_expired_is_not_delivered: "", "3.3.2-5";
     a_retained_message_expires: "", "3.3.2-5 3.3.2-6";
-    a_delivery_that_has_begun_does_not_expire: "", "4.3.3-7 4.3.3-13";
+    a_delivery_that_has_begun_does_not_expire: "", "4.3.3-7";
+    the_steps_of_a_message_that_has_expired_go_on: "", "4.3.3-13";
     a_publish_has_no_subscription_identifier: "", "3.3.4-6 4.13.1-1";
     a_response_topic_has_no_wildcard: "", "3.3.2-14 4.13.1-1";
     texts_in_properties_must_be_utf_8: "", "1.5.7-1 3.3.2-13 3.3.2-19 4.13.1-1";
@@ -162,9 +163,9 @@ async fn a_delivery_that_has_begun_does_not_expire(lab: Lab) -> Result<()> {
     let (mut peer, _) = lab.join(&connect).await?;
     peer.subscribe(&topic, 2).await?;
     peer.acknowledges = false;
-    lab.say(Publish::new(&topic, "text", 2).with(expiring(1))).await?;
+    lab.say(Publish::new(&topic, "text", 2).with(expiring(3))).await?;
     let message = peer.message().await?;
-    sleep(Duration::from_millis(2_500)).await;
+    sleep(Duration::from_millis(4_500)).await;
     peer.vanish().await;
     let (mut peer, _) = lab.join(&connect).await?;
     peer.acknowledges = false;
@@ -175,6 +176,17 @@ async fn a_delivery_that_has_begun_does_not_expire(lab: Lab) -> Result<()> {
     peer.say(PUBCOMP, message.id).await?;
     peer.leave().await?;
     lab.peer("a").await?.leave().await
+}
+
+async fn the_steps_of_a_message_that_has_expired_go_on(lab: Lab) -> Result<()> {
+    let mut peer = lab.peer("a").await?;
+    let publish = Publish::new(&lab.topic("text"), "text", 2).with(expiring(1)).id(9);
+    peer.send(&publish.bytes(5)).await?;
+    peer.ack(PUBREC, 9).await?;
+    sleep(Duration::from_millis(2_500)).await;
+    peer.say(PUBREL, 9).await?;
+    ensure!(peer.ack(PUBCOMP, 9).await? == 0, "PUBCOMP refuses");
+    Ok(())
 }
 
 async fn refuses(lab: &Lab, properties: Properties, codes: &[u8]) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 cases! {
-    each_qos_is_answered_as_it_must_be: "3.3.4-1 2.3.1-6", "3.3.4-1 2.2.1-5 3.4.2-1 3.5.2-1 3.7.2-1";
+    each_qos_is_answered_as_it_must_be: "3.3.4-1 2.3.1-6", "3.3.4-1 2.2.1-5 3.4.2-1 3.5.2-1 3.7.2-1 4.3.3-8 4.3.3-11";
     qos_3_is_not_taken: "3.3.1-4 4.8.0-1", "3.3.1-4 4.13.1-1";
     a_packet_identifier_must_not_be_0: "2.3.1-1 4.8.0-1", "2.2.1-3 4.13.1-1";
     an_acknowledged_identifier_is_free_for_a_new_message: "4.3.2-2", "4.3.2-4 4.3.2-5";
@@ -128,7 +128,7 @@ async fn a_topic_name_has_no_wildcard(lab: Lab) -> Result<()> {
     }
     for topic in ["lab/#", "lab/+/will"] {
         let connect = lab.connect("a").will(topic, "gone", 0, false);
-        lab.turned_away(&connect.bytes(), &[], &[0x81, 0x82, 0x90]).await?;
+        lab.turned_away(&connect.bytes(), &[5], &[0x81, 0x82, 0x90]).await?;
     }
     Ok(())
 }
@@ -136,7 +136,7 @@ async fn a_topic_name_has_no_wildcard(lab: Lab) -> Result<()> {
 async fn a_topic_name_is_not_empty(lab: Lab) -> Result<()> {
     let codes = [0x81, 0x82, 0x90];
     lab.refuses_of_a_client(&Publish::new("", "text", 0).bytes(lab.version), &codes).await?;
-    lab.turned_away(&lab.connect("a").will("", "gone", 0, false).bytes(), &[], &codes).await
+    lab.turned_away(&lab.connect("a").will("", "gone", 0, false).bytes(), &[5], &codes).await
 }
 
 async fn acknowledgements_of_nothing_do_no_harm(lab: Lab) -> Result<()> {

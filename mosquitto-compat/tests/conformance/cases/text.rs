@@ -85,9 +85,10 @@ async fn a_user_name_is_utf_8(lab: Lab) -> Result<()> {
 
 async fn a_text_has_no_zero(lab: Lab) -> Result<()> {
     let text = b"a\0b";
-    lab.refuses_of_a_client(&publish(&lab, text), &[0x81, 0x82, 0x90]).await?;
+    lab.refuses_of_a_client(&publish(&lab, text), &[0x81, 0x82, 0x90]).await.context("a topic name")?;
     for bytes in filters(&lab, text) {
-        lab.refuses_of_a_client(&bytes, &[0x81, 0x82, 0x8F]).await?;
+        let refused = lab.refuses_of_a_client(&bytes, &[0x81, 0x82, 0x8F]).await;
+        refused.with_context(|| format!("filter of {:#x}", bytes[0]))?;
     }
     let connect = Connect { client_id: text.to_vec(), ..lab.connect("a") };
     lab.turned_away(&connect.bytes(), &[2], &[0x81, 0x82, 0x85]).await?;

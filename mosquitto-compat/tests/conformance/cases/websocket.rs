@@ -17,7 +17,7 @@ cases! {
     a_frame_of_text_ends_the_connection: "6.0.0-1", "6.0.0-1";
 }
 
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(12);
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(18);
 
 struct Socket {
     stream: WebSocketStream<TcpStream>,

@@ -161,7 +161,7 @@ async fn a_client_may_go_and_leave_its_will(lab: Lab) -> Result<()> {
 async fn a_will_waits_for_its_delay(lab: Lab) -> Result<()> {
     let topic = lab.topic("will");
     let mut other = listener(&lab, &topic).await?;
-    let delay = none().four(property::WILL_DELAY, 2);
+    let delay = none().four(property::WILL_DELAY, 4);
     let connect = lab.connect("a").will_with(&topic, "gone", 1, false, delay).expiring(60);
     lab.join(&connect).await?.0.vanish().await;
     let early = heard(&lab, &mut other, &topic).await?;
@@ -187,13 +187,13 @@ async fn a_will_waits_no_longer_than_its_session(lab: Lab) -> Result<()> {
 async fn a_will_is_not_published_when_its_client_is_back_in_time(lab: Lab) -> Result<()> {
     let topic = lab.topic("will");
     let mut other = listener(&lab, &topic).await?;
-    let delay = none().four(property::WILL_DELAY, 2);
+    let delay = none().four(property::WILL_DELAY, 4);
     let connect = lab.connect("a").persistent(60);
     lab.join(&connect.clone().will_with(&topic, "gone", 1, false, delay)).await?.0.vanish().await;
     let (back, welcome) = lab.join(&connect).await?;
     ensure!(welcome.present, "the session is gone");
     // There is nothing to wait for but that nothing comes.
-    sleep(Duration::from_secs(4)).await;
+    sleep(Duration::from_secs(6)).await;
     let heard = heard(&lab, &mut other, &topic).await?;
     ensure!(heard.is_empty(), "{heard:?}");
     back.leave().await

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// How long a broker may think about what it refuses before it is asked whether it goes on.
-const CLOSING: Duration = Duration::from_secs(1);
+const CLOSING: Duration = Duration::from_secs(3);
 
 /// PUBACK.
 pub const PUBACK: u8 = 4;
