@@ -81,7 +81,7 @@ impl Hubs {
 }
 
 async fn run(mut link: Link, listeners: &Listeners, reader: &Reader) -> Result<(), RouterDied> {
-    loop {
+    'waiting: loop {
         let mut arrival = link.next().await?;
         for _ in 0..PORTION {
             match arrival {
@@ -98,7 +98,7 @@ async fn run(mut link: Link, listeners: &Listeners, reader: &Reader) -> Result<(
             }
             match link.next().now_or_never() {
                 Some(next) => arrival = next?,
-                None => break,
+                None => continue 'waiting,
             }
         }
         tokio::task::yield_now().await;
@@ -106,15 +106,21 @@ async fn run(mut link: Link, listeners: &Listeners, reader: &Reader) -> Result<(
 }
 
 fn hand_on(listeners: &Listeners, message: &Arc<Message>) {
-    // Mostly there is none or one.
-    let mut told: Vec<u64> = Vec::new();
+    // Mostly there is none or one: no need to allocate for that.
+    let (mut first, mut more) = (0, Vec::new());
     let tree = listeners.read().unwrap_or_else(PoisonError::into_inner);
     tree.for_each_match(message.topic(), &mut |subscriber: &Arc<Subscriber>| {
         // Several of its filters may match; it asks all of them itself.
-        if !told.contains(&subscriber.number) {
-            told.push(subscriber.number);
-            subscriber.hear(message);
+        let number = subscriber.number;
+        if first == number || more.contains(&number) {
+            return;
         }
+        if first == 0 {
+            first = number;
+        } else {
+            more.push(number);
+        }
+        subscriber.hear(message);
     });
 }
 

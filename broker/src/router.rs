@@ -100,7 +100,12 @@ impl Router {
 
     /// Hands a message to all links that have subscribed to `name`.
     pub(crate) async fn publish_as(&self, name: Bytes, message: Message) -> Result<(), RouterDied> {
-        self.command(Command::Publish { name, message }).await
+        // Mostly there is a place, and then nothing has to be waited for.
+        match self.commands.try_send(Command::Publish { name, message }) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(command)) => self.command(command).await,
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(RouterDied),
+        }
     }
 
     /// A new link without subscriptions.

@@ -26,6 +26,8 @@ const PARTS: usize = 4;
 const MOST_SLICES: usize = 64;
 /// A larger one is most of its batch.
 const SMALL: usize = 4 * 1024;
+/// Places that an empty queue keeps.
+const KEPT_PLACES: usize = 16;
 
 /// A message on its way to one client.
 #[derive(Debug, Clone)]
@@ -274,7 +276,7 @@ impl Subscriber {
         let taken: Vec<_> = state.queue.drain(..count).collect();
         let bytes = taken.iter().map(|delivery| delivery.message.weight()).sum::<usize>();
         state.bytes -= bytes;
-        if state.queue.is_empty() {
+        if state.queue.is_empty() && state.queue.capacity() > KEPT_PLACES {
             // A burst is no reason to keep its memory.
             state.queue = VecDeque::new();
         }

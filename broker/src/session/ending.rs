@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use super::{End, Session};
 use crate::{
     count,
-    handshake::Will,
     record::{self, Kept},
     sessions::{Ended, Rest, Waiting},
     share::{Member, topic_filter},
     store::{Op, Ticket},
     subscriptions::Subscription,
+    will::Will,
 };
 
 impl Session<'_> {

@@ -28,7 +28,7 @@ use crate::{
     bucket::Bucket,
     count,
     gate::Gate,
-    handshake::{Client, Will},
+    handshake::Client,
     message::Message,
     packet::{Reason, Version, encode},
     registry::Registration,
@@ -38,6 +38,7 @@ use crate::{
     store::{Op, Ticket},
     stream::Stream,
     subscriber::Subscriber,
+    will::Will,
     window::Window,
 };
 
