@@ -1,11 +1,12 @@
 //! What the way from a vehicle into the database takes, and the way out of it: `make bench-ingest`, `make bench-history`,
-//! `make bench-growth`; and the way to people's screens: `make bench-dashboard`.
+//! `make bench-growth`; and the way to people: `make bench-dashboard`, `make bench-notify`.
 //!
 //! # Layout
 //! - `ingest`: from publish to commit, beside `ceiling`, what the database takes at most, and `nodered`
 //! - `history`: the first page of a vehicle's history, with a year of it
 //! - `growth`: what a vehicle costs, the more there are of them
 //! - `dashboard`: from publish to pixel, how the map moves, and what viewers cost
+//! - `notify`: from publish to who is told of an alert, and what rules cost
 //! - `drive`: what simulated cars tell; `fleet`: vehicles that publish it, by `packet`
 //! - `server`: a broker and ingest as processes, and a database behind them
 //! - `usage`, `space`: what processes and databases take; `figures`: medians and quantiles
@@ -25,6 +26,7 @@ mod growth;
 mod history;
 mod ingest;
 mod nodered;
+mod notify;
 mod packet;
 mod plot;
 mod report;
@@ -43,7 +45,7 @@ use crate::{server::Kind, settings::Settings};
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let Some((command, rest)) = arguments.split_first() else {
-        bail!("what is to be measured: ingest, flood, history, growth or dashboard?");
+        bail!("what is to be measured: ingest, flood, history, growth, dashboard or notify?");
     };
     if command == history::READER {
         return history::read(rest).await;
@@ -58,7 +60,8 @@ async fn main() -> Result<()> {
         "ingest" => ingest::run(&Settings::read(12, 3)?, &kinds).await,
         "flood" => ingest::run_floods(&Settings::read(12, 1)?, &kinds).await,
         "history" => history::run(&Settings::read(20, 5)?, &kinds).await,
+        "notify" => notify::run(&Settings::read(300, 1)?).await,
         "growth" => growth::run(&Settings::read(60, 1)?).await,
-        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth or dashboard?"),
+        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard or notify?"),
     }
 }
