@@ -101,7 +101,7 @@ mod word;
 use std::sync::Arc;
 
 use sqlx::AnyPool;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{memory::Memory, telemetry::TimeSeries};
 
@@ -169,6 +169,8 @@ pub struct Store {
     series: Arc<dyn TimeSeries>,
     /// What the committer knows of outboxes and vehicles without asking.
     memory: Arc<Mutex<Memory>>,
+    /// The rules were changed by somebody in this process.
+    rules: Arc<Notify>,
 }
 
 impl Store {
