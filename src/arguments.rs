@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use bugbrother_export::{Format, TableFormat};
 use bugbrother_store::ClientId;
-use bugbrother_wire::{UnixMs, Vin};
-use clap::{Args, Parser, Subcommand};
+use bugbrother_wire::{UnixMs, Vin, api::Tongue};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::export::{beginning, end};
 
@@ -205,6 +205,9 @@ pub enum ExportCommand {
         /// csv, json or jsonl
         #[arg(long, default_value_t = TableFormat::Csv)]
         format: TableFormat,
+        /// Language of the words for trouble codes
+        #[arg(long, value_enum, default_value_t)]
+        lang: Lang,
         #[command(flatten)]
         period: Period,
         #[command(flatten)]
@@ -216,9 +219,31 @@ pub enum ExportCommand {
         /// csv, json or jsonl
         #[arg(long, default_value_t = TableFormat::Csv)]
         format: TableFormat,
+        /// Language of the words for trouble codes
+        #[arg(long, value_enum, default_value_t)]
+        lang: Lang,
         #[command(flatten)]
         output: Output,
     },
+}
+
+/// A language of what is exported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// English
+    #[default]
+    En,
+    /// French
+    Fr,
+}
+
+impl From<Lang> for Tongue {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Tongue::En,
+            Lang::Fr => Tongue::Fr,
+        }
+    }
 }
 
 /// A file of samples.
@@ -288,6 +313,12 @@ pub struct Net {
     /// without it what people give as a webhook or mail server cannot lead to this machine or its network
     #[arg(long, env = "BUGBROTHER_ALLOW_PRIVATE", value_delimiter = ',', value_name = "NETWORK")]
     pub allow_private: Vec<ipnet::IpNet>,
+    /// Authorities that vouch for the mail server beside those that this system trusts, such as a company's own, as PEM
+    #[arg(long, env = "BUGBROTHER_MAIL_CA", value_name = "FILE")]
+    pub mail_ca: Option<PathBuf>,
+    /// Where Telegram's Bot API is, if it is a server of one's own [default: https://api.telegram.org]
+    #[arg(long, env = "BUGBROTHER_TELEGRAM_API", value_name = "URL")]
+    pub telegram_api: Option<String>,
     /// Map tiles over the built-in map: a server's address with {z}, {x} and {y}, or a .pmtiles file of pictures
     #[arg(long, env = "BUGBROTHER_TILES", value_name = "URL|FILE")]
     pub tiles: Option<String>,

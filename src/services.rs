@@ -11,7 +11,7 @@ use bugbrother_client::Options;
 use bugbrother_dashboard::Trouble;
 use bugbrother_dtc::Catalogue;
 use bugbrother_ingest::Health;
-use bugbrother_notifier::post::carrier::PushKey;
+use bugbrother_notifier::post::carrier::{MailAuthorities, PushKey};
 use bugbrother_store::Store;
 use bugbrother_wire::{UnixMs, api::RevokedKeys};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -324,9 +324,18 @@ fn post(plan: &Plan, http: Option<&TcpListener>) -> Result<bugbrother_notifier::
     let net = &plan.net;
     let here = http.map(TcpListener::local_addr).transpose()?.or(net.http);
     let public = net.public_url.as_ref().or(net.servers.first());
+    let mail_authorities = match &net.mail_ca {
+        Some(path) => {
+            let pem = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            MailAuthorities::read(&pem).with_context(|| format!("--mail-ca `{}`", path.display()))?
+        }
+        None => MailAuthorities::default(),
+    };
     Ok(bugbrother_notifier::post::Settings {
         gate: bugbrother_notifier::post::gate::Gate::new(net.allow_private.iter().copied()),
         push: Some(Arc::new(push_key(plan)?)),
+        mail_authorities,
+        telegram: net.telegram_api.clone(),
         dashboard: public
             .map(|url| url.trim_end_matches('/').to_owned())
             .or_else(|| here.map(|address| format!("http://{address}"))),
