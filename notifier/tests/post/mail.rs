@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bugbrother_kit::port;
-use bugbrother_notifier::post::carrier::MailAuthorities;
+use bugbrother_notifier::post::{
+    carrier::{MailAuthorities, try_mail_server},
+    gate::Gate,
+};
 use bugbrother_pki::Authority;
 use bugbrother_store::MailServer;
 use bugbrother_wire::api::{ChannelKind, DeliveryState, MailSecurity, Role};
@@ -94,7 +97,7 @@ async fn a_letter_arrives_as_text_and_as_a_page() -> Result<()> {
     let alert = rig.alert();
     rig.store.save_alert(&alert).await?;
     let mut settings = settings();
-    settings.gate = bugbrother_notifier::post::gate::Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
+    settings.gate = Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
     let post = rig.post(settings)?;
     let letter = server.letter().await?;
     assert_eq!((letter.sender.as_str(), letter.recipients), ("alerts@example.org", vec!["ada@example.org".to_owned()]));
@@ -142,7 +145,7 @@ async fn a_server_whose_certificate_nobody_vouches_for_is_given_no_password() ->
     let channel = rig.channel(None, ChannelKind::Email, "ada@example.org", None).await?;
     rig.store.test_channel(channel, now()).await?;
     let mut settings = settings();
-    settings.gate = bugbrother_notifier::post::gate::Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
+    settings.gate = Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
     let post = rig.post(settings)?;
     let found = rig.deliveries(channel, |found| found[0].error.is_some()).await?;
     assert!(found[0].error.as_deref().is_some_and(|error| error.contains("certificate")), "{found:?}");
@@ -165,7 +168,7 @@ async fn a_server_with_a_certificate_of_the_fleets_own_authority_is_spoken_to_by
         let channel = rig.channel(None, ChannelKind::Email, "ada@example.org", None).await?;
         rig.store.save_alert(&rig.alert()).await?;
         let mut settings = settings();
-        settings.gate = bugbrother_notifier::post::gate::Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
+        settings.gate = Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
         settings.mail_authorities = MailAuthorities::read(authority.certificate_pem())?;
         let post = rig.post(settings)?;
         let letter = server.letter().await?;
@@ -181,4 +184,32 @@ fn a_file_without_a_certificate_is_no_file_of_authorities() {
     for bad in ["", "-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] {
         assert!(MailAuthorities::read(bad).is_err(), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_mail_server_is_tried_without_a_letter() -> Result<()> {
+    let mut server = Server::start(None).await?;
+    let gate = Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
+    let mut account = MailServer {
+        host: "localhost".into(),
+        port: Some(server.port),
+        security: MailSecurity::Plain,
+        user: "fleet".into(),
+        password: "swordfish".into(),
+        from: "alerts@example.org".into(),
+    };
+    let nobody_else = MailAuthorities::default();
+    assert_eq!(try_mail_server(&gate, &account, &nobody_else).await, Ok(()));
+    account.password = "herring".into();
+    let refused = try_mail_server(&gate, &account, &nobody_else).await.unwrap_err();
+    ensure!(refused.contains("535") || refused.to_lowercase().contains("auth"), "{refused}");
+    let closed = try_mail_server(&Gate::default(), &account, &nobody_else).await.unwrap_err();
+    ensure!(closed.contains("own network"), "{closed}");
+    account.port = Some(port::free()?);
+    ensure!(try_mail_server(&gate, &account, &nobody_else).await.is_err(), "nobody is there");
+    ensure!(
+        timeout(std::time::Duration::from_millis(1), server.lines.next_line()).await.is_err(),
+        "no letter was sent"
+    );
+    Ok(())
 }

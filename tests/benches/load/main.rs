@@ -1,11 +1,12 @@
 //! What the way from a vehicle into the database takes, and the way out of it: `make bench-ingest`, `make bench-history`,
-//! `make bench-growth`; and the way to people: `make bench-dashboard`, `make bench-notify`.
+//! `make bench-growth`; and the way to people: `make bench-dashboard`, `make bench-video`, `make bench-notify`.
 //!
 //! # Layout
 //! - `ingest`: from publish to commit, beside `ceiling`, what the database takes at most, and `nodered`
 //! - `history`: the first page of a vehicle's history, with a year of it
 //! - `growth`: what a vehicle costs, the more there are of them
 //! - `dashboard`: from publish to pixel, how the map moves, and what viewers cost
+//! - `video`: from a camera's picture to the screen, and what that costs
 //! - `notify`: from publish to who is told of an alert, and what rules cost
 //! - `drive`: what simulated cars tell; `fleet`: vehicles that publish it, by `packet`
 //! - `server`: a broker and ingest as processes, and a database behind them
@@ -34,6 +35,7 @@ mod server;
 mod settings;
 mod space;
 mod usage;
+mod video;
 
 use std::env;
 
@@ -45,13 +47,16 @@ use crate::{server::Kind, settings::Settings};
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let Some((command, rest)) = arguments.split_first() else {
-        bail!("what is to be measured: ingest, flood, history, growth, dashboard or notify?");
+        bail!("what is to be measured: ingest, flood, history, growth, dashboard, video or notify?");
     };
     if command == history::READER {
         return history::read(rest).await;
     }
     if command == "dashboard" {
         return dashboard::run(&Settings::read(20, 3)?, rest).await;
+    }
+    if command == "video" {
+        return video::run(&Settings::read(20, 3)?, rest).await;
     }
     let named = rest.iter().map(|name| Kind::called(name).with_context(|| format!("no database `{name}`")));
     let named = named.collect::<Result<Vec<_>>>()?;
@@ -62,6 +67,6 @@ async fn main() -> Result<()> {
         "history" => history::run(&Settings::read(20, 5)?, &kinds).await,
         "notify" => notify::run(&Settings::read(300, 1)?).await,
         "growth" => growth::run(&Settings::read(60, 1)?).await,
-        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard or notify?"),
+        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard, video or notify?"),
     }
 }
