@@ -307,6 +307,13 @@ pub struct Net {
     /// advice_fr; they extend the built-in ones or stand before them
     #[arg(long, env = "BUGBROTHER_DTC_CSV", value_name = "FILE")]
     pub dtc_csv: Option<PathBuf>,
+    /// Publish each vehicle's state as JSON on `fleet/v1/{vin}/state` so often, in seconds, where it has changed
+    #[arg(long, env = "BUGBROTHER_STATE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub state: Option<u64>,
+    /// Tell Home Assistant of each vehicle below the prefix where it looks for devices, usually homeassistant; states are
+    /// published too, every ten seconds if --state says nothing else
+    #[arg(long, env = "BUGBROTHER_HOME_ASSISTANT", value_name = "PREFIX")]
+    pub home_assistant: Option<bugbrother_dashboard::Prefix>,
     /// Serve /metrics (Prometheus) and /healthz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,

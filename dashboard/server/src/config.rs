@@ -9,7 +9,7 @@ use bugbrother_wire::{Vin, api::RevokedKeys};
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{Error, documents::Documents, key::SigningKey, library::Library, tiles::Tiles};
+use crate::{Error, documents::Documents, herald::Heralding, key::SigningKey, library::Library, tiles::Tiles};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -62,6 +62,8 @@ pub struct Config {
     pub documents: Option<Arc<Documents>>,
     /// Where photos and clips are; without it vehicles keep them.
     pub library: Option<Library>,
+    /// What others are told of the fleet on the broker; nothing without it.
+    pub heralding: Option<Heralding>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -153,6 +155,7 @@ impl Config {
             push_key: None,
             documents: None,
             library: None,
+            heralding: None,
             limits: Limits::default(),
         }
     }

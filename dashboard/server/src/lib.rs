@@ -5,7 +5,7 @@
 //! - [`SigningKey`], [`ensure_administrator`], [`reset_password`]: what has to be there before
 //! - [`export`]: samples from the database into a file, a page at a time
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
-//! - `downlink`: what is said on the broker; `notices`: where viewers are told to ask; `trial`: rules tried on history
+//! - `downlink`: what is said on the broker; [`Heralding`]: how the fleet stands, for others; `notices`: where viewers are told to ask; `trial`: rules tried on history
 //! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `pieces`: how
 //!   it is cut into frames (pure); `subscription`: what arrives from the broker
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
@@ -42,6 +42,7 @@ pub mod export;
 mod feed;
 mod fleet;
 mod gardener;
+mod herald;
 mod http;
 mod key;
 pub mod library;
@@ -76,6 +77,7 @@ use tracing::info;
 pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, add_user, ensure_administrator, reset_password};
 pub use config::{Config, Enrolment, Limits, Revoke, Trouble};
 pub use enrolment::issue_code;
+pub use herald::{Heralding, Prefix};
 pub use key::{KeyError, SigningKey};
 pub use report::page_of_text;
 
@@ -84,6 +86,7 @@ use crate::{
     downlink::Downlink,
     feed::Feed,
     fleet::Fleet,
+    herald::Herald,
     http::{Overviews, Shared, Shows},
     notices::Notices,
     pass::Passes,
@@ -129,13 +132,24 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
 
     // Of its own: when one part fails, the others end too.
     let stop = shutdown.child_token();
-    let (publisher, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
+    let options = subscription::options(config.mqtt.clone(), config.heralding.as_ref());
+    let (publisher, events) = bugbrother_client::connect(options, stop.clone());
+    let herald = config.heralding.clone().map(|heralding| {
+        let max_vehicles = config.limits.vehicles;
+        Arc::new(Herald::new(heralding, publisher.clone(), config.store.clone(), Arc::clone(&feed), max_vehicles))
+    });
     let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
     let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
     let sockets = TaskTracker::new();
     let relay = Relay::new(downlink.asking_for_streams(), sockets.clone(), stop.clone());
-    let subscription =
-        Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ear, Arc::clone(&relay));
+    let subscription = Subscription::new(
+        Arc::clone(&feed),
+        config.store.clone(),
+        Arc::clone(&downlink),
+        herald.clone(),
+        ear,
+        Arc::clone(&relay),
+    );
     if let Err(error) = subscription.refresh().await {
         stop.cancel();
         return Err(error.into());
@@ -175,6 +189,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     parts.spawn(async move { follower.passes.follow(&follower.config.store, token).await });
     let token = stop.clone();
     parts.spawn(async move { downlink.run(token).await });
+    if let Some(herald) = herald {
+        let token = stop.clone();
+        parts.spawn(async move { herald.run(token).await });
+    }
     parts.spawn(notices.run(stop.clone()));
     let (players, token) = (Arc::clone(&shared), stop.clone());
     parts.spawn(async move {

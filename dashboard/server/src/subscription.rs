@@ -17,6 +17,7 @@ use crate::{
     downlink::Downlink,
     feed::Feed,
     fleet::{Applied, Fleet, MAX_ALERTS},
+    herald::{Herald, Heralding},
     notices::{Ear, Told},
     video::Relay,
 };
@@ -27,12 +28,13 @@ const PAGE: u32 = 500;
 const LOGGED_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 /// The account's options with a client id and the filters of a dashboard.
-pub(crate) fn options(account: Options) -> Options {
+pub(crate) fn options(account: Options, heralding: Option<&Heralding>) -> Options {
+    let own = [ALL_UP, ALL_ALERTS].map(|filter| (filter.to_owned(), Qos::AtLeastOnce));
     Options {
         // Random: two dashboards must not take over each other's connection.
         client_id: format!("dashboard-{:08x}", rand::random::<u32>()),
         will: None,
-        subscriptions: [ALL_UP, ALL_ALERTS].map(|filter| (filter.to_owned(), Qos::AtLeastOnce)).into(),
+        subscriptions: own.into_iter().chain(heralding.map(Herald::filters).unwrap_or_default()).collect(),
         ..account
     }
 }
@@ -42,15 +44,23 @@ pub(crate) struct Subscription {
     feed: Arc<Feed>,
     store: Store,
     downlink: Arc<Downlink>,
+    herald: Option<Arc<Herald>>,
     news: Ear,
     relay: Arc<Relay>,
     logged: DefaultDirectRateLimiter,
 }
 
 impl Subscription {
-    pub fn new(feed: Arc<Feed>, store: Store, downlink: Arc<Downlink>, news: Ear, relay: Arc<Relay>) -> Self {
+    pub fn new(
+        feed: Arc<Feed>,
+        store: Store,
+        downlink: Arc<Downlink>,
+        herald: Option<Arc<Herald>>,
+        news: Ear,
+        relay: Arc<Relay>,
+    ) -> Self {
         let logged = RateLimiter::direct(Quota::per_minute(LOGGED_PER_MINUTE));
-        Subscription { feed, store, downlink, news, relay, logged }
+        Subscription { feed, store, downlink, herald, news, relay, logged }
     }
 
     /// Takes in the database's vehicles and active alerts.
@@ -84,6 +94,9 @@ impl Subscription {
                 Event::Up => {
                     self.feed.set_mqtt_up(true);
                     self.downlink.connected();
+                    if let Some(herald) = &self.herald {
+                        herald.connected();
+                    }
                     // What happened in between was said while nobody listened here.
                     if let Err(error) = self.refresh().await {
                         failed(&error);
@@ -107,6 +120,9 @@ impl Subscription {
 
     /// The vehicle whose first word it was.
     fn take(&self, delivery: &Delivery) -> Option<Vin> {
+        if self.herald.as_ref().is_some_and(|herald| herald.take(delivery)) {
+            return None;
+        }
         let now = clock::now();
         let (topic, message) = match judge_present(&delivery.topic, &delivery.payload, now) {
             Ok(taken) => taken,
@@ -118,6 +134,9 @@ impl Subscription {
         metrics::counter!("bugbrother_dashboard_messages_total").increment(1);
         if matches!(&message, Message::Status(status) if status.status == Presence::Online) {
             self.downlink.tell_commands(topic.vin);
+        }
+        if let Some(herald) = &self.herald {
+            herald.hear(&message);
         }
         if let Message::Reply(reply) = &message {
             self.relay.hear(reply);

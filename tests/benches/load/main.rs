@@ -1,11 +1,12 @@
 //! What the way from a vehicle into the database takes, and the way out of it: `make bench-ingest`, `make bench-history`,
-//! `make bench-growth`; and the way to people's screens: `make bench-dashboard`.
+//! `make bench-growth`; the way to people's screens: `make bench-dashboard`; and the broker alone: `make bench-broker`.
 //!
 //! # Layout
 //! - `ingest`: from publish to commit, beside `ceiling`, what the database takes at most, and `nodered`
 //! - `history`: the first page of a vehicle's history, with a year of it
 //! - `growth`: what a vehicle costs, the more there are of them
 //! - `dashboard`: from publish to pixel, how the map moves, and what viewers cost
+//! - `broker`: the embedded broker beside Debian's Mosquitto
 //! - `drive`: what simulated cars tell; `fleet`: vehicles that publish it, by `packet`
 //! - `server`: a broker and ingest as processes, and a database behind them
 //! - `usage`, `space`: what processes and databases take; `figures`: medians and quantiles
@@ -16,6 +17,7 @@
 //! - A message counts when the vehicle has been told that it is committed. Of what was published nothing may be missing.
 #![expect(clippy::print_stdout, reason = "a benchmark says what it has measured")]
 
+mod broker;
 mod ceiling;
 mod dashboard;
 mod drive;
@@ -43,13 +45,16 @@ use crate::{server::Kind, settings::Settings};
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let Some((command, rest)) = arguments.split_first() else {
-        bail!("what is to be measured: ingest, flood, history, growth or dashboard?");
+        bail!("what is to be measured: ingest, flood, history, growth, dashboard or broker?");
     };
     if command == history::READER {
         return history::read(rest).await;
     }
     if command == "dashboard" {
         return dashboard::run(&Settings::read(20, 3)?, rest).await;
+    }
+    if command == "broker" {
+        return broker::run(&Settings::read(5, 3)?, rest).await;
     }
     let named = rest.iter().map(|name| Kind::called(name).with_context(|| format!("no database `{name}`")));
     let named = named.collect::<Result<Vec<_>>>()?;
@@ -59,6 +64,6 @@ async fn main() -> Result<()> {
         "flood" => ingest::run_floods(&Settings::read(12, 1)?, &kinds).await,
         "history" => history::run(&Settings::read(20, 5)?, &kinds).await,
         "growth" => growth::run(&Settings::read(60, 1)?).await,
-        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth or dashboard?"),
+        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard or broker?"),
     }
 }

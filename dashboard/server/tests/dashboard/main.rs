@@ -7,6 +7,7 @@ mod drive;
 mod enrolment;
 mod export;
 mod guide;
+mod herald;
 mod history;
 mod live;
 mod media;
