@@ -412,6 +412,13 @@ pub struct Net {
     pub dtc_csv: Option<PathBuf>,
     #[command(flatten)]
     pub media: MediaPlace,
+    /// Publish each vehicle's state as JSON on `fleet/v1/{vin}/state` so often, in seconds, where it has changed
+    #[arg(long, env = "BUGBROTHER_STATE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub state: Option<u64>,
+    /// Tell Home Assistant of each vehicle below the prefix where it looks for devices, usually homeassistant; states are
+    /// published too, every ten seconds if --state says nothing else
+    #[arg(long, env = "BUGBROTHER_HOME_ASSISTANT", value_name = "PREFIX")]
+    pub home_assistant: Option<bugbrother_dashboard::Prefix>,
     /// Serve /metrics (Prometheus), /healthz and /readyz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,
