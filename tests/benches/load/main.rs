@@ -6,7 +6,7 @@
 //! - `history`: the first page of a vehicle's history, with a year of it
 //! - `growth`: what a vehicle costs, the more there are of them
 //! - `dashboard`: from publish to pixel, how the map moves, and what viewers cost
-//! - `drive`: what simulated cars tell; `fleet`: vehicles that publish it, by `packet`
+//! - `arrival`: messages on their way into a store; crate `bugbrother_load` has the vehicles that publish them
 //! - `server`: a broker and ingest as processes, and a database behind them
 //! - `usage`, `space`: what processes and databases take; `figures`: medians and quantiles
 //! - `settings`: what may be said from outside; `report`, `plot`: into `docs/performance.md`
@@ -16,16 +16,14 @@
 //! - A message counts when the vehicle has been told that it is committed. Of what was published nothing may be missing.
 #![expect(clippy::print_stdout, reason = "a benchmark says what it has measured")]
 
+mod arrival;
 mod ceiling;
 mod dashboard;
-mod drive;
 mod figures;
-mod fleet;
 mod growth;
 mod history;
 mod ingest;
 mod nodered;
-mod packet;
 mod plot;
 mod report;
 mod server;
@@ -36,6 +34,7 @@ mod usage;
 use std::env;
 
 use anyhow::{Context, Result, bail};
+use bugbrother_load::{drive, fleet, packet};
 
 use crate::{server::Kind, settings::Settings};
 
