@@ -10,7 +10,7 @@
 //! - `video`: from a camera's picture to the screen, and what that costs
 //! - `notify`: from publish to who is told of an alert, and what rules cost
 //! - `broker`: the embedded broker beside Debian's Mosquitto
-//! - `drive`: what simulated cars tell; `fleet`: vehicles that publish it, by `packet`
+//! - `arrival`: messages on their way into a store; crate `bugbrother_load` has the vehicles that publish them
 //! - `server`: a broker and ingest as processes, and a database behind them
 //! - `usage`, `space`: what processes and databases take; `figures`: medians and quantiles
 //! - `settings`: what may be said from outside; `report`, `plot`: into `docs/performance.md`
@@ -20,18 +20,16 @@
 //! - A message counts when the vehicle has been told that it is committed. Of what was published nothing may be missing.
 #![expect(clippy::print_stdout, reason = "a benchmark says what it has measured")]
 
+mod arrival;
 mod broker;
 mod ceiling;
 mod dashboard;
-mod drive;
 mod figures;
-mod fleet;
 mod growth;
 mod history;
 mod ingest;
 mod nodered;
 mod notify;
-mod packet;
 mod plot;
 mod report;
 mod server;
@@ -43,6 +41,7 @@ mod video;
 use std::env;
 
 use anyhow::{Context, Result, bail};
+use bugbrother_load::{drive, fleet, packet};
 
 use crate::{server::Kind, settings::Settings};
 

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::{
     drive::{Cut, SIGNALS, Sample},
     figures::{grouped, median},
-    fleet::{Fleet, Form, Pace, Plan},
+    fleet::{Fleet, Form, Pace, Plan, Weather},
     ingest::{self, VEHICLES},
     report::Report,
     server::{Databases, Kind, Server},
@@ -157,6 +157,8 @@ impl NodeRed {
             pace: Pace::Every(Duration::from_secs_f64(VEHICLES as f64 / rate)),
             form: Form::Json,
             start,
+            password: None,
+            weather: Weather::default(),
         };
         let node = [self.process.id()];
         let before = usage::cpu_us(&node)?;
