@@ -7,7 +7,10 @@ use bugbrother_store::ClientId;
 use bugbrother_wire::{UnixMs, Vin};
 use clap::{Args, Parser, Subcommand};
 
-use crate::export::{beginning, end};
+use crate::{
+    export::{beginning, end},
+    media::MediaPlace,
+};
 
 /// Watches a mixed fleet of cars live: where they are, how they drive, what is wrong with them.
 #[derive(Parser)]
@@ -387,6 +390,10 @@ pub struct Net {
     /// without it what people give as a webhook or mail server cannot lead to this machine or its network
     #[arg(long, env = "BUGBROTHER_ALLOW_PRIVATE", value_delimiter = ',', value_name = "NETWORK")]
     pub allow_private: Vec<ipnet::IpNet>,
+    /// Networks of this server's own in which it may reach cameras, such as 10.8.0.0/16 for a VPN of cameras, or 127.0.0.1/32 for
+    /// a MediaMTX beside it; without it the URL of a camera cannot lead to this machine or its network
+    #[arg(long, env = "BUGBROTHER_ALLOW_CAMERAS", value_delimiter = ',', value_name = "NETWORK")]
+    pub allow_cameras: Vec<ipnet::IpNet>,
     /// Map tiles over the built-in map: a server's address with {z}, {x} and {y}, or a .pmtiles file of pictures
     #[arg(long, env = "BUGBROTHER_TILES", value_name = "URL|FILE")]
     pub tiles: Option<String>,
@@ -406,6 +413,8 @@ pub struct Net {
     /// advice_fr; they extend the built-in ones or stand before them
     #[arg(long, env = "BUGBROTHER_DTC_CSV", value_name = "FILE")]
     pub dtc_csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub media: MediaPlace,
     /// Serve /metrics (Prometheus), /healthz and /readyz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,

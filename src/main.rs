@@ -37,6 +37,7 @@ mod export;
 mod init;
 mod listeners;
 mod load;
+mod media;
 mod metrics_list;
 mod metrics_page;
 mod mosquitto;

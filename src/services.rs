@@ -213,7 +213,8 @@ pub async fn run(plan: Plan) -> Result<()> {
         let way = Way { here: mqtt, brokers };
         start_services(&plan, &mut services, &store, &way, http, watched).await?;
         if let Some(speed) = plan.demo_speed {
-            demo::start(&plan.data, &store, mqtt, fleet, speed, &mut cars).await?;
+            let http = http_address.context("the demo has a dashboard")?;
+            demo::start(&plan.data, &store, demo::Reach { mqtt, http }, fleet, speed, &mut cars).await?;
         }
     } else {
         readiness.opened(None);
@@ -313,8 +314,7 @@ async fn start_services(
         });
         let documents = bugbrother_dashboard::documents::Documents::open(&plan.data.documents());
         config.documents = Some(Arc::new(documents.context("cannot make the folder of the contracts' documents")?));
-        let library = bugbrother_dashboard::library::Library::open(&plan.data.media());
-        config.library = Some(library.context("cannot make the folder of photos and clips")?);
+        config.library = Some(plan.net.media.open(&plan.data).await?);
         let data = plan.data.clone();
         config.revoke = Some(Arc::new(move |vin| {
             let data = data.clone();
@@ -326,6 +326,7 @@ async fn start_services(
         if let Some(from) = &plan.net.tiles {
             config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
         }
+        config.cameras = bugbrother_guard::Guard::new(plan.net.allow_cameras.iter().copied());
         config.push_key = Some(push_key(plan)?.public());
         config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bugbrother_client::Options;
+use bugbrother_guard::Guard;
 use bugbrother_pki::Authority;
 use bugbrother_store::Store;
 use bugbrother_wire::{Vin, api::RevokedKeys};
@@ -64,6 +65,8 @@ pub struct Config {
     pub documents: Option<Arc<Documents>>,
     /// Where photos and clips are; without it vehicles keep them.
     pub library: Option<Library>,
+    /// Which addresses the server may reach cameras at.
+    pub cameras: Guard,
     /// Bounds.
     pub limits: Limits,
 }
@@ -156,6 +159,7 @@ impl Config {
             push_key: None,
             documents: None,
             library: None,
+            cameras: Guard::default(),
             limits: Limits::default(),
         }
     }

@@ -1,5 +1,5 @@
 //! What the way from a vehicle into the database takes, and the way out of it: `make bench-ingest`, `make bench-history`,
-//! `make bench-growth`; and the way to people's screens: `make bench-dashboard`.
+//! `make bench-growth`; and the way to people's screens: `make bench-dashboard`, `make bench-video`.
 //!
 //! # Layout
 //! - `ingest`: from publish to commit, beside `ceiling`, what the database takes at most, and `nodered`
@@ -7,6 +7,7 @@
 //! - `growth`: what a vehicle costs, the more there are of them
 //! - `dashboard`: from publish to pixel, how the map moves, and what viewers cost
 //! - `arrival`: messages on their way into a store; crate `bugbrother_load` has the vehicles that publish them
+//! - `video`: from a camera's picture to the screen, and what that costs
 //! - `server`: a broker and ingest as processes, and a database behind them
 //! - `usage`, `space`: what processes and databases take; `figures`: medians and quantiles
 //! - `settings`: what may be said from outside; `report`, `plot`: into `docs/performance.md`
@@ -30,6 +31,7 @@ mod server;
 mod settings;
 mod space;
 mod usage;
+mod video;
 
 use std::env;
 
@@ -42,13 +44,16 @@ use crate::{server::Kind, settings::Settings};
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let Some((command, rest)) = arguments.split_first() else {
-        bail!("what is to be measured: ingest, flood, history, growth or dashboard?");
+        bail!("what is to be measured: ingest, flood, history, growth, dashboard or video?");
     };
     if command == history::READER {
         return history::read(rest).await;
     }
     if command == "dashboard" {
         return dashboard::run(&Settings::read(20, 3)?, rest).await;
+    }
+    if command == "video" {
+        return video::run(&Settings::read(20, 3)?, rest).await;
     }
     let named = rest.iter().map(|name| Kind::called(name).with_context(|| format!("no database `{name}`")));
     let named = named.collect::<Result<Vec<_>>>()?;
@@ -58,6 +63,6 @@ async fn main() -> Result<()> {
         "flood" => ingest::run_floods(&Settings::read(12, 1)?, &kinds).await,
         "history" => history::run(&Settings::read(20, 5)?, &kinds).await,
         "growth" => growth::run(&Settings::read(60, 1)?).await,
-        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth or dashboard?"),
+        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard or video?"),
     }
 }

@@ -15,6 +15,7 @@ mod credential;
 mod delivery;
 mod device;
 mod escalation;
+mod eye;
 mod face;
 mod facts;
 mod fleet;

@@ -9,6 +9,8 @@ use tokio::{
     time::timeout,
 };
 
+use super::packet::{packet, string};
+
 /// Longer than anything takes, so that a test that hangs says where.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -261,28 +263,8 @@ impl Client {
     }
 }
 
-fn string(body: &mut Vec<u8>, text: &[u8]) {
-    body.extend((text.len() as u16).to_be_bytes());
-    body.extend(text);
-}
-
 fn no_properties(body: &mut Vec<u8>, version: u8) {
     if version == 5 {
         body.push(0);
     }
-}
-
-fn packet(first: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    let mut length = body.len();
-    loop {
-        let more = if length > 0x7F { 0x80 } else { 0 };
-        bytes.push((length & 0x7F) as u8 | more);
-        length >>= 7;
-        if length == 0 {
-            break;
-        }
-    }
-    bytes.extend(body);
-    bytes
 }
