@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use bugbrother_export::{Format, TableFormat};
 use bugbrother_store::ClientId;
-use bugbrother_wire::{UnixMs, Vin};
-use clap::{Args, Parser, Subcommand};
+use bugbrother_wire::{UnixMs, Vin, api::Tongue};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     export::{beginning, end},
@@ -261,6 +261,9 @@ pub enum ExportCommand {
         /// csv, json or jsonl
         #[arg(long, default_value_t = TableFormat::Csv)]
         format: TableFormat,
+        /// Language of the words for trouble codes
+        #[arg(long, value_enum, default_value_t)]
+        lang: Lang,
         #[command(flatten)]
         period: Period,
         #[command(flatten)]
@@ -272,9 +275,31 @@ pub enum ExportCommand {
         /// csv, json or jsonl
         #[arg(long, default_value_t = TableFormat::Csv)]
         format: TableFormat,
+        /// Language of the words for trouble codes
+        #[arg(long, value_enum, default_value_t)]
+        lang: Lang,
         #[command(flatten)]
         output: Output,
     },
+}
+
+/// A language of what is exported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// English
+    #[default]
+    En,
+    /// French
+    Fr,
+}
+
+impl From<Lang> for Tongue {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Tongue::En,
+            Lang::Fr => Tongue::Fr,
+        }
+    }
 }
 
 /// A file of samples.
@@ -356,6 +381,12 @@ pub struct Net {
     /// without it what people give as a webhook or mail server cannot lead to this machine or its network
     #[arg(long, env = "BUGBROTHER_ALLOW_PRIVATE", value_delimiter = ',', value_name = "NETWORK")]
     pub allow_private: Vec<ipnet::IpNet>,
+    /// Authorities that vouch for the mail server beside those that this system trusts, such as a company's own, as PEM
+    #[arg(long, env = "BUGBROTHER_MAIL_CA", value_name = "FILE")]
+    pub mail_ca: Option<PathBuf>,
+    /// Where Telegram's Bot API is, if it is a server of one's own [default: https://api.telegram.org]
+    #[arg(long, env = "BUGBROTHER_TELEGRAM_API", value_name = "URL")]
+    pub telegram_api: Option<String>,
     /// Networks of this server's own in which it may reach cameras, such as 10.8.0.0/16 for a VPN of cameras, or 127.0.0.1/32 for
     /// a MediaMTX beside it; without it the URL of a camera cannot lead to this machine or its network
     #[arg(long, env = "BUGBROTHER_ALLOW_CAMERAS", value_delimiter = ',', value_name = "NETWORK")]
@@ -381,6 +412,13 @@ pub struct Net {
     pub dtc_csv: Option<PathBuf>,
     #[command(flatten)]
     pub media: MediaPlace,
+    /// Publish each vehicle's state as JSON on `fleet/v1/{vin}/state` so often, in seconds, where it has changed
+    #[arg(long, env = "BUGBROTHER_STATE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub state: Option<u64>,
+    /// Tell Home Assistant of each vehicle below the prefix where it looks for devices, usually homeassistant; states are
+    /// published too, every ten seconds if --state says nothing else
+    #[arg(long, env = "BUGBROTHER_HOME_ASSISTANT", value_name = "PREFIX")]
+    pub home_assistant: Option<bugbrother_dashboard::Prefix>,
     /// Serve /metrics (Prometheus), /healthz and /readyz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,

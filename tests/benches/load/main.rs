@@ -1,5 +1,6 @@
 //! What the way from a vehicle into the database takes, and the way out of it: `make bench-ingest`, `make bench-history`,
-//! `make bench-growth`; and the way to people's screens: `make bench-dashboard`, `make bench-video`.
+//! `make bench-growth`; and the way to people: `make bench-dashboard`, `make bench-video`, `make bench-notify`; and the broker alone:
+//! `make bench-broker`.
 //!
 //! # Layout
 //! - `ingest`: from publish to commit, beside `ceiling`, what the database takes at most, and `nodered`
@@ -7,6 +8,8 @@
 //! - `growth`: what a vehicle costs, the more there are of them
 //! - `dashboard`: from publish to pixel, how the map moves, and what viewers cost
 //! - `video`: from a camera's picture to the screen, and what that costs
+//! - `notify`: from publish to who is told of an alert, and what rules cost
+//! - `broker`: the embedded broker beside Debian's Mosquitto
 //! - `drive`: what simulated cars tell; `fleet`: vehicles that publish it, by `packet`
 //! - `server`: a broker and ingest as processes, and a database behind them
 //! - `usage`, `space`: what processes and databases take; `figures`: medians and quantiles
@@ -17,6 +20,7 @@
 //! - A message counts when the vehicle has been told that it is committed. Of what was published nothing may be missing.
 #![expect(clippy::print_stdout, reason = "a benchmark says what it has measured")]
 
+mod broker;
 mod ceiling;
 mod dashboard;
 mod drive;
@@ -26,6 +30,7 @@ mod growth;
 mod history;
 mod ingest;
 mod nodered;
+mod notify;
 mod packet;
 mod plot;
 mod report;
@@ -45,7 +50,7 @@ use crate::{server::Kind, settings::Settings};
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let Some((command, rest)) = arguments.split_first() else {
-        bail!("what is to be measured: ingest, flood, history, growth, dashboard or video?");
+        bail!("what is to be measured: ingest, flood, history, growth, dashboard, video, notify or broker?");
     };
     if command == history::READER {
         return history::read(rest).await;
@@ -56,6 +61,9 @@ async fn main() -> Result<()> {
     if command == "video" {
         return video::run(&Settings::read(20, 3)?, rest).await;
     }
+    if command == "broker" {
+        return broker::run(&Settings::read(5, 3)?, rest).await;
+    }
     let named = rest.iter().map(|name| Kind::called(name).with_context(|| format!("no database `{name}`")));
     let named = named.collect::<Result<Vec<_>>>()?;
     let kinds = if named.is_empty() { Kind::ALL.to_vec() } else { named };
@@ -63,7 +71,10 @@ async fn main() -> Result<()> {
         "ingest" => ingest::run(&Settings::read(12, 3)?, &kinds).await,
         "flood" => ingest::run_floods(&Settings::read(12, 1)?, &kinds).await,
         "history" => history::run(&Settings::read(20, 5)?, &kinds).await,
+        "notify" => notify::run(&Settings::read(300, 1)?).await,
         "growth" => growth::run(&Settings::read(60, 1)?).await,
-        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard or video?"),
+        other => {
+            bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard, video, notify or broker?")
+        }
     }
 }
