@@ -88,7 +88,7 @@ bench-dashboard: ## measure from publish to pixel, how the map moves with 10,000
 
 # ONLY="glass crowd rings" or some of them.
 bench-video: ## measure how old a camera's pictures are on the screen, how soon they come, and what cameras and viewers cost
-	cargo build --quiet --release --bin bugbrother --bin bugbrother-agent
+	cargo build --quiet --release -p bugbrother -p bugbrother-agent --bins
 	cargo bench --quiet -p bugbrother-tests --bench load -- video $(ONLY)
 
 bench-rules: ## measure what a rule costs for each sample that a vehicle sends, and what is remembered of it
