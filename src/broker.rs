@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -85,6 +86,7 @@ pub async fn start(plan: &Plan, reload: Arc<Notify>, broker: &mut Stage, bridges
     let config = Config {
         doors: opened,
         limits: limits(&conf),
+        persistence: persistence(&conf, &plan.data),
         sys_interval: (conf.sys_interval_s > 0).then(|| Duration::from_secs(conf.sys_interval_s.into())),
         reload,
     };
@@ -160,6 +162,12 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
         address.set_ip(if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { Ipv6Addr::LOCALHOST.into() });
     }
     address
+}
+
+/// Where sessions and retained messages are kept, unless that is not wanted.
+fn persistence(conf: &Conf, data: &DataDir) -> Option<PathBuf> {
+    let folder = conf.persistence_location.clone().unwrap_or_else(|| data.broker());
+    conf.persistence.unwrap_or(true).then_some(folder)
 }
 
 fn limits(conf: &Conf) -> Limits {

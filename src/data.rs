@@ -5,6 +5,7 @@
 //! data/access/passwords, acl  Mosquitto's password_file and acl_file
 //! data/access/ca.crt, crl.pem who signs vehicles' certificates, and which are revoked
 //! data/access/server.*        the broker's own certificate and its key
+//! data/broker/mqtt.redb        sessions and retained messages of the broker
 //! data/secrets/               passwords of the services, keys of the sessions and of web push; 0600
 //! data/secrets/ca/            the fleet's certificate authority and its key
 //! data/media/                 photos and clips of vehicles, and what is coming in of them
@@ -111,6 +112,11 @@ impl DataDir {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the broker keeps.
+    pub fn broker(&self) -> PathBuf {
+        self.path.join("broker")
     }
 
     /// What the broker reads.

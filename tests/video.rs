@@ -177,6 +177,35 @@ async fn a_person_sees_a_camera_at_once_and_again_when_it_comes_back() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_adds_a_camera_that_the_server_reaches_and_sees_it() -> Result<()> {
+    let camera = Camera::start(&["basic", "viewer", "swordfish"]).await?;
+    let mut system = System::new()?;
+    system.start_with("up", &["--allow-cameras", "127.0.0.0/8"]).await?;
+    system.manage(&["vehicle", "add", VIN, "--name", "Van"])?;
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    node::install(&scripts)?;
+    let shots = std::env::var_os("SCREENSHOTS").map_or_else(|| system.dir().join("screenshots"), Into::into);
+    fs::create_dir_all(&shots)?;
+    let (url, picture) = (format!("http://127.0.0.1:{}", system.http()), camera.url("/h264"));
+    let environment = [
+        ("BUGBROTHER_URL", url.as_str()),
+        ("BUGBROTHER_USER", "admin"),
+        ("BUGBROTHER_PASSWORD", system.password()?),
+        ("VEHICLE", VIN),
+        ("CAMERA", &picture),
+        ("SCREENSHOTS", shots.to_str().context("a UTF-8 path")?),
+    ];
+    let mut browser =
+        Process::start(system.dir(), "eyes.mjs", Path::new("node"), &[scripts.join("eyes.mjs")], &environment)?;
+    let status = browser.ended(LIMIT * 2).await?;
+    println!("{}", browser.printed());
+    ensure!(status.success(), "{}\n{}", browser.printed(), browser.logged());
+    ensure!(!system.process("up")?.logged().contains("swordfish"), "no secret in a log");
+    system.check_running()?;
+    system.check_logs()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_behind_a_trickle_falls_behind_alone() -> Result<()> {
     let camera = Camera::start(&[]).await?;
     let receiver = TcpListener::bind(port::local(0)).await?;

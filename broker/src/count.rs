@@ -56,6 +56,8 @@ pub(crate) static SENT_PAYLOADS: Figure = Figure::new("bugbrother_broker_sent_pa
 static DENIED_PUBLISHES: Figure = Figure::new("bugbrother_broker_denied_publishes_total");
 static DENIED_SUBSCRIBES: Figure = Figure::new("bugbrother_broker_denied_subscribes_total");
 static UNKNOWN_ACKS: Figure = Figure::new("bugbrother_broker_unknown_acks_total");
+static STORE_COMMITS: Figure = Figure::new("bugbrother_broker_store_commits_total");
+static STORE_FAILURES: Figure = Figure::new("bugbrother_broker_store_failures_total");
 static THROTTLED: Figure = Figure::new("bugbrother_broker_throttled_total");
 
 pub(crate) static CONNECTIONS: Figure = Figure::new("bugbrother_broker_connections");
@@ -63,8 +65,11 @@ pub(crate) static MOST_CONNECTIONS: Figure = Figure::new("bugbrother_broker_conn
 pub(crate) static SUBSCRIPTIONS: Figure = Figure::new("bugbrother_broker_subscriptions");
 pub(crate) static RETAINED_MESSAGES: Figure = Figure::new("bugbrother_broker_retained_messages");
 pub(crate) static RETAINED_BYTES: Figure = Figure::new("bugbrother_broker_retained_bytes");
+pub(crate) static SESSIONS: Figure = Figure::new("bugbrother_broker_sessions");
+pub(crate) static QUEUED_MESSAGES: Figure = Figure::new("bugbrother_broker_queued_messages");
+pub(crate) static QUEUED_BYTES: Figure = Figure::new("bugbrother_broker_queued_bytes");
 
-static TOTALS: [&Figure; 15] = [
+static TOTALS: [&Figure; 17] = [
     &SOCKETS,
     &CONNECT_PACKETS,
     &CONNECTS,
@@ -80,14 +85,24 @@ static TOTALS: [&Figure; 15] = [
     &DENIED_SUBSCRIBES,
     &UNKNOWN_ACKS,
     &THROTTLED,
+    &STORE_COMMITS,
+    &STORE_FAILURES,
 ];
-static GAUGES: [&Figure; 5] = [&CONNECTIONS, &MOST_CONNECTIONS, &SUBSCRIPTIONS, &RETAINED_MESSAGES, &RETAINED_BYTES];
+static GAUGES: [&Figure; 8] = [
+    &CONNECTIONS,
+    &MOST_CONNECTIONS,
+    &SUBSCRIPTIONS,
+    &RETAINED_MESSAGES,
+    &RETAINED_BYTES,
+    &SESSIONS,
+    &QUEUED_MESSAGES,
+    &QUEUED_BYTES,
+];
 
 /// Why a message did not get to a subscriber, or was not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dropped {
-    /// It fell out of the router's log before the subscriber's turn. Some of these may have been for others only, who
-    /// share the routing name.
+    /// The queue of a subscriber that reads too slowly was full.
     SlowSubscriber,
     /// Older than its publisher allowed.
     Expired,
@@ -99,13 +114,23 @@ pub(crate) enum Dropped {
     OverLimit,
     /// There is no place to keep it.
     RetainedFull,
+    /// The queue of a session that lasts, or of all members of a shared subscription, was full.
+    QueueFull,
 }
 
-static DROPPED: [(Figure, &str); 6] = {
+static DROPPED: [(Figure, &str); 7] = {
     const fn of(reason: &'static str) -> (Figure, &'static str) {
         (Figure::new("bugbrother_broker_dropped_messages_total"), reason)
     }
-    [of("slow_subscriber"), of("expired"), of("denied"), of("too_large"), of("over_limit"), of("retained_full")]
+    [
+        of("slow_subscriber"),
+        of("expired"),
+        of("denied"),
+        of("too_large"),
+        of("over_limit"),
+        of("retained_full"),
+        of("queue_full"),
+    ]
 };
 
 /// Messages that were dropped for any reason.
@@ -231,6 +256,24 @@ pub(crate) fn retained(messages: usize, bytes: usize) {
     RETAINED_BYTES.set(bytes);
 }
 
+pub(crate) fn sessions(all: usize) {
+    SESSIONS.set(all);
+}
+
+pub(crate) fn queued(messages: usize, bytes: usize) {
+    QUEUED_MESSAGES.set(messages);
+    QUEUED_BYTES.set(bytes);
+}
+
+/// One group of changes is on disk.
+pub(crate) fn stored() {
+    STORE_COMMITS.add(1);
+}
+
+pub(crate) fn store_failed() {
+    STORE_FAILURES.add(1);
+}
+
 /// How long a message of the canary's took through the router.
 pub(crate) fn round_trip(took: Duration) {
     histogram!("bugbrother_broker_router_round_trip_seconds").record(took);
@@ -249,6 +292,7 @@ mod tests {
             (Dropped::TooLarge, "too_large"),
             (Dropped::OverLimit, "over_limit"),
             (Dropped::RetainedFull, "retained_full"),
+            (Dropped::QueueFull, "queue_full"),
         ];
         assert_eq!(all.map(|(reason, _)| DROPPED[reason as usize].1), all.map(|(_, label)| label));
     }

@@ -21,6 +21,7 @@ use crate::{
     handshake,
     router::Router,
     session,
+    store::Store,
     stream::Socket,
 };
 
@@ -66,7 +67,7 @@ impl Bench {
         let mut files = Files::default();
         let entrance = Entrance::new(&settings, &mut files).expect("there is no file that could be missing");
         let router = Router::start(&limits).expect("a thread can be started");
-        let gate = Gate::new(limits, router, CancellationToken::new());
+        let gate = Gate::new(limits, router, (Store::none(), Vec::new()), Vec::new(), CancellationToken::new());
         let (gate, entrance) = (&*Box::leak(Box::new(gate)), &*Box::leak(Box::new(entrance)));
         let (mut canary, far) = duplex(BUFFER_BYTES);
         tokio::spawn(serve(gate, entrance, CANARY, far));

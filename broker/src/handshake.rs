@@ -20,16 +20,20 @@ use crate::{
     count::{self, Connected},
     doorstep::Waiting,
     gate::Gate,
-    message::Message,
+    message::{Message, TopicName},
     packet::{
         Reason, Version,
-        decode::{self, Connect, Publish},
+        decode::{self, Connect},
         encode::{self, Terms},
         frame::{self, Frame},
     },
     places::{Crowded, Place, subscriber},
+    record,
     registry::{NotRegistered, Registration},
+    session::TOPIC_ALIASES,
+    sessions::{Full, Opened, Rest},
     stream::Stream,
+    subscriber::Subscriber,
     verifier::{Busy, Proven},
 };
 
@@ -46,9 +50,16 @@ pub(crate) struct Client {
     pub(crate) identity: Identity,
     pub(crate) registration: Registration,
     pub(crate) keep_alive_s: u16,
-    pub(crate) will: Option<Message>,
+    pub(crate) will: Option<Will>,
+    pub(crate) subscriber: Arc<Subscriber>,
+    /// What an earlier connection has left, if the session goes on.
+    pub(crate) rest: Option<Rest>,
+    pub(crate) session_expiry_s: u32,
     pub(crate) receive_maximum: u16,
     pub(crate) max_packet_bytes: usize,
+    pub(crate) topic_alias_maximum: u16,
+    /// Whether the client wants to read reasons.
+    pub(crate) explains: bool,
     /// What came after CONNECT already.
     pub(crate) inbound: BytesMut,
     pub(crate) outbound: BytesMut,
@@ -57,6 +68,13 @@ pub(crate) struct Client {
     _places: (Place, Option<OwnedSemaphorePermit>),
     /// Whoever is there needs no check to come again.
     _proven: Option<Proven>,
+}
+
+/// What a client has to say when it is gone.
+pub(crate) struct Will {
+    /// Its expiry interval is counted from its publication, which may never be.
+    pub(crate) message: Message,
+    pub(crate) delay_s: u32,
 }
 
 /// What a client was let in for.
@@ -107,10 +125,15 @@ pub(crate) enum Cause {
     ConnectRate,
     Connections(Crowded),
     ListenerConnections,
+    /// No place for one more session that lasts.
+    Sessions,
     WillDenied,
     WillTopic,
-    WillQos,
+    /// In 3.1.1, where nothing can be said about that (4.7.3 and 4.8).
+    WillOfNoTopic,
     WillSize,
+    /// The broker stops, because its router does not answer any more.
+    Router,
 }
 
 impl Cause {
@@ -142,9 +165,10 @@ impl Cause {
             Cause::Connections(Crowded::Address) => "connections_of_address",
             Cause::ListenerConnections => "listener_connections",
             Cause::WillDenied => "will_denied",
-            Cause::WillTopic => "will_topic",
-            Cause::WillQos => "will_qos",
+            Cause::WillTopic | Cause::WillOfNoTopic => "will_topic",
             Cause::WillSize => "will_size",
+            Cause::Router => "router",
+            Cause::Sessions => "sessions",
         }
     }
 
@@ -158,6 +182,7 @@ impl Cause {
             | Cause::Tls
             | Cause::WebSocket
             | Cause::NotConnect
+            | Cause::WillOfNoTopic
             | Cause::User => return None,
             Cause::Protocol => Reason::UnsupportedProtocolVersion,
             Cause::Authentication => Reason::BadAuthenticationMethod,
@@ -169,10 +194,10 @@ impl Cause {
             | Cause::Attempts
             | Cause::ClientIdBusy
             | Cause::Connections(_)
-            | Cause::ListenerConnections => Reason::ServerBusy,
-            Cause::UserConnections | Cause::ConnectRate => Reason::QuotaExceeded,
+            | Cause::ListenerConnections
+            | Cause::Router => Reason::ServerBusy,
+            Cause::UserConnections | Cause::ConnectRate | Cause::Sessions => Reason::QuotaExceeded,
             Cause::WillTopic => Reason::TopicNameInvalid,
-            Cause::WillQos => Reason::QosNotSupported,
             Cause::WillSize => Reason::PacketTooLarge,
         })
     }
@@ -244,6 +269,7 @@ async fn read_connect(stream: &mut Stream, inbound: &mut BytesMut) -> Result<Fra
 fn parse(frame: Frame) -> Result<Connect, Cause> {
     let connect = decode::connect(frame).map_err(|reason| match reason {
         Reason::UnsupportedProtocolVersion => Cause::Protocol,
+        Reason::BadUserNameOrPassword => Cause::Password,
         _ => Cause::NotConnect,
     })?;
     if connect.user.len() > MAX_USER_BYTES { Err(Cause::User) } else { Ok(connect) }
@@ -253,8 +279,10 @@ struct Admitted {
     identity: Identity,
     assigned: bool,
     keep_alive_s: u16,
-    will: Option<Message>,
+    session_expiry_s: u32,
+    will: Option<Will>,
     registration: Registration,
+    opened: Opened,
     rights: Rights,
     places: (Place, Option<OwnedSemaphorePermit>),
     proven: Option<Proven>,
@@ -314,17 +342,39 @@ async fn admit(
         return Err(Cause::ClientId);
     }
     let identity = Identity { user, owner, client_id, username_as_client_id: entrance.username_as_client_id };
-    let mut will = None;
-    if let Some(wish) = &connect.will {
-        will = Some(check_will(gate, &access, &identity, connect.version, wish)?);
-    }
+    let mut will = check_will(gate, &access, &identity, connect)?;
     let registration = gate.registry.register(&identity).await.map_err(registering)?;
+    let session_expiry_s = connect.session_expiry_s.min(gate.limits.session_expiry_s);
+    let lasts = session_expiry_s > 0;
+    let opened = gate.sessions.open(&identity, connect.clean, lasts, registration.session, &gate.budget);
+    let mut opened = opened.map_err(|Full| Cause::Sessions)?;
+    for ended in std::mem::take(&mut opened.ended) {
+        gate.take_apart(ended).await.map_err(|_| Cause::Router)?;
+    }
+    // The client is back before its will was due (5.0, 3.1.3.2.2).
+    if let Some(rest) = &mut opened.rest
+        && rest.will.take().is_some()
+    {
+        gate.store.write(vec![record::no_will(opened.subscriber.number)]);
+    }
     if let Some(will) = &mut will {
-        will.publisher = registration.session;
+        will.message.publisher = opened.subscriber.number;
     }
     let (entry, proven) = proof.unzip();
     let rights = Rights { access: news, entry, certificate };
-    Ok(Admitted { identity, assigned, keep_alive_s, will, registration, rights, places: (place, of_listener), proven })
+    let places = (place, of_listener);
+    Ok(Admitted {
+        identity,
+        assigned,
+        keep_alive_s,
+        session_expiry_s,
+        will,
+        registration,
+        opened,
+        rights,
+        places,
+        proven,
+    })
 }
 
 /// Who a client without a certificate's name is, by what it says and what its password proves.
@@ -396,43 +446,46 @@ fn is_safe(client_id: &str) -> bool {
         && client_id.bytes().all(|byte| byte.is_ascii_graphic() && !b"+#/$".contains(&byte))
 }
 
-fn check_will(
-    gate: &Gate,
-    access: &Access,
-    identity: &Identity,
-    version: Version,
-    will: &Publish,
-) -> Result<Message, Cause> {
-    if !topic::is_valid_name(&will.topic) || !gate.limits.take_topic(&will.topic) {
-        return Err(Cause::WillTopic);
+fn check_will(gate: &Gate, access: &Access, identity: &Identity, connect: &Connect) -> Result<Option<Will>, Cause> {
+    let Some(will) = &connect.will else { return Ok(None) };
+    if !topic::is_valid_name(will.topic()) && connect.version == Version::V4 {
+        return Err(Cause::WillOfNoTopic);
     }
-    if will.qos > 1 && version == Version::V5 {
-        return Err(Cause::WillQos);
+    if !topic::is_valid_name(will.topic()) || !gate.limits.take_topic(will.topic()) {
+        return Err(Cause::WillTopic);
     }
     if will.payload.len() > gate.limits.message_bytes {
         return Err(Cause::WillSize);
     }
-    if !access.may_write(identity, &will.topic) {
+    if !access.may_write(identity, will.topic()) {
         count::publish_denied();
         return Err(Cause::WillDenied);
     }
     let message = Message {
-        qos: will.qos.min(1),
+        name: TopicName::of(will.topic.clone()).ok_or(Cause::WillTopic)?,
+        payload: will.payload.clone(),
+        qos: will.qos,
         retain: will.retain,
+        publisher: 0,
+        seq: 0,
         properties: will.properties.clone(),
         // Counted from its publication, which may never be: set then.
         expires: will.expiry_s.map(|seconds| std::time::Duration::from_secs(seconds.into())),
-        ..Message::new(&will.topic, will.payload.clone())
     };
     // It waits as long as the session lives.
-    Ok(message.detached())
+    Ok(Some(Will { message: message.detached(), delay_s: connect.will_delay_s }))
 }
 
 fn welcome(gate: &Gate, mut stream: Stream, inbound: BytesMut, connect: Connect, admitted: Admitted) -> Client {
-    let Admitted { identity, assigned, keep_alive_s, will, registration, rights, places, proven } = admitted;
+    let Admitted { identity, assigned, keep_alive_s, session_expiry_s, will, registration, opened, .. } = admitted;
+    let Opened { subscriber, rest, .. } = opened;
     let mut outbound = BytesMut::new();
     let terms = Terms {
+        session_present: rest.is_some(),
         max_packet_bytes: u32::try_from(gate.limits.packet_bytes).unwrap_or(u32::MAX),
+        receive_maximum: gate.limits.inflight.max(1),
+        topic_alias_maximum: TOPIC_ALIASES,
+        session_expiry_s: (session_expiry_s != connect.session_expiry_s).then_some(session_expiry_s),
         keep_alive_s: (keep_alive_s != connect.keep_alive_s).then_some(keep_alive_s),
         assigned_client_id: assigned.then_some(identity.client_id.as_str()),
     };
@@ -446,14 +499,19 @@ fn welcome(gate: &Gate, mut stream: Stream, inbound: BytesMut, connect: Connect,
         registration,
         keep_alive_s,
         will,
+        subscriber,
+        rest,
+        session_expiry_s,
         receive_maximum: connect.receive_maximum.unwrap_or(u16::MAX),
         max_packet_bytes: connect.max_packet_bytes.map_or(usize::MAX, |bytes| bytes as usize),
+        topic_alias_maximum: connect.topic_alias_maximum,
+        explains: connect.wants_problem_information && connect.max_packet_bytes.is_none_or(|most| most >= 256),
         inbound,
         outbound,
-        rights,
+        rights: admitted.rights,
         _connected: Connected::new(),
-        _places: places,
-        _proven: proven,
+        _places: admitted.places,
+        _proven: admitted.proven,
     }
 }
 

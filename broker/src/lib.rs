@@ -19,14 +19,21 @@
 //!   and of one address; `attempts`: wrong passwords
 //! - `refusals`: how many lines the log gets about strangers, and about what clients do wrong
 //! - `registry`: the connected clients of each user; take-over
-//! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions
-//! - `subscriptions`, `window`: a session's filters, its unacknowledged deliveries
+//! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions, `acknowledgement`
+//!   the steps of QoS 1 and 2, `ending` how it goes on and ends
+//! - `sessions`: those whose client is away; delayed wills
+//! - `subscriber`: what others know of a session, its `subscriptions` and its queue; `window`: its unacknowledged
+//!   deliveries
+//! - `hub`: from links of the router to many sessions each
+//! - `audience`: who gets messages beside the router, found in a `tree` of filters: sessions that last, and the groups of
+//!   shared subscriptions (`share`)
+//! - `store`: the file for what must outlive the process; `record`: what stands in it
 //! - `bucket`: how often something may be done, for what the clients of one user send most of all
 //! - `retained`: the retained messages
 //! - `message`, `routing`: what travels through the router, and under which name
 //! - `router`, `link`: the only files that name rumqttd's links; `canary`: proves that the router lives
 //! - `count`: the figures behind metrics (`METRICS.md`) and `sys`, which publishes them as `$SYS/broker/…`
-//! - `packet`: frames, then decoding (rumqttd's codec), and encoding
+//! - `packet`: frames, then decoding, and encoding
 //!
 //! # Invariants
 //! - Nothing that a client sends reaches rumqttd's router but as opaque payload under a routing name of ours, at QoS 0
@@ -48,9 +55,12 @@
 //! - What let a client in is asked again when the files change: the password's entry, the certificate, the right to its
 //!   subscriptions and to its will. A session that lost one of them ends. Files that cannot be used change nothing;
 //!   whom a listener trusts does not wait for its own certificate and key, nor these for those.
-//! - Every queue is bounded. A subscriber that does not read is paused, then loses what falls out of the router's log
-//!   (counted exactly for each routing name), and is closed when its socket takes nothing for
-//!   [`Limits::write_deadline`].
+//! - Every queue is bounded, in messages and bytes and all of them together. A full one refuses what is new and counts it.
+//!   A subscriber that does not read is closed when its socket takes nothing for [`Limits::write_deadline`].
+//! - A message at QoS 1 or 2 for a session that lasts is on disk before it is acknowledged to whoever published it. Each
+//!   step of QoS 2 is on disk before the packet goes that lets the other side forget the step before.
+//! - What reaches a session at QoS 1 or 2 comes by one way only: through `audience` if the session lasts, through the
+//!   router if not.
 //! - Of the places for retained messages so many are kept free for services as one of them may have. Who may write only
 //!   for itself has a 256th of the rest that is left, so hundreds of hostile vehicles leave some to others. A message that
 //!   finds no place leaves the older one of its topic where it is.
@@ -61,13 +71,9 @@
 //!   user takes a session over. The old session has ended and its will is out before the new one begins.
 //!
 //! # What is left out on purpose
-//! - **QoS 2**: the highest QoS is 1. 5.0 clients are told in CONNACK, a QoS 2 PUBLISH then ends the session with 0x9B;
-//!   3.1.1 clients are granted QoS 1 at SUBSCRIBE, a QoS 2 PUBLISH ends the session with a line in the log, a QoS 2 will
-//!   is sent at QoS 1.
-//! - **Sessions that outlive the connection**: session present is always 0, the session expiry of 5.0 is answered with 0.
-//!   The fleet does not need them: delivery is acknowledged from end to end.
-//! - **`$share`, topic aliases, subscription identifiers, enhanced authentication**: announced as not available to 5.0
-//!   clients, refused with their codes.
+//! - **Enhanced authentication**: a method in CONNECT is answered with 0x8C.
+//! - **QoS 0 for who is away**: not kept.
+//! - **The order of a message and its retransmission across QoS**: each QoS has its own.
 //! - **PROXY protocol v1, MQTT 3.1** (and its WebSocket subprotocol `mqttv3.1`): refused.
 //! - **Revocation lists' dates, and the end of a certificate's life within a session**: neither ends a session; the next
 //!   handshake looks at the certificate's dates again.
@@ -79,6 +85,7 @@
 mod access;
 mod arrival;
 mod attempts;
+mod audience;
 mod bucket;
 mod canary;
 mod count;
@@ -90,34 +97,42 @@ mod files;
 pub mod fuzzing;
 mod gate;
 mod handshake;
+mod hub;
 mod limits;
 mod link;
 mod message;
 mod packet;
 mod places;
 mod proxy;
+mod record;
 mod refusals;
 mod registry;
 mod retained;
 mod router;
 mod routing;
 mod session;
+mod sessions;
+mod share;
+mod store;
 mod stream;
+mod subscriber;
 mod subscriptions;
 mod sys;
 mod tls;
+mod tree;
 mod turns;
 mod verifier;
 mod websocket;
 mod window;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use door::Door;
 pub use limits::Limits;
+pub use store::StoreError;
 pub use tls::TlsError;
 
 /// What a broker needs to know.
@@ -127,6 +142,9 @@ pub struct Config {
     pub doors: Vec<Door>,
     /// What one client and all of them may take.
     pub limits: Limits,
+    /// The folder for what is to outlive the process: retained messages, and sessions that last longer than their
+    /// connection. `None` keeps them in memory.
+    pub persistence: Option<PathBuf>,
     /// How often `$SYS/broker/…` is published; `None` for never.
     pub sys_interval: Option<Duration>,
     /// Notified (`notify_one`) when all files are to be read again, as on SIGHUP. A change of a file is seen without it.
@@ -148,6 +166,12 @@ pub enum Error {
     /// The thread that feeds the router cannot be started.
     #[error("broker cannot start its router")]
     Start(#[source] io::Error),
+    /// The file for what is to outlive the process cannot be used.
+    #[error("broker cannot keep anything")]
+    Store(#[source] StoreError),
+    /// The thread that writes that file has ended.
+    #[error("nothing is written any more: the process must be started again")]
+    StoreDied,
     /// The router does not pass messages on any more; only a new process has a new one.
     #[error("router has stopped: the process must be started again")]
     RouterDied,

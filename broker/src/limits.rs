@@ -46,8 +46,21 @@ pub struct Limits {
     /// frame of WebSocket costs one, whatever is in it. To connect costs a user a hundredth of what it has in a second:
     /// who is in debt waits for CONNACK, and is refused when that would take longer than `connect_deadline`.
     pub tokens_per_second: u32,
-    /// Deliveries to one client that it has not acknowledged.
+    /// Deliveries to one client that it has not acknowledged; and QoS 2 messages of a 5.0 client that it has not released.
     pub inflight: u16,
+    /// Messages that wait for one client, connected or away. One more is refused and counted; what waits already stays.
+    pub queue_messages: usize,
+    /// What those weigh, with 256 bytes for each besides topic, properties and payload.
+    pub queue_bytes: usize,
+    /// What the queues of all clients may weigh. One of them may have a quarter of what is left.
+    pub queues_bytes: usize,
+    /// Sessions that last longer than their connection.
+    pub sessions: usize,
+    /// Of those, the ones of one user, or of one address where nobody says who they are. One more ends the one whose client
+    /// is away longest.
+    pub sessions_per_user: usize,
+    /// The longest life of a session after its connection, in seconds; 4,294,967,295 is for ever.
+    pub session_expiry_s: u32,
     /// How long a client's socket may take nothing while something is there to be sent.
     pub write_deadline: Duration,
     /// Retained messages.
@@ -97,6 +110,12 @@ impl Default for Limits {
             subscriptions: 100,
             tokens_per_second: 5_000,
             inflight: 1_000,
+            queue_messages: 100_000,
+            queue_bytes: 32 * 1024 * 1024,
+            queues_bytes: 512 * 1024 * 1024,
+            sessions: 20_000,
+            sessions_per_user: 64,
+            session_expiry_s: u32::MAX,
             write_deadline: Duration::from_secs(15),
             retained_messages: 400_000,
             retained_messages_per_user: 100_000,

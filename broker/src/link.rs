@@ -1,4 +1,4 @@
-//! One subscriber's link of rumqttd's router.
+//! A link of rumqttd's router.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -21,8 +21,8 @@ use crate::{
 const CLOSE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Number of one name that a link has subscribed to. Never used twice in a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct RouteId(pub(crate) u32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RouteId(pub(crate) u64);
 
 /// What comes out of a link.
 #[derive(Debug)]
@@ -50,7 +50,8 @@ struct Inner {
     /// The router waits to be woken.
     paused: bool,
     routes: HashMap<RouteId, Route>,
-    last_route: u32,
+    names: HashMap<String, RouteId>,
+    last_route: u64,
 }
 
 struct Route {
@@ -61,7 +62,15 @@ struct Route {
 
 impl Link {
     pub(crate) fn new(router: Router, slot: Slot, receiver: LinkRx) -> Self {
-        let inner = Inner { router, slot, receiver, paused: false, routes: HashMap::new(), last_route: 0 };
+        let inner = Inner {
+            router,
+            slot,
+            receiver,
+            paused: false,
+            routes: HashMap::new(),
+            names: HashMap::new(),
+            last_route: 0,
+        };
         Link { inner: Some(inner) }
     }
 
@@ -72,12 +81,13 @@ impl Link {
     /// The route of `name`, subscribed to now if it was not. What is published after this has returned will arrive.
     pub(crate) async fn subscribe(&mut self, name: &str) -> Result<RouteId, RouterDied> {
         let inner = self.inner();
-        if let Some((route, _)) = inner.routes.iter().find(|(_, route)| route.name == name) {
+        if let Some(route) = inner.names.get(name) {
             return Ok(*route);
         }
         inner.last_route += 1;
         let route = RouteId(inner.last_route);
         inner.routes.insert(route, Route { name: name.to_owned(), next: None });
+        inner.names.insert(name.to_owned(), route);
         let filter = Filter {
             path: name.to_owned(),
             qos: QoS::AtMostOnce,
@@ -96,7 +106,10 @@ impl Link {
     pub(crate) async fn unsubscribe(&mut self, route: RouteId) -> Result<(), RouterDied> {
         let inner = self.inner();
         match inner.routes.remove(&route) {
-            Some(route) => inner.unsubscribe(route.name).await,
+            Some(route) => {
+                inner.names.remove(&route.name);
+                inner.unsubscribe(route.name).await
+            }
             None => Ok(()),
         }
     }
@@ -108,7 +121,7 @@ impl Link {
             match inner.receiver.next().await.map_err(|_| RouterDied)? {
                 Some(Notification::Forward(forward)) => {
                     let route = forward.properties.as_ref().and_then(|own| own.subscription_identifiers.last());
-                    let route = RouteId(route.map_or(0, |id| *id as u32));
+                    let route = RouteId(route.map_or(0, |id| *id as u64));
                     let (Some(state), Some(message)) =
                         (inner.routes.get_mut(&route), Message::decode(forward.publish.payload))
                     else {

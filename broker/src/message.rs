@@ -1,6 +1,6 @@
 //! A published message on its way from one client to others.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use tokio::time::Instant;
@@ -10,11 +10,13 @@ use tokio::time::Instant;
 pub(crate) struct Message {
     pub(crate) name: TopicName,
     pub(crate) payload: Bytes,
-    /// 0 or 1.
+    /// 0, 1 or 2.
     pub(crate) qos: u8,
     pub(crate) retain: bool,
-    /// Number of the session that published it.
+    /// Number of the session that published it; 0 for none.
     pub(crate) publisher: u64,
+    /// Its number among all that were published; 0 before.
+    pub(crate) seq: u64,
     /// MQTT 5.0 properties as they go over the wire, without the expiry interval.
     pub(crate) properties: Bytes,
     /// When nobody needs it any more, as time since the broker's start.
@@ -25,9 +27,22 @@ pub(crate) struct Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopicName(Bytes);
 
-const QOS: u8 = 0b001;
-const RETAIN: u8 = 0b010;
-const EXPIRES: u8 = 0b100;
+const QOS: u8 = 0b0011;
+const RETAIN: u8 = 0b0100;
+const EXPIRES: u8 = 0b1000;
+/// What an entry of a queue takes beside the bytes of its message.
+const ENTRY_BYTES: usize = 256;
+
+impl TopicName {
+    /// `None` when it is no text.
+    pub(crate) fn of(bytes: Bytes) -> Option<Self> {
+        std::str::from_utf8(&bytes).is_ok().then_some(TopicName(bytes))
+    }
+
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
 
 impl Message {
     pub(crate) fn new(topic: &str, payload: Bytes) -> Self {
@@ -37,6 +52,7 @@ impl Message {
             qos: 0,
             retain: false,
             publisher: 0,
+            seq: 0,
             properties: Bytes::new(),
             expires: None,
         }
@@ -44,6 +60,11 @@ impl Message {
 
     pub(crate) fn topic(&self) -> &str {
         std::str::from_utf8(&self.name.0).expect("made of a &str, or checked in decode")
+    }
+
+    /// What it weighs in a queue.
+    pub(crate) fn weight(&self) -> usize {
+        ENTRY_BYTES + self.bytes()
     }
 
     /// Topic, properties and payload.
@@ -70,10 +91,11 @@ impl Message {
 
     /// The opaque bytes that go through the router.
     pub(crate) fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(27 + self.bytes());
+        let mut out = BytesMut::with_capacity(35 + self.bytes());
         let flag = |set, bit| if set { bit } else { 0 };
-        out.put_u8(flag(self.qos > 0, QOS) | flag(self.retain, RETAIN) | flag(self.expires.is_some(), EXPIRES));
+        out.put_u8(self.qos & QOS | flag(self.retain, RETAIN) | flag(self.expires.is_some(), EXPIRES));
         out.put_u64(self.publisher);
+        out.put_u64(self.seq);
         if let Some(expires) = self.expires {
             out.put_u64(u64::try_from(expires.as_millis()).unwrap_or(u64::MAX));
         }
@@ -88,7 +110,7 @@ impl Message {
     /// The opposite of [`Message::encode`]; `None` for anything else.
     pub(crate) fn decode(mut bytes: Bytes) -> Option<Self> {
         let flags = bytes.try_get_u8().ok()?;
-        let publisher = bytes.try_get_u64().ok()?;
+        let (publisher, seq) = (bytes.try_get_u64().ok()?, bytes.try_get_u64().ok()?);
         let expires = if flags & EXPIRES == 0 { None } else { Some(Duration::from_millis(bytes.try_get_u64().ok()?)) };
         let mut part = || {
             let length = bytes.try_get_u32().ok()? as usize;
@@ -99,9 +121,10 @@ impl Message {
         Some(Message {
             name: TopicName(topic),
             payload: bytes,
-            qos: u8::from(flags & QOS != 0),
+            qos: (flags & QOS).min(2),
             retain: flags & RETAIN != 0,
             publisher,
+            seq,
             properties,
             expires,
         })
@@ -112,17 +135,35 @@ impl Message {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Expired;
 
-/// Time since the broker's start.
+/// Time since the broker's start, and what the world called that moment: on disk, times are the world's.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock(Instant);
+pub(crate) struct Clock {
+    started: Instant,
+    unix: Duration,
+}
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Clock(Instant::now())
+        Clock { started: Instant::now(), unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() }
     }
 
     pub(crate) fn now(self) -> Duration {
-        self.0.elapsed()
+        self.started.elapsed()
+    }
+
+    /// Milliseconds since 1970 at a time since the start.
+    pub(crate) fn to_unix_ms(self, since_start: Duration) -> u64 {
+        u64::try_from((self.unix.saturating_add(since_start)).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The opposite; a time before the start is the start.
+    pub(crate) fn of_unix_ms(self, unix_ms: u64) -> Duration {
+        Duration::from_millis(unix_ms).saturating_sub(self.unix)
+    }
+
+    /// The same as a moment of the runtime's clock.
+    pub(crate) fn moment(self, since_start: Duration) -> Option<Instant> {
+        self.started.checked_add(since_start)
     }
 }
 
@@ -135,11 +176,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_message_comes_out_of_the_router_as_it_went_in(
-            topic in ".{1,40}", payload: Vec<u8>, properties: Vec<u8>, qos in 0..2u8, retain: bool, publisher: u64,
+            topic in ".{1,40}", payload: Vec<u8>, properties: Vec<u8>, qos in 0..3u8, retain: bool, publisher: u64, seq: u64,
             expires in prop::option::of(0..u64::MAX / 2)
         ) {
             let message = Message {
-                qos, retain, publisher,
+                qos, retain, publisher, seq,
                 properties: properties.into(),
                 expires: expires.map(Duration::from_millis),
                 ..Message::new(&topic, payload.into())

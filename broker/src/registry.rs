@@ -82,13 +82,14 @@ enum Try {
 }
 
 impl Registry {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// One whose sessions have numbers above `last_session`.
+    pub(crate) fn new(limits: &Limits, last_session: u64) -> Self {
         Registry {
             connections_per_user: limits.connections_per_user,
             connections_per_address: limits.connections_per_address,
             tokens_per_second: limits.tokens_per_second,
             state: Mutex::new(State { users: HashMap::new(), sweep_at: MIN_SWEEP }),
-            last_session: AtomicU64::new(0),
+            last_session: AtomicU64::new(last_session),
         }
     }
 
@@ -201,7 +202,7 @@ mod tests {
     }
 
     fn registry(connections_per_user: usize) -> Arc<Registry> {
-        Arc::new(Registry::new(&Limits { connections_per_user, tokens_per_second: 10, ..Limits::default() }))
+        Arc::new(Registry::new(&Limits { connections_per_user, tokens_per_second: 10, ..Limits::default() }, 0))
     }
 
     #[tokio::test]
@@ -263,7 +264,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_comes_and_goes_too_often_waits_and_in_the_end_does_not_come_in() {
         let limits = Limits { tokens_per_second: 1_000, ..Limits::default() };
-        let registry = Arc::new(Registry::new(&limits));
+        let registry = Arc::new(Registry::new(&limits, 0));
         let (churner, other) = (Owner::User("churner".into()), Owner::User("other".into()));
         let started = Instant::now();
         let deadline = || Instant::now() + Duration::from_secs(5);

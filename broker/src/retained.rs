@@ -11,7 +11,14 @@ use std::{
 
 use bugbrother_mosquitto_compat::topic;
 
-use crate::{Limits, access::Owner, count, message::Message};
+use crate::{
+    Limits,
+    access::Owner,
+    count,
+    message::{Clock, Message},
+    record,
+    store::{Op, Store},
+};
 
 /// Into so many parts is divided what is left for those who speak for themselves; one of them may be one user's. So it
 /// takes hundreds of users to leave the others little, and never is there nothing left.
@@ -21,6 +28,8 @@ const SCAN: usize = 2_000;
 
 pub(crate) struct Retained {
     limits: Limits,
+    clock: Clock,
+    store: Store,
     state: Mutex<State>,
 }
 
@@ -70,8 +79,21 @@ impl Cursor {
 }
 
 impl Retained {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Retained { limits: limits.clone(), state: Mutex::default() }
+    pub(crate) fn new(limits: &Limits, clock: Clock, store: &Store) -> Self {
+        Retained { limits: limits.clone(), clock, store: store.clone(), state: Mutex::default() }
+    }
+
+    /// Puts back what was on disk.
+    pub(crate) fn restore(&self, kept: Vec<(Owner, Message)>, now: Duration) {
+        let mut state = self.state();
+        for (owner, message) in kept {
+            if message.expiry(now).is_err() {
+                self.store.write(vec![record::not_retained(message.topic())]);
+            } else {
+                state.put(message.topic().to_owned(), Kept { owner, message });
+            }
+        }
+        count::retained(state.messages.len(), state.bytes);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -80,15 +102,17 @@ impl Retained {
     }
 
     /// Keeps a message that `owner` published with the retain flag; one without payload clears its topic. What is there
-    /// already stays when there is no room for what is to replace it.
-    pub(crate) fn keep(&self, owner: &Owner, share: Share, message: &Message) -> Result<(), Full> {
+    /// already stays when there is no room for what is to replace it. Gives what is to be written for it; the server's own
+    /// are said anew after each start.
+    pub(crate) fn keep(&self, owner: &Owner, share: Share, message: &Message) -> Result<Option<Op>, Full> {
         let mut state = self.state();
         let old = state.take(message.topic());
+        let lasts = !message.topic().starts_with('$');
         let result = if message.payload.is_empty() {
-            Ok(())
+            Ok((lasts && old.is_some()).then(|| record::not_retained(message.topic())))
         } else if state.has_room(owner, share, message.bytes(), old.as_ref().map(|(_, old)| old), &self.limits) {
             state.put(message.topic().to_owned(), Kept { owner: owner.clone(), message: message.detached() });
-            Ok(())
+            Ok(lasts.then(|| record::retained(owner, message, self.clock)))
         } else {
             if let Some((topic, old)) = old {
                 state.put(topic, old);
@@ -129,6 +153,7 @@ impl Retained {
         cursor.after = last.or(cursor.after.take());
         for topic in expired {
             state.take(&topic);
+            self.store.write(vec![record::not_retained(&topic)]);
         }
         (found, more)
     }
@@ -198,6 +223,10 @@ mod tests {
         Message { retain: true, ..Message::new(topic, Bytes::from_static(payload.as_bytes())) }
     }
 
+    fn of(limits: &Limits) -> Retained {
+        Retained::new(limits, Clock::start(), &Store::none())
+    }
+
     fn user(name: &str) -> Owner {
         Owner::User(name.into())
     }
@@ -217,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_filter_finds_all_that_match_in_small_portions() {
-        let retained = Retained::new(&Limits::default());
+        let retained = of(&Limits::default());
         for topic in ["a", "a/b", "a/b/c", "a/c", "ab", "b/b", "$x/b"] {
             retained.keep(&user("u"), Share::OfMany, &message(topic, "1")).unwrap();
         }
@@ -230,7 +259,7 @@ mod tests {
 
     #[test]
     fn more_topics_than_one_look_covers_are_all_found() {
-        let retained = Retained::new(&Limits::default());
+        let retained = of(&Limits::default());
         for n in 0..2 * SCAN + 1 {
             retained.keep(&user("u"), Share::OfMany, &message(&format!("n/{n:05}/{}", n % 2), "1")).unwrap();
         }
@@ -239,7 +268,7 @@ mod tests {
 
     #[test]
     fn an_empty_payload_clears_and_a_new_one_replaces() {
-        let retained = Retained::new(&Limits::default());
+        let retained = of(&Limits::default());
         retained.keep(&user("u"), Share::OfMany, &message("a", "1")).unwrap();
         retained.keep(&user("u"), Share::OfMany, &message("a", "22")).unwrap();
         assert_eq!(retained.state().bytes, 3);
@@ -252,7 +281,7 @@ mod tests {
     #[test]
     fn a_full_store_refuses_what_is_new() {
         let limits = Limits { retained_messages_per_user: 2, retained_messages: 3, ..Limits::default() };
-        let retained = Retained::new(&limits);
+        let retained = of(&limits);
         retained.keep(&user("u"), Share::OfMany, &message("a", "1")).unwrap();
         retained.keep(&user("u"), Share::OfMany, &message("b", "1")).unwrap();
         assert_eq!(retained.keep(&user("u"), Share::OfMany, &message("c", "1")), Err(Full));
@@ -264,7 +293,7 @@ mod tests {
     #[test]
     fn what_is_kept_stays_when_there_is_no_room_for_more() {
         let limits = Limits { retained_bytes: 10, ..Limits::default() };
-        let retained = Retained::new(&limits);
+        let retained = of(&limits);
         retained.keep(&user("u"), Share::OfMany, &message("a", "1234")).unwrap();
         retained.keep(&user("v"), Share::OfMany, &message("b", "1234")).unwrap();
         assert_eq!(retained.keep(&user("u"), Share::OfMany, &message("a", "12345")), Err(Full));
@@ -282,7 +311,7 @@ mod tests {
             retained_bytes_per_user: 1_000_000,
             ..Limits::default()
         };
-        let retained = Retained::new(&limits);
+        let retained = of(&limits);
         for payload in [
             "x",
             "a payload that is so long that the bytes are used up before the messages are, all hundred of them ...",
@@ -311,7 +340,7 @@ mod tests {
     #[test]
     fn one_user_cannot_take_the_bytes_of_all() {
         let limits = Limits { retained_bytes_per_user: 10, retained_bytes: 100, ..Limits::default() };
-        let retained = Retained::new(&limits);
+        let retained = of(&limits);
         retained.keep(&user("u"), Share::OfMany, &message("a", "123456789")).unwrap();
         assert_eq!(retained.keep(&user("u"), Share::OfMany, &message("b", "1")), Err(Full));
         retained.keep(&user("v"), Share::OfMany, &message("b", "123456789")).unwrap();
@@ -323,7 +352,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_does_not_hold_the_buffer_that_it_came_in() {
-        let retained = Retained::new(&Limits::default());
+        let retained = of(&Limits::default());
         let buffer = Bytes::from(vec![b'x'; 256 * 1024]);
         let parts =
             Message { payload: buffer.slice(..1), properties: buffer.slice(1..3), ..Message::new("a", Bytes::new()) };
@@ -335,7 +364,7 @@ mod tests {
 
     #[test]
     fn an_expired_message_is_gone() {
-        let retained = Retained::new(&Limits::default());
+        let retained = of(&Limits::default());
         retained
             .keep(&user("u"), Share::OfMany, &Message { expires: Some(Duration::from_secs(5)), ..message("a", "1") })
             .unwrap();

@@ -5,20 +5,21 @@
 use std::{
     future::poll_fn,
     io,
-    pin::{Pin, pin},
+    mem::MaybeUninit,
+    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use bytes::{Buf as _, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
 
 use crate::websocket::WebSocket;
 
-const READ_BYTES: usize = 4 * 1024;
+const READ_BYTES: usize = 8 * 1024;
 
 /// TCP, with or without TLS.
 pub(crate) enum Socket {
@@ -149,8 +150,12 @@ impl Stream {
     fn poll_receive(&mut self, cx: &mut Context<'_>, inbound: &mut BytesMut) -> Poll<io::Result<Moved>> {
         match &mut self.wire {
             Wire::Socket(socket) => {
-                inbound.reserve(READ_BYTES);
-                let received = ready!(pin!(socket.read_buf(inbound)).poll(cx))?;
+                // Not straight into `inbound`: who says nothing needs no memory for what it might say.
+                let mut place = [MaybeUninit::uninit(); READ_BYTES];
+                let mut read = ReadBuf::uninit(&mut place);
+                ready!(Pin::new(socket).poll_read(cx, &mut read))?;
+                let received = read.filled().len();
+                inbound.extend_from_slice(read.filled());
                 Poll::Ready(Ok(Moved { received, ended: received == 0, ..Moved::default() }))
             }
             Wire::WebSocket(socket) => socket.poll_receive(cx, inbound),

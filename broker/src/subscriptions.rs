@@ -1,34 +1,46 @@
 //! The topic filters of one session.
 
+use std::sync::Arc;
+
 use bugbrother_mosquitto_compat::topic;
 
-use crate::{count, link::RouteId, message::Message};
+use crate::{count, link::RouteId, message::Message, share::Group};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Subscription {
+    /// As the client named it, `$share/…` and all.
     pub(crate) filter: String,
-    /// Highest QoS of deliveries: 0 or 1.
+    /// Highest QoS of deliveries.
     pub(crate) qos: u8,
     /// Not what this session publishes itself (5.0).
     pub(crate) no_local: bool,
     /// Deliveries carry the retain flag that they were published with (5.0).
     pub(crate) retain_as_published: bool,
-    pub(crate) route: RouteId,
+    /// What deliveries for it carry (5.0).
+    pub(crate) identifier: Option<u32>,
+    /// Messages before this number were published before it was made: they may still be on their way to others.
+    pub(crate) since: u64,
+    /// How it hears of messages while its client is connected; a shared one has none.
+    pub(crate) route: Option<RouteId>,
+    /// What it is a member of, if it is shared.
+    pub(crate) group: Option<Arc<Group>>,
 }
 
+/// In the order in which they were made.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions(Vec<Subscription>);
 
 /// How a message is to be delivered.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Delivery {
+pub(crate) struct Wanted {
     pub(crate) qos: u8,
     pub(crate) retain: bool,
+    pub(crate) identifiers: Vec<u32>,
 }
 
 impl Subscriptions {
-    pub(crate) fn filters(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|own| own.filter.as_str())
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Subscription> {
+        self.0.iter()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -42,7 +54,8 @@ impl Subscriptions {
     /// Adds a subscription, or puts it in the place of the one with the same filter.
     pub(crate) fn insert(&mut self, subscription: Subscription) {
         match self.0.iter_mut().find(|own| own.filter == subscription.filter) {
-            Some(own) => *own = subscription,
+            // What is on its way for the one before is for this one, too.
+            Some(own) => *own = Subscription { since: own.since, ..subscription },
             None => {
                 self.0.push(subscription);
                 count::subscribed();
@@ -54,28 +67,41 @@ impl Subscriptions {
     pub(crate) fn remove(&mut self, filter: &str) -> Option<Subscription> {
         let at = self.0.iter().position(|own| own.filter == filter)?;
         count::unsubscribed(1);
-        Some(self.0.swap_remove(at))
+        Some(self.0.remove(at))
     }
 
     pub(crate) fn uses(&self, route: RouteId) -> bool {
-        self.0.iter().any(|own| own.route == route)
+        self.0.iter().any(|own| own.route == Some(route))
     }
 
-    /// What becomes of a message that came by `route`; `None` when no filter wants it. Filters that share a route get
-    /// one copy, at the highest of their QoS.
-    pub(crate) fn delivery(&self, route: RouteId, message: &Message, session: u64) -> Option<Delivery> {
-        let wanting = self.0.iter().filter(|own| {
-            own.route == route
-                && topic::matches(&own.filter, message.topic())
-                && !(own.no_local && message.publisher == session)
-        });
-        wanting.fold(None, |delivery, own| {
-            let before = delivery.unwrap_or(Delivery { qos: 0, retain: false });
-            Some(Delivery {
-                qos: before.qos.max(own.qos.min(message.qos)),
-                retain: before.retain || (own.retain_as_published && message.retain),
-            })
-        })
+    /// Takes all routes away; which they were, each once.
+    pub(crate) fn take_routes(&mut self) -> Vec<RouteId> {
+        let mut routes: Vec<_> = self.0.iter_mut().filter_map(|own| own.route.take()).collect();
+        routes.sort_unstable();
+        routes.dedup();
+        routes
+    }
+
+    /// What becomes of a message that came by `route`, or by none; `None` when no filter wants it, or when it comes by
+    /// another route as well and is to be delivered then. All filters that want it get one copy, at the highest of their
+    /// QoS. The oldest of them says which route counts: what comes by the others, comes by that one, too.
+    pub(crate) fn wanted(&self, route: Option<RouteId>, message: &Message, session: u64) -> Option<Wanted> {
+        let mut all: Option<Wanted> = None;
+        for own in &self.0 {
+            let is_own = own.no_local && message.publisher == session;
+            if own.group.is_some() || is_own || message.seq < own.since || !topic::matches(&own.filter, message.topic())
+            {
+                continue;
+            }
+            if all.is_none() && route.is_some() && own.route != route {
+                return None;
+            }
+            let all = all.get_or_insert(Wanted { qos: 0, retain: false, identifiers: Vec::new() });
+            all.qos = all.qos.max(own.qos.min(message.qos));
+            all.retain |= own.retain_as_published && message.retain;
+            all.identifiers.extend(own.identifier);
+        }
+        all
     }
 }
 
@@ -91,39 +117,76 @@ mod tests {
 
     use super::*;
 
+    const ROUTE: Option<RouteId> = Some(RouteId(1));
+
     fn subscription(filter: &str, qos: u8) -> Subscription {
-        Subscription { filter: filter.into(), qos, no_local: false, retain_as_published: false, route: RouteId(1) }
+        Subscription {
+            filter: filter.into(),
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            identifier: None,
+            since: 0,
+            route: ROUTE,
+            group: None,
+        }
     }
 
     fn message(qos: u8) -> Message {
         Message { qos, retain: true, publisher: 7, ..Message::new("a/b", Bytes::new()) }
     }
 
+    fn wanted(qos: u8, retain: bool, identifiers: &[u32]) -> Option<Wanted> {
+        Some(Wanted { qos, retain, identifiers: identifiers.into() })
+    }
+
     #[test]
     fn a_message_goes_at_the_lower_of_its_qos_and_the_highest_of_the_filters() {
         let mut own = Subscriptions::default();
         own.insert(subscription("a/+", 0));
-        assert_eq!(own.delivery(RouteId(1), &message(1), 9), Some(Delivery { qos: 0, retain: false }));
-        own.insert(subscription("a/#", 1));
-        assert_eq!(own.delivery(RouteId(1), &message(1), 9), Some(Delivery { qos: 1, retain: false }));
-        assert_eq!(own.delivery(RouteId(1), &message(0), 9), Some(Delivery { qos: 0, retain: false }));
+        assert_eq!(own.wanted(ROUTE, &message(1), 9), wanted(0, false, &[]));
+        own.insert(subscription("a/#", 2));
+        assert_eq!(own.wanted(ROUTE, &message(1), 9), wanted(1, false, &[]));
+        assert_eq!(own.wanted(ROUTE, &message(2), 9), wanted(2, false, &[]));
+        assert_eq!(own.wanted(ROUTE, &message(0), 9), wanted(0, false, &[]));
+    }
+
+    #[test]
+    fn filters_that_overlap_get_one_copy_with_all_their_identifiers_by_the_route_of_the_oldest() {
+        let mut own = Subscriptions::default();
+        own.insert(Subscription { identifier: Some(3), ..subscription("a/+", 1) });
+        own.insert(Subscription { identifier: Some(4), route: Some(RouteId(2)), ..subscription("#", 1) });
+        assert_eq!(own.wanted(ROUTE, &message(1), 9), wanted(1, false, &[3, 4]));
+        assert_eq!(own.wanted(Some(RouteId(2)), &message(1), 9), None);
+        assert_eq!(own.wanted(None, &message(1), 9), wanted(1, false, &[3, 4]));
+        own.remove("a/+");
+        assert_eq!(own.wanted(Some(RouteId(2)), &message(1), 9), wanted(1, false, &[4]));
+    }
+
+    #[test]
+    fn what_was_published_before_is_not_for_it_even_if_it_subscribes_again() {
+        let mut own = Subscriptions::default();
+        own.insert(Subscription { since: 5, ..subscription("a/b", 1) });
+        own.insert(Subscription { since: 9, ..subscription("a/b", 1) });
+        assert_eq!(own.wanted(ROUTE, &Message { seq: 4, ..message(1) }, 9), None);
+        assert_eq!(own.wanted(ROUTE, &Message { seq: 5, ..message(1) }, 9), wanted(1, false, &[]));
     }
 
     #[test]
     fn a_message_that_only_shares_the_routing_name_is_not_delivered() {
         let mut own = Subscriptions::default();
         own.insert(subscription("a/c", 1));
-        assert_eq!(own.delivery(RouteId(1), &message(1), 9), None);
-        own.insert(Subscription { route: RouteId(2), ..subscription("a/b", 1) });
-        assert_eq!(own.delivery(RouteId(1), &message(1), 9), None);
+        assert_eq!(own.wanted(ROUTE, &message(1), 9), None);
+        own.insert(Subscription { route: Some(RouteId(2)), ..subscription("a/b", 1) });
+        assert_eq!(own.wanted(ROUTE, &message(1), 9), None);
     }
 
     #[test]
     fn no_local_and_retain_as_published_do_what_they_say() {
         let mut own = Subscriptions::default();
         own.insert(Subscription { no_local: true, retain_as_published: true, ..subscription("a/b", 1) });
-        assert_eq!(own.delivery(RouteId(1), &message(1), 7), None);
-        assert_eq!(own.delivery(RouteId(1), &message(1), 8), Some(Delivery { qos: 1, retain: true }));
+        assert_eq!(own.wanted(ROUTE, &message(1), 7), None);
+        assert_eq!(own.wanted(ROUTE, &message(1), 8), wanted(1, true, &[]));
     }
 
     #[test]
@@ -132,6 +195,7 @@ mod tests {
         own.insert(subscription("a/b", 0));
         own.insert(subscription("a/b", 1));
         assert_eq!(own.len(), 1);
+        assert_eq!(own.take_routes(), [RouteId(1)]);
         assert_eq!(own.remove("a/b").map(|own| own.qos), Some(1));
         assert!(own.remove("a/b").is_none() && !own.uses(RouteId(1)) && !own.contains("a/b"));
     }

@@ -1,17 +1,22 @@
 //! `$SYS/broker/…`, named and written as Mosquitto does it.
 //!
-//! Left out is `heap`, which only Mosquitto's own allocator knows. Sessions end with their connection here, so nobody is
-//! ever disconnected and waited for.
+//! Left out is `heap`, which only Mosquitto's own allocator knows. What only this broker says: below `sessions/` of each
+//! client whose session lasts and whose queue was full, how many messages it has missed.
 
 use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{access::Owner, count, gate::Gate, message::Message, retained::Share, router::RouterDied};
+use crate::{
+    access::Owner, count, gate::Gate, message::Message, retained::Share, router::RouterDied, sessions::Survey,
+};
 
 /// Over how many minutes a load is smoothed.
 const SPANS: [(f64, &str); 3] = [(1.0, "1min"), (5.0, "5min"), (15.0, "15min")];
+
+/// Sessions whose losses are told.
+const MOST_LOSSES: usize = 100;
 
 /// What is given as a load: events per minute.
 const LOADS: [&str; 9] = [
@@ -41,6 +46,10 @@ struct Figures {
     dropped: u64,
     retained_messages: u64,
     retained_bytes: u64,
+    queued_messages: u64,
+    queued_bytes: u64,
+    away: u64,
+    groups: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,6 +75,9 @@ impl Figures {
             dropped: count::all_dropped(),
             retained_messages: count::RETAINED_MESSAGES.get(),
             retained_bytes: count::RETAINED_BYTES.get(),
+            queued_messages: count::QUEUED_MESSAGES.get(),
+            queued_bytes: count::QUEUED_BYTES.get(),
+            ..Figures::default()
         }
     }
 
@@ -86,20 +98,20 @@ impl Figures {
 
     fn texts(&self) -> [(&'static str, u64); 22] {
         [
-            ("clients/total", self.connections),
+            ("clients/total", self.connections + self.away),
             ("clients/maximum", self.most_connections),
-            ("clients/disconnected", 0),
-            ("clients/inactive", 0),
+            ("clients/disconnected", self.away),
+            ("clients/inactive", self.away),
             ("clients/connected", self.connections),
             ("clients/active", self.connections),
             ("clients/expired", 0),
-            ("messages/stored", self.retained_messages),
+            ("messages/stored", self.retained_messages + self.queued_messages),
             ("messages/received", self.packets.received),
             ("messages/sent", self.packets.sent),
-            ("store/messages/count", self.retained_messages),
-            ("store/messages/bytes", self.retained_bytes),
+            ("store/messages/count", self.retained_messages + self.queued_messages),
+            ("store/messages/bytes", self.retained_bytes + self.queued_bytes),
             ("subscriptions/count", self.subscriptions),
-            ("shared_subscriptions/count", 0),
+            ("shared_subscriptions/count", self.groups),
             ("retained messages/count", self.retained_messages),
             ("publish/messages/dropped", self.dropped),
             ("publish/messages/received", self.messages.received),
@@ -116,6 +128,7 @@ impl Figures {
 #[derive(Default)]
 struct Report {
     said: HashMap<String, String>,
+    lost: HashMap<String, String>,
     at: Duration,
     counted: [u64; LOADS.len()],
     loads: [[f64; SPANS.len()]; LOADS.len()],
@@ -137,6 +150,27 @@ impl Report {
         }
         texts.retain(|(topic, text)| self.said.insert(topic.clone(), text.clone()).as_ref() != Some(text));
         texts
+    }
+
+    /// Of the sessions that have lost most what is new, and an empty text for one that is not among them any more.
+    fn losses(&mut self, survey: Survey) -> Vec<(String, String)> {
+        let mut worst = survey.with_losses;
+        worst.sort_unstable_by_key(|(_, dropped)| std::cmp::Reverse(*dropped));
+        let losses: HashMap<String, String> = worst
+            .into_iter()
+            .take(MOST_LOSSES)
+            .map(|(identity, dropped)| {
+                // A name may have what would be levels of the topic, or wildcards.
+                let user = identity.user.as_deref().unwrap_or("-").replace(['/', '+', '#'], "_");
+                (format!("sessions/{user}/{}/dropped", identity.client_id), dropped.to_string())
+            })
+            .collect();
+        let gone: Vec<_> = self.lost.keys().filter(|topic| !losses.contains_key(*topic)).cloned().collect();
+        let mut changes: Vec<_> = gone.into_iter().map(|topic| (topic, String::new())).collect();
+        let new = losses.iter().filter(|(topic, text)| self.lost.get(*topic) != Some(text));
+        changes.extend(new.map(|(topic, text)| (topic.clone(), text.clone())));
+        self.lost = losses;
+        changes
     }
 
     /// Moves each load towards what happened since the last time: exponential smoothing, as of a Unix load average.
@@ -164,13 +198,17 @@ pub(crate) async fn run(gate: &Gate, every: Option<Duration>) -> RouterDied {
     let mut report = Report { counted: Figures::now().loads(), ..Report::default() };
     loop {
         ticks.tick().await;
-        for (topic, text) in report.changes(gate.clock.now(), &Figures::now()) {
+        let survey = gate.sessions.survey();
+        let figures = Figures { away: survey.away as u64, groups: gate.audience.groups() as u64, ..Figures::now() };
+        let mut changes = report.changes(gate.clock.now(), &figures);
+        changes.extend(report.losses(survey));
+        for (topic, text) in changes {
             let message = Message {
                 qos: 1,
                 retain: true,
                 ..Message::new(&format!("$SYS/broker/{topic}"), Bytes::from(text.into_bytes()))
             };
-            if gate.pass_on(&Owner::Broker, Share::OfMany, message).await.is_err() {
+            if gate.pass_on(&Owner::Broker, Share::OfMany, message, Vec::new()).await.is_err() {
                 return RouterDied;
             }
         }

@@ -1,15 +1,13 @@
 //! From a frame to its meaning.
 
-use bugbrother_mosquitto_compat::topic;
-use bytes::{BufMut as _, Bytes, BytesMut};
-use rumqttd::protocol::{
-    self, ConnectProperties, LastWillProperties, Protocol as _, PublishProperties, QoS, RetainForwardRule, v4::V4,
-    v5::V5,
-};
+use bytes::Bytes;
 
 use super::{
     Reason, Version,
     frame::{Frame, Kind},
+    properties::{
+        OF_ACK, OF_CONNECT, OF_DISCONNECT, OF_PUBLISH, OF_SUBSCRIBE, OF_UNSUBSCRIBE, OF_WILL, Properties, Reader,
+    },
 };
 
 /// CONNECT.
@@ -22,8 +20,14 @@ pub(crate) struct Connect {
     pub(crate) user: String,
     pub(crate) password: String,
     pub(crate) will: Option<Publish>,
+    pub(crate) will_delay_s: u32,
+    /// How long the session is to last after the connection; 3.1.1 knows no time and for ever.
+    pub(crate) session_expiry_s: u32,
     pub(crate) receive_maximum: Option<u16>,
     pub(crate) max_packet_bytes: Option<u32>,
+    pub(crate) topic_alias_maximum: u16,
+    /// Whether reason strings are welcome.
+    pub(crate) wants_problem_information: bool,
     pub(crate) wants_authentication_method: bool,
 }
 
@@ -32,16 +36,20 @@ pub(crate) struct Connect {
 pub(crate) enum Packet {
     Publish(Publish),
     PubAck { id: u16 },
-    Subscribe { id: u16, filters: Vec<Filter>, has_identifier: bool },
+    PubRec { id: u16, refused: bool },
+    PubRel { id: u16 },
+    PubComp { id: u16 },
+    Subscribe { id: u16, filters: Vec<Filter>, identifier: Option<u32> },
     Unsubscribe { id: u16, filters: Vec<String> },
     PingReq,
-    Disconnect { with_will: bool },
+    Disconnect { with_will: bool, session_expiry_s: Option<u32> },
 }
 
 /// PUBLISH, or a will.
 #[derive(Debug)]
 pub(crate) struct Publish {
-    pub(crate) topic: String,
+    /// UTF-8; empty if an alias stands for it.
+    pub(crate) topic: Bytes,
     pub(crate) payload: Bytes,
     pub(crate) qos: u8,
     /// 0 at QoS 0.
@@ -50,6 +58,13 @@ pub(crate) struct Publish {
     /// 5.0 properties for the subscribers, encoded, without the expiry interval.
     pub(crate) properties: Bytes,
     pub(crate) expiry_s: Option<u32>,
+    pub(crate) alias: Option<u16>,
+}
+
+impl Publish {
+    pub(crate) fn topic(&self) -> &str {
+        std::str::from_utf8(&self.topic).unwrap_or_default()
+    }
 }
 
 /// One topic filter of SUBSCRIBE.
@@ -70,6 +85,12 @@ pub(crate) enum Retained {
     Never,
 }
 
+const USER_NAME: u8 = 0x80;
+const PASSWORD: u8 = 0x40;
+const WILL_RETAIN: u8 = 0x20;
+const WILL: u8 = 0x04;
+const CLEAN: u8 = 0x02;
+
 /// Reads CONNECT, in the version that it names itself.
 pub(crate) fn connect(frame: Frame) -> Result<Connect, Reason> {
     let version = match frame.body() {
@@ -80,215 +101,203 @@ pub(crate) fn connect(frame: Frame) -> Result<Connect, Reason> {
         }
         _ => return Err(Reason::MalformedPacket),
     };
-    if frame.body().get(7).is_none_or(|flags| flags & 1 != 0) {
+    let mut reader = body(frame);
+    reader.part(7)?;
+    let flags = reader.byte()?;
+    let will_qos = (flags >> 3) & 0b11;
+    let no_will = flags & WILL == 0 && flags & (WILL_RETAIN | 0b1_1000) != 0;
+    // 5.0 lets a client have a password and no name (3.1.2.9).
+    let no_name = version == Version::V4 && flags & USER_NAME == 0 && flags & PASSWORD != 0;
+    if flags & 1 != 0 || will_qos > 2 || no_will || no_name {
         return Err(Reason::MalformedPacket);
     }
-    let protocol::Packet::Connect(connect, properties, will, will_properties, login) = read(version, frame)? else {
-        return Err(Reason::ProtocolError);
-    };
-    let will = match will {
-        Some(will) => {
-            let (properties, expiry_s) = will_properties.map_or(Ok((Bytes::new(), None)), of_will)?;
-            Some(Publish {
-                topic: text(&will.topic)?,
-                payload: will.message,
-                qos: will.qos as u8,
-                id: 0,
-                retain: will.retain,
-                properties,
-                expiry_s,
-            })
-        }
-        None => None,
-    };
-    let (receive_maximum, max_packet_bytes, method) = match properties {
-        Some(ConnectProperties { receive_maximum, max_packet_size, authentication_method, .. }) => {
-            (receive_maximum, max_packet_size, authentication_method)
-        }
-        None => (None, None, None),
-    };
-    if receive_maximum == Some(0) || max_packet_bytes == Some(0) {
+    let keep_alive_s = reader.two()?;
+    let own = properties(&mut reader, version, OF_CONNECT)?;
+    if own.has_authentication_data && !own.has_authentication_method {
         return Err(Reason::ProtocolError);
     }
-    let (user, password) = login.map(|login| (login.username, login.password)).unwrap_or_default();
+    let client_id = reader.string()?;
+    let (mut will, mut will_delay_s) = (None, 0);
+    if flags & WILL != 0 {
+        let own = properties(&mut reader, version, OF_WILL)?;
+        will_delay_s = own.will_delay_s;
+        will = Some(Publish {
+            topic: reader.unchecked_text()?,
+            payload: reader.binary()?,
+            qos: will_qos,
+            id: 0,
+            retain: flags & WILL_RETAIN != 0,
+            properties: own.passed_on,
+            expiry_s: own.message_expiry_s,
+            alias: None,
+        });
+    }
+    let user = if flags & USER_NAME != 0 { reader.string()? } else { String::new() };
+    let password = if flags & PASSWORD != 0 { reader.binary()? } else { Bytes::new() };
+    if !reader.is_empty() {
+        return Err(Reason::MalformedPacket);
+    }
+    // No password file has one that is no text.
+    let password = String::from_utf8(password.into()).map_err(|_| Reason::BadUserNameOrPassword)?;
+    let clean = flags & CLEAN != 0;
     Ok(Connect {
         version,
-        client_id: connect.client_id,
-        clean: connect.clean_session,
-        keep_alive_s: connect.keep_alive,
+        client_id,
+        clean,
+        keep_alive_s,
         user,
         password,
         will,
-        receive_maximum,
-        max_packet_bytes,
-        wants_authentication_method: method.is_some(),
+        will_delay_s,
+        session_expiry_s: match version {
+            Version::V4 if clean => 0,
+            Version::V4 => u32::MAX,
+            Version::V5 => own.session_expiry_s.unwrap_or(0),
+        },
+        receive_maximum: own.receive_maximum,
+        max_packet_bytes: own.max_packet_bytes,
+        topic_alias_maximum: own.topic_alias_maximum,
+        wants_problem_information: !own.wants_no_problem_information,
+        wants_authentication_method: own.has_authentication_method,
     })
 }
 
 /// Reads a packet of a client that has been accepted.
 pub(crate) fn packet(version: Version, frame: Frame) -> Result<Packet, Reason> {
-    match frame.kind {
-        Kind::Connect => Err(Reason::ProtocolError),
-        Kind::PingReq if frame.body().is_empty() => Ok(Packet::PingReq),
-        Kind::PingReq => Err(Reason::MalformedPacket),
-        // 0x00 is a normal end. All others leave the will in force; the rest of the packet says nothing to us.
-        Kind::Disconnect => {
-            Ok(Packet::Disconnect { with_will: frame.body().first().is_some_and(|reason| *reason != 0) })
+    let (kind, flags) = (frame.kind, frame.flags);
+    let mut reader = body(frame);
+    let packet = match kind {
+        Kind::Connect => return Err(Reason::ProtocolError),
+        Kind::PingReq => Packet::PingReq,
+        Kind::Disconnect => disconnect(version, &mut reader)?,
+        Kind::Publish => return publish(version, flags, reader).map(Packet::Publish),
+        Kind::PubAck => Packet::PubAck { id: acknowledged(version, &mut reader)?.0 },
+        Kind::PubRec => {
+            let (id, reason) = acknowledged(version, &mut reader)?;
+            Packet::PubRec { id, refused: reason >= 0x80 }
         }
-        Kind::Publish => publish(version, frame).map(Packet::Publish),
-        Kind::PubAck | Kind::Subscribe | Kind::Unsubscribe => acknowledged(version, frame),
+        Kind::PubRel => Packet::PubRel { id: acknowledged(version, &mut reader)?.0 },
+        Kind::PubComp => Packet::PubComp { id: acknowledged(version, &mut reader)?.0 },
+        Kind::Subscribe => subscribe(version, &mut reader)?,
+        Kind::Unsubscribe => unsubscribe(version, &mut reader)?,
+    };
+    if reader.is_empty() { Ok(packet) } else { Err(Reason::MalformedPacket) }
+}
+
+fn body(frame: Frame) -> Reader {
+    let mut bytes = frame.bytes.freeze();
+    Reader(bytes.split_off(frame.body_at))
+}
+
+fn properties(reader: &mut Reader, version: Version, allowed: &[u8]) -> Result<Properties, Reason> {
+    match version {
+        Version::V4 => Ok(Properties::default()),
+        Version::V5 => reader.properties(allowed),
     }
 }
 
-fn publish(version: Version, frame: Frame) -> Result<Publish, Reason> {
-    let qos = (frame.flags >> 1) & 0b11;
-    let id = if qos == 0 { 0 } else { identifier_after_topic(frame.body())? };
-    let protocol::Packet::Publish(publish, properties) = read(version, frame)? else {
-        return Err(Reason::ProtocolError);
-    };
-    let (properties, expiry_s) = properties.map_or(Ok((Bytes::new(), None)), of_publish)?;
-    if publish.topic.is_empty() {
+/// A packet identifier, which must not be zero (2.2.1).
+fn identifier(reader: &mut Reader) -> Result<u16, Reason> {
+    reader.two().ok().filter(|id| *id != 0).ok_or(Reason::MalformedPacket)
+}
+
+fn disconnect(version: Version, reader: &mut Reader) -> Result<Packet, Reason> {
+    let mut packet = (false, None);
+    if version == Version::V5 && !reader.is_empty() {
+        // 0x00 is a normal end. All others leave the will in force.
+        packet.0 = reader.byte()? != 0;
+        if !reader.is_empty() {
+            packet.1 = reader.properties(OF_DISCONNECT)?.session_expiry_s;
+        }
+    }
+    Ok(Packet::Disconnect { with_will: packet.0, session_expiry_s: packet.1 })
+}
+
+fn publish(version: Version, flags: u8, mut reader: Reader) -> Result<Publish, Reason> {
+    let qos = (flags >> 1) & 0b11;
+    let topic = reader.unchecked_text()?;
+    let id = if qos == 0 { 0 } else { identifier(&mut reader)? };
+    let own = properties(&mut reader, version, OF_PUBLISH)?;
+    // One of QoS 0 is never a duplicate (3.3.1.1).
+    if qos == 0 && flags & 0b1000 != 0 {
+        return Err(Reason::MalformedPacket);
+    }
+    if own.subscription_identifier.is_some() || (topic.is_empty() && own.topic_alias.is_none()) {
         return Err(Reason::ProtocolError);
     }
     Ok(Publish {
-        topic: text(&publish.topic)?,
-        payload: publish.payload,
+        topic,
+        payload: reader.0,
         qos,
         id,
-        retain: publish.retain,
-        properties,
-        expiry_s,
+        retain: flags & 1 != 0,
+        properties: own.passed_on,
+        expiry_s: own.message_expiry_s,
+        alias: own.topic_alias,
     })
 }
 
-/// rumqttd keeps the packet identifier of a PUBLISH to itself.
-fn identifier_after_topic(body: &[u8]) -> Result<u16, Reason> {
-    let length = body.first_chunk().map(|bytes| usize::from(u16::from_be_bytes(*bytes)));
-    let id = length.and_then(|length| body.get(2 + length..)?.first_chunk());
-    id.map(|bytes| u16::from_be_bytes(*bytes)).filter(|id| *id != 0).ok_or(Reason::MalformedPacket)
+/// Identifier and reason code of PUBACK, PUBREC, PUBREL or PUBCOMP.
+fn acknowledged(version: Version, reader: &mut Reader) -> Result<(u16, u8), Reason> {
+    let id = identifier(reader)?;
+    let mut reason = 0;
+    if version == Version::V5 && !reader.is_empty() {
+        reason = reader.byte()?;
+        if !reader.is_empty() {
+            reader.properties(OF_ACK)?;
+        }
+    }
+    Ok((id, reason))
 }
 
-fn acknowledged(version: Version, frame: Frame) -> Result<Packet, Reason> {
-    // Before anything else in these packets comes an identifier that must not be zero (2.2.1).
-    if frame.body().first_chunk().is_none_or(|id: &[u8; 2]| *id == [0, 0]) {
+fn subscribe(version: Version, reader: &mut Reader) -> Result<Packet, Reason> {
+    let id = identifier(reader)?;
+    let own = properties(reader, version, OF_SUBSCRIBE)?;
+    let mut filters = Vec::new();
+    while !reader.is_empty() {
+        filters.push(filter(version, reader)?);
+    }
+    if filters.is_empty() {
         return Err(Reason::MalformedPacket);
     }
-    match read(version, frame)? {
-        protocol::Packet::PubAck(ack, _) => Ok(Packet::PubAck { id: ack.pkid }),
-        protocol::Packet::Subscribe(subscribe, properties) => Ok(Packet::Subscribe {
-            id: subscribe.pkid,
-            has_identifier: properties.is_some_and(|properties| properties.id.is_some()),
-            filters: subscribe.filters.into_iter().map(filter).collect(),
-        }),
-        protocol::Packet::Unsubscribe(unsubscribe, _) if unsubscribe.filters.is_empty() => Err(Reason::ProtocolError),
-        protocol::Packet::Unsubscribe(unsubscribe, _) => {
-            Ok(Packet::Unsubscribe { id: unsubscribe.pkid, filters: unsubscribe.filters })
-        }
-        _ => Err(Reason::ProtocolError),
-    }
+    Ok(Packet::Subscribe { id, filters, identifier: own.subscription_identifier })
 }
 
-fn filter(filter: protocol::Filter) -> Filter {
-    Filter {
-        path: filter.path,
-        qos: if filter.qos == QoS::AtMostOnce { 0 } else { 1 },
-        no_local: filter.nolocal,
-        retain_as_published: filter.preserve_retain,
-        retained: match filter.retain_forward_rule {
-            RetainForwardRule::OnEverySubscribe => Retained::Always,
-            RetainForwardRule::OnNewSubscribe => Retained::IfNew,
-            RetainForwardRule::Never => Retained::Never,
+fn filter(version: Version, reader: &mut Reader) -> Result<Filter, Reason> {
+    let path = reader.text()?;
+    let options = reader.byte()?;
+    let reserved = if version == Version::V4 { 0b1111_1100 } else { 0b1100_0000 };
+    if options & reserved != 0 || options & 0b11 == 3 {
+        return Err(Reason::MalformedPacket);
+    }
+    Ok(Filter {
+        path: String::from_utf8(path.into()).map_err(|_| Reason::MalformedPacket)?,
+        qos: options & 0b11,
+        no_local: options & 0b100 != 0,
+        retain_as_published: options & 0b1000 != 0,
+        retained: match options >> 4 {
+            0 => Retained::Always,
+            1 => Retained::IfNew,
+            2 => Retained::Never,
+            _ => return Err(Reason::ProtocolError),
         },
-    }
+    })
 }
 
-/// In a whole frame every error of the codec, "insufficient bytes" too, means that the packet is malformed.
-fn read(version: Version, frame: Frame) -> Result<protocol::Packet, Reason> {
-    let mut bytes: BytesMut = frame.bytes;
-    let max = bytes.len();
-    let packet = match version {
-        Version::V4 => V4.read_mut(&mut bytes, max),
-        Version::V5 => V5.read_mut(&mut bytes, max),
-    };
-    packet.map_err(|_| Reason::MalformedPacket)
-}
-
-fn text(bytes: &[u8]) -> Result<String, Reason> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Reason::MalformedPacket)
-}
-
-fn of_publish(properties: PublishProperties) -> Result<(Bytes, Option<u32>), Reason> {
-    if properties.topic_alias.is_some() {
-        return Err(Reason::TopicAliasInvalid);
+fn unsubscribe(version: Version, reader: &mut Reader) -> Result<Packet, Reason> {
+    let id = identifier(reader)?;
+    properties(reader, version, OF_UNSUBSCRIBE)?;
+    let mut filters = Vec::new();
+    while !reader.is_empty() {
+        let path = reader.text()?;
+        filters.push(String::from_utf8(path.into()).map_err(|_| Reason::MalformedPacket)?);
     }
-    if !properties.subscription_identifiers.is_empty() {
-        return Err(Reason::ProtocolError);
-    }
-    Forwarded {
-        format: properties.payload_format_indicator,
-        content_type: properties.content_type,
-        response_topic: properties.response_topic,
-        correlation: properties.correlation_data,
-        user: properties.user_properties,
-    }
-    .encode()
-    .map(|bytes| (bytes, properties.message_expiry_interval))
-}
-
-fn of_will(properties: LastWillProperties) -> Result<(Bytes, Option<u32>), Reason> {
-    Forwarded {
-        format: properties.payload_format_indicator,
-        content_type: properties.content_type,
-        response_topic: properties.response_topic,
-        correlation: properties.correlation_data,
-        user: properties.user_properties,
-    }
-    .encode()
-    .map(|bytes| (bytes, properties.message_expiry_interval))
-}
-
-/// The properties that a server passes on unchanged (5.0, 3.3.2.3).
-struct Forwarded {
-    format: Option<u8>,
-    content_type: Option<String>,
-    response_topic: Option<String>,
-    correlation: Option<Bytes>,
-    user: Vec<(String, String)>,
-}
-
-impl Forwarded {
-    fn encode(self) -> Result<Bytes, Reason> {
-        if self.format.is_some_and(|format| format > 1)
-            || self.response_topic.as_deref().is_some_and(|response| !topic::is_valid_name(response))
-        {
-            return Err(Reason::ProtocolError);
-        }
-        let mut out = BytesMut::new();
-        if let Some(format) = self.format {
-            out.put_slice(&[0x01, format]);
-        }
-        let texts = [(0x03, self.content_type.as_deref()), (0x08, self.response_topic.as_deref())];
-        for (identifier, value) in texts {
-            if let Some(value) = value {
-                out.put_u8(identifier);
-                super::encode::string(&mut out, value.as_bytes());
-            }
-        }
-        if let Some(correlation) = self.correlation {
-            out.put_u8(0x09);
-            super::encode::string(&mut out, &correlation);
-        }
-        for (key, value) in self.user {
-            out.put_u8(0x26);
-            super::encode::string(&mut out, key.as_bytes());
-            super::encode::string(&mut out, value.as_bytes());
-        }
-        Ok(out.freeze())
-    }
+    if filters.is_empty() { Err(Reason::ProtocolError) } else { Ok(Packet::Unsubscribe { id, filters }) }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
     use proptest::prelude::*;
 
     use super::{super::frame, *};
@@ -313,34 +322,57 @@ mod tests {
     }
 
     #[test]
+    fn flags_of_connect_that_contradict_each_other_are_refused() {
+        let refused = |flags: u8, rest: &[u8]| {
+            let body = [&b"\x00\x04MQTT\x04"[..], &[flags], b"\x00\x1e\x00\x02id", rest].concat();
+            connect(whole(&[&[0x10, body.len() as u8][..], &body].concat())).err()
+        };
+        assert_eq!(refused(0x02, b""), None);
+        assert_eq!(refused(0x06, b"\0\x01w\0\0"), None);
+        for (flags, rest) in
+            [(0x22, &b""[..]), (0x0A, b""), (0x1E, b"\0\x01w\0\0"), (0x42, b"\0\x01p"), (0x02, b"more"), (0x82, b"")]
+        {
+            assert_eq!(refused(flags, rest), Some(Reason::MalformedPacket), "{flags:x}");
+        }
+        assert_eq!(refused(0xC2, b"\0\x01u\0\x01\xff"), Some(Reason::BadUserNameOrPassword));
+    }
+
+    #[test]
     fn what_must_not_reach_a_subscriber_is_refused() {
         let refused = |bytes: &[u8]| packet(Version::V5, whole(bytes)).unwrap_err();
-        assert_eq!(refused(b"\x30\x07\x00\x01a\x03\x23\x00\x01"), Reason::TopicAliasInvalid);
         assert_eq!(refused(b"\x30\x06\x00\x01a\x02\x0b\x01"), Reason::ProtocolError);
         assert_eq!(refused(b"\x30\x08\x00\x01a\x04\x08\x00\x01#"), Reason::ProtocolError);
         assert_eq!(refused(b"\x30\x03\x00\x00\x00"), Reason::ProtocolError);
         assert_eq!(refused(b"\x32\x06\x00\x01a\x00\x00\x00"), Reason::MalformedPacket);
+        assert_eq!(refused(b"\x38\x04\x00\x01a\x00"), Reason::MalformedPacket);
         assert_eq!(refused(b"\x82\x07\x00\x00\x00\x00\x01a\x00"), Reason::MalformedPacket);
+        assert_eq!(refused(b"\x82\x07\x00\x01\x00\x00\x01a\x03"), Reason::MalformedPacket);
+        assert_eq!(refused(b"\x82\x07\x00\x01\x00\x00\x01a\x30"), Reason::ProtocolError);
+        assert_eq!(refused(b"\x82\x07\x00\x01\x00\x00\x01a\x40"), Reason::MalformedPacket);
         assert_eq!(refused(b"\x10\x00"), Reason::ProtocolError);
         assert_eq!(refused(b"\x30\x04\x00\x01\xff\x00"), Reason::MalformedPacket);
+        assert_eq!(refused(b"\xc0\x01\x00"), Reason::MalformedPacket);
     }
 
     #[test]
     fn a_publish_keeps_its_properties_but_for_the_expiry_interval() {
-        let bytes = b"\x32\x13\x00\x01a\x00\x07\x0c\x02\x00\x00\x00\x09\x26\x00\x01k\x00\x01vx";
+        let bytes = b"\x3c\x13\x00\x01a\x00\x07\x0c\x02\x00\x00\x00\x09\x26\x00\x01k\x00\x01vx";
         let Packet::Publish(publish) = packet(Version::V5, whole(bytes)).unwrap() else { panic!("no PUBLISH") };
-        assert_eq!((publish.qos, publish.id, publish.expiry_s), (1, 7, Some(9)));
+        assert_eq!((publish.qos, publish.id, publish.expiry_s), (2, 7, Some(9)));
         assert_eq!((&publish.payload[..], &publish.properties[..]), (&b"x"[..], &b"\x26\x00\x01k\x00\x01v"[..]));
+        let aliased = packet(Version::V5, whole(b"\x30\x06\x00\x00\x03\x23\x00\x01"));
+        assert!(matches!(aliased, Ok(Packet::Publish(Publish { alias: Some(1), .. }))));
     }
 
     #[test]
     fn a_disconnect_keeps_the_will_unless_it_is_normal() {
-        let with_will = |bytes: &[u8]| match packet(Version::V5, whole(bytes)) {
-            Ok(Packet::Disconnect { with_will }) => with_will,
+        let read = |bytes: &[u8]| match packet(Version::V5, whole(bytes)) {
+            Ok(Packet::Disconnect { with_will, session_expiry_s }) => (with_will, session_expiry_s),
             other => panic!("{other:?}"),
         };
-        assert!(!with_will(b"\xe0\x00") && !with_will(b"\xe0\x01\x00"));
-        assert!(with_will(b"\xe0\x01\x04") && with_will(b"\xe0\x02\x81\x00"));
+        assert_eq!((read(b"\xe0\x00"), read(b"\xe0\x01\x00")), ((false, None), (false, None)));
+        assert_eq!((read(b"\xe0\x01\x04"), read(b"\xe0\x02\x81\x00")), ((true, None), (true, None)));
+        assert_eq!(read(b"\xe0\x07\x00\x05\x11\0\0\0\x09"), (false, Some(9)));
     }
 
     proptest! {

@@ -1,13 +1,21 @@
 //! One client, from CONNACK to the end.
 
+mod acknowledgement;
+mod ending;
 mod inbound;
 mod outbound;
 
-use std::{collections::VecDeque, convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    convert::Infallible,
+    io,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use bugbrother_mosquitto_compat::password::Entry;
-use bytes::BytesMut;
-use futures_util::FutureExt as _;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     sync::watch,
     task::yield_now,
@@ -20,22 +28,27 @@ use crate::{
     bucket::Bucket,
     count,
     gate::Gate,
-    handshake::Client,
-    link::{Arrival, Link},
+    handshake::{Client, Will},
     message::Message,
     packet::{Reason, Version, encode},
     registry::Registration,
     retained::Share,
     router::RouterDied,
+    share::topic_filter,
+    store::{Op, Ticket},
     stream::Stream,
-    subscriptions::Subscriptions,
+    subscriber::Subscriber,
     window::Window,
 };
+
+pub(crate) use inbound::TOPIC_ALIASES;
 
 /// With so much waiting to be written no more packets of the client are worked on.
 const MAX_OUTBOUND: usize = 256 * 1024;
 /// With so much waiting to be written no more messages are fetched for it.
 const MAX_DELIVERIES: usize = 64 * 1024;
+/// With so many answers waiting for the disk no more packets of the client are worked on.
+const MAX_HELD: usize = 4_096;
 /// DISCONNECT is a courtesy.
 const GOODBYE_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -113,7 +126,6 @@ struct Session<'a> {
     gate: &'a Gate,
     version: Version,
     identity: Identity,
-    number: u64,
     access: watch::Receiver<Arc<Access>>,
     entry: Option<Entry>,
     inbound: BytesMut,
@@ -121,12 +133,27 @@ struct Session<'a> {
     bucket: Arc<Bucket>,
     /// Nothing more is read before this.
     throttled_until: Option<Instant>,
-    /// `None` until the first SUBSCRIBE: who only publishes needs none.
-    link: Option<Link>,
-    subscriptions: Subscriptions,
+    /// What others know of this session.
+    subscriber: Arc<Subscriber>,
+    /// How long the session lasts after the connection.
+    expiry_s: u32,
     replays: VecDeque<outbound::Replay>,
+    /// What an earlier connection left open, to be sent again first.
+    resends: VecDeque<u16>,
     window: Window,
+    /// QoS 2 messages of the client that it has not released.
+    received: HashSet<u16>,
+    /// Packets that go when something is on disk, in this order.
+    held: VecDeque<(Ticket, Bytes)>,
+    progress: Option<watch::Receiver<u64>>,
+    /// What topics the client's aliases stand for.
+    aliases: Vec<Bytes>,
+    /// Which aliases we have given to the client.
+    given: HashMap<Bytes, u16>,
+    most_given: u16,
     max_packet_bytes: usize,
+    /// Whether the client wants to read reasons.
+    explains: bool,
     told: Told,
 }
 
@@ -168,30 +195,43 @@ struct Told {
 
 /// Serves the client until one of both has had enough.
 pub(crate) async fn run(gate: &Gate, client: Client) {
-    let Client { mut stream, registration, will, keep_alive_s, rights, .. } = client;
+    let Client { mut stream, registration, will, keep_alive_s, rights, rest, subscriber, .. } = client;
     let (version, identity) = (client.version, client.identity.clone());
     let (user, client_id) = (identity.user.as_deref(), &identity.client_id);
     tracing::debug!(user, client_id, "client connected");
+    let goes_on = rest.is_some();
+    let rest = rest.unwrap_or_default();
     let mut session = Session {
         gate,
         version,
         identity: client.identity,
-        number: registration.session,
         access: rights.access.clone(),
         entry: rights.entry,
         inbound: client.inbound,
         outbound: client.outbound,
         bucket: Arc::clone(&registration.bucket),
         throttled_until: registration.bucket.in_debt_until(Instant::now()),
-        link: None,
-        subscriptions: Subscriptions::default(),
+        subscriber,
+        expiry_s: client.session_expiry_s,
         replays: VecDeque::new(),
-        window: Window::new(client.receive_maximum.min(gate.limits.inflight)),
+        resends: rest.left.iter().map(|(id, _)| *id).collect(),
+        window: Window::new(client.receive_maximum.min(gate.limits.inflight), rest.left),
+        received: rest.received,
+        held: VecDeque::new(),
+        progress: gate.store.progress(),
+        aliases: Vec::new(),
+        given: HashMap::new(),
+        most_given: client.topic_alias_maximum.min(outbound::MAX_ALIASES),
         max_packet_bytes: client.max_packet_bytes,
+        explains: client.explains,
         told: Told::default(),
     };
     let outside = Outside { gate, registration: &registration, access: rights.access, certificate: rights.certificate };
-    let end = match session.serve(&mut stream, outside, keep_alive_s, will.as_ref()).await {
+    let served = async {
+        session.resume(goes_on).await?;
+        session.serve(&mut stream, outside, keep_alive_s, will.as_ref()).await
+    };
+    let end = match served.await {
         Ok(never) => match never {},
         Err(end) => end,
     };
@@ -205,15 +245,14 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
         }
         end => tracing::debug!(user, client_id, reason = end.label(), "client disconnected"),
     }
-    if let Some(will) = will.filter(|_| end.publishes_will()) {
-        session.publish_will(will).await;
-    }
-    if let Some(reason) = end.reason() {
-        encode::disconnect(&mut session.outbound, version, reason);
+    let (mut outbound, reason) = (std::mem::take(&mut session.outbound), end.reason());
+    session.end(end, will).await;
+    if let Some(reason) = reason {
+        encode::disconnect(&mut outbound, version, reason);
         if version == Version::V5 {
             count::packet_sent();
         }
-        timeout(GOODBYE_DEADLINE, stream.finish(&mut session.outbound)).await.ok();
+        timeout(GOODBYE_DEADLINE, stream.finish(&mut outbound)).await.ok();
     }
 }
 
@@ -223,7 +262,7 @@ impl Session<'_> {
         stream: &mut Stream,
         outside: Outside<'_>,
         keep_alive_s: u16,
-        will: Option<&Message>,
+        will: Option<&Will>,
     ) -> Result<Infallible, End> {
         // 0 asks for no limit; 27 hours are as good and let a dead connection end.
         let patience = Duration::from_millis(1500) * u32::from(if keep_alive_s == 0 { u16::MAX } else { keep_alive_s });
@@ -239,9 +278,11 @@ impl Session<'_> {
             }
             // There may be more packets that are whole: no need to receive any.
             let more = worked == inbound::PORTION;
-            let unfinished = self.replay() || more;
+            self.release();
+            let unfinished = self.deliver_all() || more;
             let reading = self.reads();
-            let delivering = self.may_deliver() && self.replays.is_empty();
+            let delivering = self.may_deliver();
+            let writing = !self.held.is_empty() || self.gate.store.is_behind();
             let idle = self.outbound.is_empty() && stream.is_flushed();
             let receiving = reading && !more;
             let deadlines = [reading.then_some(silent_until), (!idle).then_some(stalled_at), self.throttled_until];
@@ -265,7 +306,8 @@ impl Session<'_> {
                     }
                     self.pay(moved.frames);
                 }
-                arrival = next(&mut self.link), if delivering => self.deliver_all(arrival?).await?,
+                () = self.subscriber.rung(), if delivering => {}
+                Ok(()) = written(&mut self.progress), if writing => {}
                 changed = &mut news => {
                     news.set(changed?.news());
                     self.check_rights(will)?;
@@ -296,59 +338,34 @@ impl Session<'_> {
 
     /// A client whose account was taken away or given another password must sign in again, and one that may not have a
     /// subscription or a will any more must do without.
-    fn check_rights(&self, will: Option<&Message>) -> Result<(), End> {
+    fn check_rights(&self, will: Option<&Will>) -> Result<(), End> {
         let access = self.access.borrow();
         let entry = || access.passwords.as_ref()?.entry(self.identity.user.as_deref()?);
         if self.entry.is_some() && self.entry.as_ref() != entry() {
             return Err(End::Expelled);
         }
-        let may_will = will.is_none_or(|will| access.may_write(&self.identity, will.topic()));
-        let may_read = self.subscriptions.filters().all(|filter| access.may_subscribe(&self.identity, filter));
+        let may_will = will.is_none_or(|will| access.may_write(&self.identity, will.message.topic()));
+        let may_read = self.subscriber.read(|subscriptions| {
+            subscriptions.iter().all(|own| access.may_subscribe(&self.identity, topic_filter(&own.filter)))
+        });
         if may_will && may_read { Ok(()) } else { Err(End::Denied) }
     }
 
-    /// Delivers what has arrived and what else is there already.
-    async fn deliver_all(&mut self, first: Arrival) -> Result<(), End> {
-        let mut arrival = first;
-        loop {
-            match arrival {
-                Arrival::Message { route, lost, message } => self.deliver(route, lost, &message),
-                Arrival::Paused => self.link.as_mut().ok_or(End::Router)?.resume().await?,
-            }
-            if !self.may_deliver() {
-                return Ok(());
-            }
-            match next(&mut self.link).now_or_never() {
-                Some(next) => arrival = next?,
-                None => return Ok(()),
-            }
-        }
-    }
-
+    /// Whether one more delivery may be sent.
     fn may_deliver(&self) -> bool {
-        self.link.is_some() && self.outbound.len() < MAX_DELIVERIES && self.window.has_room()
+        self.outbound.len() < MAX_DELIVERIES && self.held.len() < MAX_HELD && self.window.has_room()
     }
 
-    async fn pass_on(&self, message: Message) -> Result<(), RouterDied> {
+    async fn pass_on(&self, message: Message, ops: Vec<Op>) -> Result<Ticket, RouterDied> {
         let share = if message.retain { self.access.borrow().share(&self.identity) } else { Share::OfOne };
-        self.gate.publish(&self.identity.owner, share, message).await
-    }
-
-    async fn publish_will(&self, mut will: Message) {
-        // The right may have been taken away since CONNECT.
-        if self.access.borrow().may_write(&self.identity, will.topic()) {
-            will.expires = will.expires.map(|interval| self.gate.clock.now() + interval);
-            // When the router is dead everybody will know soon.
-            self.pass_on(will).await.ok();
-        } else {
-            count::publish_denied();
-        }
+        self.gate.publish(&self.identity.owner, share, message, ops).await
     }
 }
 
-async fn next(link: &mut Option<Link>) -> Result<Arrival, RouterDied> {
-    match link {
-        Some(link) => link.next().await,
+/// Waits until more is on disk.
+async fn written(progress: &mut Option<watch::Receiver<u64>>) -> Result<(), watch::error::RecvError> {
+    match progress {
+        Some(progress) => progress.changed().await,
         None => std::future::pending().await,
     }
 }

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+pub use bugbrother_kit::mqtt::packet::{packet, string};
+
 use bugbrother_broker::{Config, Door, Error, Limits};
 use bugbrother_mosquitto_compat::{PasswordFile, conf};
 use tokio::{
@@ -52,7 +54,7 @@ pub struct Broker {
     pub task: JoinHandle<Result<(), Error>>,
     canary: Raw,
     songs: u32,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Broker {
@@ -74,12 +76,33 @@ impl Broker {
         Self::open(limits, None, more).await
     }
 
+    /// One that keeps what is to outlive it.
+    pub async fn that_keeps(limits: Limits) -> Self {
+        Self::open_in(tempfile::tempdir().unwrap(), true, limits, None, |_, _| Vec::new()).await
+    }
+
+    /// Stops it, and starts another one that goes on from what it has kept.
+    pub async fn restarted(self, limits: Limits) -> Self {
+        self.shutdown.cancel();
+        timeout(PATIENCE, self.task).await.expect("the broker stops").unwrap().expect("without an error");
+        Self::open_in(self.folder, true, limits, None, |_, _| Vec::new()).await
+    }
+
     async fn open(
         limits: Limits,
         sys_interval: Option<Duration>,
         more: impl FnOnce(&Path, conf::Access) -> Vec<conf::Listener>,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::open_in(tempfile::tempdir().unwrap(), false, limits, sys_interval, more).await
+    }
+
+    async fn open_in(
+        folder: tempfile::TempDir,
+        keeps: bool,
+        limits: Limits,
+        sys_interval: Option<Duration>,
+        more: impl FnOnce(&Path, conf::Access) -> Vec<conf::Listener>,
+    ) -> Self {
         let (passwords, acl) = (folder.path().join("passwd"), folder.path().join("acl"));
         let mut file = PasswordFile::default();
         for user in [CAR, OTHER_CAR, "ingest", "free", "canary", "operator", "glance"] {
@@ -99,11 +122,12 @@ impl Broker {
         let mut addresses = doors.iter().map(|door| door.sockets[0].local_addr().unwrap());
         let (address, others) = (addresses.next().unwrap(), addresses.collect());
         let (shutdown, reload) = (CancellationToken::new(), Arc::new(Notify::new()));
-        let config = Config { doors, limits, sys_interval, reload: Arc::clone(&reload) };
+        let persistence = keeps.then(|| folder.path().join("kept"));
+        let config = Config { doors, limits, persistence, sys_interval, reload: Arc::clone(&reload) };
         let task = tokio::spawn(bugbrother_broker::run(config, shutdown.clone()));
         let mut canary = Raw::connect(address, Connect::new(5, "canary", "canary").keep_alive(0)).await;
         canary.subscribe("canary/#", 1).await;
-        Broker { address, passwords, acl, doors: others, reload, shutdown, task, canary, songs: 0, _folder: folder }
+        Broker { address, passwords, acl, doors: others, reload, shutdown, task, canary, songs: 0, folder }
     }
 
     /// A client of `user` with the client identifier `id`; `version` is 4 for 3.1.1 and 5 for 5.0.
@@ -128,6 +152,13 @@ impl Broker {
             }
         };
         timeout(PATIENCE, trying).await.expect("a place becomes free")
+    }
+
+    /// A client, and whether an earlier session goes on.
+    pub async fn resumed(&self, connect: Connect) -> (Raw, bool) {
+        let mut raw = self.socket().await;
+        let present = raw.resumes(connect).await;
+        (raw, present)
     }
 
     pub async fn socket(&self) -> Raw {
@@ -167,12 +198,22 @@ pub struct Connect {
     keep_alive_s: u16,
     clean: bool,
     pub properties: Vec<u8>,
+    pub will_properties: Vec<u8>,
 }
 
 impl Connect {
     pub fn new(version: u8, id: &str, user: &str) -> Self {
         let user = Some((user.to_owned(), "secret".to_owned()));
-        Connect { version, id: id.into(), user, will: None, keep_alive_s: 60, clean: true, properties: Vec::new() }
+        Connect {
+            version,
+            id: id.into(),
+            user,
+            will: None,
+            keep_alive_s: 60,
+            clean: true,
+            properties: Vec::new(),
+            will_properties: Vec::new(),
+        }
     }
 
     pub fn anonymous(mut self) -> Self {
@@ -201,6 +242,22 @@ impl Connect {
         self
     }
 
+    /// With a session that lasts: in 5.0 for so many seconds, in 3.1.1 for ever.
+    pub fn lasting(mut self, expiry_s: u32) -> Self {
+        if self.version == 5 {
+            self.properties.push(0x11);
+            self.properties.extend(expiry_s.to_be_bytes());
+        }
+        self.not_clean()
+    }
+
+    /// How long the will waits.
+    pub fn will_delay(mut self, seconds: u32) -> Self {
+        self.will_properties.push(0x18);
+        self.will_properties.extend(seconds.to_be_bytes());
+        self
+    }
+
     pub fn bytes(&self) -> Vec<u8> {
         let mut flags = if self.clean { 2 } else { 0 };
         let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', self.version, 0];
@@ -213,7 +270,8 @@ impl Connect {
         if let Some((topic, payload, will)) = &self.will {
             flags |= 4 | will;
             if self.version == 5 {
-                body.push(0);
+                body.push(self.will_properties.len() as u8);
+                body.extend(&self.will_properties);
             }
             string(&mut body, topic.as_bytes());
             string(&mut body, payload);
@@ -234,6 +292,7 @@ pub struct Message {
     pub topic: String,
     pub payload: Vec<u8>,
     pub qos: u8,
+    pub duplicate: bool,
     pub retain: bool,
     pub id: u16,
     pub properties: Vec<u8>,
@@ -247,11 +306,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 /// A client without a mind of its own.
 pub struct Raw {
     stream: Box<dyn Wire>,
-    version: u8,
+    /// As in CONNECT.
+    pub version: u8,
     last_id: u16,
     /// Messages that came while something else was waited for.
     waiting: Vec<Message>,
-    /// Whether deliveries at QoS 1 are acknowledged as they are read.
+    /// Whether deliveries at QoS 1 and 2 are acknowledged as they are read.
     pub acknowledges: bool,
 }
 
@@ -280,6 +340,13 @@ impl Raw {
         let (first, body) = self.offer(connect).await.expect("a CONNACK");
         assert_eq!((first, body[1]), (0x20, 0), "refused: {body:?}");
         self
+    }
+
+    /// Sends CONNECT and is let in; whether an earlier session goes on.
+    pub async fn resumes(&mut self, connect: Connect) -> bool {
+        let (first, body) = self.offer(connect).await.expect("a CONNACK");
+        assert_eq!((first, body[1]), (0x20, 0), "refused: {body:?}");
+        body[0] == 1
     }
 
     /// Sends CONNECT; the code in CONNACK, `None` when there is none.
@@ -317,6 +384,7 @@ impl Raw {
                     let message = self.take_message(first, &body).await;
                     self.waiting.push(message);
                 }
+                6 if self.acknowledges => self.send(&packet(0x70, &body[..2])).await,
                 _ => return (first, body),
             }
         }
@@ -327,9 +395,21 @@ impl Raw {
         if !self.waiting.is_empty() {
             return self.waiting.remove(0);
         }
-        let (first, body) = self.packet().await.expect("a message before the end");
-        assert_eq!(first >> 4, 3, "not a PUBLISH: {first:#x} {body:?}");
-        self.take_message(first, &body).await
+        loop {
+            let (first, body) = self.packet().await.expect("a message before the end");
+            if first == 0x62 && self.acknowledges {
+                self.send(&packet(0x70, &body[..2])).await;
+                continue;
+            }
+            assert_eq!(first >> 4, 3, "not a PUBLISH: {first:#x} {body:?}");
+            return self.take_message(first, &body).await;
+        }
+    }
+
+    /// Nothing is on its way to this client: of what is published now at QoS 0 to a topic of its own, that comes next.
+    pub async fn hears_nothing(&mut self, topic: &str) {
+        self.publish(topic, b"nothing came before", 0).await;
+        assert_eq!(self.message().await.payload, b"nothing came before");
     }
 
     async fn take_message(&mut self, first: u8, body: &[u8]) -> Message {
@@ -347,10 +427,13 @@ impl Raw {
             properties = body[at + 1..at + 1 + length].to_vec();
             at += 1 + length;
         }
-        if qos > 0 && self.acknowledges {
-            self.acknowledge(id).await;
+        match qos {
+            1 if self.acknowledges => self.acknowledge(id).await,
+            2 if self.acknowledges => self.send(&packet(0x50, &id.to_be_bytes())).await,
+            _ => {}
         }
-        Message { topic, payload: body[at..].to_vec(), qos, retain: first & 1 != 0, id, properties }
+        let (duplicate, retain) = (first & 8 != 0, first & 1 != 0);
+        Message { topic, payload: body[at..].to_vec(), qos, duplicate, retain, id, properties }
     }
 
     pub async fn acknowledge(&mut self, id: u16) {
@@ -366,7 +449,7 @@ impl Raw {
         last
     }
 
-    /// Publishes; at QoS 1 the reason code of PUBACK, 0 where there is none.
+    /// Publishes; at QoS 1 and 2 the reason code of the answer, 0 where there is none.
     pub async fn publish(&mut self, topic: &str, payload: &[u8], qos: u8) -> u8 {
         self.publish_with(topic, payload, qos << 1, &[]).await
     }
@@ -384,17 +467,28 @@ impl Raw {
             return 0;
         }
         let (first, body) = self.answer().await;
-        assert_eq!((first, &body[..2]), (0x40, &id.to_be_bytes()[..]));
-        body.get(2).copied().unwrap_or(0)
+        let expected = if flags & 0b100 == 0 { 0x40 } else { 0x50 };
+        assert_eq!((first, &body[..2]), (expected, &id.to_be_bytes()[..]));
+        let reason = body.get(2).copied().unwrap_or(0);
+        if expected == 0x50 && reason < 0x80 {
+            self.send(&packet(0x62, &id.to_be_bytes())).await;
+            assert_eq!(self.answer().await, (0x70, id.to_be_bytes().to_vec()));
+        }
+        reason
     }
 
     /// Subscribes; the code in SUBACK.
     pub async fn subscribe(&mut self, filter: &str, options: u8) -> u8 {
+        self.subscribe_with(filter, options, &[]).await
+    }
+
+    pub async fn subscribe_with(&mut self, filter: &str, options: u8, properties: &[u8]) -> u8 {
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         let id = self.last_id;
         let mut body = id.to_be_bytes().to_vec();
         if self.version == 5 {
-            body.push(0);
+            body.push(properties.len() as u8);
+            body.extend(properties);
         }
         string(&mut body, filter.as_bytes());
         body.push(options);
@@ -421,6 +515,12 @@ impl Raw {
     pub async fn ping(&mut self) {
         self.send(&packet(0xC0, &[])).await;
         assert_eq!(self.answer().await.0, 0xD0);
+    }
+
+    /// Says goodbye.
+    pub async fn leave(mut self) {
+        self.send(&packet(0xE0, &[])).await;
+        self.ends().await;
     }
 
     /// Ends without DISCONNECT.
@@ -452,26 +552,6 @@ async fn read_packet(stream: &mut Box<dyn Wire>) -> Option<(u8, Vec<u8>)> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     Some((first, body))
-}
-
-pub fn string(out: &mut Vec<u8>, text: &[u8]) {
-    out.extend((text.len() as u16).to_be_bytes());
-    out.extend(text);
-}
-
-pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
-    let mut out = vec![first];
-    let mut length = body.len();
-    loop {
-        let low = (length & 0x7F) as u8;
-        length >>= 7;
-        out.push(if length > 0 { low | 0x80 } else { low });
-        if length == 0 {
-            break;
-        }
-    }
-    out.extend(body);
-    out
 }
 
 pub fn publish(version: u8, topic: &[u8], payload: &[u8], flags: u8, id: u16, properties: &[u8]) -> Vec<u8> {

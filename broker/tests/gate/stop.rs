@@ -47,7 +47,8 @@ async fn a_broker_without_users_or_rules_does_not_start() {
             allow_anonymous: false,
         };
         let doors = vec![Door::open(listener(access)).await.unwrap()];
-        let config = Config { doors, limits: Limits::default(), sys_interval: None, reload: Arc::default() };
+        let config =
+            Config { doors, limits: Limits::default(), persistence: None, sys_interval: None, reload: Arc::default() };
         bugbrother_broker::run(config, CancellationToken::new()).await
     };
     assert!(matches!(run().await, Err(Error::Passwords(_))));

@@ -198,7 +198,8 @@ async fn a_broker_whose_tls_files_are_no_good_does_not_start_and_says_which() {
     let run = |tls: conf::Tls| async {
         let settings = conf::Listener { tls: Some(tls), ..listener(conf::Access::default()) };
         let doors = vec![Door::open(settings).await.unwrap()];
-        let config = Config { doors, limits: Limits::default(), sys_interval: None, reload: Arc::default() };
+        let config =
+            Config { doors, limits: Limits::default(), persistence: None, sys_interval: None, reload: Arc::default() };
         match timeout(PATIENCE, bugbrother_broker::run(config, CancellationToken::new())).await.expect("it ends") {
             Err(Error::Tls(error)) => error,
             other => panic!("{other:?}"),

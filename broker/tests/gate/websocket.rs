@@ -46,7 +46,7 @@ type Socket = WebSocketStream<TcpStream>;
 async fn welcomed(broker: &Broker, version: u8) -> Socket {
     let mut socket = upgrade(tcp(broker).await).await.unwrap();
     send(&mut socket, Connect::new(version, "web", "free").bytes()).await;
-    assert_eq!(bytes(&mut socket).await[..4], [0x20, if version == 5 { 0x13 } else { 2 }, 0, 0][..]);
+    assert_eq!(bytes(&mut socket).await[..4], [0x20, if version == 5 { 0x0E } else { 2 }, 0, 0][..]);
     socket
 }
 

@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use bugbrother_client::Options;
+use bugbrother_guard::Guard;
 use bugbrother_pki::Authority;
 use bugbrother_store::Store;
 use bugbrother_wire::{Vin, api::RevokedKeys};
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{Error, documents::Documents, key::SigningKey, library::Library, tiles::Tiles};
+use crate::{Error, documents::Documents, herald::Heralding, key::SigningKey, library::Library, tiles::Tiles};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -34,6 +35,8 @@ pub struct Config {
     pub metrics_token: Option<String>,
     /// Other parts of the system in this process, by name, that `/healthz` tells of.
     pub parts: Vec<(&'static str, Trouble)>,
+    /// What other parts of the system in this process are short of before they can be given work, for `/readyz`.
+    pub ready: Vec<(&'static str, Trouble)>,
     /// How long an access token is good.
     pub access_ttl: Duration,
     /// How long one stays signed in without coming back.
@@ -62,6 +65,10 @@ pub struct Config {
     pub documents: Option<Arc<Documents>>,
     /// Where photos and clips are; without it vehicles keep them.
     pub library: Option<Library>,
+    /// Which addresses the server may reach cameras at.
+    pub cameras: Guard,
+    /// What others are told of the fleet on the broker; nothing without it.
+    pub heralding: Option<Heralding>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -140,6 +147,7 @@ impl Config {
             metrics: None,
             metrics_token: None,
             parts: Vec::new(),
+            ready: Vec::new(),
             access_ttl: Duration::from_secs(15 * 60),
             session_idle: 14 * DAY,
             session_longest: 90 * DAY,
@@ -153,6 +161,8 @@ impl Config {
             push_key: None,
             documents: None,
             library: None,
+            cameras: Guard::default(),
+            heralding: None,
             limits: Limits::default(),
         }
     }

@@ -5,7 +5,7 @@
 //! - [`SigningKey`], [`ensure_administrator`], [`reset_password`]: what has to be there before
 //! - [`export`]: samples from the database into a file, a page at a time
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
-//! - `downlink`: what is said on the broker; `notices`: where viewers are told to ask; `trial`: rules tried on history
+//! - `downlink`: what is said on the broker; [`Heralding`]: how the fleet stands, for others; `notices`: where viewers are told to ask; `trial`: rules tried on history
 //! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `pieces`: how
 //!   it is cut into frames (pure); `subscription`: what arrives from the broker
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
@@ -15,7 +15,7 @@
 //!   `darkroom`, `thumbnail`: small pictures of them; `films`: those that belong to alerts
 //! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
 //!   `report`: statistics as files (pure); `calendar`: days where a person is
-//! - `video`: cameras' live streams, each taken in once for all who look
+//! - `video`: cameras' live streams, each taken in once for all who look, from vehicles and from cameras that are reached here
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -25,6 +25,7 @@
 //! - Every refusal is an [`bugbrother_wire::api::Problem`] and is counted; none tells whether a user exists.
 //! - Nobody sees the fleet without a token that runs, from an origin that is ours; an open socket ends with its session.
 //! - What an export holds is a page and what its reader has not taken; a reader that stalls loses it.
+//! - A camera's address is looked at before each connection, and the connection goes to what was looked at.
 //! - No password, token, code, certificate or payload is ever logged.
 //! - A wrong, a used and an expired enrolment code are refused alike.
 //! - Strangers, from however many networks, use up no count that vehicles with a code or a certificate need.
@@ -45,6 +46,7 @@ mod feed;
 mod films;
 mod fleet;
 mod gardener;
+mod herald;
 mod http;
 mod key;
 pub mod library;
@@ -80,6 +82,7 @@ use tracing::info;
 pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, add_user, ensure_administrator, reset_password};
 pub use config::{Config, Enrolment, Limits, Revoke, Trouble};
 pub use enrolment::issue_code;
+pub use herald::{Heralding, Prefix};
 pub use key::{KeyError, SigningKey};
 pub use report::page_of_text;
 
@@ -90,6 +93,7 @@ use crate::{
     feed::Feed,
     films::Films,
     fleet::Fleet,
+    herald::Herald,
     http::{Overviews, Shared, Shows},
     notices::Notices,
     pass::Passes,
@@ -106,6 +110,11 @@ use crate::{
 
 /// Trials of rules on history under way at a time.
 const TRIALS: usize = 2;
+
+/// Films that are made here at a time, each of which is in memory meanwhile.
+const CLIPS: usize = 2;
+/// Cameras that are tried at a time before they are added.
+const TRYING: usize = 4;
 
 /// Between two looks at who has stopped to play a camera.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -135,13 +144,24 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
 
     // Of its own: when one part fails, the others end too.
     let stop = shutdown.child_token();
-    let (publisher, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
+    let options = subscription::options(config.mqtt.clone(), config.heralding.as_ref());
+    let (publisher, events) = bugbrother_client::connect(options, stop.clone());
+    let herald = config.heralding.clone().map(|heralding| {
+        let max_vehicles = config.limits.vehicles;
+        Arc::new(Herald::new(heralding, publisher.clone(), config.store.clone(), Arc::clone(&feed), max_vehicles))
+    });
     let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
     let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
     let (films_ear, films) = Films::new(config.store.clone());
-    let ears = subscription::Ears { news: ear, films: films_ear };
+    let ears = subscription::Ears { news: ear, films: films_ear, herald: herald.clone() };
     let sockets = TaskTracker::new();
-    let relay = Relay::new(downlink.asking_for_streams(), sockets.clone(), stop.clone());
+    let relay = Relay::new(
+        downlink.asking_for_streams(),
+        video::aim::finding(config.store.clone()),
+        config.cameras.clone(),
+        sockets.clone(),
+        stop.clone(),
+    );
     let subscription =
         Subscription::new(Arc::clone(&feed), config.store.clone(), Arc::clone(&downlink), ears, Arc::clone(&relay));
     if let Err(error) = subscription.refresh().await {
@@ -163,6 +183,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         watchers: Seats::new(config.limits.watchers_per_user, config.limits.watchers),
         relay: Arc::clone(&relay),
         shows: Shows::default(),
+        clips: Turns::new(CLIPS),
+        trying: Turns::new(TRYING),
         darkroom: Bell::default(),
         overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
@@ -184,6 +206,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     parts.spawn(async move { follower.passes.follow(&follower.config.store, token).await });
     let token = stop.clone();
     parts.spawn(async move { downlink.run(token).await });
+    if let Some(herald) = herald {
+        let token = stop.clone();
+        parts.spawn(async move { herald.run(token).await });
+    }
     parts.spawn(notices.run(stop.clone()));
     let (follower, token) = (Arc::clone(&shared), stop.clone());
     parts.spawn(async move { films.run(&follower.downlink, &follower.feed, token).await });

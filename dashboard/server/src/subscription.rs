@@ -1,6 +1,6 @@
 //! What arrives from the broker, into the fleet.
 
-use std::{error::Error as _, num::NonZeroU32, sync::Arc};
+use std::{error::Error as _, num::NonZeroU32, sync::Arc, time::Duration};
 
 use bugbrother_client::{Delivery, Event, Events, Options, Qos};
 use bugbrother_store::{Store, StoreError};
@@ -10,6 +10,7 @@ use bugbrother_wire::{
     topic::{ALL_ALERTS, ALL_UP},
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, warn};
 
 use crate::{
@@ -18,22 +19,26 @@ use crate::{
     feed::Feed,
     films,
     fleet::{Applied, Fleet, MAX_ALERTS},
+    herald::{Herald, Heralding},
     notices::{Ear, Told},
     video::Relay,
 };
 
 /// Vehicles that are read from the database at a time.
 const PAGE: u32 = 500;
+/// Contracts begin and end by the clock: so often is looked whom the vehicles serve.
+const MATCH_EVERY: Duration = Duration::from_secs(60);
 /// Bad messages that are logged in a minute; all are counted.
 const LOGGED_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 /// The account's options with a client id and the filters of a dashboard.
-pub(crate) fn options(account: Options) -> Options {
+pub(crate) fn options(account: Options, heralding: Option<&Heralding>) -> Options {
+    let own = [ALL_UP, ALL_ALERTS].map(|filter| (filter.to_owned(), Qos::AtLeastOnce));
     Options {
         // Random: two dashboards must not take over each other's connection.
         client_id: format!("dashboard-{:08x}", rand::random::<u32>()),
         will: None,
-        subscriptions: [ALL_UP, ALL_ALERTS].map(|filter| (filter.to_owned(), Qos::AtLeastOnce)).into(),
+        subscriptions: own.into_iter().chain(heralding.map(Herald::filters).unwrap_or_default()).collect(),
         ..account
     }
 }
@@ -44,6 +49,8 @@ pub(crate) struct Ears {
     pub news: Ear,
     /// Of alerts.
     pub films: films::Ear,
+    /// Tells others of the fleet, if anybody does.
+    pub herald: Option<Arc<Herald>>,
 }
 
 /// Feeds the fleet from the broker and the database.
@@ -79,6 +86,7 @@ impl Subscription {
                 break;
             }
         }
+        self.match_clients().await?;
         let limit = u32::try_from(MAX_ALERTS).expect("the limit of alerts is small");
         let active = self.store.active_alerts(limit).await?;
         let complete = active.len() < MAX_ALERTS;
@@ -86,13 +94,46 @@ impl Subscription {
         Ok(())
     }
 
+    /// Takes in whom the vehicles serve.
+    async fn match_clients(&self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.store.served_clients(after, PAGE, clock::now()).await?;
+            let full = page.len() == PAGE as usize;
+            after = page.last().map(|(vin, _)| *vin);
+            self.feed.change(|fleet| {
+                for (vin, client) in page {
+                    fleet.serve(vin, client);
+                }
+            });
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
     /// Follows the session until its end.
     pub async fn run(&self, mut events: Events) {
-        while let Some(event) = events.recv().await {
+        let mut match_again = interval(MATCH_EVERY);
+        match_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                _ = match_again.tick() => {
+                    if let Err(error) = self.match_clients().await {
+                        failed(&error);
+                    }
+                    continue;
+                }
+            };
+            let Some(event) = event else { break };
             match event {
                 Event::Up => {
                     self.feed.set_mqtt_up(true);
                     self.downlink.connected();
+                    if let Some(herald) = &self.ears.herald {
+                        herald.connected();
+                    }
                     // What happened in between was said while nobody listened here.
                     if let Err(error) = self.refresh().await {
                         failed(&error);
@@ -116,6 +157,9 @@ impl Subscription {
 
     /// The vehicle whose first word it was.
     fn take(&self, delivery: &Delivery) -> Option<Vin> {
+        if self.ears.herald.as_ref().is_some_and(|herald| herald.take(delivery)) {
+            return None;
+        }
         let now = clock::now();
         let (topic, message) = match judge_present(&delivery.topic, &delivery.payload, now) {
             Ok(taken) => taken,
@@ -127,6 +171,9 @@ impl Subscription {
         metrics::counter!("bugbrother_dashboard_messages_total").increment(1);
         if matches!(&message, Message::Status(status) if status.status == Presence::Online) {
             self.downlink.tell_commands(topic.vin);
+        }
+        if let Some(herald) = &self.ears.herald {
+            herald.hear(&message);
         }
         if let Message::Reply(reply) = &message {
             self.relay.hear(reply);

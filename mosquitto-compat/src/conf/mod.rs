@@ -72,6 +72,10 @@ pub struct Conf {
     pub max_inflight_messages: Option<u16>,
     /// `global_max_connections`: clients of all listeners together.
     pub global_max_connections: Option<u32>,
+    /// `persistence`: whether sessions and retained messages outlive the broker, if it is said.
+    pub persistence: Option<bool>,
+    /// `persistence_location`: the folder for them.
+    pub persistence_location: Option<PathBuf>,
     /// What the file asks for and does not get: findings of the verdict [`Verdict::WithoutEffect`].
     pub warnings: Vec<Finding>,
 }
@@ -88,6 +92,8 @@ impl Default for Conf {
             max_packet_size: None,
             max_inflight_messages: None,
             global_max_connections: None,
+            persistence: None,
+            persistence_location: None,
             warnings: Vec::new(),
         }
     }

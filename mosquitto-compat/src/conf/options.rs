@@ -47,7 +47,7 @@ const NO: &[&str] = &["false", "0"];
 const YES: &[&str] = &["true", "1"];
 const PLUGIN: &str = "plugins are not run";
 const LOG: &str = "the program logs in its own way, to the standard error";
-const SAVED: &str = "the broker keeps retained messages and sessions in memory only: a restart loses them";
+const SAVED: &str = "what is to outlive the broker is written at once, into a file with a name of its own";
 const PSK: &str = "TLS with pre-shared keys is not spoken";
 const ENGINE: &str = "keys are read from PEM files only";
 const SUITES: &str = "the cipher suites are those of rustls: forward secrecy and authenticated encryption always";
@@ -198,10 +198,20 @@ pub const OPTIONS: &[Opt] = &[
     opt("password", Bridge, Read, "the older name of `remote_password`"),
     opt("password_file", Access, Read, "the users and their passwords"),
     opt("per_listener_settings", General, Read, "makes access a matter of each listener"),
-    opt("persistence", General, Except(NO, WithoutEffect), SAVED),
+    opt(
+        "persistence",
+        General,
+        Read,
+        "whether sessions and retained messages outlive the broker; unlike in Mosquitto they do unless it is `false`",
+    ),
     opt("persistence_file", General, Always(WithoutEffect), SAVED),
-    opt("persistence_location", General, Always(WithoutEffect), SAVED),
-    opt("persistent_client_expiration", General, Always(WithoutEffect), "sessions have a longest life of their own"),
+    opt("persistence_location", General, Read, "the folder for what is to outlive the broker"),
+    opt(
+        "persistent_client_expiration",
+        General,
+        Always(WithoutEffect),
+        "a session lasts as long as its client has asked for; one too many of a user ends the oldest",
+    ),
     opt("pid_file", General, Always(WithoutEffect), "the supervisor knows the process"),
     opt("plugin", Access, Always(Unsupported), PLUGIN),
     opt("plugin_load", General, Always(Unsupported), PLUGIN),
@@ -220,7 +230,7 @@ pub const OPTIONS: &[Opt] = &[
     opt("restart_timeout", Bridge, Always(WithoutEffect), RETRY),
     opt("retain_available", General, Except(YES, Unsupported), "retained messages are always there"),
     opt("retain_expiry_interval", General, Always(WithoutEffect), "expired messages go by themselves"),
-    opt("retained_persistence", General, Except(NO, WithoutEffect), SAVED),
+    opt("retained_persistence", General, Except(YES, WithoutEffect), "retained messages are kept as sessions are"),
     opt("retry_interval", General, Always(WithoutEffect), "Mosquitto has taken it out"),
     opt("round_robin", Bridge, Except(YES, WithoutEffect), "a bridge stays with the address that answers"),
     opt("set_tcp_nodelay", General, Except(YES, WithoutEffect), "TCP_NODELAY is always set"),

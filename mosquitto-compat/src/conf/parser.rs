@@ -201,6 +201,8 @@ impl Reading {
                 conf.max_inflight_messages = Some(if messages == 0 { u16::MAX } else { messages });
             }
             "global_max_connections" => conf.global_max_connections = values::limit(value)?,
+            "persistence" => conf.persistence = Some(values::boolean(value)?),
+            "persistence_location" => conf.persistence_location = Some(values::text(value)?.into()),
             "per_listener_settings" => match (self.per_listener, values::boolean(value)?) {
                 (true, false) => return Err(Problem::invalid("cannot be taken back")),
                 (false, true) if self.access_said => {

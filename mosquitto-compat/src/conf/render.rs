@@ -33,6 +33,8 @@ pub fn render(conf: &Conf) -> String {
     text.maybe("max_packet_size", conf.max_packet_size);
     text.maybe("max_inflight_messages", conf.max_inflight_messages);
     text.maybe("global_max_connections", conf.global_max_connections);
+    text.maybe("persistence", conf.persistence);
+    text.maybe("persistence_location", conf.persistence_location.as_ref().map(|path| path.display()));
     for listener in &conf.listeners {
         text.listener(listener);
         if shared.is_none() {

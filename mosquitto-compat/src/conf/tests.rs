@@ -89,11 +89,13 @@ fn a_bridge_is_read_and_qos_2_is_lowered_with_a_warning() {
 }
 
 #[test]
-fn what_asks_for_durability_is_not_told_yes_silently() {
+fn what_asks_for_durability_says_where() {
     let conf = parse("persistence true\npersistence_location /var/lib\nlistener 1883\nset_tcp_nodelay true").unwrap();
-    assert_eq!(conf.warnings.len(), 2);
-    assert!(conf.warnings[0].text.contains("`persistence`: the broker keeps retained messages"), "{:?}", conf.warnings);
-    assert!(parse("persistence false").unwrap().warnings.is_empty());
+    assert!(conf.warnings.is_empty(), "{:?}", conf.warnings);
+    assert_eq!((conf.persistence, conf.persistence_location), (Some(true), Some("/var/lib".into())));
+    assert_eq!(parse("persistence 0").unwrap().persistence, Some(false));
+    assert_eq!(parse("").unwrap().persistence, None);
+    assert_eq!(parse("autosave_interval 7").unwrap().warnings.len(), 1);
 }
 
 #[test]
@@ -323,6 +325,8 @@ fn conf() -> impl Strategy<Value = Conf> {
                 max_packet_size: limits.3,
                 max_inflight_messages: limits.4,
                 global_max_connections: limits.5,
+                persistence: shared.then_some(limits.0 % 2 == 0),
+                persistence_location: shared.then(|| format!("/d {}", limits.0).into()),
                 warnings: Vec::new(),
             }
         },

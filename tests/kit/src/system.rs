@@ -299,7 +299,7 @@ impl System {
     }
 
     /// Tells the broker that the access files have changed; ours sees it by itself.
-    fn reload(&self) -> Result<()> {
+    pub fn reload(&self) -> Result<()> {
         match (self.broker, self.running.get("broker")) {
             (Broker::Mosquitto, Some(broker)) => {
                 self.export()?;

@@ -32,6 +32,7 @@ impl Embedded {
         let config = Config {
             doors: vec![door],
             limits: Limits::default(),
+            persistence: None,
             sys_interval: None,
             reload: Arc::new(Notify::new()),
         };

@@ -355,6 +355,7 @@ async fn books(store: &Store, taxi: &Client, terms: &Contract) {
     }
     store.contract_fleet(terms.id, None, 10).await.unwrap();
     store.withdraw_vehicle(terms.id, golf(), NOW - 1).await.unwrap();
+    store.served_clients(None, 10, NOW).await.unwrap();
     store.roster(None, NOW, None, 10).await.unwrap();
     store.roster(Some(taxi.id), NOW, None, 10).await.unwrap();
     store.roster_entry(golf(), NOW).await.unwrap();

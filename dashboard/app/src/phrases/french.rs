@@ -1,4 +1,4 @@
-use super::{Language, Phrases, rules, signals, vehicle, watch};
+use super::{Language, Phrases, rules, vehicle, watch};
 use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
@@ -55,7 +55,7 @@ pub const PHRASES: Phrases = Phrases {
     offline: "Hors ligne",
     offline_hint: "Pas de connexion depuis un moment ; vous voyez le dernier état connu",
 
-    search_placeholder: "Nom, plaque ou VIN",
+    search_placeholder: "Nom, plaque, VIN, client",
     search_label: "Chercher des véhicules",
     filter_label: "Filtrer par état",
     nothing_found: "Aucun véhicule ne correspond",
@@ -144,7 +144,7 @@ pub const PHRASES: Phrases = Phrases {
     rule_page: rules::FR,
     geofence_page: watch::GEOFENCE_FR,
 
-    signal: signals::french,
+    signal: bugbrother_wire::signal::french,
 };
 
 fn lasting(span: Span) -> String {

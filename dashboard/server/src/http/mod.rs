@@ -19,6 +19,7 @@ mod embedded;
 mod enrolment;
 mod etag;
 mod export;
+mod eyes;
 mod failure;
 mod fleet_notifications;
 mod form;
@@ -28,6 +29,7 @@ mod history;
 mod hls;
 mod import;
 mod invitations;
+mod keeping;
 pub(crate) mod limits;
 mod live;
 mod maintenance;
@@ -49,6 +51,7 @@ mod session;
 mod sessions;
 mod settings;
 mod signed;
+mod sockets;
 mod span;
 mod statistics;
 mod system;
@@ -132,6 +135,10 @@ pub(crate) struct Shared {
     pub relay: Arc<Relay>,
     /// Who plays cameras by HLS.
     pub shows: Shows,
+    /// For films that are made here.
+    pub clips: Turns,
+    /// For cameras that are tried before they are added.
+    pub trying: Turns,
     /// Where small pictures are made.
     pub darkroom: Bell,
     pub exports: Arc<Seats<String>>,
@@ -193,6 +200,8 @@ const ROOMS: &[fn(&mut Routes)] = &[
     geofences::routes,
     media::routes,
     cameras::routes,
+    eyes::routes,
+    keeping::routes,
     push::routes,
     rules::routes,
     wishes::routes,
@@ -236,6 +245,7 @@ fn router(app: App) -> Router {
         .route("/video/{vin}/{camera}", get(watch::open))
         .route("/hls/{vin}/{camera}/{file}", get(hls::open))
         .route("/healthz", get(health::show))
+        .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router(&app.config.servers, app.config.tiles.as_ref().and_then(|tiles| tiles.origin())))
         .method_not_allowed_fallback(|| async { Failure::method() })

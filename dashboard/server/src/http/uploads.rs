@@ -44,7 +44,7 @@ use crate::{
 /// Largest file.
 const MAX_BYTES: u64 = 512 << 20;
 /// Files of a vehicle that are coming at a time.
-const MAX_COMING: u32 = 32;
+pub(super) const MAX_COMING: u32 = 32;
 
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct At {
@@ -120,15 +120,21 @@ async fn offer(
             library.forget(vin, id).await?;
             Ok(Json(MediaProgress { offset: 0, stored: false }))
         }
-        Offered::Full => {
-            metrics::counter!("bugbrother_dashboard_media_refused_total", "reason" => "full").increment(1);
-            Err(Failure::new(StatusCode::INSUFFICIENT_STORAGE, "media_full", "there is no room for more media"))
-        }
-        Offered::TooMany => {
-            let message = "so many files of this vehicle are coming in already";
-            Err(Failure::too_many("too_many_uploads", message, std::time::Duration::from_secs(60)))
-        }
+        Offered::Full => Err(full()),
+        Offered::TooMany => Err(too_many()),
     }
+}
+
+/// There is no room.
+pub(super) fn full() -> Failure {
+    metrics::counter!("bugbrother_dashboard_media_refused_total", "reason" => "full").increment(1);
+    Failure::new(StatusCode::INSUFFICIENT_STORAGE, "media_full", "there is no room for more media")
+}
+
+/// [`MAX_COMING`] are coming.
+pub(super) fn too_many() -> Failure {
+    let message = "so many files of this vehicle are coming in already";
+    Failure::too_many("too_many_uploads", message, std::time::Duration::from_secs(60))
 }
 
 fn check(offer: &MediaOffer) -> Result<(), Failure> {
@@ -333,6 +339,7 @@ fn range_of(text: &str, length: u64) -> Asked {
     if range.is_empty() { Asked::Nothing } else { Asked::Part(range) }
 }
 
+/// The library, if there is one.
 pub(super) fn library(app: &App) -> Result<Library, Failure> {
     app.config.library.clone().ok_or_else(|| Failure::not_found("this server keeps no photos and clips"))
 }

@@ -23,25 +23,25 @@ use uuid::Uuid;
 
 use crate::rig::{LIMIT, Rig, expect_refusal, now, vin};
 
-struct Garage {
-    rig: Rig,
+pub struct Garage {
+    pub rig: Rig,
     dir: TempDir,
 }
 
 /// A vehicle that has enrolled.
-struct Car {
-    vin: Vin,
+pub struct Car {
+    pub vin: Vin,
     certificate: String,
     key: String,
-    token: String,
+    pub token: String,
 }
 
 impl Garage {
-    async fn open() -> Result<Self> {
+    pub async fn open() -> Result<Self> {
         Self::open_with(|_| {}).await
     }
 
-    async fn open_with(change: impl FnOnce(&mut Config)) -> Result<Self> {
+    pub async fn open_with(change: impl FnOnce(&mut Config)) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let authority = Arc::new(Authority::open_or_create(&dir.path().join("ca"), SystemTime::now())?);
         let library = Library::open(&dir.path().join("media"))?;
@@ -54,7 +54,7 @@ impl Garage {
         Ok(Garage { rig, dir })
     }
 
-    async fn car(&self, vin: Vin) -> Result<Car> {
+    pub async fn car(&self, vin: Vin) -> Result<Car> {
         let (code, given) = (Code::new(), now());
         self.rig.store.add_enrolment(vin, &code.sha256(), given, given + 60_000).await?;
         let (key, csr) = new_key_and_request("x")?;

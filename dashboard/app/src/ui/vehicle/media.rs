@@ -2,18 +2,21 @@
 
 use bugbrother_wire::{
     Vin,
-    api::{CameraList, MediaList},
+    api::{CameraList, MediaList, Right},
     live::News,
 };
 use yew::prelude::*;
 
+use super::eyes::Eyes;
 use crate::{
     phrases::Phrases,
     ui::{
+        account::use_account,
         feed::use_live,
-        fetch::{Fetch, Fetched, use_fetch},
+        fetch::{Fetch, Fetched},
         kit::{Empty, Refused},
-        news::{clock, use_fresh},
+        moment::moment,
+        news::{clock, use_fresh, use_kept},
         settings::use_phrases,
         table::Skeleton,
         video::{Frame, Player, Reel},
@@ -38,14 +41,18 @@ pub fn MediaTab(props: &MediaTabProps) -> Html {
     let to = use_state(|| now + 86_400_000);
     let path = format!("/vehicles/{vin}/media?from={}&to={}", *to - MONTH_MS, *to);
     let media = use_fresh::<MediaList>(Some(path), Some(vin), &[News::Media]);
-    let cameras = use_fetch::<CameraList>(Some(format!("/vehicles/{vin}/cameras")));
-    let players = cameras.is.ready().map(|list| {
+    let may_set = use_account().may(Right::Settings);
+    let cameras = use_fresh::<CameraList>(Some(format!("/vehicles/{vin}/cameras")), Some(vin), &[News::Media]);
+    // What is looked at goes on while the list is asked for again.
+    let cameras = use_kept(&cameras.is);
+    let players = cameras.as_ref().map(|list| {
         list.cameras.iter().map(|camera| html! { <Player key={camera.id.to_string()} {vin} camera={camera.clone()} /> })
     });
     html! {
         <>
             if let Some(players) = players { <div class="cameras">{ for players }</div> }
             { library(phrases, &media) }
+            if may_set { <Eyes {vin} /> }
         </>
     }
 }
