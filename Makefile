@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint cross-check agent-deb tests test-decode docs fuzz conformance test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-dashboard bench-broker bench-rules bench-build screenshots clean-data
+.PHONY: help run up test setup setup-test fmt lint cross-check agent-deb server-deb release tests test-decode docs fuzz conformance test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-dashboard bench-video bench-broker bench-rules bench-build screenshots clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -38,6 +38,14 @@ cross-check: ## check that the vehicle agent compiles for a Raspberry Pi, of 64 
 agent-deb: ## make the vehicle agent's Debian package for this computer's architecture, in target/
 	BUGBROTHER_SKIP_APP=1 cargo build --quiet --release -p bugbrother-agent
 	@scripts/agent-deb target/release/bugbrother-agent
+
+server-deb: ## make the server's Debian package for this computer's architecture, in target/
+	cargo build --quiet --release --bin bugbrother
+	@scripts/server-deb target/release/bugbrother
+
+release: ## packages, archive, what they are made of and their sums, in target/release-VERSION (BUGBROTHER_SIGN=gpg:KEY signs)
+	cargo build --quiet --release -p bugbrother -p bugbrother-agent --bins
+	@scripts/release
 
 # One build of the whole workspace: another choice of packages would choose other features and build everything again.
 # The binaries come first: the end-to-end tests start them.
@@ -90,6 +98,11 @@ bench-growth: bench-build ## measure what a vehicle costs when there are 10, 100
 bench-dashboard: ## measure from publish to pixel, how the map moves with 10,000 vehicles, and what 1,000 viewers cost
 	cargo build --quiet --release --bin bugbrother
 	ulimit -n 20000 && cargo bench --quiet -p bugbrother-tests --bench load -- dashboard $(ONLY)
+
+# ONLY="glass crowd rings" or some of them.
+bench-video: ## measure how old a camera's pictures are on the screen, how soon they come, and what cameras and viewers cost
+	cargo build --quiet --release --bin bugbrother --bin bugbrother-agent
+	cargo bench --quiet -p bugbrother-tests --bench load -- video $(ONLY)
 
 # ONLY="load idle" or one of them.
 bench-broker: bench-build ## measure the embedded broker beside Debian's Mosquitto, under the same load

@@ -7,21 +7,39 @@ use bugbrother_store::ClientId;
 use bugbrother_wire::{UnixMs, Vin};
 use clap::{Args, Parser, Subcommand};
 
-use crate::export::{beginning, end};
+use crate::{
+    export::{beginning, end},
+    media::MediaPlace,
+};
 
 /// Watches a mixed fleet of cars live: where they are, how they drive, what is wrong with them.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Arguments {
+    /// Settings in a file, as `bugbrother init` writes it: what is not said here is taken from there
+    #[arg(long, global = true, env = "BUGBROTHER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Folder of the database, the access files and the secrets; made at the first start
     #[arg(long, global = true, env = "BUGBROTHER_DATA", default_value = "data")]
     pub data: PathBuf,
     /// The fleet's database, such as postgres://user:password@host/fleet [default: SQLite, fleet.db in the data folder]
     #[arg(long, global = true, env = "BUGBROTHER_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
+    /// The same as the first line of a file that others cannot read
+    #[arg(long, global = true, env = "BUGBROTHER_DATABASE_FILE", value_name = "FILE", conflicts_with = "database")]
+    pub database_file: Option<PathBuf>,
     /// Where samples are kept, such as influxdb://user:password@host:8086/fleet [default: in the fleet's database]
     #[arg(long, global = true, env = "BUGBROTHER_TELEMETRY_URL", value_name = "URL", hide_env_values = true)]
     pub telemetry_url: Option<String>,
+    /// The same as the first line of a file that others cannot read
+    #[arg(
+        long,
+        global = true,
+        env = "BUGBROTHER_TELEMETRY_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "telemetry_url"
+    )]
+    pub telemetry_url_file: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -88,10 +106,48 @@ pub enum Command {
     /// Removes all that is known of a vehicle or a person, and prints a receipt
     #[command(subcommand)]
     Erase(EraseCommand),
+    /// Writes settings for a new server into a folder, with comments, and the secrets that they need beside them
+    Init(Init),
+    /// Checks settings and surroundings, and says what is wrong and how to mend it
+    Doctor {
+        #[command(flatten)]
+        net: Net,
+        #[command(flatten)]
+        doors: Doors,
+        /// Say it for a program
+        #[arg(long)]
+        json: bool,
+    },
     /// Writes database, access files and secrets to one file while everything runs
     Backup { file: PathBuf },
     /// Unpacks a backup into the data folder, which has no database yet
     Restore { file: PathBuf },
+}
+
+/// A new server.
+#[derive(Args)]
+pub struct Init {
+    /// single: one machine and nothing else; single-postgresql: with a PostgreSQL; cluster: services on several machines, with
+    /// a PostgreSQL and a broker of your own
+    #[arg(value_enum)]
+    pub shape: Shape,
+    /// Where the settings go
+    #[arg(long, value_name = "FOLDER", default_value = "/etc/bugbrother-server")]
+    pub folder: PathBuf,
+    /// Name of the server, as vehicles and people outside find it
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// What a server is made of.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One machine, SQLite, the embedded broker.
+    Single,
+    /// The same with a PostgreSQL.
+    SinglePostgresql,
+    /// Services on several machines, a PostgreSQL, a broker of your own.
+    Cluster,
 }
 
 #[derive(Subcommand)]
@@ -268,8 +324,20 @@ pub enum UserCommand {
 }
 
 /// Addresses. Without TLS only loopback ones are taken.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub struct Net {
+    /// Where the services find a broker that is not this program's, such as mqtts://broker.example.org:8883; several in the
+    /// order in which they are preferred. A service signs in by its name (ingest, notifier, dashboard) and the password in
+    /// secrets/ of the data folder
+    #[arg(long = "broker", env = "BUGBROTHER_BROKER", value_delimiter = ',', value_name = "URL")]
+    pub brokers: Vec<String>,
+    /// Who may sign that broker's certificate, as PEM [default: whom this system trusts]
+    #[arg(long, env = "BUGBROTHER_BROKER_CA", value_name = "FILE")]
+    pub broker_ca: Option<PathBuf>,
+    /// Let others reach --http, --metrics and a --broker with mqtt:// on another machine without TLS: for a container, or a
+    /// network of servers alone, where a proxy has the TLS
+    #[arg(long, env = "BUGBROTHER_ALLOW_PLAIN")]
+    pub allow_plain: bool,
     /// Where the broker listens without TLS, and where the services find it [default: 127.0.0.1:1883, in the demo any free port if that is taken]
     #[arg(long, env = "BUGBROTHER_MQTT")]
     pub mqtt: Option<SocketAddr>,
@@ -288,6 +356,10 @@ pub struct Net {
     /// without it what people give as a webhook or mail server cannot lead to this machine or its network
     #[arg(long, env = "BUGBROTHER_ALLOW_PRIVATE", value_delimiter = ',', value_name = "NETWORK")]
     pub allow_private: Vec<ipnet::IpNet>,
+    /// Networks of this server's own in which it may reach cameras, such as 10.8.0.0/16 for a VPN of cameras, or 127.0.0.1/32 for
+    /// a MediaMTX beside it; without it the URL of a camera cannot lead to this machine or its network
+    #[arg(long, env = "BUGBROTHER_ALLOW_CAMERAS", value_delimiter = ',', value_name = "NETWORK")]
+    pub allow_cameras: Vec<ipnet::IpNet>,
     /// Map tiles over the built-in map: a server's address with {z}, {x} and {y}, or a .pmtiles file of pictures
     #[arg(long, env = "BUGBROTHER_TILES", value_name = "URL|FILE")]
     pub tiles: Option<String>,
@@ -314,7 +386,9 @@ pub struct Net {
     /// published too, every ten seconds if --state says nothing else
     #[arg(long, env = "BUGBROTHER_HOME_ASSISTANT", value_name = "PREFIX")]
     pub home_assistant: Option<bugbrother_dashboard::Prefix>,
-    /// Serve /metrics (Prometheus) and /healthz here as well, on a loopback address; the dashboard has them on its own
+    #[command(flatten)]
+    pub media: MediaPlace,
+    /// Serve /metrics (Prometheus), /healthz and /readyz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,
 }
@@ -345,6 +419,6 @@ pub struct Doors {
     #[arg(long, env = "BUGBROTHER_BRIDGE", value_name = "FILE", conflicts_with = "mosquitto_conf")]
     pub bridge: Option<PathBuf>,
     /// Take listeners of the mosquitto.conf that others can reach without TLS or without signing in
-    #[arg(long, requires = "mosquitto_conf")]
+    #[arg(long, env = "BUGBROTHER_ALLOW_OPEN_LISTENERS", requires = "mosquitto_conf")]
     pub allow_open_listeners: bool,
 }

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 
 use crate::backup::Manifest;
 use crate::demo::Visitor;
+use crate::init::Written;
 use crate::vehicles::{Key, Revoked};
 
 /// The system has started.
@@ -55,6 +56,18 @@ pub fn started(
 fn again(data: &Path) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "bugbrother".to_owned());
     format!("{program} --data {}", data.display())
+}
+
+/// Settings of a new server.
+pub fn initialised(written: &Written) -> io::Result<()> {
+    let mut out = stdout().lock();
+    for file in &written.files {
+        writeln!(out, "written   {}", file.display())?;
+    }
+    for (number, step) in written.next.iter().enumerate() {
+        writeln!(out, "{:>7}.  {step}", number + 1)?;
+    }
+    Ok(())
 }
 
 /// A vehicle has been given something to get in with.

@@ -1,15 +1,18 @@
 //! `bugbrother`: the one server program. It runs the whole system, or one service of it, or keeps its books.
 //!
 //! # Layout
-//! - [`arguments`]: the command line
+//! - [`arguments`]: the command line; [`settings`]: a file with what it does not say
+//! - [`init`]: settings for a new server; [`doctor`]: what is wrong with settings and surroundings
 //! - [`data`]: the data folder: what lies where, and who may read it
 //! - [`accounts`]: MQTT accounts and their passwords, in Mosquitto's password file
 //! - [`authority`]: the fleet's certificate authority, and what the broker reads of it
 //! - [`vehicles`], [`third_parties`], [`mosquitto`]: the commands that keep the books
 //! - [`backup`]: the data folder as one file, and back; [`export`]: samples and tables as files
 //! - [`listeners`]: where the broker listens, in the terms of a mosquitto.conf; [`broker`]: the broker and its bridges
-//! - [`services`]: services started, watched and stopped; [`stage`]: tasks that are stopped together
-//! - [`metrics_page`]: what a process counts
+//! - [`brokers`]: brokers that are not this program's
+//! - [`services`]: services started, watched and stopped; [`stage`]: tasks that are stopped together; [`alive`]: what systemd hears
+//! - [`metrics_page`]: what a process counts, [`metrics_list`]: what that means, [`process`]: what it takes of the machine;
+//!   [`readiness`]: whether it can be given work
 //! - [`demo`]: simulated cars with real agents
 //! - [`banner`]: what a person is told at the start
 //!
@@ -20,24 +23,34 @@
 //!   `--allow-open-listeners` as well.
 
 mod accounts;
+mod alive;
 mod arguments;
 mod authority;
 mod backup;
 mod banner;
 mod broker;
+mod brokers;
 mod data;
 mod demo;
+mod doctor;
 mod export;
+mod init;
 mod listeners;
+mod media;
+mod metrics_list;
 mod metrics_page;
 mod mosquitto;
+mod process;
+mod readiness;
 mod services;
+mod settings;
 mod stage;
 mod third_parties;
 mod vehicles;
 
 use std::{
     io::{IsTerminal, stderr},
+    path::Path,
     process::ExitCode,
 };
 
@@ -46,7 +59,6 @@ use bugbrother_dashboard::documents::Documents;
 use bugbrother_mosquitto_compat::acl::Access;
 use bugbrother_store::{ClientId, MAX_PAGE, Receipt, Store};
 use bugbrother_wire::UnixMs;
-use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -58,11 +70,11 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = settings::arguments(std::env::args_os().collect());
     let filter = EnvFilter::try_from_env("BUGBROTHER_LOG").unwrap_or_else(|_| EnvFilter::new("info,rumqttd=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
-    match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+    match arguments.and_then(run) {
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
@@ -71,11 +83,23 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(arguments: Arguments) -> Result<()> {
-    let databases = Databases { fleet: arguments.database, telemetry: arguments.telemetry_url };
-    let data = || Ok::<_, anyhow::Error>(DataDir::open(&arguments.data)?.with(databases.clone()));
-    let only = async |net, service| services::run(Plan::only(data()?, net, Doors::default(), &[service])).await;
+async fn run(arguments: Arguments) -> Result<ExitCode> {
+    let databases = settings::databases(&arguments);
     match arguments.command {
+        Command::Init(new) => banner::initialised(&init::write(&new, &arguments.data)?)?,
+        Command::Doctor { net, doors, json } => {
+            let report = doctor::examine(&doctor::Case { data: arguments.data, databases, net, doors }).await;
+            return doctor::tell(&report, json);
+        }
+        command => perform(command, &arguments.data, databases?).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn perform(command: Command, folder: &Path, databases: Databases) -> Result<()> {
+    let data = || Ok::<_, anyhow::Error>(DataDir::open(folder)?.with(databases.clone()));
+    let only = async |net, service| services::run(Plan::only(data()?, net, Doors::default(), &[service])).await;
+    match command {
         Command::Demo { net, doors, speed } => services::run(Plan::demo(data()?, net, doors, speed)).await,
         Command::Up { net, doors } => services::run(Plan::only(data()?, net, doors, &Service::ALL)).await,
         Command::Broker { net, doors } => services::run(Plan::only(data()?, net, doors, &[Service::Broker])).await,
@@ -108,13 +132,12 @@ async fn run(arguments: Arguments) -> Result<()> {
             Ok(banner::receipt(&receipt)?)
         }
         Command::Backup { file } => Ok(banner::backed_up(&file, &backup::backup(&data()?, &file).await?)?),
-        Command::Restore { file } => {
-            Ok(banner::restored(&arguments.data, &backup::restore(&file, &arguments.data).await?)?)
-        }
+        Command::Restore { file } => Ok(banner::restored(folder, &backup::restore(&file, folder).await?)?),
         Command::User(UserCommand::Password { name }) => {
             let password = bugbrother_dashboard::reset_password(&data()?.store().await?, &name).await?;
             Ok(banner::password(&name, password.expose())?)
         }
+        Command::Init(_) | Command::Doctor { .. } => unreachable!("they need no data folder"),
     }
 }
 

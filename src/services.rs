@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -14,7 +15,7 @@ use bugbrother_ingest::Health;
 use bugbrother_notifier::post::carrier::PushKey;
 use bugbrother_store::Store;
 use bugbrother_wire::{UnixMs, api::RevokedKeys};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -25,18 +26,22 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    accounts,
+    accounts, alive,
     arguments::{Doors, Net},
     authority, banner,
     broker::{self, Entrances},
+    brokers::{self, Address},
     data::DataDir,
-    demo, metrics_page,
+    demo, metrics_list, metrics_page, process,
+    readiness::Readiness,
     stage::Stage,
     vehicles,
 };
 
-const MQTT_PORT: u16 = 1883;
-const HTTP_PORT: u16 = 8080;
+/// The broker's, if nothing is said.
+pub const MQTT_PORT: u16 = 1883;
+/// The dashboard's, if nothing is said.
+pub const HTTP_PORT: u16 = 8080;
 /// Between two states of a vehicle, where it is Home Assistant that wants them.
 const STATE_EVERY_S: u64 = 10;
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -109,7 +114,9 @@ impl Plan {
     /// Binds the dashboard's address.
     async fn bind_http(&self) -> Result<TcpListener> {
         let given = self.net.http;
-        match bind(given.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, HTTP_PORT).into()), "--http").await {
+        match bind(given.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, HTTP_PORT).into()), "--http", self.net.allow_plain)
+            .await
+        {
             Err(_) if given.is_none() && self.demo_speed.is_some() => {
                 TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port on 127.0.0.1")
             }
@@ -118,9 +125,11 @@ impl Plan {
     }
 }
 
-/// Binds an address of this machine alone, since nothing is encrypted there.
-async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
-    refuse_remote(address, option)?;
+/// Binds an address, one of this machine alone unless others may reach what is not encrypted.
+async fn bind(address: SocketAddr, option: &str, allow_plain: bool) -> Result<TcpListener> {
+    if !allow_plain {
+        refuse_remote(address, option)?;
+    }
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("cannot listen on {address}; choose another address with {option}"))
 }
@@ -152,9 +161,12 @@ pub async fn run(plan: Plan) -> Result<()> {
         Some(_) => demo::register(&plan.data)?,
         None => Vec::new(),
     };
-    let metrics = PrometheusBuilder::new().install_recorder().context("cannot keep counters")?;
+    let metrics = metrics_list::recorder()?;
+    let counted: Vec<_> = plan.services.iter().map(|service| service.name()).chain(["process"]).collect();
+    metrics_list::install(&counted);
     let (mut broker, mut services, mut cars) = (Stage::default(), Stage::default(), Stage::default());
-    services.start("metrics", |stop| keep_up(metrics.clone(), stop));
+    services.start("metrics", |stop| keep_up(metrics.clone(), plan.data.path().to_owned(), stop));
+    let readiness = Readiness::default();
     let ingest = Health::default();
     let parts: Vec<(&'static str, Trouble)> = match plan.has(Service::Ingest) {
         true => vec![(
@@ -167,11 +179,15 @@ pub async fn run(plan: Plan) -> Result<()> {
         false => Vec::new(),
     };
     if let Some(address) = plan.net.metrics {
-        let listener = bind(address, "--metrics").await?;
-        let parts = parts.clone();
-        services.start("metrics page", |stop| metrics_page::run(listener, metrics.clone(), parts, stop));
+        let listener = bind(address, "--metrics", plan.net.allow_plain).await?;
+        let (parts, readiness) = (parts.clone(), readiness.clone());
+        services.start("metrics page", |stop| metrics_page::run(listener, metrics.clone(), parts, readiness, stop));
     }
 
+    let brokers = brokers::of(&plan.net)?;
+    if plan.has(Service::Broker) && !brokers.is_empty() {
+        bail!("--broker: here is a broker of our own; start `ingest`, `notifier` and `dashboard` each for itself");
+    }
     let reload = Arc::new(Notify::new());
     let entrances = match plan.has(Service::Broker) {
         true => broker::start(&plan, Arc::clone(&reload), &mut broker, &mut services).await?,
@@ -198,14 +214,20 @@ pub async fn run(plan: Plan) -> Result<()> {
         let mqtt = entrances.services.context(
             "no listener for our own services: the mosquitto.conf needs one without TLS on a loopback address",
         )?;
-        let watched = Watched { metrics, ingest, parts };
-        start_services(&plan, &mut services, &store, mqtt, http, watched).await?;
+        readiness.opened(Some(&store));
+        let watched = Watched { metrics, ingest, parts, readiness };
+        let way = Way { here: mqtt, brokers };
+        start_services(&plan, &mut services, &store, &way, http, watched).await?;
         if let Some(speed) = plan.demo_speed {
-            demo::start(&plan.data, &store, mqtt, fleet, speed, &mut cars).await?;
+            let http = http_address.context("the demo has a dashboard")?;
+            demo::start(&plan.data, &store, demo::Reach { mqtt, http }, fleet, speed, &mut cars).await?;
         }
+    } else {
+        readiness.opened(None);
     }
     let password = administrator.as_ref().map(|password| password.expose());
     banner::started(http_address, &entrances.all, plan.data.path(), password, &visitors)?;
+    services.start("watchdog", alive::watch);
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -225,6 +247,7 @@ pub async fn run(plan: Plan) -> Result<()> {
         error = broker.ended() => Err(error),
     };
     info!("stopping");
+    alive::stopping();
     // Who sends stops before who stores, and the broker is last.
     cars.stop().await;
     services.stop().await;
@@ -237,21 +260,36 @@ struct Watched {
     metrics: PrometheusHandle,
     ingest: Health,
     parts: Vec<(&'static str, Trouble)>,
+    readiness: Readiness,
+}
+
+/// Where services find the broker.
+struct Way {
+    /// Without TLS on this machine.
+    here: SocketAddr,
+    /// Instead of that.
+    brokers: Vec<Address>,
 }
 
 async fn start_services(
     plan: &Plan,
     services: &mut Stage,
     store: &Store,
-    mqtt: SocketAddr,
+    way: &Way,
     http: Option<TcpListener>,
     watched: Watched,
 ) -> Result<()> {
-    let Watched { metrics, ingest, parts } = watched;
+    let Watched { metrics, ingest, parts, readiness } = watched;
     let options = |service: Service| -> Result<Options> {
         let name = service.name();
         let password = accounts::secret(&plan.data, name)?;
-        Ok(Options::new(mqtt.ip().to_string(), mqtt.port(), name, name, password))
+        let here = |password| Options::new(way.here.ip().to_string(), way.here.port(), name, name, password);
+        let elsewhere = brokers::session(&way.brokers, &plan.net, name, password.clone());
+        let options = elsewhere.unwrap_or_else(|| here(password));
+        if service != Service::Dashboard {
+            readiness.watch(name, options.standing.clone());
+        }
+        Ok(options)
     };
     if plan.has(Service::Ingest) {
         let config = bugbrother_ingest::Config {
@@ -275,14 +313,14 @@ async fn start_services(
         let mut config = bugbrother_dashboard::Config::new(store.clone(), options(Service::Dashboard)?, key);
         config.metrics = Some(metrics);
         config.parts = parts;
+        config.ready = readiness.sessions();
         config.enrolment = Some(bugbrother_dashboard::Enrolment {
             authority: Arc::new(authority::open(&plan.data, store).await?),
             broker: plan.net.public_broker.clone(),
         });
         let documents = bugbrother_dashboard::documents::Documents::open(&plan.data.documents());
         config.documents = Some(Arc::new(documents.context("cannot make the folder of the contracts' documents")?));
-        let library = bugbrother_dashboard::library::Library::open(&plan.data.media());
-        config.library = Some(library.context("cannot make the folder of photos and clips")?);
+        config.library = Some(plan.net.media.open(&plan.data).await?);
         let data = plan.data.clone();
         config.revoke = Some(Arc::new(move |vin| {
             let data = data.clone();
@@ -295,6 +333,7 @@ async fn start_services(
         if let Some(from) = &plan.net.tiles {
             config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
         }
+        config.cameras = bugbrother_guard::Guard::new(plan.net.allow_cameras.iter().copied());
         config.push_key = Some(push_key(plan)?.public());
         config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {
@@ -365,11 +404,12 @@ fn push_key(plan: &Plan) -> Result<PushKey> {
     Ok(PushKey::read(&text, contact)?)
 }
 
-/// Histograms keep every value until they are summed up.
-async fn keep_up(metrics: PrometheusHandle, stop: CancellationToken) -> Result<()> {
+/// Histograms keep every value until they are summed up, and what a process takes is looked at now and then.
+async fn keep_up(metrics: PrometheusHandle, data: PathBuf, stop: CancellationToken) -> Result<()> {
     let mut ticks = interval(UPKEEP);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         metrics.run_upkeep();
+        process::measure(&data);
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
-use bugbrother_kit::{process::Process, system::System};
-use bugbrother_store::{Arrival, Store};
+use bugbrother_kit::{process::Process, system::System, wait};
+use bugbrother_store::{Arrival, Condition, Rule, RuleScope, Store};
 use bugbrother_tests::node;
 use bugbrother_wire::{
     AlertId, Epoch, Message, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, encode,
@@ -51,6 +51,33 @@ async fn the_office_keeps_its_books() -> Result<()> {
     let mut system = System::new()?;
     system.start("demo").await?;
     run(system, "business.mjs", &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demos_cameras_show_now_and_what_led_to_an_alert() -> Result<()> {
+    let mut system = System::new()?;
+    system.start("demo").await?;
+    let store = Store::open(&system.database()).await?;
+    let vin: Vin = "VF1MA000X64123458".parse()?;
+    let demo = system.process("demo")?;
+    let both_play = || std::future::ready((demo.logged().matches("camera plays").count() >= 2).then_some(()));
+    wait::until("both cameras of the demo play", LIMIT, both_play).await?;
+    let rule = Rule {
+        id: "moves".to_owned(),
+        title: "It moves".to_owned(),
+        severity: Severity::Warning,
+        enabled: true,
+        scope: RuleScope::Vehicles(vec![vin]),
+        condition: Condition::Above { signals: vec!["gspd".to_owned()], on: 5.0, off: 0.0, for_ms: 0 },
+        film: true,
+    };
+    store.save_rule(&rule).await?;
+    let alert = wait::until("it moves", LIMIT, || async {
+        let raised = store.alerts(None, 50).await.ok()?;
+        raised.into_iter().find(|alert| alert.rule == rule.id).map(|alert| alert.id.to_string())
+    })
+    .await?;
+    run(system, "cameras.mjs", &[("VEHICLE", vin.as_str()), ("ALERT", &alert)]).await
 }
 
 /// Runs a script against a demo that has been started.

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use bugbrother_kit::process::program;
 
-const DOCUMENTS: [&str; 17] = [
+const DOCUMENTS: [&str; 21] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -23,6 +23,10 @@ const DOCUMENTS: [&str; 17] = [
     "docs/events.md",
     "docs/microcontroller.md",
     "docs/video.md",
+    "docs/operating.md",
+    "docs/two-sites.md",
+    "docs/scaling.md",
+    "docs/metrics.md",
 ];
 
 fn root() -> &'static Path {

@@ -13,6 +13,7 @@ use bugbrother_kit::{
     film, port,
     process::{Process, program},
     system::System,
+    trickle::Trickle,
     wait,
 };
 use bugbrother_tests::{node, viewer::Viewer};
@@ -28,8 +29,8 @@ use tokio::net::TcpListener;
 const VIN: &str = "WVWZZZ1JZ3W386752";
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Enrols a vehicle and writes the settings of its agent, which has a camera.
-fn enrol(system: &System, camera: &Camera, receiver: &TcpListener) -> Result<String> {
+/// Enrols a vehicle and writes the settings of its agent, which has a camera with that stream.
+fn enrol(system: &System, camera: &Camera, receiver: &TcpListener, stream: &str) -> Result<String> {
     let said = system.manage(&["vehicle", "add", VIN, "--name", "Van"])?;
     let is_code = |word: &&str| word.len() > 20 && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let code = said.split_whitespace().find(is_code).context("a code is printed")?;
@@ -48,7 +49,7 @@ fn enrol(system: &System, camera: &Camera, receiver: &TcpListener) -> Result<Str
         dir.display(),
         system.vehicles(),
         receiver.local_addr()?,
-        camera.url("/h264-large"),
+        camera.url(stream),
     )?;
     let path = system.dir().join("agent.toml");
     fs::write(&path, settings)?;
@@ -89,7 +90,7 @@ async fn a_clip_survives_the_agents_and_the_servers_death_and_is_looked_at() -> 
     let receiver = TcpListener::bind(port::local(0)).await?;
     let mut system = System::new()?;
     system.start_all().await?;
-    let settings = enrol(&system, &camera, &receiver)?;
+    let settings = enrol(&system, &camera, &receiver, "/h264-large")?;
     let mut agent = start(&system, &settings)?;
     let viewer = Viewer::sign_in(system.http(), "admin", system.password()?).await?;
     let plays = || std::future::ready(agent.logged().contains("camera plays").then_some(()));
@@ -136,7 +137,7 @@ async fn a_person_sees_a_camera_at_once_and_again_when_it_comes_back() -> Result
     let receiver = TcpListener::bind(port::local(0)).await?;
     let mut system = System::new()?;
     system.start_all().await?;
-    let settings = enrol(&system, &camera, &receiver)?;
+    let settings = enrol(&system, &camera, &receiver, "/h264-large")?;
     let mut agent = start(&system, &settings)?;
     let plays = || std::future::ready(agent.logged().contains("camera plays").then_some(()));
     wait::until("the camera plays", LIMIT, plays).await?;
@@ -169,6 +170,72 @@ async fn a_person_sees_a_camera_at_once_and_again_when_it_comes_back() -> Result
         .output();
     let played = tokio::time::timeout(LIMIT, played).await.context("FFmpeg plays three seconds")??;
     ensure!(played.status.success() && played.stderr.is_empty(), String::from_utf8_lossy(&played.stderr).into_owned());
+    ensure!(status.success(), "{}\n{}\n--- agent\n{}", browser.printed(), browser.logged(), agent.logged());
+    agent.check_running()?;
+    system.check_running()?;
+    system.check_logs()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_adds_a_camera_that_the_server_reaches_and_sees_it() -> Result<()> {
+    let camera = Camera::start(&["basic", "viewer", "swordfish"]).await?;
+    let mut system = System::new()?;
+    system.start_with("up", &["--allow-cameras", "127.0.0.0/8"]).await?;
+    system.manage(&["vehicle", "add", VIN, "--name", "Van"])?;
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    node::install(&scripts)?;
+    let shots = std::env::var_os("SCREENSHOTS").map_or_else(|| system.dir().join("screenshots"), Into::into);
+    fs::create_dir_all(&shots)?;
+    let (url, picture) = (format!("http://127.0.0.1:{}", system.http()), camera.url("/h264"));
+    let environment = [
+        ("BUGBROTHER_URL", url.as_str()),
+        ("BUGBROTHER_USER", "admin"),
+        ("BUGBROTHER_PASSWORD", system.password()?),
+        ("VEHICLE", VIN),
+        ("CAMERA", &picture),
+        ("SCREENSHOTS", shots.to_str().context("a UTF-8 path")?),
+    ];
+    let mut browser =
+        Process::start(system.dir(), "eyes.mjs", Path::new("node"), &[scripts.join("eyes.mjs")], &environment)?;
+    let status = browser.ended(LIMIT * 2).await?;
+    println!("{}", browser.printed());
+    ensure!(status.success(), "{}\n{}", browser.printed(), browser.logged());
+    ensure!(!system.process("up")?.logged().contains("swordfish"), "no secret in a log");
+    system.check_running()?;
+    system.check_logs()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_behind_a_trickle_falls_behind_alone() -> Result<()> {
+    let camera = Camera::start(&[]).await?;
+    let receiver = TcpListener::bind(port::local(0)).await?;
+    let mut system = System::new()?;
+    system.start_all().await?;
+    // Noise: half a megabyte a second.
+    let settings = enrol(&system, &camera, &receiver, "/heavy")?;
+    let mut agent = start(&system, &settings)?;
+    let plays = || std::future::ready(agent.logged().contains("camera plays").then_some(()));
+    wait::until("the camera plays", LIMIT, plays).await?;
+    let network = Trickle::start(port::local(system.http())).await?;
+
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+    node::install(&scripts)?;
+    let [url, slow] = [system.http(), network.port()].map(|port| format!("http://127.0.0.1:{port}"));
+    let environment = [
+        ("BUGBROTHER_URL", url.as_str()),
+        ("SLOW_URL", slow.as_str()),
+        ("BUGBROTHER_USER", "admin"),
+        ("BUGBROTHER_PASSWORD", system.password()?),
+        ("VEHICLE", VIN),
+    ];
+    let script = scripts.join("trickle.mjs");
+    let mut browser = Process::start(system.dir(), "trickle.mjs", Path::new("node"), &[script], &environment)?;
+    said(&mut browser, "both play").await?;
+    network.allow(8_000);
+    said(&mut browser, "one stands still").await?;
+    network.allow(0);
+    let status = browser.ended(LIMIT).await?;
+    println!("{}", browser.printed());
     ensure!(status.success(), "{}\n{}\n--- agent\n{}", browser.printed(), browser.logged(), agent.logged());
     agent.check_running()?;
     system.check_running()?;

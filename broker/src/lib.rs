@@ -109,7 +109,6 @@ mod refusals;
 mod registry;
 mod retained;
 mod router;
-mod routing;
 mod session;
 mod sessions;
 mod share;

@@ -135,6 +135,7 @@ fn book(rules: usize) -> Book {
         enabled: true,
         scope: RuleScope::All,
         condition: condition(n, &ids),
+        film: false,
     };
     Book { rules: (0..rules).map(rule).collect(), geofences, ..Book::default() }
 }

@@ -193,6 +193,7 @@ mod tests {
             enabled: true,
             scope: RuleScope::All,
             condition: Condition::Above { signals, on: 130.0, off: 120.0, for_ms: 3_000 },
+            film: false,
         }
     }
 

@@ -26,6 +26,7 @@ fn rules() -> Vec<Rule> {
         enabled: true,
         scope: RuleScope::All,
         condition,
+        film: false,
     };
     vec![rule("fast", above), rule("silent", Condition::Silent { after_ms: 300_000 })]
 }

@@ -41,6 +41,7 @@ fn live(condition: &Condition, samples: &[(UnixMs, [Option<f64>; 4])]) -> Vec<Fi
         enabled: true,
         scope: RuleScope::All,
         condition: condition.clone(),
+        film: false,
     };
     let mut desk = Desk::new(vec![rule], Vec::new(), Vec::new(), NOW).0;
     desk.listen(NOW);

@@ -34,6 +34,7 @@ fn rule(id: &str, condition: Condition) -> Rule {
         enabled: true,
         scope: RuleScope::All,
         condition,
+        film: false,
     }
 }
 

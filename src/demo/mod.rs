@@ -2,6 +2,7 @@
 //! that a car on the road uses.
 
 mod office;
+mod papers;
 mod past;
 mod rules;
 
@@ -10,15 +11,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::{Context, Result};
 use bugbrother_agent::{
     Ended,
+    camera::CameraSettings,
     config::GpsSource,
     link::{Address, Link},
     log::Log,
 };
-use bugbrother_simulator::{Profile, Simulator, demo_fleet};
+use bugbrother_simulator::{Dashcam, Profile, Simulator, demo_fleet};
 use bugbrother_store::Store;
 use tokio::net::TcpListener;
+use tracing::warn;
 
 pub use office::Visitor;
+use papers::Papers;
 
 use crate::{accounts, data::DataDir, services::now_ms, stage::Stage};
 
@@ -40,15 +44,24 @@ pub async fn fill(data: &DataDir, store: &Store, fleet: &[Member]) -> Result<Vec
     visitors.context("cannot make up the past of the demo's fleet")
 }
 
+/// Where the demo's cars find what they talk to.
+pub struct Reach {
+    /// The broker.
+    pub mqtt: SocketAddr,
+    /// The dashboard, for photos, films and live pictures.
+    pub http: SocketAddr,
+}
+
 /// Starts the cars and their agents.
 pub async fn start(
     data: &DataDir,
     store: &Store,
-    mqtt: SocketAddr,
+    reach: Reach,
     fleet: Vec<Member>,
     speed: f64,
     cars: &mut Stage,
 ) -> Result<()> {
+    let http = reach.http;
     for (profile, password) in fleet {
         store.name_vehicle(profile.vin, profile.name, Some(profile.plate), now_ms()).await?;
         let (gps, gps_port) = listen().await?;
@@ -60,9 +73,27 @@ pub async fn start(
                 Ok(())
             }
         });
-        let agent = agent(data, mqtt, &profile, password, gps_port, elm_port)?;
+        let mut agent = agent(data, reach.mqtt, &profile, password, gps_port, elm_port)?;
+        let papers = Papers { folder: data.demo_agent(profile.vin)?.join("identity"), store: store.clone() };
+        for label in profile.cameras {
+            let (listener, port) = listen().await?;
+            agent.cameras.push(camera(label, port)?);
+            cars.start("simulated camera", |stop| {
+                let camera = Dashcam::start(listener, stop);
+                async move {
+                    camera.wait().await;
+                    Ok(())
+                }
+            });
+        }
         cars.start("vehicle agent", |stop| async move {
             let vin = profile.vin;
+            if !agent.cameras.is_empty()
+                && let Err(error) = papers.give(vin, http, &mut agent).await
+            {
+                warn!(%vin, error = format!("{error:#}"), "a car of the demo is without its camera: it got no certificate");
+                agent.cameras.clear();
+            }
             loop {
                 // The log of a demo is that of all its parts: it is not told to one of them.
                 let ran = bugbrother_agent::run(agent.clone(), Log::new(), stop.clone()).await;
@@ -91,6 +122,24 @@ fn agent(
     config.gps = Some(GpsSource::Receiver(Link::Tcp(local(gps_port))));
     config.obd = Some(Link::Tcp(local(elm_port)).into());
     Ok(config)
+}
+
+/// A simulated camera as an agent's settings name one.
+fn camera(label: &str, port: u16) -> Result<CameraSettings> {
+    let id = label.to_lowercase().replace(' ', "-");
+    Ok(CameraSettings {
+        id: id.try_into()?,
+        label: Some(label.to_owned()),
+        url: format!("rtsp://127.0.0.1:{port}/road"),
+        sub_url: None,
+        photo_url: Some(format!("http://127.0.0.1:{port}/road.jpg")),
+        user: None,
+        password_file: None,
+        transport: bugbrother_agent::camera::Way::Tcp,
+        photo_every_min: Some(60),
+        record: true,
+        sound: false,
+    })
 }
 
 fn local(port: u16) -> Address {

@@ -29,6 +29,7 @@ fn rules(depot: &str, town: &str, client: ClientId) -> Vec<Rule> {
         enabled: true,
         scope,
         condition,
+        film: severity != Severity::Info,
     };
     let of_all = |id: &str, title: &str, severity, condition| rule(id, title, severity, RuleScope::All, condition);
     let above = |signal: &str, on, off, for_ms| Condition::Above { signals: vec![signal.to_owned()], on, off, for_ms };

@@ -38,9 +38,9 @@ export async function profile(browser, { name, ...look }, more = {}) {
 }
 
 // Opens the way in.
-export async function arrive(context) {
+export async function arrive(context, base = url) {
   const page = await context.newPage();
-  await page.goto(url);
+  await page.goto(base);
   await page.getByTestId('sign-in-submit').waitFor();
   return page;
 }

@@ -59,6 +59,13 @@ try {
   await small.goto(page.url());
   await small.waitForFunction(shown);
   if (SCREENSHOTS) await small.screenshot({ path: `${SCREENSHOTS}/wall-phone-light.png` });
+  await fits(small, 'the wall');
+  await small.goto(new URL(`/vehicles/${VEHICLE}`, url).href);
+  await small.getByTestId('tab-media').click();
+  await small.waitForFunction(shown);
+  await goesOn(small);
+  await fits(small, 'the live view');
+  if (SCREENSHOTS) await small.screenshot({ path: `${SCREENSHOTS}/video-phone-light.png` });
   await phone.close();
 } catch (error) {
   faults.push(String(error));
@@ -72,6 +79,23 @@ if (faults.length) {
 function shown() {
   const video = document.querySelector('[data-testid="player"] video');
   return video && video.videoWidth > 0 && video.readyState >= 2 && video.currentTime > 0;
+}
+
+// Nothing is wider than a telephone, and what one presses is large enough for a thumb.
+async function fits(page, what) {
+  const wrong = await page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    const parts = [...document.querySelectorAll('[data-testid="player"], [data-testid="player"] *')];
+    const buttons = [...document.querySelectorAll('[data-testid="player"] button')];
+    const box = element => element.getBoundingClientRect();
+    return [
+      document.documentElement.scrollWidth > width && `the page is ${document.documentElement.scrollWidth} px wide`,
+      ...parts.filter(part => box(part).right > width + 1).map(part => `${part.className || part.tagName} goes to ${box(part).right} px`),
+      ...buttons.filter(button => Math.min(box(button).width, box(button).height) < 24).map(button => `${button.className} is too small`),
+      buttons.length < 3 && `there are ${buttons.length} buttons`,
+    ].filter(Boolean);
+  });
+  if (wrong.length) throw new Error(`${what} on a telephone: ${wrong.join('; ')}`);
 }
 
 // A second and a half of film in some seconds.

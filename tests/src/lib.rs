@@ -5,6 +5,7 @@
 //! - [`herd`]: thousands of vehicles that drive in a live feed alone
 //! - [`node`]: scripts for Node.js with what they need from npm
 //! - [`node_red`]: Node-RED with flows of the test's
+//! - [`prometheus`]: Debian's Prometheus
 //! - [`python`]: the Python of `scripts/python`
 //! - [`viewer`]: somebody who has signed in: the HTTP API and the live feed
 //!
@@ -15,5 +16,6 @@ pub mod drive;
 pub mod herd;
 pub mod node;
 pub mod node_red;
+pub mod prometheus;
 pub mod python;
 pub mod viewer;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bugbrother_agent::{
     event::{Detectors, Limits, Moment, Snapshot, limits::THRESHOLDS},
-    gps::{Fix, fix::Assembler, gate::Gate},
+    gps::{Fix, assembler::Assembler, gate::Gate},
     outbox::Happening,
     recorder::Key,
 };

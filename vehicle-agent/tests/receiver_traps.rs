@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use bugbrother_agent::gps::{
     Fix,
-    fix::{Assembler, NoFix},
+    assembler::Assembler,
+    fix::NoFix,
     gate::{Gate, Refusal},
     judge::Judge,
 };

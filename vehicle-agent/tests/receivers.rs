@@ -13,7 +13,7 @@ use std::{
 
 use bugbrother_agent::gps::{
     Fix,
-    fix::Assembler,
+    assembler::Assembler,
     gate::{Gate, Refusal, Sentence},
     judge::Judge,
 };

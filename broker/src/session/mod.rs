@@ -228,7 +228,7 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
     };
     let outside = Outside { gate, registration: &registration, access: rights.access, certificate: rights.certificate };
     let served = async {
-        session.resume(goes_on).await?;
+        session.resume(goes_on);
         session.serve(&mut stream, outside, keep_alive_s, will.as_ref()).await
     };
     let end = match served.await {

@@ -126,6 +126,7 @@ impl<'a> Connection<'a> {
         info!(broker = host, port, user = self.options.username, "connected to the broker");
         self.up_since = Some(Instant::now());
         self.publisher.set(self.link.clone());
+        self.options.standing.set(true);
         self.events.send(Event::Up).await.is_ok()
     }
 

@@ -6,7 +6,7 @@
 //! - [`connect`]: begins a session; [`Publisher`] and [`Events`] are its two ends, [`Delivery`] is what arrives
 //! - `connection`: one connection, from CONNECT to its end
 //! - `link`: publishes that wait for their PUBACK, of one connection
-//! - [`Traffic`]: bytes over the network
+//! - [`Traffic`]: bytes over the network; [`Standing`]: whether the session is up
 //! - `backoff`: when to try again; `reason`: errors in words
 //!
 //! # Invariants
@@ -25,6 +25,7 @@ mod link;
 mod options;
 mod reason;
 mod session;
+mod standing;
 mod tls;
 mod traffic;
 
@@ -32,5 +33,6 @@ pub use delivery::Delivery;
 pub use link::{PublishError, Publisher, Receipt};
 pub use options::{Options, Qos, Will};
 pub use session::{Event, Events, connect};
+pub use standing::Standing;
 pub use tls::{Tls, TlsError};
 pub use traffic::Traffic;

@@ -12,7 +12,7 @@ use rumqttc::{
 };
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::{Tls, Traffic};
+use crate::{Standing, Tls, Traffic};
 
 /// Quality of service. 2 is not needed: records carry numbers and duplicates are harmless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct Options {
     pub backlog: usize,
     /// What goes over the network is added to it.
     pub traffic: Traffic,
+    /// Is kept up to date.
+    pub standing: Standing,
 }
 
 impl Options {
@@ -113,6 +115,7 @@ impl Options {
             window: 64,
             backlog: 1024,
             traffic: Traffic::default(),
+            standing: Standing::default(),
         }
     }
 

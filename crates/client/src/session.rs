@@ -78,6 +78,7 @@ async fn keep_connected(
         let session = Session { options: &options, publisher: &publisher, events: &events, shutdown: &shutdown };
         let (end, stood) = session.attempt((host, port), before, connector.as_mut(), &mut rng).await;
         publisher.set(None);
+        options.standing.set(false);
         let (reason, wait) = match end {
             Outcome::Over(End::Stopped) => return,
             Outcome::Over(End::Lost(reason)) => {

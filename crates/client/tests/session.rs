@@ -68,6 +68,23 @@ async fn what_is_published_arrives_once_acknowledged_in_both_directions() -> Res
 }
 
 #[tokio::test]
+async fn who_watches_from_outside_sees_a_session_come_and_go() -> Result<()> {
+    let broker = Mosquitto::open_to_all()?;
+    let shutdown = CancellationToken::new();
+    let options = options(broker.port(), "watched", &["fleet/#"]);
+    let standing = options.standing.clone();
+    let (_publisher, mut events) = connect(options, shutdown.clone());
+    assert!(!standing.is_up());
+    until_up(&mut events).await?;
+    assert!(standing.is_up());
+    drop(broker);
+    while !matches!(next(&mut events).await?, Event::Down { .. }) {}
+    assert!(!standing.is_up());
+    shutdown.cancel();
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_broker_that_comes_back_is_subscribed_again() -> Result<()> {
     let port = port::free()?;
     let shutdown = CancellationToken::new();

@@ -6,6 +6,7 @@
 //!   [`Issued`]; `renewal`: how it asks for the next one, [`Renewal`] and [`renewal_signature`]
 //! - `server`: the broker's own certificate; `crl`: the list of what is revoked, [`Revoked`]
 //! - [`Code`]: one-time enrolment codes
+//! - [`Certificate`]: what a certificate says of itself
 //! - `moment`: validity; `serial`: serial numbers; `file`: files that are whole or not there
 //!
 //! # Invariants
@@ -23,6 +24,7 @@ mod code;
 mod crl;
 mod error;
 mod file;
+mod inspect;
 mod moment;
 mod renewal;
 mod request;
@@ -34,6 +36,7 @@ pub use authority::Authority;
 pub use code::{Code, CodeError};
 pub use crl::Revoked;
 pub use error::PkiError;
+pub use inspect::Certificate;
 pub use renewal::{Holder, Renewal, renewal_signature};
 pub use request::{Request, new_key_and_request};
 pub use vehicle::Issued;

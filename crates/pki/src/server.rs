@@ -9,7 +9,7 @@ use std::{
 use bugbrother_wire::unix_ms;
 use pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rcgen::{ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType};
-use x509_parser::extensions::GeneralName;
+use x509_parser::{certificate::X509Certificate, extensions::GeneralName};
 
 use crate::{Authority, PkiError, file, request::params};
 
@@ -54,14 +54,9 @@ impl Authority {
         let (from, until) =
             (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
         let now = unix_ms(now) / 1000;
-        let has_names = match certificate.subject_alternative_name() {
-            Ok(Some(found)) => {
-                let mut found: Vec<_> = found.value.general_names.iter().filter_map(text).collect();
-                found.sort();
-                found == names
-            }
-            _ => false,
-        };
+        let mut found = names_of(&certificate);
+        found.sort();
+        let has_names = !names.is_empty() && found == names;
         has_names
             && authority == self.der()
             && certificate.public_key().raw == key.subject_public_key_info()
@@ -101,6 +96,14 @@ fn san(name: &str) -> Result<SanType, PkiError> {
     match name.parse() {
         Ok(address) => Ok(SanType::IpAddress(address)),
         Err(_) => name.try_into().map(SanType::DnsName).map_err(PkiError::Make),
+    }
+}
+
+/// The names and addresses that a certificate is for.
+pub(crate) fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {
+    match certificate.subject_alternative_name() {
+        Ok(Some(found)) => found.value.general_names.iter().filter_map(text).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Profile {
     pub odometer_km: f64,
     /// What is wrong with it.
     pub trouble: Trouble,
+    /// What people call its cameras.
+    pub cameras: &'static [&'static str],
     /// Fixes per second of its GNSS receiver.
     pub gnss_hz: u8,
     /// Seed of all that is random about it.
@@ -86,6 +88,7 @@ pub fn demo_fleet() -> Vec<Profile> {
         fuel: 0.64,
         odometer_km: 118_204.3,
         trouble: Trouble::NONE,
+        cameras: &["Windscreen"],
         gnss_hz: 1,
         seed: 12,
     };
@@ -118,6 +121,7 @@ pub fn demo_fleet() -> Vec<Profile> {
             drivetrain: &engine::DIESEL_SALOON,
             fuel: 0.47,
             odometer_km: 64_911.0,
+            cameras: &[],
             gnss_hz: 5,
             seed: 1,
             ..base
@@ -134,6 +138,7 @@ pub fn demo_fleet() -> Vec<Profile> {
             drivetrain: &engine::PETROL_COMPACT,
             fuel: 0.35,
             odometer_km: 131_077.6,
+            cameras: &[],
             seed: 7,
             ..base
         },
@@ -150,6 +155,7 @@ pub fn demo_fleet() -> Vec<Profile> {
             fuel: 0.58,
             odometer_km: 158_330.2,
             trouble: Trouble { stored: &[0x0301, 0x0420], pending: &[0x0171], permanent: &[0x0420] },
+            cameras: &[],
             seed: 5,
             ..base
         },
@@ -164,6 +170,7 @@ pub fn demo_fleet() -> Vec<Profile> {
             drivetrain: &engine::PETROL_SMALL,
             fuel: 0.29,
             odometer_km: 88_412.5,
+            cameras: &[],
             seed: 2,
             ..base
         },
@@ -180,6 +187,7 @@ pub fn demo_fleet() -> Vec<Profile> {
             drivetrain: &engine::PETROL_SMALL,
             fuel: 0.72,
             odometer_km: 71_265.9,
+            cameras: &[],
             seed: 4,
             ..base
         },
@@ -195,6 +203,7 @@ pub fn demo_fleet() -> Vec<Profile> {
             drivetrain: &engine::DIESEL_VAN,
             fuel: 0.53,
             odometer_km: 143_890.4,
+            cameras: &[],
             seed: 15,
             ..base
         },

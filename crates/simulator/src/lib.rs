@@ -10,15 +10,18 @@
 //! - [`elm`]: the ELM327; `ecu`: the control units behind it
 //! - [`mock`]: adapters and cars of all kinds, and everything that goes wrong with them
 //! - [`serve`]: both on TCP ports
+//! - [`camera`]: a dash camera; [`film`]: what it sees
 //!
 //! # Invariants
 //! - The model has no clock and no randomness of its own: the same profile and steps give the same drive.
 //! - What a car tells over the bus is what its model holds: bit masks list exactly the PIDs that are answered.
 //! - Nobody who connects can stop the car or make it wait.
 
+pub mod camera;
 pub mod car;
 pub mod elm;
 pub mod engine;
+pub mod film;
 pub mod fleet;
 pub mod geo;
 pub mod log;
@@ -33,6 +36,7 @@ mod driver;
 mod ecu;
 mod noise;
 
+pub use camera::Dashcam;
 pub use car::{Car, Reading};
 pub use elm::Elm327;
 pub use fleet::{Profile, Style, demo_fleet};

@@ -43,6 +43,7 @@ const OF_A_VEHICLE: &[(&str, &str)] = &[
         "reply",
         "DELETE FROM reply WHERE (vin, epoch, seq) IN (SELECT vin, epoch, seq FROM reply WHERE vin = $1 LIMIT $2)",
     ),
+    ("eye", "DELETE FROM eye WHERE (vin, camera) IN (SELECT vin, camera FROM eye WHERE vin = $1 LIMIT $2)"),
     ("wish", "DELETE FROM wish WHERE vin IN (SELECT vin FROM wish WHERE vin = $1 LIMIT $2)"),
     ("command", "DELETE FROM command WHERE id IN (SELECT id FROM command WHERE vin = $1 LIMIT $2)"),
     ("rule_state", "DELETE FROM rule_state WHERE vin IN (SELECT vin FROM rule_state WHERE vin = $1 LIMIT $2)"),

@@ -15,6 +15,12 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the fleet database's schema could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A later version of this program has been here: what it changed is unknown to this one.
+    #[error(
+        "the fleet database is of a later version of bugbrother (migration {0}): start that version, or restore a backup \
+         of before"
+    )]
+    Newer(i64),
     /// Who could be made anew at any moment is not erased.
     #[error("vehicle {0} has certificates that are trusted: revoke it first")]
     StillTrusted(bugbrother_wire::Vin),

@@ -19,7 +19,7 @@ struct Kind {
     sql: &'static str,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 12] = [
     Kind {
         days: |retention| retention.events_days,
         sql: "DELETE FROM event WHERE (vin, id) IN (SELECT vin, id FROM event WHERE received_ts < $1 \
@@ -64,6 +64,18 @@ const KINDS: [Kind; 10] = [
               ORDER BY received_ts LIMIT $2)",
     },
     Kind {
+        // What is known of photos and clips, as long as no file of them is kept.
+        days: |retention| retention.events_days,
+        sql: "DELETE FROM media WHERE (vin, id) IN (SELECT vin, id FROM media WHERE received_ts < $1 AND NOT EXISTS \
+              (SELECT 1 FROM media_file WHERE media_file.vin = media.vin AND media_file.id = media.id \
+              AND gone_ts IS NULL) ORDER BY received_ts LIMIT $2)",
+    },
+    Kind {
+        days: |retention| retention.events_days,
+        sql: "DELETE FROM media_file WHERE (vin, id) IN (SELECT vin, id FROM media_file WHERE gone_ts < $1 \
+              ORDER BY gone_ts LIMIT $2)",
+    },
+    Kind {
         days: |retention| retention.quarantine_days,
         sql: "DELETE FROM quarantine WHERE number IN (SELECT number FROM quarantine WHERE received_ts < $1 \
               ORDER BY received_ts LIMIT $2)",
@@ -71,7 +83,7 @@ const KINDS: [Kind; 10] = [
 ];
 
 impl Store {
-    /// Removes rows that are too old at `now`, a step of each kind but samples and pictures. Tells how many; 0 when there are
+    /// Removes rows that are too old at `now`, a step of each kind but samples and files of pictures. Tells how many; 0 when there are
     /// none left.
     pub async fn expire(&self, now: UnixMs) -> Result<u64, StoreError> {
         let retention: Retention = self.setting().await?;

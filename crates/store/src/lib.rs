@@ -1,7 +1,7 @@
 //! The fleet database: users, vehicles, their last state and every batch that they sent, rules and alerts.
 //!
 //! # Layout
-//! - [`Store`]: opening, schema, identity
+//! - [`Store`]: opening, schema, identity; [`look`]: what is at an address, changing nothing
 //! - [`arrival`]: what ingest hands over; `commit`: the writer's door, one transaction for many messages; `records`,
 //!   `refused` and `tail`: the rows that it writes
 //! - [`progress`]: which records of an outbox are committed (pure)
@@ -12,7 +12,7 @@
 //! - [`session`], [`second_factor`], [`invitation`], [`api_token`]: how people and their programs come in
 //! - [`client`], [`contract`], [`contract_vehicle`], [`document`]: whom the fleet serves, and who sees which vehicle
 //! - [`facts`], [`geofence`], [`command`], [`wish`]: what people say of vehicles and to them; [`picture`]: what these said of
-//!   themselves last; [`media_file`]: files of their photos and clips
+//!   themselves last; [`media_file`]: files of their photos and clips; [`eye`]: cameras that the server reaches by itself
 //! - [`alert_list`], [`alert_event`], [`audit`], [`receipt`]: what happened to alerts, what people did, what was erased
 //! - [`roster`]: vehicles as the office sees them; [`maintenance`]: what is to be done to them and was, [`upkeep`]: when (pure)
 //! - [`statistics`]: what trips amount to, by vehicle, client and day; [`view`]: lists that people look at again
@@ -57,6 +57,7 @@ mod erase;
 mod error;
 pub mod escalation;
 mod expire;
+pub mod eye;
 pub mod facts;
 mod fold;
 pub mod geofence;
@@ -66,6 +67,7 @@ pub mod invitation;
 mod keep;
 pub mod latest;
 pub mod lease;
+mod look;
 pub mod mail;
 pub mod maintenance;
 pub mod media_file;
@@ -124,6 +126,7 @@ pub use document::Document;
 pub use engine::Engine;
 pub use error::StoreError;
 pub use escalation::Escalation;
+pub use eye::{Eye, EyeAdded, MAX_ALL_EYES, MAX_EYES};
 pub use facts::{FuelKind, VehicleFacts};
 pub use geofence::GeofenceRecord;
 pub use history::{DeadLetter, Position, Quarantined};
@@ -134,9 +137,11 @@ pub use invitation::Invitation;
 pub use keep::Kept;
 pub use latest::{Latest, Moved};
 pub use lease::{Held, Lease, Peer, SHARDS, shard_of};
+pub use look::{Schema, look, look_at_samples};
 pub use mail::{EscalateTo, MailServer};
 pub use maintenance::{MaintenanceItem, Upkeep, Work};
-pub use media_file::{MediaFile, Offered};
+pub use media_file::{MediaFile, Offered, Still};
+pub use picture::WithCameras;
 pub use prices::Prices;
 pub use receipt::{Receipt, SubjectKind};
 pub use release::Released;

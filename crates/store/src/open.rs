@@ -3,6 +3,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use sqlx::{
     AnyConnection, AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
+    migrate::{MigrateError, Migrator},
 };
 use uuid::Uuid;
 
@@ -10,6 +11,9 @@ use crate::{
     Engine, Store, StoreError, rule,
     telemetry::{TimeSeries, embedded::Embedded, influx::Influx},
 };
+
+/// The schema, step by step.
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!();
 
 const READERS: u32 = 4;
 /// As `PRAGMA auto_vacuum` tells it.
@@ -51,6 +55,7 @@ impl Store {
         let write = loop {
             match connect(&options, engine).await {
                 Ok(pool) => break pool,
+                Err(error @ StoreError::Newer(_)) => return Err(error),
                 Err(error) if tries == OPEN_TRIES => return Err(error),
                 Err(_) => tries += 1,
             }
@@ -68,9 +73,12 @@ impl Store {
 
 async fn connect(options: &AnyConnectOptions, engine: Engine) -> Result<AnyPool, StoreError> {
     let pool = pool(engine, true).connect_with(options.clone()).await?;
-    if let Err(error) = sqlx::migrate!().run(&pool).await {
+    if let Err(error) = MIGRATIONS.run(&pool).await {
         pool.close().await;
-        return Err(error.into());
+        return Err(match error {
+            MigrateError::VersionMissing(version) => StoreError::Newer(version),
+            error => error.into(),
+        });
     }
     if engine == Engine::Postgres {
         keep_uncompressed(&pool).await?;

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::setting::Setting;
 
-/// For so many days each kind of data is kept; `None` is for ever. A vehicle's running contracts may ask for longer, see
+/// For so many days each kind of data is kept; `None` is for ever. A vehicle's running contracts may ask for samples to be kept
+/// longer; for how long pictures are kept, a contract says in the place of this, see
 /// [`Store::contract_retention`](crate::Store::contract_retention).
 ///
 /// The defaults: three years and a few days for what people are asked about later, so that the same day of three years can
@@ -24,7 +25,7 @@ pub struct Retention {
     pub deliveries_days: Option<u32>,
     /// Commands; 1100.
     pub commands_days: Option<u32>,
-    /// Photos and clips; 90.
+    /// Files of photos and clips; 90. That there were some is known for as long as events.
     pub media_days: Option<u32>,
     /// The audit log; 1100.
     pub audit_days: Option<u32>,

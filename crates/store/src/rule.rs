@@ -20,6 +20,8 @@ pub struct Rule {
     pub scope: RuleScope,
     /// What it looks at.
     pub condition: Condition,
+    /// Whether its alerts are to have a film of the moment.
+    pub film: bool,
 }
 
 pub use bugbrother_wire::rule::{Condition, Scope as RuleScope};
@@ -38,6 +40,7 @@ pub(crate) fn defaults() -> [Rule; 2] {
                 off: 125.0,
                 for_ms: 3_000,
             },
+            film: false,
         },
         Rule {
             id: "silent".into(),
@@ -46,6 +49,7 @@ pub(crate) fn defaults() -> [Rule; 2] {
             enabled: true,
             scope: RuleScope::All,
             condition: Condition::Silent { after_ms: 300_000 },
+            film: false,
         },
     ]
 }
@@ -53,16 +57,17 @@ pub(crate) fn defaults() -> [Rule; 2] {
 impl Store {
     /// All rules, by their identity.
     pub async fn rules(&self) -> Result<Vec<Rule>, StoreError> {
-        let rows = sqlx::query("SELECT id, title, severity, enabled, condition, scope FROM rule ORDER BY id LIMIT $1")
-            .bind(i64::from(MAX_PAGE))
-            .fetch_all(&self.read)
-            .await?;
+        let rows =
+            sqlx::query("SELECT id, title, severity, enabled, condition, scope, film FROM rule ORDER BY id LIMIT $1")
+                .bind(i64::from(MAX_PAGE))
+                .fetch_all(&self.read)
+                .await?;
         rows.iter().map(read).collect()
     }
 
     /// One rule.
     pub async fn rule(&self, rule: &str) -> Result<Option<Rule>, StoreError> {
-        let row = sqlx::query("SELECT id, title, severity, enabled, condition, scope FROM rule WHERE id = $1")
+        let row = sqlx::query("SELECT id, title, severity, enabled, condition, scope, film FROM rule WHERE id = $1")
             .bind(rule)
             .fetch_optional(&self.read)
             .await?;
@@ -118,14 +123,15 @@ fn read(row: &AnyRow) -> Result<Rule, StoreError> {
         enabled: row.try_get::<i64, _>(3)? != 0,
         condition: word::from_json("rule", row.try_get(4)?)?,
         scope: word::from_json("rule", row.try_get(5)?)?,
+        film: row.try_get::<i64, _>(6)? != 0,
     })
 }
 
 pub(crate) async fn upsert(tx: &mut Transaction<'_, Any>, rule: &Rule) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO rule (id, title, severity, enabled, condition, scope) VALUES ($1, $2, $3, $4, $5, $6) \
+        "INSERT INTO rule (id, title, severity, enabled, condition, scope, film) VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (id) DO UPDATE SET title = excluded.title, severity = excluded.severity, \
-         enabled = excluded.enabled, condition = excluded.condition, scope = excluded.scope",
+         enabled = excluded.enabled, condition = excluded.condition, scope = excluded.scope, film = excluded.film",
     )
     .bind(&rule.id)
     .bind(&rule.title)
@@ -133,6 +139,7 @@ pub(crate) async fn upsert(tx: &mut Transaction<'_, Any>, rule: &Rule) -> Result
     .bind(i64::from(rule.enabled))
     .bind(word::json(&rule.condition))
     .bind(word::json(&rule.scope))
+    .bind(i64::from(rule.film))
     .execute(&mut **tx)
     .await?;
     Ok(())

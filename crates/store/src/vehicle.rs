@@ -5,6 +5,14 @@ use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use crate::{Store, StoreError, bulk::Bulk, latest::Latest, memory::Held, page, word};
 
+/// $1: when; $2: after which VIN; $3: how many.
+const SERVED_CLIENTS: &str = "SELECT vin, (SELECT client.name FROM contract_vehicle \
+    JOIN contract ON contract.id = contract_vehicle.contract JOIN client ON client.id = contract.client \
+    WHERE contract_vehicle.vin = vehicle.vin AND client.archived_ts IS NULL AND from_ts <= $1 \
+    AND (to_ts IS NULL OR to_ts > $1) AND starts_ts <= $1 AND (ends_ts IS NULL OR ends_ts > $1) \
+    ORDER BY contract_vehicle.from_ts DESC, contract_vehicle.contract DESC LIMIT 1) AS client \
+    FROM vehicle WHERE vin > $2 ORDER BY vin LIMIT $3";
+
 /// A vehicle as it was last known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VehicleState {
@@ -45,6 +53,23 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
+    /// Vehicles in the order of their VINs, those after `after`, each with the name of the client whom it serves at `now`:
+    /// of several, the one that has it since the latest.
+    pub async fn served_clients(
+        &self,
+        after: Option<Vin>,
+        limit: u32,
+        now: UnixMs,
+    ) -> Result<Vec<(Vin, Option<String>)>, StoreError> {
+        let rows = sqlx::query(SERVED_CLIENTS)
+            .bind(now)
+            .bind(after.as_ref().map_or("", Vin::as_str))
+            .bind(page(limit))
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(|row| Ok((read_vin(row)?, row.try_get("client")?))).collect()
+    }
+
     /// Names a vehicle. One that is not known yet is made.
     pub async fn name_vehicle(&self, vin: Vin, name: &str, plate: Option<&str>, now: UnixMs) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
@@ -59,8 +84,12 @@ impl Store {
     }
 }
 
+fn read_vin(row: &AnyRow) -> Result<Vin, StoreError> {
+    row.try_get::<&str, _>("vin")?.parse().map_err(|error| StoreError::corrupt("vehicle", error))
+}
+
 fn read(row: &AnyRow) -> Result<VehicleState, StoreError> {
-    let vin: Vin = row.try_get::<&str, _>("vin")?.parse().map_err(|error| StoreError::corrupt("vehicle", error))?;
+    let vin = read_vin(row)?;
     Ok(VehicleState { vin, name: row.try_get("name")?, plate: row.try_get("plate")?, latest: read_latest(row)? })
 }
 

@@ -2,6 +2,9 @@
 
 use std::{fmt, time::Duration};
 
+/// Most characters of what retina says that people are told.
+const MAX_SAID: usize = 160;
+
 /// A step on the way to a playing stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -82,6 +85,20 @@ impl SourceError {
         match source.status_code() {
             Some(401) => SourceError::Unauthorized,
             _ => SourceError::Protocol { step, source },
+        }
+    }
+
+    /// The same for people, with what the camera answered, in a line.
+    pub fn told(&self) -> String {
+        let SourceError::Protocol { source, .. } = self else { return self.to_string() };
+        match source.status_code() {
+            Some(status) => format!("{self} ({status})"),
+            None => {
+                // What retina says of a connection fills many lines.
+                let said = source.to_string();
+                let line: String = said.lines().next().unwrap_or_default().chars().take(MAX_SAID).collect();
+                format!("{self}: {line}")
+            }
         }
     }
 

@@ -110,6 +110,11 @@ impl Feed {
         }
     }
 
+    /// Where the camera is from the next session on: its name may lead elsewhere by then.
+    pub fn aim(&mut self, camera: Camera) {
+        self.camera = camera;
+    }
+
     /// Lets go of the camera, which is told so.
     pub async fn close(self) {
         if let State::Playing(session) = self.state {

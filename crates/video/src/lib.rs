@@ -3,10 +3,10 @@
 //! # Layout
 //! - [`source`]: an RTSP session that turns a camera's stream into access units; [`error`]: why it ended; `h264`: what is
 //!   read of the pictures themselves
-//! - [`feed`]: a camera that is followed through all its sessions; [`guard`]: which cameras a server may pull
+//! - [`feed`]: a camera that is followed through all its sessions
 //! - [`access_unit`]: one picture and the parameters that a decoder needs; [`timeline`]: times that only move forward
 //! - [`ring`]: the last seconds of a stream as whole GOPs
-//! - [`fragment`]: fragmented MP4 for viewers; [`timing`]: how long one lasts;
+//! - [`fragment`]: fragmented MP4 for viewers; [`reel`]: a live stream of it; [`timing`]: how long one lasts;
 //!   [`clip`]: a film as a file; [`photo`]: JPEGs; `decode`: a key frame as one (a
 //!   feature)
 //!
@@ -24,9 +24,9 @@ mod decode;
 pub mod error;
 pub mod feed;
 pub mod fragment;
-pub mod guard;
 mod h264;
 pub mod photo;
+pub mod reel;
 pub mod ring;
 pub mod source;
 pub mod timeline;
@@ -37,7 +37,7 @@ pub use clip::{Scene, Written, write_clip};
 pub use error::{SourceError, Step};
 pub use feed::{Feed, News, Pace};
 pub use fragment::{Fragment, Fragmenter, MuxingError};
-pub use guard::Guard;
 pub use photo::{PhotoError, Snapshot};
+pub use reel::{Cut, Reel};
 pub use ring::{Gop, Limits, Pushed, Ring, Sound};
 pub use source::{Camera, Credentials, Item, RtspSession, Transport};

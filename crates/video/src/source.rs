@@ -90,6 +90,11 @@ impl Camera {
             stall_deadline: Duration::from_secs(10),
         })
     }
+
+    /// Where it is.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
 }
 
 /// What a session yields.

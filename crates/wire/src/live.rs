@@ -116,6 +116,9 @@ pub struct LiveVehicle {
     /// Registration plate, where it is known.
     #[serde(default)]
     pub plate: Option<String>,
+    /// Name of the client whom it serves now, if it serves one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// Whether it is connected.
     pub presence: Presence,
     /// Newest `source_ts`, by the vehicle's clock; 0 before the first value.

@@ -40,6 +40,7 @@ fn the_live_feed_is_written_as_it_always_was() {
         vin: vin(),
         name: "Van 12".to_owned(),
         plate: Some("VD 123 456".to_owned()),
+        client: Some("Alpine Taxi".to_owned()),
         presence: Presence::Online,
         source_ts: 1_790_000_000_123,
         received_ts: 1_790_000_000_456,

@@ -14,7 +14,7 @@ use crate::{
 const BIN_PX: f64 = 72.0;
 /// Clusters nearer than this, in pixels, become one.
 const NEAR_PX: f64 = 44.0;
-/// From this zoom on every vehicle is drawn by itself.
+/// From this zoom on vehicles are drawn each by itself, if there are not too many.
 pub const APART_ZOOM: f64 = 12.0;
 
 /// What stands at one place.

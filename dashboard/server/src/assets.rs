@@ -30,7 +30,7 @@ struct Asset {
 static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets_table.rs"));
 
 /// Everything below is served by somebody else: the page is not the answer to a wrong path there.
-const NOT_PAGES: [&str; 6] = ["/api/", "/assets/", "/live", "/hls/", "/metrics", "/healthz"];
+const NOT_PAGES: [&str; 7] = ["/api/", "/assets/", "/live", "/hls/", "/metrics", "/healthz", "/readyz"];
 
 /// `style-src` needs no `unsafe-inline`: the app sets styles through the object model alone. `{servers}` are the fleet's other
 /// dashboards, which the app asks whether they are well when this one is not.

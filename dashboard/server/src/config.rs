@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bugbrother_client::Options;
+use bugbrother_guard::Guard;
 use bugbrother_pki::Authority;
 use bugbrother_store::Store;
 use bugbrother_wire::{Vin, api::RevokedKeys};
@@ -34,6 +35,8 @@ pub struct Config {
     pub metrics_token: Option<String>,
     /// Other parts of the system in this process, by name, that `/healthz` tells of.
     pub parts: Vec<(&'static str, Trouble)>,
+    /// What other parts of the system in this process are short of before they can be given work, for `/readyz`.
+    pub ready: Vec<(&'static str, Trouble)>,
     /// How long an access token is good.
     pub access_ttl: Duration,
     /// How long one stays signed in without coming back.
@@ -64,6 +67,8 @@ pub struct Config {
     pub library: Option<Library>,
     /// What others are told of the fleet on the broker; nothing without it.
     pub heralding: Option<Heralding>,
+    /// Which addresses the server may reach cameras at.
+    pub cameras: Guard,
     /// Bounds.
     pub limits: Limits,
 }
@@ -142,6 +147,7 @@ impl Config {
             metrics: None,
             metrics_token: None,
             parts: Vec::new(),
+            ready: Vec::new(),
             access_ttl: Duration::from_secs(15 * 60),
             session_idle: 14 * DAY,
             session_longest: 90 * DAY,
@@ -156,6 +162,7 @@ impl Config {
             documents: None,
             library: None,
             heralding: None,
+            cameras: Guard::default(),
             limits: Limits::default(),
         }
     }

@@ -11,10 +11,11 @@
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
 //! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
 //! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
-//! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`: what of them goes
+//! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`: what of them goes;
+//!   `darkroom`, `thumbnail`: small pictures of them; `films`: those that belong to alerts
 //! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
 //!   `report`: statistics as files (pure); `calendar`: days where a person is
-//! - `video`: cameras' live streams, each taken in once for all who look
+//! - `video`: cameras' live streams, each taken in once for all who look, from vehicles and from cameras that are reached here
 //! - `http`: routes, extractors, answers, the WebSocket and the listener; `assets`: the app's files
 //!
 //! # Invariants
@@ -24,6 +25,7 @@
 //! - Every refusal is an [`bugbrother_wire::api::Problem`] and is counted; none tells whether a user exists.
 //! - Nobody sees the fleet without a token that runs, from an origin that is ours; an open socket ends with its session.
 //! - What an export holds is a page and what its reader has not taken; a reader that stalls loses it.
+//! - A camera's address is looked at before each connection, and the connection goes to what was looked at.
 //! - No password, token, code, certificate or payload is ever logged.
 //! - A wrong, a used and an expired enrolment code are refused alike.
 //! - Strangers, from however many networks, use up no count that vehicles with a code or a certificate need.
@@ -34,12 +36,14 @@ mod attempts;
 mod calendar;
 mod clock;
 mod config;
+mod darkroom;
 mod digest;
 pub mod documents;
 mod downlink;
 mod enrolment;
 pub mod export;
 mod feed;
+mod films;
 mod fleet;
 mod gardener;
 mod herald;
@@ -57,6 +61,7 @@ mod seats;
 mod second_factor;
 mod sheet;
 mod subscription;
+mod thumbnail;
 mod ticket;
 pub mod tiles;
 mod token;
@@ -83,8 +88,10 @@ pub use report::page_of_text;
 
 use crate::{
     attempts::{Attempts, Visits},
+    darkroom::Bell,
     downlink::Downlink,
     feed::Feed,
+    films::Films,
     fleet::Fleet,
     herald::Herald,
     http::{Overviews, Shared, Shows},
@@ -103,6 +110,11 @@ use crate::{
 
 /// Trials of rules on history under way at a time.
 const TRIALS: usize = 2;
+
+/// Films that are made here at a time, each of which is in memory meanwhile.
+const CLIPS: usize = 2;
+/// Cameras that are tried at a time before they are added.
+const TRYING: usize = 4;
 
 /// Between two looks at who has stopped to play a camera.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -140,14 +152,22 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     });
     let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
     let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
+    let (films_ear, films) = Films::new(config.store.clone());
+    let ears = subscription::Ears { news: ear, films: films_ear };
     let sockets = TaskTracker::new();
-    let relay = Relay::new(downlink.asking_for_streams(), sockets.clone(), stop.clone());
+    let relay = Relay::new(
+        downlink.asking_for_streams(),
+        video::aim::finding(config.store.clone()),
+        config.cameras.clone(),
+        sockets.clone(),
+        stop.clone(),
+    );
     let subscription = Subscription::new(
         Arc::clone(&feed),
         config.store.clone(),
         Arc::clone(&downlink),
         herald.clone(),
-        ear,
+        ears,
         Arc::clone(&relay),
     );
     if let Err(error) = subscription.refresh().await {
@@ -169,6 +189,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         watchers: Seats::new(config.limits.watchers_per_user, config.limits.watchers),
         relay: Arc::clone(&relay),
         shows: Shows::default(),
+        clips: Turns::new(CLIPS),
+        trying: Turns::new(TRYING),
+        darkroom: Bell::default(),
         overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),
@@ -194,6 +217,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         parts.spawn(async move { herald.run(token).await });
     }
     parts.spawn(notices.run(stop.clone()));
+    let (follower, token) = (Arc::clone(&shared), stop.clone());
+    parts.spawn(async move { films.run(&follower.downlink, &follower.feed, token).await });
     let (players, token) = (Arc::clone(&shared), stop.clone());
     parts.spawn(async move {
         let mut turns = tokio::time::interval(SWEEP_EVERY);
@@ -202,7 +227,9 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         }
     });
     if let Some(library) = shared.config.library.clone() {
-        parts.spawn(gardener::tend(library, shared.config.store.clone(), stop.clone()));
+        let (store, bell) = (shared.config.store.clone(), shared.darkroom.clone());
+        parts.spawn(gardener::tend(library.clone(), store.clone(), stop.clone()));
+        parts.spawn(darkroom::work(library, store, Arc::clone(&shared.feed), bell, stop.clone()));
     }
     parts.spawn(http::serve(listener, shared));
 

@@ -73,7 +73,17 @@ mod tests {
     fn live(n: u32) -> LiveVehicle {
         let vin = format!("WVWZZZ1JZ3W{n:06}").parse().unwrap();
         let (presence, values) = (Presence::Online, Default::default());
-        LiveVehicle { n, vin, name: "Van".to_owned(), plate: None, presence, source_ts: 0, received_ts: 0, values }
+        LiveVehicle {
+            n,
+            vin,
+            name: "Van".to_owned(),
+            plate: None,
+            client: None,
+            presence,
+            source_ts: 0,
+            received_ts: 0,
+            values,
+        }
     }
 
     fn change(n: u32) -> Change {

@@ -1,6 +1,6 @@
 //! What arrives from the broker, into the fleet.
 
-use std::{error::Error as _, num::NonZeroU32, sync::Arc};
+use std::{error::Error as _, num::NonZeroU32, sync::Arc, time::Duration};
 
 use bugbrother_client::{Delivery, Event, Events, Options, Qos};
 use bugbrother_store::{Store, StoreError};
@@ -10,12 +10,14 @@ use bugbrother_wire::{
     topic::{ALL_ALERTS, ALL_UP},
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, warn};
 
 use crate::{
     clock,
     downlink::Downlink,
     feed::Feed,
+    films,
     fleet::{Applied, Fleet, MAX_ALERTS},
     herald::{Herald, Heralding},
     notices::{Ear, Told},
@@ -24,6 +26,8 @@ use crate::{
 
 /// Vehicles that are read from the database at a time.
 const PAGE: u32 = 500;
+/// Contracts begin and end by the clock: so often is looked whom the vehicles serve.
+const MATCH_EVERY: Duration = Duration::from_secs(60);
 /// Bad messages that are logged in a minute; all are counted.
 const LOGGED_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
@@ -39,13 +43,21 @@ pub(crate) fn options(account: Options, heralding: Option<&Heralding>) -> Option
     }
 }
 
+/// Who else is told of what arrives.
+pub(crate) struct Ears {
+    /// Of what is new in the database soon.
+    pub news: Ear,
+    /// Of alerts.
+    pub films: films::Ear,
+}
+
 /// Feeds the fleet from the broker and the database.
 pub(crate) struct Subscription {
     feed: Arc<Feed>,
     store: Store,
     downlink: Arc<Downlink>,
     herald: Option<Arc<Herald>>,
-    news: Ear,
+    ears: Ears,
     relay: Arc<Relay>,
     logged: DefaultDirectRateLimiter,
 }
@@ -56,11 +68,11 @@ impl Subscription {
         store: Store,
         downlink: Arc<Downlink>,
         herald: Option<Arc<Herald>>,
-        news: Ear,
+        ears: Ears,
         relay: Arc<Relay>,
     ) -> Self {
         let logged = RateLimiter::direct(Quota::per_minute(LOGGED_PER_MINUTE));
-        Subscription { feed, store, downlink, herald, news, relay, logged }
+        Subscription { feed, store, downlink, herald, ears, relay, logged }
     }
 
     /// Takes in the database's vehicles and active alerts.
@@ -80,6 +92,7 @@ impl Subscription {
                 break;
             }
         }
+        self.match_clients().await?;
         let limit = u32::try_from(MAX_ALERTS).expect("the limit of alerts is small");
         let active = self.store.active_alerts(limit).await?;
         let complete = active.len() < MAX_ALERTS;
@@ -87,9 +100,39 @@ impl Subscription {
         Ok(())
     }
 
+    /// Takes in whom the vehicles serve.
+    async fn match_clients(&self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.store.served_clients(after, PAGE, clock::now()).await?;
+            let full = page.len() == PAGE as usize;
+            after = page.last().map(|(vin, _)| *vin);
+            self.feed.change(|fleet| {
+                for (vin, client) in page {
+                    fleet.serve(vin, client);
+                }
+            });
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
     /// Follows the session until its end.
     pub async fn run(&self, mut events: Events) {
-        while let Some(event) = events.recv().await {
+        let mut match_again = interval(MATCH_EVERY);
+        match_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                _ = match_again.tick() => {
+                    if let Err(error) = self.match_clients().await {
+                        failed(&error);
+                    }
+                    continue;
+                }
+            };
+            let Some(event) = event else { break };
             match event {
                 Event::Up => {
                     self.feed.set_mqtt_up(true);
@@ -143,9 +186,15 @@ impl Subscription {
         }
         // When so many wait that there is no room, viewers learn it when they ask.
         if let Some(told) = Told::by(&message)
-            && self.news.try_send(told).is_err()
+            && self.ears.news.try_send(told).is_err()
         {
             metrics::counter!("bugbrother_dashboard_notices_dropped_total").increment(1);
+        }
+        if let Message::Alert(alert) = &message
+            && films::is_fresh(alert, now)
+            && self.ears.films.try_send(alert.clone()).is_err()
+        {
+            metrics::counter!("bugbrother_dashboard_films_dropped_total").increment(1);
         }
         let applied = self.feed.change(|fleet| fleet.apply(&topic, message, now));
         count(&applied);

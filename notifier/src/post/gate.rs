@@ -1,18 +1,17 @@
 //! The way out: addresses that may be reached, and the one HTTP client.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
+use bugbrother_guard::{Guard, Refused, literal};
 use ipnet::IpNet;
 use reqwest::{
     Client, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
-use tokio::net::lookup_host;
 
 /// How long it may take to get through to somebody.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,9 +21,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// Which addresses may be reached. The server's own network may not, unless that is allowed: whoever may name an address could
 /// otherwise speak to what trusts this machine.
 #[derive(Debug, Clone, Default)]
-pub struct Gate {
-    allowed: Arc<[IpNet]>,
-}
+pub struct Gate(Guard);
 
 /// An address that may not be reached, or none at all.
 #[derive(Debug, thiserror::Error)]
@@ -40,30 +37,29 @@ pub enum Closed {
     Address,
 }
 
+impl From<Refused> for Closed {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Inside(host) => Closed::Private(host),
+            Refused::Unknown(host) => Closed::Unknown(host),
+        }
+    }
+}
+
 impl Gate {
     /// A gate that lets through to these networks, too.
     pub fn new(allowed: impl IntoIterator<Item = IpNet>) -> Self {
-        Gate { allowed: allowed.into_iter().collect() }
+        Gate(Guard::new(allowed))
     }
 
     /// Whether an address may be reached.
     pub fn lets(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        is_public(address) || self.allowed.iter().any(|net| net.contains(&address))
+        self.0.allows(address)
     }
 
-    /// The addresses of a name, if all of them may be reached: one that is sometimes this and sometimes that is a trick.
+    /// The addresses of a name, if all of them may be reached.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Closed> {
-        let found = lookup_host((host, port)).await.map_err(|_| Closed::Unknown(host.to_owned()))?;
-        let found: Vec<_> = found.collect();
-        if found.is_empty() {
-            return Err(Closed::Unknown(host.to_owned()));
-        }
-        if found.iter().all(|address| self.lets(address.ip())) {
-            Ok(found)
-        } else {
-            Err(Closed::Private(host.to_owned()))
-        }
+        Ok(self.0.resolve(host, port).await?)
     }
 
     /// A web address, if it may be one. A name is looked up when the connection is made, and checked then.
@@ -73,9 +69,8 @@ impl Gate {
             return Err(Closed::Address);
         }
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(Closed::Address)?;
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        match literal {
-            Ok(address) if !self.lets(address) => Err(Closed::Private(host.to_owned())),
+        match literal(host) {
+            Some(address) if !self.lets(address) => Err(Closed::Private(host.to_owned())),
             _ => Ok(url),
         }
     }
@@ -111,103 +106,9 @@ impl Resolve for Resolver {
     }
 }
 
-/// Whether an address is one of the whole world's, and not of this machine or its network (RFC 6890).
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let reserved = matches!(
-        (a, b, c),
-        // This network, shared by providers (RFC 6598), protocol assignments, documentation, benchmarks, the future.
-        (0, ..)
-            | (100, 64..=127, _)
-            | (192, 0, 0 | 2)
-            | (192, 88, 99)
-            | (198, 18 | 19, _)
-            | (198, 51, 100)
-            | (203, 0, 113)
-            | (240..=255, ..)
-    );
-    !(reserved || address.is_private() || address.is_loopback() || address.is_link_local() || address.is_multicast())
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
-    // What is embedded in another address counts as what it is: 6to4, NAT64 and the like lead into IPv4.
-    let embedded = match address.segments() {
-        [0x2002, high, low, ..] => Some((high, low)),
-        [0x64, 0xff9b, .., high, low] => Some((high, low)),
-        [0, 0, 0, 0, 0, 0, high, low] => Some((high, low)),
-        _ => None,
-    };
-    if let Some((high, low)) = embedded {
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        return is_public_v4(Ipv4Addr::new(a, b, c, d));
-    }
-    // Global unicast is 2000::/3; of it Teredo and documentation are not for us.
-    (0x2000..=0x3fff).contains(&first) && !(first == 0x2001 && matches!(second, 0 | 0xdb8)) && first != 0x3fff
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("it is an address")
-    }
-
-    #[test]
-    fn the_world_may_be_reached_and_the_servers_own_network_may_not() {
-        let gate = Gate::default();
-        for open in ["1.1.1.1", "192.0.1.1", "172.32.0.1", "100.63.0.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
-            assert!(gate.lets(ip(open)), "{open}");
-        }
-        for closed in [
-            "127.0.0.1",
-            "127.8.8.8",
-            "0.0.0.0",
-            "10.0.0.1",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "100.127.255.255",
-            "192.0.0.192",
-            "198.18.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "240.0.0.1",
-            "::1",
-            "::",
-            "fe80::1",
-            "fc00::1",
-            "fd00:ec2::254",
-            "ff02::1",
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "::127.0.0.1",
-            "64:ff9b::7f00:1",
-            "2002:7f00:1::",
-            "2001:db8::1",
-            "2001::1",
-            "fec0::1",
-        ] {
-            assert!(!gate.lets(ip(closed)), "{closed}");
-        }
-    }
-
-    #[test]
-    fn what_is_allowed_may_be_reached_and_nothing_beside_it() {
-        let gate = Gate::new(["192.168.1.0/24", "::1/128"].map(|net| net.parse().expect("it is a network")));
-        assert!(gate.lets(ip("192.168.1.7")) && gate.lets(ip("::ffff:192.168.1.7")) && gate.lets(ip("::1")));
-        assert!(!gate.lets(ip("192.168.2.7")) && !gate.lets(ip("127.0.0.1")));
-    }
 
     #[test]
     fn however_an_address_is_written_it_is_what_it_is() {

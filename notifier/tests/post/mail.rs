@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bugbrother_kit::port;
+use bugbrother_notifier::post::{carrier::try_mail_server, gate::Gate};
 use bugbrother_store::MailServer;
 use bugbrother_wire::api::{ChannelKind, DeliveryState, MailSecurity, Role};
 use serde::Deserialize;
@@ -142,5 +143,32 @@ async fn a_server_whose_certificate_nobody_vouches_for_is_given_no_password() ->
     post.stop().await?;
     let nothing = timeout(std::time::Duration::from_millis(200), server.lines.next_line()).await;
     ensure!(nothing.is_err(), "{nothing:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mail_server_is_tried_without_a_letter() -> Result<()> {
+    let mut server = Server::start(None).await?;
+    let gate = Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
+    let mut account = MailServer {
+        host: "localhost".into(),
+        port: Some(server.port),
+        security: MailSecurity::Plain,
+        user: "fleet".into(),
+        password: "swordfish".into(),
+        from: "alerts@example.org".into(),
+    };
+    assert_eq!(try_mail_server(&gate, &account).await, Ok(()));
+    account.password = "herring".into();
+    let refused = try_mail_server(&gate, &account).await.unwrap_err();
+    ensure!(refused.contains("535") || refused.to_lowercase().contains("auth"), "{refused}");
+    let closed = try_mail_server(&Gate::default(), &account).await.unwrap_err();
+    ensure!(closed.contains("own network"), "{closed}");
+    account.port = Some(port::free()?);
+    ensure!(try_mail_server(&gate, &account).await.is_err(), "nobody is there");
+    ensure!(
+        timeout(std::time::Duration::from_millis(1), server.lines.next_line()).await.is_err(),
+        "no letter was sent"
+    );
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What the way from a vehicle into the database takes, and the way out of it: `make bench-ingest`, `make bench-history`,
-//! `make bench-growth`; the way to people's screens: `make bench-dashboard`; and the broker alone: `make bench-broker`.
+//! `make bench-growth`; the way to people's screens: `make bench-dashboard`, `make bench-video`; and the broker alone:
+//! `make bench-broker`.
 //!
 //! # Layout
 //! - `ingest`: from publish to commit, beside `ceiling`, what the database takes at most, and `nodered`
@@ -7,6 +8,7 @@
 //! - `growth`: what a vehicle costs, the more there are of them
 //! - `dashboard`: from publish to pixel, how the map moves, and what viewers cost
 //! - `broker`: the embedded broker beside Debian's Mosquitto
+//! - `video`: from a camera's picture to the screen, and what that costs
 //! - `drive`: what simulated cars tell; `fleet`: vehicles that publish it, by `packet`
 //! - `server`: a broker and ingest as processes, and a database behind them
 //! - `usage`, `space`: what processes and databases take; `figures`: medians and quantiles
@@ -34,6 +36,7 @@ mod server;
 mod settings;
 mod space;
 mod usage;
+mod video;
 
 use std::env;
 
@@ -45,7 +48,7 @@ use crate::{server::Kind, settings::Settings};
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let Some((command, rest)) = arguments.split_first() else {
-        bail!("what is to be measured: ingest, flood, history, growth, dashboard or broker?");
+        bail!("what is to be measured: ingest, flood, history, growth, dashboard, video or broker?");
     };
     if command == history::READER {
         return history::read(rest).await;
@@ -56,6 +59,9 @@ async fn main() -> Result<()> {
     if command == "broker" {
         return broker::run(&Settings::read(5, 3)?, rest).await;
     }
+    if command == "video" {
+        return video::run(&Settings::read(20, 3)?, rest).await;
+    }
     let named = rest.iter().map(|name| Kind::called(name).with_context(|| format!("no database `{name}`")));
     let named = named.collect::<Result<Vec<_>>>()?;
     let kinds = if named.is_empty() { Kind::ALL.to_vec() } else { named };
@@ -64,6 +70,6 @@ async fn main() -> Result<()> {
         "flood" => ingest::run_floods(&Settings::read(12, 1)?, &kinds).await,
         "history" => history::run(&Settings::read(20, 5)?, &kinds).await,
         "growth" => growth::run(&Settings::read(60, 1)?).await,
-        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard or broker?"),
+        other => bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard, video or broker?"),
     }
 }

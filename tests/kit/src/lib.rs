@@ -4,12 +4,12 @@
 //! - [`broker`]: which broker a test runs on
 //! - [`mosquitto`]: Debian's Mosquitto, the broker that we did not write
 //! - [`postgres`], [`influx`]: the databases, as Debian has them
-//! - [`camera`]: an RTSP camera; [`film`]: what FFmpeg says of a film
+//! - [`camera`]: an RTSP camera; [`turnstile`]: a way to one that counts who goes through; [`film`]: what FFmpeg says of a film
 //! - [`volume`]: a small disk, to fill; [`disk`]: one whose power can be cut
 //! - [`mqtt`]: MQTT clients that hide nothing
 //! - [`process`]: a program of ours: started, killed, its log kept
 //! - [`system`]: the server's services on free ports with a data folder of their own
-//! - [`tls`]: TLS of a client
+//! - [`tls`]: TLS of a client; [`trickle`]: a network that can be slow
 //! - [`wait`]: a condition that must come true
 //! - [`port`]: free ports
 //! - `command`: a program that ends
@@ -35,5 +35,7 @@ pub mod postgres;
 pub mod process;
 pub mod system;
 pub mod tls;
+pub mod trickle;
+pub mod turnstile;
 pub mod volume;
 pub mod wait;

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """A camera for the tests: GStreamer's RTSP server on a free port of 127.0.0.1, which it prints as `ready PORT`.
 
-usage: rtsp_server.py [--port N] [--film FILE.mp4] [basic|digest USER PASSWORD]
+usage: rtsp_server.py [--port N] [--film FILE.mp4] [--clock] [basic|digest USER PASSWORD]
+
+With --clock there is /clock, 1280 by 720 at 25 Hz: its upper edge is 32 blocks, black or white, which say when the picture was drawn:
+24 bits of this machine's Unix time in ms, and 8 that are the exclusive or of their three bytes. All who look share one encoder.
 
 It ends when its standard input is closed. Debian packages: gir1.2-gst-rtsp-server-1.0 python3-gi
 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly (x264) gstreamer1.0-plugins-bad (x265).
@@ -9,6 +12,8 @@ gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly (x
 
 import argparse
 import sys
+import threading
+import time
 
 import gi
 
@@ -47,6 +52,50 @@ STREAMS = {
 }
 
 
+CLOCK_WIDTH, CLOCK_HEIGHT, CLOCK_RATE, CLOCK_EDGE = 1280, 720, 25, 32
+CLOCK = (
+    "appsrc name=clock is-live=true format=time do-timestamp=true block=false max-bytes=6000000"
+    f" caps=video/x-raw,format=I420,width={CLOCK_WIDTH},height={CLOCK_HEIGHT},framerate={CLOCK_RATE}/1"
+    " ! queue leaky=downstream max-size-buffers=1"
+    " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=2000 threads=1 ! video/x-h264,profile=baseline"
+    " ! rtph264pay name=pay0 pt=96 config-interval=1"
+)
+
+
+def clock_edge(now_ms):
+    """The rows that say the time."""
+    value = now_ms & 0xFFFFFF
+    word = value << 8 | (value >> 16 ^ value >> 8 ^ value) & 0xFF
+    blocks = (b"\xeb" if word >> (31 - place) & 1 else b"\x10" for place in range(32))
+    return b"".join(block * (CLOCK_WIDTH // 32) for block in blocks) * CLOCK_EDGE
+
+
+def clock_bodies():
+    """What is below: stripes that move, so that there is something to encode."""
+    stripe = bytes(40 + (x * 7) % 160 for x in range(64))
+    row = stripe * (CLOCK_WIDTH // 64 + 1)
+    colour = b"\x80" * (CLOCK_WIDTH * CLOCK_HEIGHT // 2)
+    for shift in range(0, 64, 4):
+        rows = (row[(shift + y // 8 * 5) % 64 :][:CLOCK_WIDTH] for y in range(CLOCK_HEIGHT - CLOCK_EDGE))
+        yield b"".join(rows) + colour
+
+
+def feed_clock(_factory, media):
+    source = media.get_element().get_by_name("clock")
+    bodies = list(clock_bodies())
+
+    def draw():
+        number, began = 0, time.monotonic()
+        while True:
+            number += 1
+            time.sleep(max(0, began + number / CLOCK_RATE - time.monotonic()))
+            picture = clock_edge(time.time_ns() // 1_000_000) + bodies[number % len(bodies)]
+            if source.emit("push-buffer", Gst.Buffer.new_wrapped(picture)) != Gst.FlowReturn.OK:
+                return
+
+    threading.Thread(target=draw, daemon=True).start()
+
+
 def film(path):
     """A file as it is, picture by picture, with its sound."""
     return (
@@ -82,6 +131,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", default="0")
     parser.add_argument("--film")
+    parser.add_argument("--clock", action="store_true")
     parser.add_argument("access", nargs="*")
     arguments = parser.parse_args()
     Gst.init(None)
@@ -103,6 +153,12 @@ def main():
         if arguments.access:
             factory.set_permissions(permissions)
         server.get_mount_points().add_factory(path, factory)
+    if arguments.clock:
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(f"( {CLOCK} )")
+        factory.set_shared(True)
+        factory.connect("media-configure", feed_clock)
+        server.get_mount_points().add_factory("/clock", factory)
     server.attach(None)
     loop = GLib.MainLoop()
     end_with_the_parent(loop)

@@ -43,6 +43,7 @@ impl Roads {
             vin: vin(number),
             name: format!("Vehicle {number}"),
             plate: None,
+            client: None,
             presence: Presence::Online,
             source_ts: now,
             received_ts: now,

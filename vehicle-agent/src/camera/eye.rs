@@ -251,15 +251,25 @@ impl Eye {
         if !self.plan.records {
             return Err(format!("camera `{}` does not record", self.plan.id));
         }
-        let about = self.about(cause);
+        let about = self.about(cause.clone());
         let from = at.checked_sub(before).unwrap_or(at);
         let (first, seen_from) = self.held_since(from);
         let stamp = |moment: Instant| self.means.ledger.time.stamp(moment).ts;
         let span = (stamp(seen_from.unwrap_or(at)), stamp(at + after));
         info!(camera = %self.plan.id, media = %about.id, "film is recorded");
         let id = about.id;
+        if self.gives_stills() {
+            // It is there long before the film is, and shows in lists what that is of.
+            self.take_photo(cause, None);
+        }
         self.film = Some(Film::begin(about, first, at + after, span, self.means.ledger.clone(), &self.tasks));
         Ok(id)
+    }
+
+    /// Whether photos can be had of this camera.
+    fn gives_stills(&self) -> bool {
+        let known = self.parameters.as_ref();
+        self.plan.photos.is_some() || known.is_some_and(|known| can_be_made_of(known.codec))
     }
 
     /// What the ring has since a moment, and the moment of its first picture.

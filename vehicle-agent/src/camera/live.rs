@@ -5,14 +5,11 @@
 
 use std::{
     future,
-    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use bugbrother_video::{
-    AccessUnit, Camera, Feed, Fragmenter, Item as Piece, MuxingError, News, Pace, Parameters, fragment,
-};
+use bugbrother_video::{AccessUnit, Camera, Cut, Feed, Item as Piece, MuxingError, News, Pace, Parameters, Reel};
 use bugbrother_wire::{
     CameraId, UnixMs,
     video::{self, MAX_MESSAGE_BYTES, closing},
@@ -255,9 +252,7 @@ async fn smaller(sub: &mut Option<Feed>) -> News {
 struct Stage {
     queue: mpsc::Sender<Message>,
     time: Time,
-    fragmenter: Option<Fragmenter>,
-    parameters: Option<(Arc<Parameters>, NonZeroU32)>,
-    beginnings: u16,
+    reel: Reel,
     picture: u32,
     /// Nothing is sent before the next key frame.
     skips: bool,
@@ -274,9 +269,7 @@ impl Stage {
         Stage {
             queue,
             time,
-            fragmenter: None,
-            parameters: None,
-            beginnings: 0,
+            reel: Reel::default(),
             picture: 0,
             skips: true,
             has_gap: false,
@@ -306,45 +299,33 @@ impl Stage {
             return;
         }
         self.picture = self.picture.wrapping_add(1);
-        let known = (parameters.clone(), unit.clock_hz);
-        let is_other = self.parameters.as_ref() != Some(&known);
-        if (self.skips || is_other) && (!unit.is_key || self.queue.capacity() < ROOM) {
+        let begins = self.reel.begins_anew(parameters, unit);
+        if (self.skips || begins) && (!unit.is_key || self.queue.capacity() < ROOM) {
             return self.leave_out();
         }
-        if let Err(error) = self.send(known, is_other, unit) {
+        if let Err(error) = self.send(parameters, unit) {
             debug!(%error, "a picture cannot be sent");
             self.leave_out();
         }
     }
 
-    fn send(
-        &mut self,
-        known: (Arc<Parameters>, NonZeroU32),
-        is_other: bool,
-        unit: &AccessUnit,
-    ) -> Result<(), MuxingError> {
-        if is_other {
-            let (parameters, clock_hz) = &known;
-            let fragmenter = Fragmenter::new(parameters, *clock_hz)?;
-            let beginning = beginning(self.beginnings, self.is_sub, parameters, &fragmenter);
-            self.beginnings = self.beginnings.wrapping_add(1);
-            (self.fragmenter, self.parameters) = (Some(fragmenter), Some(known));
+    fn send(&mut self, parameters: &Arc<Parameters>, unit: &AccessUnit) -> Result<(), MuxingError> {
+        let Cut { beginning, number, fragment } = self.reel.cut(parameters, unit)?;
+        if let Some(init) = beginning {
             // There is room: the queue is half empty.
-            self.put(beginning);
+            self.put(self::beginning(number, self.is_sub, parameters, &init));
             if let Some(excuse) = self.excuse.take_if(|_| self.is_sub) {
                 self.notice(excuse);
             }
         }
-        let Some(fragmenter) = &mut self.fragmenter else { return Ok(()) };
-        let fragment::Fragment { is_key, data } = fragmenter.push(unit)?;
         let captured = self.time.stamp(unit.received).ts;
         let fragment = video::Fragment {
-            beginning: self.beginnings.wrapping_sub(1),
-            is_key,
+            beginning: number,
+            is_key: fragment.is_key,
             is_after_gap: self.has_gap,
             picture: self.picture,
             captured: if is_provisional(captured) { UnixMs::default() } else { captured },
-            data: &data,
+            data: &fragment.data,
         };
         let message = video::Piece::Fragment(fragment).to_bytes();
         if message.len() <= MAX_MESSAGE_BYTES && self.put(message) {
@@ -372,7 +353,7 @@ impl Stage {
 
     fn leave_out(&mut self) {
         self.left_out += 1;
-        (self.skips, self.has_gap) = (true, self.parameters.is_some());
+        (self.skips, self.has_gap) = (true, self.reel.has_begun());
     }
 
     /// Pictures that this task was too slow for.
@@ -392,7 +373,7 @@ impl Stage {
     }
 }
 
-fn beginning(number: u16, is_sub: bool, parameters: &Parameters, fragmenter: &Fragmenter) -> Vec<u8> {
+fn beginning(number: u16, is_sub: bool, parameters: &Parameters, init: &[u8]) -> Vec<u8> {
     let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
     let beginning = video::Beginning {
         number,
@@ -401,7 +382,7 @@ fn beginning(number: u16, is_sub: bool, parameters: &Parameters, fragmenter: &Fr
         width: side(parameters.width),
         height: side(parameters.height),
         codec: &parameters.rfc6381,
-        data: fragmenter.init(),
+        data: init,
     };
     video::Piece::Beginning(beginning).to_bytes()
 }

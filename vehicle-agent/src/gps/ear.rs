@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     Fix,
-    fix::Assembler,
+    assembler::Assembler,
     gate::{Gate, Refusal, Sentence},
     gpsd::Gpsd,
     judge::Judge,

@@ -1,7 +1,8 @@
 //! A GNSS receiver, or a recording of one → fixes.
 //!
 //! # Layout
-//! - [`gate`]: bytes → sentences; [`fix`]: sentences → fixes; `gpsd`: the reports of a gpsd → fixes
+//! - [`gate`]: bytes → sentences; [`assembler`]: sentences → fixes; [`fix`]: what one is;
+//!   `gpsd`: the reports of a gpsd → fixes
 //! - [`judge`]: which fixes are believed, by [`rollover`] and [`jump`]
 //! - `search`: which port, at which speed; `source`: opens it; `ear`: a receiver that is listened to
 //! - `listen`: a receiver again and again; `replay`: a recording, each sentence when it is due by `pace`
@@ -11,6 +12,7 @@
 //! - A receiver is only listened to: nothing is ever written to its port. (A gpsd is told once that it may speak.)
 //! - Behind every fix are sentences with a right checksum, and every value of it lies within the bounds of its signal.
 
+pub mod assembler;
 mod calendar;
 mod ear;
 pub mod fix;

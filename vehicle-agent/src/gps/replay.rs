@@ -9,8 +9,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::{
-    Fix, Speed, count_refusal,
-    fix::{Assembler, NoFix},
+    Fix, Speed,
+    assembler::Assembler,
+    count_refusal,
+    fix::NoFix,
     gate::{Gate, Refusal, Sentence},
     judge::Judge,
     pace::Pace,

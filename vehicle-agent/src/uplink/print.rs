@@ -5,7 +5,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::{Ties, UplinkError, birth};
+use super::{Ties, UplinkError, session::birth};
 use crate::outbox::Outbox;
 
 /// So many records are read at a time.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use bugbrother_agent::gps::{
     Fix,
-    fix::{Assembler, NoFix},
+    assembler::Assembler,
+    fix::NoFix,
     gate::{Gate, Refusal, Sentence, Tally},
     judge::Judge,
 };

@@ -4,14 +4,14 @@ use bugbrother_store::{
     Account, AccountChange, AlertEventKind, AlertFilter, ApiTokenRecord, Assignment, AuditEntry, AuditFilter, AuditId,
     AuditObject, CertificateRecord, Channel, ChannelSettings, Client, Contract, ContractFilter, DeliveryFilter,
     DeviceId, Document, DocumentId, Enlisted, Enrolled, Escalation, GeofenceId, GeofenceRecord, Held, Interval,
-    Invitation, Language, MaintenanceId, MaintenanceItem, NewDelivery, Posting, Prices, Receipt, ReceiptId, Refresh,
-    RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store, SubjectKind, User,
+    Invitation, Language, MaintenanceId, MaintenanceItem, MediaFile, NewDelivery, Posting, Prices, Receipt, ReceiptId,
+    Refresh, RefreshHash, Refreshed, Retention, SavedView, Scope, SessionRecord, Sighting, Store, SubjectKind, User,
     VehicleFacts, ViewId, Wishes, Work, WorkId, Zone,
 };
 use bugbrother_wire::{
-    AlertId, ApiTokenId, ChannelId, CommandId, Epoch, SCHEMA_VERSION, Seq, SessionId,
+    AlertId, ApiTokenId, ChannelId, CommandId, Epoch, MediaId, SCHEMA_VERSION, Seq, SessionId,
     api::{Attention, ChannelKind, DeliveryStep, Preferences, Right, Role},
-    message::{Alert, AlertState, Command, Reply, ReplyState, Severity, Shape},
+    message::{Alert, AlertState, Command, MediaKind, Reply, ReplyState, Severity, Shape},
 };
 use uuid::Uuid;
 
@@ -169,6 +169,7 @@ pub async fn ask(store: &Store) {
     store.diagnostics(golf()).await.unwrap();
     store.birth(golf()).await.unwrap();
     store.media(golf(), 0, NOW, 10).await.unwrap();
+    pictures(store).await;
     store.clients_of(golf(), NOW, 10).await.unwrap();
     store.trip(golf(), NOW).await.unwrap();
     store.changed_trips((NOW, None), 10).await.unwrap();
@@ -354,6 +355,7 @@ async fn books(store: &Store, taxi: &Client, terms: &Contract) {
     }
     store.contract_fleet(terms.id, None, 10).await.unwrap();
     store.withdraw_vehicle(terms.id, golf(), NOW - 1).await.unwrap();
+    store.served_clients(None, 10, NOW).await.unwrap();
     store.roster(None, NOW, None, 10).await.unwrap();
     store.roster(Some(taxi.id), NOW, None, 10).await.unwrap();
     store.roster_entry(golf(), NOW).await.unwrap();
@@ -474,4 +476,34 @@ async fn post(store: &Store, alert: &Alert) {
         store.deliveries(DeliveryFilter { channel, state: None }, None, 10).await.unwrap();
     }
     store.delete_channel(None, fleet.id).await.unwrap();
+}
+
+async fn pictures(store: &Store) {
+    let media = MediaId(Uuid::from_u128(1));
+    let file = MediaFile {
+        vin: golf(),
+        id: media,
+        camera: "dash-1".to_owned().try_into().unwrap(),
+        kind: MediaKind::Photo,
+        bytes: 1,
+        sha256: "ab".into(),
+        object_key: String::new(),
+        cause: None,
+        from: None,
+        to: None,
+        offered: NOW,
+        stored: None,
+        gone: None,
+        thumb_bytes: None,
+    };
+    store.media_file(golf(), media).await.unwrap();
+    store.stale_media(NOW, 10).await.unwrap();
+    store.forget_media(golf(), media).await.unwrap();
+    store.store_media(golf(), media, &file.sha256, NOW).await.unwrap();
+    store.photos_without_thumb(10).await.unwrap();
+    store.set_thumb(golf(), media, 1).await.unwrap();
+    store.stills(golf(), 0, NOW, 10).await.unwrap();
+    store.old_media(NOW, Some((0, golf(), media)), 10).await.unwrap();
+    store.let_media_go(golf(), media, NOW).await.unwrap();
+    store.has_open_alert(golf(), 0, NOW).await.unwrap();
 }

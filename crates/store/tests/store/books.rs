@@ -120,6 +120,10 @@ async fn the_roster_tells_whose_a_vehicle_is_and_a_client_finds_its_own_alone() 
     assert_eq!(store.roster_entry(golf(), NOW).await.unwrap(), Some(entry(Some(taxi.id))));
     assert_eq!(store.roster_entry(golf(), NOW + 15).await.unwrap(), Some(entry(Some(bus.id))), "it came there last");
     assert_eq!(store.roster_entry(golf(), NOW - 1).await.unwrap(), Some(entry(None)));
+    let served = async |at| store.served_clients(None, 10, at).await.unwrap();
+    assert_eq!(served(NOW).await, [(fiesta(), None), (golf(), Some("Taxi".to_owned()))]);
+    assert_eq!(served(NOW + 15).await, [(fiesta(), None), (golf(), Some("Bus".to_owned()))]);
+    assert_eq!(store.served_clients(Some(fiesta()), 10, NOW - 1).await.unwrap(), [(golf(), None)]);
     let vins = |roster: Vec<RosterEntry>| roster.into_iter().map(|entry| entry.vin).collect::<Vec<_>>();
     assert_eq!(vins(store.roster(None, NOW, None, 10).await.unwrap()), [fiesta(), golf()]);
     assert_eq!(vins(store.roster(None, NOW, Some(fiesta()), 10).await.unwrap()), [golf()]);

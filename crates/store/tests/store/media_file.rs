@@ -22,6 +22,8 @@ fn file(n: u128, bytes: u64) -> MediaFile {
         to: None,
         offered: NOW,
         stored: None,
+        gone: None,
+        thumb_bytes: None,
     }
 }
 
@@ -60,4 +62,57 @@ async fn there_is_room_for_so_many_bytes_and_so_many_at_a_time() {
     assert_eq!(store.offer_media(&elsewhere, ROOM, 2).await.unwrap(), Offered::New);
     assert!(store.forget_media(golf(), file(1, 600).id).await.unwrap());
     assert_eq!(store.offer_media(&file(3, 600), ROOM, 2).await.unwrap(), Offered::New);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_longer_kept_makes_room_and_is_still_known() {
+    let (store, _home) = store().await;
+    let (old, new) = (file(1, 600), MediaFile { from: Some(NOW + 99_000), ..file(2, 300) });
+    for file in [&old, &new] {
+        assert_eq!(store.offer_media(file, ROOM, 2).await.unwrap(), Offered::New);
+    }
+    assert!(!store.let_media_go(golf(), old.id, NOW).await.unwrap(), "it is not whole");
+    for file in [&old, &new] {
+        assert!(store.store_media(golf(), file.id, &file.sha256, NOW).await.unwrap());
+    }
+    let ids = |files: Vec<MediaFile>| files.iter().map(|file| file.id.0.as_u128()).collect::<Vec<_>>();
+    assert_eq!(ids(store.old_media(NOW + 1, None, 10).await.unwrap()), [1, 2]);
+    assert_eq!(ids(store.old_media(NOW, None, 10).await.unwrap()), [1], "no later than it was offered");
+    let first = (old.seen(), golf(), old.id);
+    assert_eq!(ids(store.old_media(NOW + 1, Some(first), 10).await.unwrap()), [2]);
+    store.set_thumb(golf(), old.id, 90).await.unwrap();
+    let stills = store.stills(golf(), NOW - 30_000, NOW, 10).await.unwrap();
+    assert_eq!(
+        stills.iter().map(|still| (still.id, still.cause.as_deref())).collect::<Vec<_>>(),
+        [(old.id, Some("a crash"))]
+    );
+
+    assert!(store.let_media_go(golf(), old.id, NOW + 5).await.unwrap());
+    assert!(!store.let_media_go(golf(), old.id, NOW + 6).await.unwrap());
+    let gone = store.media_file(golf(), old.id).await.unwrap().unwrap();
+    assert_eq!((gone.gone, gone.thumb_bytes, gone.is_here()), (Some(NOW + 5), Some(90), false));
+    assert_eq!(ids(store.old_media(NOW + 1, None, 10).await.unwrap()), [2]);
+    assert_eq!(store.stills(golf(), 0, NOW, 10).await.unwrap(), []);
+    // Its vehicle has done what it had to, and is not asked for it again.
+    assert!(matches!(store.offer_media(&old, ROOM, 2).await.unwrap(), Offered::Known(known) if known.stored.is_some()));
+    assert_eq!(store.offer_media(&file(3, 700), ROOM, 2).await.unwrap(), Offered::New, "there is room again");
+}
+
+#[tokio::test]
+async fn photos_wait_for_their_small_pictures_in_the_order_in_which_they_came() {
+    let (store, _home) = store().await;
+    for n in [3, 1, 2] {
+        let kind = if n == 2 { MediaKind::Clip } else { MediaKind::Photo };
+        let photo = MediaFile { kind, ..file(n, 10) };
+        store.offer_media(&photo, ROOM, 9).await.unwrap();
+        assert!(store.store_media(golf(), photo.id, &photo.sha256, NOW - n as i64).await.unwrap());
+    }
+    let waiting = async || {
+        let waiting = store.photos_without_thumb(10).await.unwrap();
+        waiting.iter().map(|photo| photo.id.0.as_u128()).collect::<Vec<_>>()
+    };
+    assert_eq!(waiting().await, [3, 1]);
+    store.set_thumb(golf(), file(3, 10).id, 0).await.unwrap();
+    assert_eq!(waiting().await, [1], "none can be made of it, and nobody tries again");
+    assert_eq!(store.stills(golf(), 0, NOW, 10).await.unwrap(), []);
 }

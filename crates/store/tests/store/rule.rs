@@ -21,6 +21,7 @@ fn flat() -> Rule {
         enabled: true,
         scope: RuleScope::All,
         condition: Condition::Below { signals: vec!["vbat".into()], on: 11.8, off: 12.2, for_ms: 60_000 },
+        film: false,
     }
 }
 

@@ -5,6 +5,7 @@ mod feed;
 mod hostile;
 mod photo;
 mod puppet;
+mod reel;
 mod stream;
 
 use std::time::Duration;

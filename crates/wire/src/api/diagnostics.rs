@@ -1,9 +1,11 @@
 //! What is wrong with a vehicle, in words.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    UnixMs,
+    MediaId, UnixMs,
     message::{DtcStatus, Event, Media, Severity},
 };
 
@@ -112,6 +114,9 @@ pub struct MediaList {
     /// Give it as `from` to get the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<UnixMs>,
+    /// For those that have a small picture, whose it is: a clip has that of a photo which was taken with it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub thumbnails: BTreeMap<MediaId, MediaId>,
 }
 
 /// `GET /api/frontend/vehicles/{vin}/card`: the head of a vehicle's page.

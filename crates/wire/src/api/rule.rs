@@ -42,6 +42,9 @@ pub struct RuleEdit {
     pub scope: Scope,
     /// What it looks at.
     pub condition: Condition,
+    /// Whether its alerts are to have a film of the moment: a vehicle that makes none by itself is asked for one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub film: bool,
 }
 
 /// `POST /api/frontend/rules/trial`: would a rule have raised alerts?

@@ -18,6 +18,7 @@ fn live(n: u32, name: &str, values: &[(&str, f64)]) -> LiveVehicle {
         vin: vin(n),
         name: name.to_owned(),
         plate: Some(format!("ZH {n}")),
+        client: (n == 1).then(|| "Alpine Taxi".to_owned()),
         presence: Presence::Online,
         source_ts: NOW,
         received_ts: NOW,
@@ -76,9 +77,9 @@ fn vehicles_are_listed_by_name_and_counted_by_what_they_do() {
 }
 
 #[test]
-fn a_search_finds_names_plates_and_vins_in_any_case() {
+fn a_search_finds_names_plates_vins_and_clients_in_any_case() {
     let fleet = fleet();
-    for text in ["ZOE", "zh 1", "l0000001 ", "oe"] {
+    for text in ["ZOE", "zh 1", "l0000001 ", "oe", "alpine"] {
         let found: Vec<_> = fleet.select(Filter::All, text).map(|v| v.n).collect();
         assert_eq!(found, [1], "{text}");
     }

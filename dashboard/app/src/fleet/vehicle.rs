@@ -23,6 +23,8 @@ pub struct Vehicle {
     pub name: String,
     /// Registration plate.
     pub plate: Option<String>,
+    /// Name of the client whom it serves.
+    pub client: Option<String>,
     /// Maker, where the VIN tells.
     pub maker: Option<&'static str>,
     /// Whether it is connected.
@@ -79,8 +81,8 @@ impl From<Motion> for Look {
 impl Vehicle {
     /// As a snapshot tells; `before` is what was known of it.
     pub fn new(live: LiveVehicle, before: Option<Vehicle>, now: UnixMs, frame_ms: f64) -> Self {
-        let haystack =
-            format!("{} {} {}", live.name, live.plate.as_deref().unwrap_or_default(), live.vin).to_lowercase();
+        let [plate, client] = [&live.plate, &live.client].map(|text| text.as_deref().unwrap_or_default());
+        let haystack = format!("{} {plate} {} {client}", live.name, live.vin).to_lowercase();
         let (track, motion, since, alert, revision) = match before {
             Some(before) => (before.track, Some(before.motion), before.since, before.alert, before.revision),
             None => (None, None, None, None, 0),
@@ -91,6 +93,7 @@ impl Vehicle {
             maker: wmi::maker(live.vin),
             name: live.name,
             plate: live.plate,
+            client: live.client,
             presence: live.presence,
             source_ts: live.source_ts,
             received_ts: live.received_ts,
@@ -120,6 +123,7 @@ impl Vehicle {
             vin: self.vin,
             name: self.name.clone(),
             plate: self.plate.clone(),
+            client: self.client.clone(),
             presence: self.presence,
             source_ts: self.source_ts,
             received_ts: self.received_ts,

@@ -55,7 +55,7 @@ pub const PHRASES: Phrases = Phrases {
     offline: "Offline",
     offline_hint: "No connection for a while; what you see is what was last known",
 
-    search_placeholder: "Name, plate or VIN",
+    search_placeholder: "Name, plate, VIN, client",
     search_label: "Search vehicles",
     filter_label: "Filter by state",
     nothing_found: "No vehicle fits",

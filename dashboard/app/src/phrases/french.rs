@@ -55,7 +55,7 @@ pub const PHRASES: Phrases = Phrases {
     offline: "Hors ligne",
     offline_hint: "Pas de connexion depuis un moment ; vous voyez le dernier état connu",
 
-    search_placeholder: "Nom, plaque ou VIN",
+    search_placeholder: "Nom, plaque, VIN, client",
     search_label: "Chercher des véhicules",
     filter_label: "Filtrer par état",
     nothing_found: "Aucun véhicule ne correspond",

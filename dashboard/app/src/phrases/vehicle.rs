@@ -97,7 +97,6 @@ pub struct VehiclePage {
     pub camera: &'static str,
     pub no_media: &'static str,
     pub no_media_hint: &'static str,
-    pub media_state: fn(bool, bool) -> &'static str,
 }
 
 pub(super) const EN: VehiclePage = VehiclePage {
@@ -239,11 +238,6 @@ pub(super) const EN: VehiclePage = VehiclePage {
     camera: "Camera",
     no_media: "No photos or clips",
     no_media_hint: "They appear here once a camera has recorded something.",
-    media_state: |failed, uploaded| match (failed, uploaded) {
-        (true, _) => "Failed",
-        (_, true) => "Here",
-        _ => "In the vehicle",
-    },
 };
 
 pub(super) const FR: VehiclePage = VehiclePage {
@@ -385,11 +379,6 @@ pub(super) const FR: VehiclePage = VehiclePage {
     camera: "Caméra",
     no_media: "Ni photo ni clip",
     no_media_hint: "Ils apparaissent ici dès qu'une caméra a enregistré quelque chose.",
-    media_state: |failed, uploaded| match (failed, uploaded) {
-        (true, _) => "Échec",
-        (_, true) => "Ici",
-        _ => "Dans le véhicule",
-    },
 };
 
 /// What an agent says of commands (`vehicle-agent/src/command/mod.rs`, `vehicle-agent/src/obd/troubles.rs`), where no value

@@ -1,5 +1,7 @@
 //! What cameras see.
 
+use bugbrother_wire::api::FilmState;
+
 /// These phrases.
 pub struct Video {
     pub cameras: &'static str,
@@ -20,6 +22,36 @@ pub struct Video {
     pub show: &'static str,
     pub photo: &'static str,
     pub keep: &'static str,
+    pub reaching: &'static str,
+    pub reached_lag: &'static str,
+    pub kept: &'static str,
+    pub eyes: &'static str,
+    pub eyes_hint: &'static str,
+    pub no_eyes: &'static str,
+    pub add_eye: &'static str,
+    pub change_eye: &'static str,
+    pub eye_by: fn(&str) -> String,
+    pub eye_name: &'static str,
+    pub eye_name_hint: &'static str,
+    pub eye_label: &'static str,
+    pub eye_url: &'static str,
+    pub eye_user: &'static str,
+    pub eye_password: &'static str,
+    pub keeps_password: &'static str,
+    pub eye_transport: &'static str,
+    pub eye_sub_url: &'static str,
+    pub eye_sub_hint: &'static str,
+    pub eye_photo_url: &'static str,
+    pub eye_photo_hint: &'static str,
+    pub eye_enabled: &'static str,
+    pub try_it: &'static str,
+    pub trying: &'static str,
+    pub answered: fn(&str, u32, u32, bool) -> String,
+    pub clip: &'static str,
+    pub film_state: fn(FilmState) -> &'static str,
+    pub of_the_moment: &'static str,
+    pub no_film: &'static str,
+    pub rule_films: &'static str,
 }
 
 pub(super) static EN: Video = Video {
@@ -43,6 +75,46 @@ pub(super) static EN: Video = Video {
     show: "Show",
     photo: "Photo from the vehicle",
     keep: "Download",
+    reaching: "The camera is being reached…",
+    reached_lag: "From the server to your screen, by the server's clock",
+    kept: "The film is kept; it is under Media",
+    eyes: "Cameras that the server reaches",
+    eyes_hint: "For cameras with an address of their own, or that publish to a MediaMTX: the server opens them by RTSP while somebody looks.",
+    no_eyes: "There are none.",
+    add_eye: "Add a camera",
+    change_eye: "Change a camera",
+    eye_by: |name| format!("Added by {name}"),
+    eye_name: "Short name",
+    eye_name_hint: "Such as yard-1; it stays.",
+    eye_label: "What it is called",
+    eye_url: "Address (RTSP)",
+    eye_user: "User name",
+    eye_password: "Password",
+    keeps_password: "Left empty, the present one stays.",
+    eye_transport: "Transport",
+    eye_sub_url: "Address of its smaller stream",
+    eye_sub_hint: "For the wall of many cameras; may be left empty.",
+    eye_photo_url: "Address for photos (HTTP)",
+    eye_photo_hint: "Where the camera gives a JPEG; may be left empty.",
+    eye_enabled: "In use",
+    try_it: "Test",
+    trying: "The camera is being asked…",
+    answered: |codec, width, height, plays| {
+        let rest = if plays { "it plays in browsers" } else { "browsers do not play it: set the camera to H.264" };
+        format!("{codec}, {width} × {height}: {rest}")
+    },
+    clip: "Film from the vehicle",
+    film_state: |state| match state {
+        FilmState::Wanted => "Wanted: the vehicle was asked for it",
+        FilmState::Recording => "Being filmed",
+        FilmState::OnItsWay => "On its way: the vehicle sends it when it can",
+        FilmState::Ready => "Ready",
+        FilmState::Evicted => "No longer kept",
+        FilmState::Failed => "There is none",
+    },
+    of_the_moment: "Film of the moment",
+    no_film: "No camera filmed this.",
+    rule_films: "Ask the vehicle for a film of the 30 s before",
 };
 
 pub(super) static FR: Video = Video {
@@ -66,4 +138,48 @@ pub(super) static FR: Video = Video {
     show: "Afficher",
     photo: "Photo prise dans le véhicule",
     keep: "Télécharger",
+    reaching: "Connexion à la caméra…",
+    reached_lag: "Du serveur à votre écran, selon l'horloge du serveur",
+    kept: "Le film est gardé ; il est sous Médias",
+    eyes: "Caméras que le serveur atteint",
+    eyes_hint: "Pour les caméras qui ont leur propre adresse, ou qui publient vers un MediaMTX : le serveur les ouvre par RTSP tant que quelqu'un regarde.",
+    no_eyes: "Il n'y en a pas.",
+    add_eye: "Ajouter une caméra",
+    change_eye: "Modifier une caméra",
+    eye_by: |name| format!("Ajoutée par {name}"),
+    eye_name: "Nom court",
+    eye_name_hint: "Par exemple cour-1 ; il ne change plus.",
+    eye_label: "Comment elle s'appelle",
+    eye_url: "Adresse (RTSP)",
+    eye_user: "Nom d'utilisateur",
+    eye_password: "Mot de passe",
+    keeps_password: "Laissé vide, l'actuel reste.",
+    eye_transport: "Transport",
+    eye_sub_url: "Adresse de son flux réduit",
+    eye_sub_hint: "Pour le mur de caméras ; peut rester vide.",
+    eye_photo_url: "Adresse pour les photos (HTTP)",
+    eye_photo_hint: "Là où la caméra donne un JPEG ; peut rester vide.",
+    eye_enabled: "En service",
+    try_it: "Tester",
+    trying: "La caméra est interrogée…",
+    answered: |codec, width, height, plays| {
+        let rest = if plays {
+            "lisible dans les navigateurs"
+        } else {
+            "les navigateurs ne le lisent pas : réglez la caméra sur H.264"
+        };
+        format!("{codec}, {width} × {height} : {rest}")
+    },
+    clip: "Film pris dans le véhicule",
+    film_state: |state| match state {
+        FilmState::Wanted => "Demandé au véhicule",
+        FilmState::Recording => "En cours d'enregistrement",
+        FilmState::OnItsWay => "En chemin : le véhicule l'envoie dès qu'il peut",
+        FilmState::Ready => "Disponible",
+        FilmState::Evicted => "N'est plus conservé",
+        FilmState::Failed => "Il n'y en a pas",
+    },
+    of_the_moment: "Film du moment",
+    no_film: "Aucune caméra n'a filmé cela.",
+    rule_films: "Demander au véhicule un film des 30 s précédentes",
 };

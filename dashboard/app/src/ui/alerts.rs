@@ -2,6 +2,7 @@
 
 mod cause;
 mod detail;
+mod films;
 
 use bugbrother_wire::{
     AlertId,

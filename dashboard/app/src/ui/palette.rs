@@ -128,7 +128,8 @@ fn Search(props: &SearchProps) -> Html {
     }
     if !typed.trim().is_empty() {
         for vehicle in live.fleet.borrow().select(Filter::All, &typed).take(MOST) {
-            let hint = format!("{} {}", vehicle.plate.as_deref().unwrap_or_default(), vehicle.vin);
+            let [plate, client] = [&vehicle.plate, &vehicle.client].map(|text| text.as_deref().unwrap_or_default());
+            let hint = format!("{plate} {} {client}", vehicle.vin);
             offer(Entry { icon: Icon::Car, name: vehicle.name.clone(), hint, deed: Deed::Find(vehicle.vin) }, 100);
         }
     }

@@ -52,7 +52,7 @@ pub fn Wall() -> Html {
         let vehicle = vehicles.iter().find(|vehicle| vehicle.vin == *vin)?;
         let entry = vehicle.cameras.iter().find(|entry| entry.id == *camera)?;
         let title = format!("{} · {}", vehicle.name, entry.label);
-        Some(html! { <Player key={format!("{vin}/{camera}")} vin={*vin} camera={entry.clone()} {title} /> })
+        Some(html! { <Player key={format!("{vin}/{camera}")} vin={*vin} camera={entry.clone()} {title} small=true /> })
     });
     let entry = |vehicle: &WallEntry, camera: &CameraEntry| {
         let (vin, id) = (vehicle.vin, camera.id.clone());

@@ -107,6 +107,13 @@ impl Fleet {
         self.tell(vin, |vehicle| vehicle.rename(name, plate))
     }
 
+    /// It serves the client of that name. A vehicle that is not known stays so.
+    pub fn serve(&mut self, vin: Vin, client: Option<String>) {
+        if self.by_vin.contains_key(&vin) {
+            self.tell(vin, |vehicle| vehicle.serve(client));
+        }
+    }
+
     /// There is something new of a vehicle that viewers have to ask for.
     pub fn notice(&mut self, vin: Vin, news: live::News) {
         if let Some(n) = self.number_of(vin) {

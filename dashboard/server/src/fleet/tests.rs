@@ -62,6 +62,18 @@ fn stored() -> VehicleState {
     VehicleState { vin: vin(), name: "Van 7".to_owned(), plate: None, latest: Latest::default() }
 }
 
+#[test]
+fn viewers_are_told_whom_a_vehicle_serves_and_nobody_is_made_by_that() {
+    let mut fleet = Fleet::new(10);
+    fleet.serve(vin(), Some("Alpine Taxi".to_owned()));
+    assert_eq!(fleet.len(), 0);
+    fleet.restore(stored(), NOW);
+    fleet.serve(vin(), Some("Alpine Taxi".to_owned()));
+    assert_eq!(only(&fleet).client.as_deref(), Some("Alpine Taxi"));
+    fleet.serve(vin(), None);
+    assert_eq!(only(&fleet).client, None);
+}
+
 fn telemetry(fleet: &mut Fleet, batch: Telemetry) -> Applied {
     let topic = Topic::new(batch.vin, Kind::Telemetry);
     fleet.apply(&topic, Message::Telemetry(batch), NOW)

@@ -29,6 +29,8 @@ pub(super) struct Vehicle {
     vin: Vin,
     name: String,
     plate: Option<String>,
+    /// Name of whom it serves.
+    client: Option<String>,
     latest: Latest,
     /// Whether the broker has told of its presence what the database had not: from then on the broker is believed.
     heard: bool,
@@ -48,6 +50,7 @@ impl Vehicle {
             vin,
             name: vin.to_string(),
             plate: None,
+            client: None,
             latest: Latest::default(),
             heard: false,
             untold: BTreeSet::new(),
@@ -97,6 +100,15 @@ impl Vehicle {
         self.remember(News::Whole)
     }
 
+    /// It serves that client.
+    pub fn serve(&mut self, client: Option<String>) -> News {
+        if self.client == client {
+            return News::None;
+        }
+        self.client = client;
+        self.remember(News::Whole)
+    }
+
     /// The vehicle with all that is known of it.
     pub fn whole(&self, n: u32) -> LiveVehicle {
         LiveVehicle {
@@ -104,6 +116,7 @@ impl Vehicle {
             vin: self.vin,
             name: self.name.clone(),
             plate: self.plate.clone(),
+            client: self.client.clone(),
             presence: self.latest.presence,
             source_ts: self.latest.source_ts,
             received_ts: self.latest.received_ts,

@@ -247,7 +247,7 @@ async fn rest(
 }
 
 /// The alert, if the caller may know of its vehicle. One of a vehicle that the database does not know is the fleet's.
-async fn find(app: &App, caller: &Caller, id: &str) -> Result<AlertRecord, Failure> {
+pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<AlertRecord, Failure> {
     let not_found = || Failure::not_found("no such alert is known");
     let id: AlertId = id.parse().map_err(|_| not_found())?;
     let record = app.config.store.alert(id).await?.ok_or_else(not_found)?;

@@ -1,8 +1,9 @@
 //! `/api/frontend/cameras` and `/api/frontend/vehicles/{vin}/cameras`: what there is to look at.
 
 use axum::{Json, extract::State};
+use bugbrother_store::{Eye, StoreError};
 use bugbrother_wire::{
-    Vin,
+    CameraId, Vin,
     api::{CameraEntry, CameraList, Right, WallEntry, WallList},
     message::CameraDeclaration,
 };
@@ -53,8 +54,12 @@ async fn wall(State(app): State<App>, caller: Caller, Params(page): Params<Page>
     let mut found = app.config.store.vehicles_with_cameras(client, clock::now(), page.after, limit + 1).await?;
     let has_more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let next = found.last().filter(|_| has_more).map(|(vin, _, _)| *vin);
-    let vehicles = found.into_iter().map(|(vin, name, cameras)| WallEntry { vin, name, cameras: entries(cameras) });
+    let next = found.last().filter(|_| has_more).map(|vehicle| vehicle.vin);
+    let vehicles = found.into_iter().map(|vehicle| WallEntry {
+        vin: vehicle.vin,
+        name: vehicle.name,
+        cameras: entries(vehicle.cameras, &vehicle.eyes),
+    });
     Ok(Json(WallList { vehicles: vehicles.collect(), next }))
 }
 
@@ -67,8 +72,8 @@ async fn of_vehicle(
     if !may_look(&app, &caller, vin).await? {
         return Ok(Json(CameraList { cameras: Vec::new() }));
     }
-    let birth = app.config.store.birth(vin).await?;
-    Ok(Json(CameraList { cameras: entries(birth.map(|birth| birth.cameras).unwrap_or_default()) }))
+    let (birth, eyes) = (app.config.store.birth(vin).await?, app.config.store.eyes(vin).await?);
+    Ok(Json(CameraList { cameras: entries(birth.map(|birth| birth.cameras).unwrap_or_default(), &eyes) }))
 }
 
 /// Whether the caller, who sees the vehicle, may see what its cameras see: a client by a contract that says so.
@@ -80,6 +85,31 @@ pub(super) async fn may_look(app: &App, caller: &Caller, vin: Vin) -> Result<boo
     }
 }
 
-fn entries(cameras: Vec<CameraDeclaration>) -> Vec<CameraEntry> {
-    cameras.into_iter().map(|CameraDeclaration { id, label, .. }| CameraEntry { id, label }).collect()
+/// Whose a camera is.
+pub(super) enum Whose {
+    /// The vehicle's agent speaks to it.
+    Vehicle,
+    /// The server reaches it by itself.
+    Here(Box<Eye>),
+}
+
+/// Whose a camera of a vehicle is; none where there is no such camera. What people have set here counts before what the vehicle
+/// says.
+pub(super) async fn whose(app: &App, vin: Vin, camera: &CameraId) -> Result<Option<Whose>, StoreError> {
+    let store = &app.config.store;
+    if let Some(eye) = store.eye(vin, camera).await? {
+        return Ok(eye.enabled.then(|| Whose::Here(Box::new(eye))));
+    }
+    let birth = store.birth(vin).await?;
+    let is_known = birth.is_some_and(|birth| birth.cameras.iter().any(|known| known.id == *camera));
+    Ok(is_known.then_some(Whose::Vehicle))
+}
+
+/// The cameras of a vehicle, each once.
+fn entries(cameras: Vec<CameraDeclaration>, eyes: &[Eye]) -> Vec<CameraEntry> {
+    let own = cameras.into_iter().filter(|camera| eyes.iter().all(|eye| eye.camera != camera.id));
+    let own = own.map(|CameraDeclaration { id, label, .. }| CameraEntry { id, label, reached: false });
+    let reached = eyes.iter().filter(|eye| eye.enabled);
+    let reached = reached.map(|eye| CameraEntry { id: eye.camera.clone(), label: eye.label.clone(), reached: true });
+    own.chain(reached).collect()
 }

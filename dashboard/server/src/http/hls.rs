@@ -34,7 +34,7 @@ use crate::{
     clock, digest,
     seats::Seat,
     video::{
-        Look,
+        Key, Look,
         hls::Segmenter,
         viewer::{Next, Place},
     },
@@ -158,7 +158,7 @@ async fn index(app: App, vin: &str, camera: &str, request: Request) -> Result<Re
         }
         caller
     };
-    let (vin, camera) = camera_of(&app, &caller, vin, camera).await?;
+    let (vin, camera, _) = camera_of(&app, &caller, vin, camera).await?;
     let busy = || Failure::too_many("too_many_viewers", "too many look at cameras; close one", RETRY_AFTER);
     let seat = app.watchers.take(&caller.name).ok_or_else(busy)?;
     app.shows.sweep();
@@ -166,7 +166,7 @@ async fn index(app: App, vin: &str, camera: &str, request: Request) -> Result<Re
     app.note(&caller, "video_watched", Some(("vehicle", vin.as_str())), json!({ "camera": camera, "by": "hls" }))
         .await?;
     if !stream.wait(FIRST, Segmenter::has_begun).await {
-        let message = "no picture has come from the vehicle yet";
+        let message = "no picture has come from the camera yet";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "no_picture", message));
     }
     let show = Show { caller, vin, camera, stream: Arc::clone(&stream), _seat: Arc::new(seat), used: Instant::now() };
@@ -182,7 +182,7 @@ fn stream(app: &App, vin: Vin, camera: &CameraId, by: &str) -> Option<Arc<Stream
     if known.is_some() {
         return known;
     }
-    let look = app.relay.look(vin, camera, by)?;
+    let look = app.relay.look(Key::new(vin, camera), by)?;
     let (end, cut) = (CancellationToken::new(), Arc::<Mutex<Segmenter>>::default());
     let (said, news) = watch::channel(0);
     let stop = app.stop.clone();

@@ -5,7 +5,7 @@ use std::{collections::HashSet, convert::Infallible, num::NonZeroU32, pin::pin, 
 use axum::{
     extract::{
         State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
+        ws::{Message, WebSocket},
     },
     http::HeaderMap,
     response::Response,
@@ -17,13 +17,9 @@ use bugbrother_wire::{
     encode,
     live::{Delta, Frame, Snapshot, Want},
 };
-use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde::Deserialize;
-use tokio::{
-    sync::broadcast::{Receiver, error::RecvError},
-    time::{Instant, MissedTickBehavior, interval, timeout},
-};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{
     App,
@@ -31,6 +27,7 @@ use super::{
     caller::{Caller, Scope},
     failure::Failure,
     origin,
+    sockets::{self, Lost, Pulse},
     tickets::Watcher,
 };
 use crate::{
@@ -47,8 +44,6 @@ const MAX_VIEWER_MESSAGES: NonZeroU32 = NonZeroU32::new(60).expect("60 is not 0"
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A viewer that has not answered a ping for so long is gone.
 const GONE_AFTER: Duration = Duration::from_secs(60);
-/// Longest that a viewer may take over saying goodbye.
-const FAREWELL: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// How a viewer begins.
@@ -160,9 +155,7 @@ impl Viewer<'_> {
         };
         let said: DefaultDirectRateLimiter =
             RateLimiter::direct(Quota::per_second(NonZeroU32::MIN).allow_burst(MAX_VIEWER_MESSAGES));
-        let mut heard = Instant::now();
-        let mut pings = interval(PING_EVERY);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pulse = Pulse::new(PING_EVERY, GONE_AFTER);
         loop {
             tokio::select! {
                 next = next(&mut ticks) => match next {
@@ -181,20 +174,18 @@ impl Viewer<'_> {
                     None | Some(Err(_) | Ok(Message::Close(_))) => return Err(End::Gone),
                     Some(Ok(_)) if said.check().is_err() => return Err(End::Flood),
                     Some(Ok(Message::Binary(wish))) => {
-                        heard = Instant::now();
+                        pulse.hear();
                         let since = self.want(&wish)?;
                         ticks = Some(self.begin(since).await?);
                     }
-                    Some(Ok(_)) => heard = Instant::now(),
+                    Some(Ok(_)) => pulse.hear(),
                 },
-                _ = pings.tick() => {
-                    if heard.elapsed() > GONE_AFTER {
-                        return Err(End::Stuck);
-                    }
+                ping = pulse.beat() => {
+                    let ping = ping?;
                     if self.view.allowed.is_some() {
                         self.look_again(caller).await?;
                     }
-                    self.say(Message::Ping(Bytes::new())).await?;
+                    self.say(ping).await?;
                 }
             }
         }
@@ -276,7 +267,7 @@ impl Viewer<'_> {
     }
 
     async fn say(&mut self, message: Message) -> Result<(), End> {
-        send(self.socket, message, self.app.config.limits.write_time).await
+        Ok(sockets::send(self.socket, message, self.app.config.limits.write_time).await?)
     }
 }
 
@@ -288,12 +279,12 @@ async fn next(ticks: &mut Option<Receiver<Arc<Tick>>>) -> Result<Arc<Tick>, Recv
     }
 }
 
-/// Returns when the frame is in the operating system's hands: a socket never holds a second one.
-async fn send(socket: &mut WebSocket, message: Message, patience: Duration) -> Result<(), End> {
-    match timeout(patience, socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(End::Gone),
-        Err(_) => Err(End::Stuck),
+impl From<Lost> for End {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Gone => End::Gone,
+            Lost::Stuck => End::Stuck,
+        }
     }
 }
 
@@ -309,7 +300,7 @@ impl End {
         }
     }
 
-    async fn say_goodbye(self, mut socket: WebSocket) {
+    async fn say_goodbye(self, socket: WebSocket) {
         let (code, reason) = match self {
             End::Gone | End::Stuck => return,
             End::SessionOver => (4401, "the session has ended"),
@@ -317,14 +308,6 @@ impl End {
             End::NotUnderstood => (1007, "what the viewer wants is no wish within the limits"),
             End::Stopping => (1001, "the server is stopping"),
         };
-        let close = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
-        let farewell = async {
-            if socket.send(close).await.is_ok() {
-                // Closing with something unread would reset the connection, and the viewer would not learn why.
-                while let Some(Ok(_)) = socket.recv().await {}
-            }
-        };
-        // A viewer that does not answer is left all the same.
-        drop(timeout(FAREWELL, farewell).await);
+        sockets::say_goodbye(socket, code, reason).await;
     }
 }

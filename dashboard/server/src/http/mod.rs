@@ -1,6 +1,7 @@
 //! The HTTP side: routes, and what all requests have in common.
 
 mod address;
+mod alert_films;
 mod alerts;
 mod audit;
 mod body;
@@ -18,6 +19,7 @@ mod embedded;
 mod enrolment;
 mod etag;
 mod export;
+mod eyes;
 mod failure;
 mod fleet_notifications;
 mod form;
@@ -27,6 +29,7 @@ mod history;
 mod hls;
 mod import;
 mod invitations;
+mod keeping;
 pub(crate) mod limits;
 mod live;
 mod maintenance;
@@ -48,9 +51,11 @@ mod session;
 mod sessions;
 mod settings;
 mod signed;
+mod sockets;
 mod span;
 mod statistics;
 mod system;
+mod thumbnails;
 mod tickets;
 mod tiles;
 mod tokens;
@@ -86,6 +91,7 @@ pub(crate) use serve::serve;
 use crate::{
     Config, assets,
     attempts::{Attempts, Visits},
+    darkroom::Bell,
     downlink::Downlink,
     feed::Feed,
     pass::Passes,
@@ -129,6 +135,12 @@ pub(crate) struct Shared {
     pub relay: Arc<Relay>,
     /// Who plays cameras by HLS.
     pub shows: Shows,
+    /// For films that are made here.
+    pub clips: Turns,
+    /// For cameras that are tried before they are added.
+    pub trying: Turns,
+    /// Where small pictures are made.
+    pub darkroom: Bell,
     pub exports: Arc<Seats<String>>,
     pub overviews: Overviews,
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.
@@ -177,6 +189,7 @@ const ROOMS: &[fn(&mut Routes)] = &[
     trips::routes,
     export::routes,
     alerts::routes,
+    alert_films::routes,
     servers::routes,
     tiles::routes,
     settings::routes,
@@ -187,12 +200,15 @@ const ROOMS: &[fn(&mut Routes)] = &[
     geofences::routes,
     media::routes,
     cameras::routes,
+    eyes::routes,
+    keeping::routes,
     push::routes,
     rules::routes,
     wishes::routes,
     embedded::routes,
     vehicle::routes,
     uploads::routes,
+    thumbnails::routes,
     clients::routes,
     contracts::routes,
     documents::routes,
@@ -229,6 +245,7 @@ fn router(app: App) -> Router {
         .route("/video/{vin}/{camera}", get(watch::open))
         .route("/hls/{vin}/{camera}/{file}", get(hls::open))
         .route("/healthz", get(health::show))
+        .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics_page::show))
         .merge(assets::router(&app.config.servers, app.config.tiles.as_ref().and_then(|tiles| tiles.origin())))
         .method_not_allowed_fallback(|| async { Failure::method() })
@@ -269,7 +286,10 @@ async fn surround(State(app): State<App>, request: Request, next: Next) -> Respo
 fn time_for(app: &App, request: &Request) -> Duration {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let limits = &app.config.limits;
-    if length.is_some_and(|length: usize| length > MAX_BODY_BYTES) { limits.upload_time } else { limits.request_time }
+    // With its last piece a file goes into the store, which may be far away.
+    let is_file = request.uri().path().starts_with("/api/embedded/media/");
+    let is_large = is_file || length.is_some_and(|length: usize| length > MAX_BODY_BYTES);
+    if is_large { limits.upload_time } else { limits.request_time }
 }
 
 /// What the API says is data, and nobody's page.

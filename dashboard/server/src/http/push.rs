@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     extract::{
         Path, State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
+        ws::{Message, WebSocket},
     },
     http::StatusCode,
     response::Response,
@@ -14,18 +14,22 @@ use bugbrother_wire::{
     CameraId,
     video::{MAX_MESSAGE_BYTES, Piece, closing},
 };
-use bytes::Bytes;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::info;
 
-use super::{App, caller::Access, failure::Failure, routes::Routes, vehicle::Vehicle};
+use super::{
+    App,
+    caller::Access,
+    failure::Failure,
+    routes::Routes,
+    sockets::{self, Pulse},
+    vehicle::Vehicle,
+};
 use crate::video::Push;
 
 const PING_EVERY: Duration = Duration::from_secs(10);
 /// A vehicle that says nothing for so long is gone, whatever its connection looks like.
 const SILENCE: Duration = Duration::from_secs(30);
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Its route.
 pub(super) fn routes(routes: &mut Routes) {
@@ -70,9 +74,7 @@ enum End {
 }
 
 async fn take(socket: &mut WebSocket, push: &Push) -> End {
-    let mut heard = Instant::now();
-    let mut pings = interval(PING_EVERY);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pulse = Pulse::new(PING_EVERY, SILENCE);
     let taken = metrics::counter!("bugbrother_dashboard_video_bytes_total");
     loop {
         tokio::select! {
@@ -80,7 +82,7 @@ async fn take(socket: &mut WebSocket, push: &Push) -> End {
             message = socket.recv() => match message {
                 None | Some(Err(_) | Ok(Message::Close(_))) => return End::Gone,
                 Some(Ok(Message::Binary(bytes))) => {
-                    heard = Instant::now();
+                    pulse.hear();
                     taken.increment(bytes.len() as u64);
                     match Piece::read(&bytes) {
                         Ok(Some(piece)) => push.channel.take(&piece, bytes.clone()),
@@ -89,11 +91,11 @@ async fn take(socket: &mut WebSocket, push: &Push) -> End {
                         Err(_) => return End::NotUnderstood,
                     }
                 }
-                Some(Ok(_)) => heard = Instant::now(),
+                Some(Ok(_)) => pulse.hear(),
             },
-            _ = pings.tick() => {
-                let ping = socket.send(Message::Ping(Bytes::new()));
-                if heard.elapsed() > SILENCE || !matches!(timeout(WRITE_WITHIN, ping).await, Ok(Ok(()))) {
+            ping = pulse.beat() => {
+                let Ok(ping) = ping else { return End::Silent };
+                if sockets::send(socket, ping, WRITE_WITHIN).await.is_err() {
                     return End::Silent;
                 }
             }
@@ -101,17 +103,11 @@ async fn take(socket: &mut WebSocket, push: &Push) -> End {
     }
 }
 
-async fn say_goodbye(mut socket: WebSocket, end: End) {
+async fn say_goodbye(socket: WebSocket, end: End) {
     let (code, reason) = match end {
         End::Gone | End::Silent => return,
         End::Unwanted => (closing::NOBODY_LOOKS, "nobody looks any more, or it was brought anew"),
         End::NotUnderstood => (closing::NOT_UNDERSTOOD, "that is no piece of a live stream"),
     };
-    let close = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
-    let farewell = async {
-        if socket.send(close).await.is_ok() {
-            while let Some(Ok(_)) = socket.recv().await {}
-        }
-    };
-    drop(timeout(FAREWELL, farewell).await);
+    sockets::say_goodbye(socket, code, reason).await;
 }

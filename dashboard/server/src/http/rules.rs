@@ -111,9 +111,10 @@ async fn save(
         enabled: edit.enabled,
         scope: edit.scope,
         condition: edit.condition,
+        film: edit.film,
     };
-    let detail =
-        json!({ "title": rule.title, "enabled": rule.enabled, "scope": rule.scope, "condition": rule.condition });
+    let detail = json!({ "title": rule.title, "enabled": rule.enabled, "scope": rule.scope, "condition": rule.condition,
+        "film": rule.film });
     app.note(&caller, "rule_saved", Some(("rule", &id)), detail).await?;
     if !app.config.store.save_rule_of(&rule, MAX_RULES).await? {
         return Err(Failure::new(StatusCode::CONFLICT, "too_many_rules", "there are 200 rules; delete one first"));
@@ -185,6 +186,6 @@ fn firing(Found { vin, name, firing }: Found) -> TrialFiring {
 }
 
 fn entry(rule: Rule) -> RuleEntry {
-    let Rule { id, title, severity, enabled, scope, condition } = rule;
-    RuleEntry { id, rule: RuleEdit { title, severity, enabled, scope, condition } }
+    let Rule { id, title, severity, enabled, scope, condition, film } = rule;
+    RuleEntry { id, rule: RuleEdit { title, severity, enabled, scope, condition, film } }
 }

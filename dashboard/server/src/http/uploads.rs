@@ -8,7 +8,7 @@ use axum::{
     body::{Body, HttpBody},
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use bugbrother_store::{MediaFile, Offered};
 use bugbrother_wire::{
@@ -29,6 +29,7 @@ use super::{
     App,
     body::{Body as JsonBody, Params},
     caller::{Access, Caller},
+    cameras::may_look,
     documents::attachment,
     failure::Failure,
     form::{Form, PathId, PathIds, nothing_there},
@@ -43,7 +44,7 @@ use crate::{
 /// Largest file.
 const MAX_BYTES: u64 = 512 << 20;
 /// Files of a vehicle that are coming at a time.
-const MAX_COMING: u32 = 32;
+pub(super) const MAX_COMING: u32 = 32;
 
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct At {
@@ -74,7 +75,7 @@ pub(super) fn routes(routes: &mut Routes) {
     routes.get("/embedded/media/{id}", vehicle, progress).says("How far an upload has come").gives::<MediaProgress>();
     routes
         .get("/frontend/vehicles/{vin}/media/{id}/file", watch, fetch)
-        .says("A photo or clip as a file, or a part of it (Range)")
+        .says("A photo or clip as a file, or a part of it (Range); a download may be sent on to the object store (307)")
         .asks::<As>();
 }
 
@@ -104,6 +105,8 @@ async fn offer(
         to,
         offered: clock::now(),
         stored: None,
+        gone: None,
+        thumb_bytes: None,
     };
     match app.config.store.offer_media(&file, app.config.limits.media_bytes, MAX_COMING).await? {
         Offered::Known(known) if known.stored.is_some() => Ok(Json(MediaProgress { offset: bytes, stored: true })),
@@ -117,15 +120,21 @@ async fn offer(
             library.forget(vin, id).await?;
             Ok(Json(MediaProgress { offset: 0, stored: false }))
         }
-        Offered::Full => {
-            metrics::counter!("bugbrother_dashboard_media_refused_total", "reason" => "full").increment(1);
-            Err(Failure::new(StatusCode::INSUFFICIENT_STORAGE, "media_full", "there is no room for more media"))
-        }
-        Offered::TooMany => {
-            let message = "so many files of this vehicle are coming in already";
-            Err(Failure::too_many("too_many_uploads", message, std::time::Duration::from_secs(60)))
-        }
+        Offered::Full => Err(full()),
+        Offered::TooMany => Err(too_many()),
     }
+}
+
+/// There is no room.
+pub(super) fn full() -> Failure {
+    metrics::counter!("bugbrother_dashboard_media_refused_total", "reason" => "full").increment(1);
+    Failure::new(StatusCode::INSUFFICIENT_STORAGE, "media_full", "there is no room for more media")
+}
+
+/// [`MAX_COMING`] are coming.
+pub(super) fn too_many() -> Failure {
+    let message = "so many files of this vehicle are coming in already";
+    Failure::too_many("too_many_uploads", message, std::time::Duration::from_secs(60))
 }
 
 fn check(offer: &MediaOffer) -> Result<(), Failure> {
@@ -177,6 +186,9 @@ async fn append(
     library.forget(vin, id).await?;
     metrics::counter!("bugbrother_dashboard_media_stored_total").increment(1);
     info!(%vin, media = %id, bytes = file.bytes, "photo or clip stored");
+    if file.kind == MediaKind::Photo {
+        app.darkroom.wake();
+    }
     app.feed.change(|fleet| fleet.notice(vin, bugbrother_wire::live::News::Media));
     Ok(Json(MediaProgress { offset: file.bytes, stored: true }))
 }
@@ -228,6 +240,16 @@ async fn here(library: &Library, vin: Vin, id: MediaId) -> Result<MediaProgress,
     Ok(MediaProgress { offset: library.offset(vin, id).await?, stored: false })
 }
 
+/// A file that is here, if the caller may see what the cameras of its vehicle see.
+pub(super) async fn file_of(app: &App, caller: &Caller, vin: Vin, id: MediaId) -> Result<MediaFile, Failure> {
+    caller.sees(app, vin).await?;
+    if !may_look(app, caller, vin).await? {
+        return Err(nothing_there());
+    }
+    let file = app.config.store.media_file(vin, id).await?;
+    file.filter(MediaFile::is_here).ok_or_else(nothing_there)
+}
+
 async fn fetch(
     State(app): State<App>,
     caller: Caller,
@@ -235,9 +257,7 @@ async fn fetch(
     Params(As { download }): Params<As>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    caller.sees(&app, vin).await?;
-    let file = app.config.store.media_file(vin, id).await?.filter(|file| file.stored.is_some());
-    let file = file.ok_or_else(nothing_there)?;
+    let file = file_of(&app, &caller, vin, id).await?;
     let asked = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
     let range = match asked.map(|asked| range_of(asked, file.bytes)) {
         None | Some(Asked::Ignore) => None,
@@ -256,6 +276,14 @@ async fn fetch(
         let detail = json!({ "media": id, "camera": file.camera, "kind": file.kind, "download": download == Some(1) });
         app.note(&caller, "media_viewed", Some(("vehicle", vin.as_str())), detail).await?;
     }
+    if range.is_none() && download == Some(1) {
+        let name = attachment(&file_name(&file));
+        let link = library(&app)?.link(&file.object_key, name.to_str().unwrap_or("attachment")).await?;
+        if let Some(link) = link {
+            // The link is a key by itself, for two minutes: nobody is to keep it.
+            return Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::temporary(&link)).into_response());
+        }
+    }
     let wanted = range.clone().unwrap_or(0..file.bytes);
     let body = library(&app)?.read(&file.object_key, wanted.clone()).await?;
     let body = body.ok_or_else(|| Failure::not_found("the file is not in this server's store"))?;
@@ -271,8 +299,7 @@ async fn fetch(
     // A file never changes, and is for who asked alone.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400, immutable"));
     if download == Some(1) {
-        let name = format!("{vin}-{}-{}", file.camera, file.object_key.rsplit('/').next().unwrap_or_default());
-        headers.insert(header::CONTENT_DISPOSITION, attachment(&name));
+        headers.insert(header::CONTENT_DISPOSITION, attachment(&file_name(&file)));
     }
     if let Some(Range { start, end }) = range {
         let part = HeaderValue::from_str(&format!("bytes {start}-{}/{}", end - 1, file.bytes));
@@ -280,6 +307,12 @@ async fn fetch(
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     Ok(response)
+}
+
+/// What a file is called by who saves it.
+fn file_name(file: &MediaFile) -> String {
+    let own = file.object_key.rsplit('/').next().unwrap_or_default();
+    format!("{}-{}-{own}", file.vin, file.camera)
 }
 
 /// What a `Range` asks for (RFC 9110, 14.1.2).
@@ -306,7 +339,8 @@ fn range_of(text: &str, length: u64) -> Asked {
     if range.is_empty() { Asked::Nothing } else { Asked::Part(range) }
 }
 
-fn library(app: &App) -> Result<Library, Failure> {
+/// The library, if there is one.
+pub(super) fn library(app: &App) -> Result<Library, Failure> {
     app.config.library.clone().ok_or_else(|| Failure::not_found("this server keeps no photos and clips"))
 }
 

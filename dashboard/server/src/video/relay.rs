@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use bugbrother_guard::Guard;
 use bugbrother_wire::{
-    CameraId, CommandId, Vin,
+    CameraId, CommandId, UnixMs, Vin,
     message::{Reply, ReplyState},
 };
 use futures_util::future::BoxFuture;
@@ -15,9 +16,16 @@ use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
-use super::channel::{Channel, Standing};
+use super::{
+    aim::Aim,
+    channel::{Channel, Standing},
+    pull::{Held, Pull},
+};
 
 /// Most streams at a time.
 const MAX_STREAMS: usize = 500;
@@ -30,8 +38,41 @@ pub(crate) const STREAM_FOR: Duration = Duration::from_secs(60);
 /// A stream goes on for so long without a viewer: somebody who reloads a page comes back at once.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// Most cameras that the server reaches by itself at a time.
+const MAX_PULLS: usize = 64;
+
 /// A camera of a vehicle.
-type Key = (Vin, CameraId);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    /// The vehicle.
+    pub vin: Vin,
+    /// Its camera.
+    pub camera: CameraId,
+    /// Whether it is the smaller stream of a camera that the server reaches.
+    pub is_small: bool,
+}
+
+impl Key {
+    /// The stream that a vehicle brings, or a camera's main one.
+    pub fn new(vin: Vin, camera: &CameraId) -> Self {
+        Key { vin, camera: camera.clone(), is_small: false }
+    }
+}
+
+/// Whose camera it is.
+pub(crate) enum Found {
+    /// The server reaches it, there.
+    Here(Aim),
+    /// The server reaches it, and nobody can.
+    Nowhere(String),
+    /// The vehicle's own.
+    Vehicle,
+    /// The database does not answer: it stays as it is.
+    Unknown,
+}
+
+/// Finds out whose camera it is, and where.
+pub(crate) type Find = Arc<dyn Fn(Key) -> BoxFuture<'static, Found> + Send + Sync>;
 
 /// Asks a vehicle for a stream of a camera, for somebody; the command's identity. None without a way to it.
 pub(crate) type Ask = Arc<dyn Fn(Vin, &CameraId, &str) -> BoxFuture<'static, Option<CommandId>> + Send + Sync>;
@@ -40,6 +81,8 @@ pub(crate) type Ask = Arc<dyn Fn(Vin, &CameraId, &str) -> BoxFuture<'static, Opt
 pub(crate) struct Relay {
     streams: Mutex<HashMap<Key, Stream>>,
     ask: Ask,
+    find: Find,
+    guard: Guard,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -53,19 +96,39 @@ struct Stream {
     idle: Instant,
     asked: Option<CommandId>,
     push: Option<CancellationToken>,
+    pull: Option<Pulling>,
     /// Something of it has changed.
     changed: Arc<Notify>,
+    /// What is known of its camera has changed.
+    is_doubtful: bool,
+}
+
+/// A camera that the server reaches, until this is dropped.
+struct Pulling {
+    version: UnixMs,
+    held: Arc<Held>,
+    _end: DropGuard,
+}
+
+impl Stream {
+    fn has_source(&self) -> bool {
+        self.push.is_some() || self.pull.is_some()
+    }
 }
 
 impl Relay {
     /// Without a stream. Its tasks are tracked, and end with `stop`.
-    pub fn new(ask: Ask, tasks: TaskTracker, stop: CancellationToken) -> Arc<Self> {
-        Arc::new(Relay { streams: Mutex::default(), ask, tasks, stop })
+    pub fn new(ask: Ask, find: Find, guard: Guard, tasks: TaskTracker, stop: CancellationToken) -> Arc<Self> {
+        Arc::new(Relay { streams: Mutex::default(), ask, find, guard, tasks, stop })
+    }
+
+    /// Which addresses the server may reach cameras at.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// Somebody looks at a camera; none when too many are looked at.
-    pub fn look(self: &Arc<Self>, vin: Vin, camera: &CameraId, by: &str) -> Option<Look> {
-        let key = (vin, camera.clone());
+    pub fn look(self: &Arc<Self>, key: Key, by: &str) -> Option<Look> {
         let mut streams = self.lock();
         if !streams.contains_key(&key) && streams.len() >= MAX_STREAMS {
             return None;
@@ -80,7 +143,9 @@ impl Relay {
                 idle: Instant::now(),
                 asked: None,
                 push: None,
+                pull: None,
                 changed,
+                is_doubtful: false,
             }
         });
         stream.looks += 1;
@@ -88,12 +153,29 @@ impl Relay {
         Some(Look { relay: Arc::clone(self), key, channel })
     }
 
+    /// What is known of a camera that the server reaches has changed, or it is gone.
+    pub fn doubt(&self, vin: Vin, camera: &CameraId) {
+        for is_small in [false, true] {
+            self.change(&Key { vin, camera: camera.clone(), is_small }, |stream| stream.is_doubtful = true);
+        }
+    }
+
+    /// The last seconds of a camera that the server reaches; none where nobody looks at it.
+    pub fn held(&self, vin: Vin, camera: &CameraId) -> Option<Arc<Held>> {
+        let streams = self.lock();
+        // On a wall the smaller stream alone may be looked at.
+        [false, true].into_iter().find_map(|is_small| {
+            let stream = streams.get(&Key { vin, camera: camera.clone(), is_small })?;
+            stream.pull.as_ref().map(|pull| Arc::clone(&pull.held))
+        })
+    }
+
     /// A vehicle brings a stream; none where nobody looks. It takes the place of one that it brought before, whose connection
     /// may be dead without anybody knowing.
     pub fn push(self: &Arc<Self>, vin: Vin, camera: &CameraId) -> Option<Push> {
-        let key = (vin, camera.clone());
+        let key = Key::new(vin, camera);
         let mut streams = self.lock();
-        let stream = streams.get_mut(&key)?;
+        let stream = streams.get_mut(&key).filter(|stream| stream.pull.is_none())?;
         let unwanted = self.stop.child_token();
         if let Some(before) = stream.push.replace(unwanted.clone()) {
             before.cancel();
@@ -110,8 +192,8 @@ impl Relay {
             ReplyState::Failed | ReplyState::Expired | ReplyState::Denied => reply.detail.as_deref(),
         };
         let streams = self.lock();
-        let asked = |stream: &&Stream| stream.asked == Some(reply.command) && stream.push.is_none();
-        let of_vehicle = streams.iter().filter(|((vin, _), _)| *vin == reply.vin).map(|(_, stream)| stream);
+        let asked = |stream: &&Stream| stream.asked == Some(reply.command) && !stream.has_source();
+        let of_vehicle = streams.iter().filter(|(key, _)| key.vin == reply.vin).map(|(_, stream)| stream);
         for stream in of_vehicle.filter(asked) {
             stream.channel.stand(Standing::Gone(why.unwrap_or("the vehicle cannot show it").into()));
         }
@@ -147,7 +229,8 @@ impl Relay {
         let mut streams = self.lock();
         let stream = streams.get(key)?;
         if stream.looks > 0 {
-            let every = if stream.push.is_some() { ASK_EVERY } else { ASK_AGAIN };
+            let every = if stream.has_source() { ASK_EVERY } else { ASK_AGAIN };
+            let asked = asked.filter(|_| !stream.is_doubtful);
             return Some(Step { at: asked.map_or_else(Instant::now, |asked| asked + every), is_asking: true });
         }
         if stream.idle.elapsed() < LINGER {
@@ -159,11 +242,56 @@ impl Relay {
         None
     }
 
+    /// Has the stream come, from wherever its camera is.
     async fn ask(&self, key: &Key) {
-        let by = self.lock().get(key).map(|stream| stream.by.clone()).unwrap_or_default();
-        let asked = (self.ask)(key.0, &key.1, &by).await;
+        self.change_quietly(key, |stream| stream.is_doubtful = false);
+        match (self.find)(key.clone()).await {
+            Found::Unknown => {}
+            Found::Here(aim) => self.pull(key, aim),
+            Found::Nowhere(why) => self.change_quietly(key, |stream| {
+                stream.pull = None;
+                stream.channel.stand(Standing::Gone(why.into()));
+            }),
+            Found::Vehicle => {
+                self.change_quietly(key, |stream| {
+                    if stream.pull.take().is_some() {
+                        stream.channel.stand(Standing::Waiting);
+                    }
+                });
+                let by = self.lock().get(key).map(|stream| stream.by.clone()).unwrap_or_default();
+                let asked = (self.ask)(key.vin, &key.camera, &by).await;
+                self.change_quietly(key, |stream| stream.asked = asked.or(stream.asked));
+            }
+        }
+    }
+
+    /// Reaches a camera, unless that is done already.
+    fn pull(&self, key: &Key, aim: Aim) {
+        let mut streams = self.lock();
+        let pulls = streams.values().filter(|stream| stream.pull.is_some()).count();
+        let Some(stream) = streams.get_mut(key) else { return };
+        if stream.pull.as_ref().is_some_and(|pull| pull.version == aim.version) {
+            return;
+        }
+        if stream.pull.is_none() && pulls >= MAX_PULLS {
+            let why = format!("the server reaches {MAX_PULLS} cameras at a time; close another one");
+            return stream.channel.stand(Standing::Gone(why.into()));
+        }
+        if let Some(push) = stream.push.take() {
+            push.cancel();
+        }
+        let (end, held) = (self.stop.child_token(), Arc::<Held>::default());
+        let (guard, channel) = (self.guard.clone(), Arc::clone(&stream.channel));
+        let version = aim.version;
+        let pull = Pull { aim, guard, channel, held: Arc::clone(&held), is_small: key.is_small };
+        self.tasks.spawn(pull.run(end.clone()));
+        stream.channel.stand(Standing::Waiting);
+        stream.pull = Some(Pulling { version, held, _end: end.drop_guard() });
+    }
+
+    fn change_quietly(&self, key: &Key, change: impl FnOnce(&mut Stream)) {
         if let Some(stream) = self.lock().get_mut(key) {
-            stream.asked = asked.or(stream.asked);
+            change(stream);
         }
     }
 
@@ -195,7 +323,12 @@ pub(crate) struct Look {
 impl Look {
     /// Whose camera it is.
     pub fn vin(&self) -> Vin {
-        self.key.0
+        self.key.vin
+    }
+
+    /// Which one it is.
+    pub fn camera(&self) -> &CameraId {
+        &self.key.camera
     }
 
     /// What they look at.
@@ -246,6 +379,12 @@ mod tests {
 
     const ASKED: CommandId = CommandId(Uuid::from_u128(7));
 
+    impl Rig {
+        fn look(&self, by: &str) -> Look {
+            self.relay.look(Key::new(self.vin, &self.camera), by).unwrap()
+        }
+    }
+
     struct Rig {
         relay: Arc<Relay>,
         asked: Arc<AtomicUsize>,
@@ -262,7 +401,8 @@ mod tests {
             counted.fetch_add(1, Relaxed);
             Box::pin(async { Some(ASKED) })
         });
-        let relay = Relay::new(ask, tasks.clone(), stop.clone());
+        let find: Find = Arc::new(|_| Box::pin(async { Found::Vehicle }));
+        let relay = Relay::new(ask, find, Guard::default(), tasks.clone(), stop.clone());
         let vin = "WVWZZZ1JZ3W386752".parse().unwrap();
         Rig { relay, asked, tasks, stop, camera: CameraId::try_from("front".to_owned()).unwrap(), vin }
     }
@@ -277,8 +417,8 @@ mod tests {
     async fn a_vehicle_is_asked_while_somebody_looks_and_let_go_after() {
         let rig = rig();
         assert!(rig.relay.push(rig.vin, &rig.camera).is_none(), "nobody looks");
-        let look = rig.relay.look(rig.vin, &rig.camera, "ada").unwrap();
-        let another = rig.relay.look(rig.vin, &rig.camera, "bob").unwrap();
+        let look = rig.look("ada");
+        let another = rig.look("bob");
         assert_eq!(rig.relay.count(), (1, 2));
         sleep(ASK_AGAIN * 3 + Duration::from_millis(1)).await;
         assert_eq!(rig.asked.load(Relaxed), 4, "it does not answer");
@@ -302,7 +442,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_newest_connection_of_a_vehicle_counts_and_one_that_ends_is_asked_for_again() {
         let rig = rig();
-        let look = rig.relay.look(rig.vin, &rig.camera, "ada").unwrap();
+        let look = rig.look("ada");
         sleep(Duration::from_millis(1)).await;
         let first = rig.relay.push(rig.vin, &rig.camera).unwrap();
         let second = rig.relay.push(rig.vin, &rig.camera).unwrap();
@@ -320,10 +460,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reloads_a_page_finds_the_stream_still_there() {
         let rig = rig();
-        drop(rig.relay.look(rig.vin, &rig.camera, "ada").unwrap());
+        drop(rig.look("ada"));
         let push = rig.relay.push(rig.vin, &rig.camera).unwrap();
         sleep(LINGER / 2).await;
-        let look = rig.relay.look(rig.vin, &rig.camera, "ada").unwrap();
+        let look = rig.look("ada");
         sleep(LINGER * 2).await;
         assert!(!push.unwanted.is_cancelled());
         assert!(Arc::ptr_eq(&look.channel(), &push.channel));
@@ -334,7 +474,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn those_who_look_are_told_why_a_vehicle_does_not_show_it() {
         let rig = rig();
-        let look = rig.relay.look(rig.vin, &rig.camera, "ada").unwrap();
+        let look = rig.look("ada");
         let (_, mut said) = look.channel().join();
         sleep(Duration::from_millis(1)).await;
         let reply = Reply {

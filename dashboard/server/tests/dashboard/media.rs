@@ -4,14 +4,14 @@ use std::{sync::Arc, time::SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use bugbrother_dashboard::{Config, Enrolment, library::Library};
-use bugbrother_kit::port;
+use bugbrother_kit::{port, wait};
 use bugbrother_pki::{Authority, Code, new_key_and_request};
 use bugbrother_store::{Arrival, AuditFilter};
 use bugbrother_wire::{
-    MediaId, Message, Seq, Topic, Vin,
-    api::MediaList,
+    AlertId, MediaId, Message, Seq, Topic, Vin,
+    api::{AlertFilmList, FilmState, MediaList},
     embedded::{Challenge, Enrolled, MAX_PIECE_BYTES, MediaProgress, SIGN_IN_DOMAIN, VehicleSession},
-    message::{Media, MediaKind, MediaState},
+    message::{Alert, AlertState, Birth, CameraDeclaration, Media, MediaKind, MediaState, Severity, VinSource},
     topic::Kind,
 };
 use openssl::sign;
@@ -21,27 +21,27 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::rig::{Rig, expect_refusal, now, vin};
+use crate::rig::{LIMIT, Rig, expect_refusal, now, vin};
 
-struct Garage {
-    rig: Rig,
+pub struct Garage {
+    pub rig: Rig,
     dir: TempDir,
 }
 
 /// A vehicle that has enrolled.
-struct Car {
-    vin: Vin,
+pub struct Car {
+    pub vin: Vin,
     certificate: String,
     key: String,
-    token: String,
+    pub token: String,
 }
 
 impl Garage {
-    async fn open() -> Result<Self> {
+    pub async fn open() -> Result<Self> {
         Self::open_with(|_| {}).await
     }
 
-    async fn open_with(change: impl FnOnce(&mut Config)) -> Result<Self> {
+    pub async fn open_with(change: impl FnOnce(&mut Config)) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let authority = Arc::new(Authority::open_or_create(&dir.path().join("ca"), SystemTime::now())?);
         let library = Library::open(&dir.path().join("media"))?;
@@ -54,7 +54,7 @@ impl Garage {
         Ok(Garage { rig, dir })
     }
 
-    async fn car(&self, vin: Vin) -> Result<Car> {
+    pub async fn car(&self, vin: Vin) -> Result<Car> {
         let (code, given) = (Code::new(), now());
         self.rig.store.add_enrolment(vin, &code.sha256(), given, given + 60_000).await?;
         let (key, csr) = new_key_and_request("x")?;
@@ -110,8 +110,12 @@ impl Garage {
         Ok(())
     }
 
-    /// What the vehicle says of it over MQTT, as ingest stores it.
+    /// What the vehicle says of a clip over MQTT, as ingest stores it.
     async fn say(&self, car: &Car, id: MediaId, state: MediaState, seq: u64) -> Result<()> {
+        self.say_of(car, id, MediaKind::Clip, state, seq).await
+    }
+
+    async fn say_of(&self, car: &Car, id: MediaId, kind: MediaKind, state: MediaState, seq: u64) -> Result<()> {
         let media = Media {
             v: 1,
             vin: car.vin,
@@ -119,12 +123,12 @@ impl Garage {
             seq: Seq(seq),
             id,
             camera: "dash-1".to_owned().try_into()?,
-            kind: MediaKind::Clip,
+            kind,
             state,
             at: now(),
             from: now() - 1000,
             to: now(),
-            cause: None,
+            cause: Some("me".to_owned()),
             bytes: None,
             sha256: None,
             codec: None,
@@ -311,12 +315,14 @@ async fn what_is_wrong_is_not_kept_and_begins_anew() -> Result<()> {
     let foreign = garage.send(&other, id(1), 0, &file).await?;
     assert_eq!(foreign.status(), StatusCode::NOT_FOUND);
     garage.upload(&other, id(1), b"\xff\xd8\xff another's picture", "photo").await?;
-    let seen = garage.rig.client_with(&[vin(2)]).await?;
+    let seen = garage.rig.client_of(&[vin(2)], true).await?;
     let path = |vin: Vin| format!("/api/frontend/vehicles/{vin}/media/{}/file?download=1", id(1));
     let picture = garage.rig.get(&path(vin(2)), &seen).await?.error_for_status()?;
     let name = picture.headers()[header::CONTENT_DISPOSITION].to_str()?.to_owned();
     assert!(name.starts_with("attachment") && name.contains("dash-1"), "{name}");
     assert_eq!(garage.rig.get(&path(vin(1)), &seen).await?.status(), StatusCode::NOT_FOUND, "a client's are its own");
+    let blind = garage.rig.client_with(&[vin(2)]).await?;
+    assert_eq!(garage.rig.get(&path(vin(2)), &blind).await?.status(), StatusCode::NOT_FOUND, "its contract says no");
 
     for (field, body) in [
         ("sha256", json!({ "camera": "a", "kind": "clip", "bytes": 5, "sha256": "AB" })),
@@ -345,5 +351,119 @@ async fn there_is_room_for_so_much_and_no_more() -> Result<()> {
     }
     let many = garage.offer(&car, id(50), &clip(100), "clip").await?;
     expect_refusal(many, StatusCode::TOO_MANY_REQUESTS, "too_many_uploads").await?;
+    garage.rig.stop().await
+}
+
+/// A grey JPEG by FFmpeg, which knows nothing of us.
+fn photo(dir: &std::path::Path) -> Result<Vec<u8>> {
+    let path = dir.join("photo.jpg");
+    let mut command = std::process::Command::new("ffmpeg");
+    command.args(["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=size=1280x720", "-frames:v", "1"]).arg(&path);
+    ensure!(command.status()?.success(), "ffmpeg draws a picture");
+    Ok(std::fs::read(path)?)
+}
+
+#[tokio::test]
+async fn a_photo_has_a_small_picture_which_is_shown_for_the_film_that_was_taken_with_it() -> Result<()> {
+    let garage = Garage::open().await?;
+    let car = garage.car(vin(1)).await?;
+    let admin = garage.rig.token().await?;
+    garage.upload(&car, id(1), &photo(garage.dir.path())?, "photo").await?;
+    // Of both the vehicle says that the same event was the cause; the offer of the photo says so, too.
+    garage.say_of(&car, id(1), MediaKind::Photo, MediaState::Uploaded, 1).await?;
+    garage.say_of(&car, id(2), MediaKind::Clip, MediaState::Recording, 2).await?;
+    let list = wait::until("the small picture is made", LIMIT, || async {
+        let path = format!("/api/frontend/vehicles/{}/media", car.vin);
+        let list: MediaList = garage.rig.get(&path, &admin).await.ok()?.json().await.ok()?;
+        (list.thumbnails.len() == 2).then_some(list)
+    })
+    .await?;
+    assert_eq!(list.thumbnails, [(id(1), id(1)), (id(2), id(1))].into());
+    let path = |n: u128| format!("/api/frontend/vehicles/{}/media/{}/thumbnail", car.vin, id(n));
+    let small = garage.rig.get(&path(1), &admin).await?.error_for_status()?;
+    assert_eq!(small.headers()[header::CONTENT_TYPE], "image/jpeg");
+    let small = small.bytes().await?;
+    assert!(small.starts_with(b"\xff\xd8\xff") && small.len() < 40_000, "{}", small.len());
+    assert_eq!(garage.files("objects"), 2);
+    assert_eq!(garage.rig.get(&path(2), &admin).await?.status(), StatusCode::NOT_FOUND);
+    for (token, status) in [
+        (garage.rig.client_of(&[vin(1)], true).await?, StatusCode::OK),
+        (garage.rig.client_of(&[vin(1)], false).await?, StatusCode::NOT_FOUND),
+        (garage.rig.client_of(&[vin(2)], true).await?, StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(garage.rig.get(&path(1), &token).await?.status(), status);
+    }
+    // Whether a list was looked at is not noted, and whether a photo was is.
+    let viewed = garage.rig.store.audit(AuditFilter::default(), None, 50).await?;
+    assert!(viewed.iter().all(|entry| entry.what != "media_viewed"));
+    garage.rig.stop().await
+}
+
+#[tokio::test]
+async fn an_alert_has_what_its_vehicles_cameras_saw_and_says_how_far_that_is() -> Result<()> {
+    let garage = Garage::open().await?;
+    let car = garage.car(vin(1)).await?;
+    let admin = garage.rig.token().await?;
+    let birth = Birth {
+        v: 1,
+        vin: car.vin,
+        vin_source: VinSource::Configured,
+        epoch: bugbrother_wire::Epoch(7),
+        agent: "1".to_owned(),
+        started: now(),
+        signals: Vec::new(),
+        cameras: ["dash-1", "rear"]
+            .map(|id| CameraDeclaration { id: id.to_owned().try_into().unwrap(), label: id.to_owned() })
+            .into(),
+        car: None,
+    };
+    let topic = Topic::new(car.vin, Kind::Birth).to_string();
+    let arrival =
+        Arrival { received_ts: now(), topic, payload: Default::default(), content: Ok(Message::Birth(birth)) };
+    garage.rig.store.commit(&[arrival]).await?;
+    let alert = Alert {
+        v: 1,
+        vin: car.vin,
+        id: AlertId(Uuid::from_u128(5)),
+        rule: "fast".to_owned(),
+        title: "Faster than 130 km/h".to_owned(),
+        severity: Severity::Warning,
+        state: AlertState::Open,
+        opened: now(),
+        updated: now(),
+        resolved: None,
+        count: 1,
+        value: None,
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
+        acknowledged_by: None,
+        late: false,
+        detail: None,
+    };
+    garage.rig.store.save_alert(&alert).await?;
+    let path = format!("/api/frontend/alerts/{}/films", alert.id);
+    let films = async |token: &str| -> Result<Vec<(String, FilmState)>> {
+        let list: AlertFilmList = garage.rig.get(&path, token).await?.error_for_status()?.json().await?;
+        Ok(list.films.into_iter().map(|film| (film.camera.to_string(), film.state)).collect())
+    };
+    assert_eq!(films(&admin).await?, []);
+    let film = |camera: &str, state| (camera.to_owned(), state);
+    garage.say_of(&car, id(1), MediaKind::Clip, MediaState::Recording, 1).await?;
+    assert_eq!(films(&admin).await?, [film("dash-1", FilmState::Recording)]);
+    garage.say_of(&car, id(1), MediaKind::Clip, MediaState::Ready, 2).await?;
+    assert_eq!(films(&admin).await?, [film("dash-1", FilmState::OnItsWay)]);
+    garage.upload(&car, id(1), &clip(1000), "clip").await?;
+    assert_eq!(films(&admin).await?, [film("dash-1", FilmState::Ready)]);
+    assert!(garage.rig.store.let_media_go(car.vin, id(1), now()).await?);
+    assert_eq!(films(&admin).await?, [film("dash-1", FilmState::Evicted)]);
+    let file = format!("/api/frontend/vehicles/{}/media/{}/file", car.vin, id(1));
+    assert_eq!(garage.rig.get(&file, &admin).await?.status(), StatusCode::NOT_FOUND);
+
+    assert_eq!(films(&garage.rig.client_of(&[vin(1)], true).await?).await?.len(), 1);
+    assert_eq!(films(&garage.rig.client_with(&[vin(1)]).await?).await?, []);
+    let strange = garage.rig.client_of(&[vin(2)], true).await?;
+    assert_eq!(garage.rig.get(&path, &strange).await?.status(), StatusCode::NOT_FOUND);
     garage.rig.stop().await
 }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
 use bugbrother_kit::{port, wait};
@@ -180,6 +180,23 @@ async fn health_names_the_part_that_is_not_well() -> Result<()> {
     assert_eq!(health.parts["store"], "ok");
     assert_eq!(health.parts["live"], "ok");
     assert_eq!(health.parts["mqtt"], "not connected to the broker");
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn who_has_no_broker_or_whose_neighbours_have_none_is_not_ready() -> Result<()> {
+    let rig = Rig::start_with(port::free()?, |config| {
+        config.ready = vec![("ingest", Arc::new(|| Some("not connected to the broker".to_owned())))];
+    })
+    .await?;
+    let answer = rig.request(Method::GET, "/readyz").send().await?;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let health: Health = answer.json().await?;
+    assert!(!health.ok && health.parts["store"] == "ok" && health.parts.len() == 3, "{health:?}");
+    assert_eq!(
+        (&*health.parts["mqtt"], &*health.parts["ingest"]),
+        ("not connected to the broker", "not connected to the broker")
+    );
     rig.stop().await
 }
 

@@ -98,6 +98,11 @@ impl Rig {
 
     /// The token of somebody who signs in for a client with these vehicles in its contract.
     pub async fn client_with(&self, vins: &[Vin]) -> Result<String> {
+        self.client_of(vins, false).await
+    }
+
+    /// The same, with a contract that says whether they may see what the cameras see.
+    pub async fn client_of(&self, vins: &[Vin], video: bool) -> Result<String> {
         let (client, contract) = (ClientId(Uuid::now_v7()), ContractId(Uuid::now_v7()));
         let name = client.to_string();
         self.store
@@ -121,7 +126,7 @@ impl Rig {
                 ends: None,
                 retention_days: None,
                 media_retention_days: None,
-                video: false,
+                video,
                 options: serde_json::Map::new(),
                 note: None,
             })

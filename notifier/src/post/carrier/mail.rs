@@ -32,6 +32,24 @@ impl Carrier for Mail<'_> {
             return Err(Refusal::Later("the fleet has no mail server yet".to_owned(), None));
         }
         let letter = write(parcel, &server.from)?;
+        let transport = self.transport().await?;
+        let sent = tokio::time::timeout(2 * TIMEOUT, transport.send(letter)).await;
+        match sent {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(refusal(&error)),
+            Err(_) => Err(Refusal::Later("the mail server did not answer in time".to_owned(), None)),
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::from_millis(100)
+    }
+}
+
+impl Mail<'_> {
+    /// A way to the server, which is not gone yet.
+    async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, Refusal> {
+        let server = self.server;
         let standard = match server.security {
             MailSecurity::Starttls => 587,
             MailSecurity::Tls => 465,
@@ -59,16 +77,20 @@ impl Carrier for Mail<'_> {
         if !server.user.is_empty() {
             transport = transport.credentials(Credentials::new(server.user.clone(), server.password.clone()));
         }
-        let sent = tokio::time::timeout(2 * TIMEOUT, transport.build().send(letter)).await;
-        match sent {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(refusal(&error)),
-            Err(_) => Err(Refusal::Later("the mail server did not answer in time".to_owned(), None)),
-        }
+        Ok(transport.build())
     }
 
-    fn pause(&self) -> Duration {
-        Duration::from_millis(100)
+    /// Whether the server answers, by TLS where that is set, and lets us in. No letter is sent.
+    pub async fn knock(&self) -> Result<(), String> {
+        let transport = self.transport().await.map_err(|refusal| match refusal {
+            Refusal::Later(told, _) | Refusal::Never(told) | Refusal::Gone(told) => told,
+        })?;
+        match tokio::time::timeout(2 * TIMEOUT, transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err("the mail server hangs up".to_owned()),
+            Ok(Err(error)) => Err(chain(&error)),
+            Err(_) => Err("the mail server did not answer in time".to_owned()),
+        }
     }
 }
 
@@ -99,9 +121,13 @@ fn hello(from: &str) -> String {
 
 /// What the server refuses for ever is about the letter; that it does not let us in may change.
 fn refusal(error: &lettre::transport::smtp::Error) -> Refusal {
-    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
-    let told = std::iter::once(error.to_string()).chain(causes.map(|cause| cause.to_string()));
-    let told = told.collect::<Vec<_>>().join(": ");
+    let told = chain(error);
     let is_about_us = error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538 | 554));
     if error.is_permanent() && !is_about_us { Refusal::Never(told) } else { Refusal::Later(told, None) }
+}
+
+fn chain(error: &lettre::transport::smtp::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    let told = std::iter::once(error.to_string()).chain(causes.map(|cause| cause.to_string()));
+    told.collect::<Vec<_>>().join(": ")
 }

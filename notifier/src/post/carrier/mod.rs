@@ -78,6 +78,11 @@ pub struct Tools<'a> {
     pub dashboard: Option<&'a str>,
 }
 
+/// Whether the fleet's mail server answers and lets us in, and if not, why. No letter is sent.
+pub async fn try_mail_server(gate: &Gate, server: &MailServer) -> Result<(), String> {
+    mail::Mail { gate, server }.knock().await
+}
+
 /// What takes messages of that kind.
 pub fn carrier<'a>(kind: ChannelKind, tools: Tools<'a>) -> Box<dyn Carrier + 'a> {
     let Tools { gate, http, mail, push, dashboard } = tools;

@@ -69,7 +69,7 @@ pub async fn measure(settings: &Settings) -> Result<String> {
     let (paint_ms, wasm_bytes) = (measured.paint_ms, measured.wasm_bytes);
     for (name, map, roads) in [
         ("country", "a country, in clusters", Roads::in_a_country(VEHICLES)),
-        ("town", "a town, each by itself", Roads::in_a_town(VEHICLES)),
+        ("town", "a town", Roads::in_a_town(VEHICLES)),
     ] {
         let herd = Herd::start(port::local(system.http()), roads).await?;
         let (lat, lon) = roads.middle();

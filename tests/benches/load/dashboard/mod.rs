@@ -26,20 +26,21 @@ const VEHICLES: usize = 10_000;
 
 /// Measures these, or all of them.
 pub async fn run(settings: &Settings, parts: &[String]) -> Result<()> {
-    let mut report = Report::new("dashboard");
     let all = ["pixel", "frames", "viewers"].map(str::to_owned);
     let parts = if parts.is_empty() { &all[..] } else { parts };
-    report.add(&format!("{} at the beginning.\n", usage::load()));
     for part in parts {
         println!("{part}; {}", usage::load());
-        report.add(&match part.as_str() {
-            "pixel" => pixel::measure(settings).await?,
-            "frames" => frames::measure(settings).await?,
-            "viewers" => viewers::measure(settings).await?,
+        let (name, measured) = match part.as_str() {
+            "pixel" => ("pixel", pixel::measure(settings).await?),
+            "frames" => ("frames", frames::measure(settings).await?),
+            "viewers" => ("viewers", viewers::measure(settings).await?),
             other => bail!("nothing is known of `{other}`: pixel, frames or viewers?"),
-        });
+        };
+        let mut report = Report::new(name);
+        report.add(&measured);
+        report.finish(settings)?;
     }
-    report.finish(settings)
+    Ok(())
 }
 
 /// A broker and a dashboard as processes of their own. Nothing is stored: ingest would take its part of the same cores.

@@ -38,6 +38,8 @@ use super::{
 };
 use crate::StoreError;
 
+/// Asks for the account and the database.
+const ANYTHING: &str = "SHOW MEASUREMENTS LIMIT 1";
 /// Requests that are on their way at once.
 const IN_FLIGHT: usize = 4;
 /// Values that are asked for at once.
@@ -91,6 +93,14 @@ impl Influx {
             prepared => prepared?,
         }
         Ok(influx)
+    }
+
+    /// Whether it answers and knows the account. A database that is not there yet will be made.
+    pub async fn look(url: &str) -> Result<(), StoreError> {
+        match Server::new(&Address::parse(url)?)?.ask_for_json(ReadQuery::new(ANYTHING)).await {
+            Err(StoreError::Samples(text)) if text.contains("database not found") => Ok(()),
+            asked => asked.map(drop),
+        }
     }
 
     /// Makes sure that the database is there, once.
@@ -361,7 +371,7 @@ impl TimeSeries for Influx {
 
     async fn ping(&self) -> Result<(), StoreError> {
         // The client's own `ping` asks neither for the account nor for the database, and panics where something else answers.
-        self.server.ask_for_json(ReadQuery::new("SHOW MEASUREMENTS LIMIT 1")).await.map(drop)
+        self.server.ask_for_json(ReadQuery::new(ANYTHING)).await.map(drop)
     }
 }
 

@@ -12,7 +12,7 @@ use gloo_net::http::Method;
 use yew::{platform::spawn_local, prelude::*};
 use yew_router::prelude::*;
 
-use super::{SeverityTag, cause, worst};
+use super::{SeverityTag, cause, films::Films, worst};
 use crate::{
     address::VehicleQuery,
     format::{Span, value},
@@ -159,6 +159,7 @@ pub fn Detail(props: &DetailProps) -> Html {
                     <b class="mono">{ &trouble.code }</b>{ " " }<b>{ &trouble.title }</b>{ " " }{ &trouble.advice }
                 </p>
             }
+            <Films {id} vin={alert.vin} />
             if let Some((lat, lon)) = alert.lat.zip(alert.lon) { <Where {lat} {lon} /> }
             if may && !over {
                 <div class="deeds">

@@ -26,8 +26,14 @@ const SPRITE: f64 = 40.0;
 const NAME_ZOOM: f64 = 9.0;
 /// Most names on a screen.
 const MOST_NAMES: usize = 120;
-/// From this zoom on every vehicle has its trail.
+/// From this zoom on vehicles have their trails.
 const TRAIL_ZOOM: f64 = 10.0;
+/// Most vehicles on a screen that have their trails: lines are what drawing takes longest for.
+const MOST_TRAILS: Limit = Limit { most: 200, again: 160 };
+/// Most vehicles on a screen that are drawn each by itself.
+const MOST_APART: Limit = Limit { most: 1000, again: 850 };
+/// From this zoom on they are, however many: nothing is closer.
+const ALWAYS_APART_ZOOM: f64 = 16.0;
 /// Parts of a trail, each fainter than the one before it.
 const TRAIL_PARTS: usize = 10;
 
@@ -70,8 +76,24 @@ pub struct Extras<'a> {
     pub tint: Option<&'a Tint>,
 }
 
+/// A number that is kept to, without going to and fro at it.
+struct Limit {
+    most: usize,
+    /// Once it was passed, not more than so many.
+    again: usize,
+}
+
+impl Limit {
+    /// Whether so many are within it, if those before were or were not.
+    fn holds(&self, count: usize, held: bool) -> bool {
+        count <= if held { self.most } else { self.again }
+    }
+}
+
 /// Draws vehicles.
 pub struct Markers {
+    /// Whether there was room for trails, and for each vehicle by itself, in the frame before.
+    room: (bool, bool),
     sprites: Canvas,
     /// One for each colour of a signal, once one is needed.
     tinted: Vec<Canvas>,
@@ -81,7 +103,7 @@ pub struct Markers {
 impl Markers {
     /// With the colours of a palette.
     pub fn new(palette: &Palette) -> Self {
-        Markers { sprites: draw_sprites(palette), tinted: Vec::new(), targets: Vec::new() }
+        Markers { room: (true, true), sprites: draw_sprites(palette), tinted: Vec::new(), targets: Vec::new() }
     }
 
     /// Draws everything; answers the screen position of the selected vehicle.
@@ -115,7 +137,9 @@ impl Markers {
         let selection =
             markers().find(|(_, (vehicle, _))| is_selected(vehicle)).and_then(|(_, (v, pose))| Some((v, (*pose)?)));
 
-        if zoom >= TRAIL_ZOOM {
+        let seen = poses.iter().flatten().filter(|pose| view.shows(view.screen(pose.at), 0.0)).count();
+        self.room = (MOST_TRAILS.holds(seen, self.room.0), MOST_APART.holds(seen, self.room.1));
+        if zoom >= TRAIL_ZOOM && self.room.0 {
             for (_, (vehicle, pose)) in markers().filter(|(_, (vehicle, _))| !is_selected(vehicle)) {
                 if let Some(pose) = pose {
                     draw_trail(canvas, view, vehicle, *pose, palette.look(vehicle.motion.into()), 2.5, 0.5);
@@ -126,7 +150,7 @@ impl Markers {
             draw_trail(canvas, view, vehicle, pose, &palette.accent, 4.0, 0.9);
         }
 
-        let apart = zoom >= APART_ZOOM;
+        let apart = zoom >= ALWAYS_APART_ZOOM || (zoom >= APART_ZOOM && self.room.1);
         let alone: Vec<(usize, Pose)> = if apart {
             markers().filter_map(|(index, (_, pose))| Some((index, (*pose)?))).collect()
         } else {

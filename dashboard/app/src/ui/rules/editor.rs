@@ -48,6 +48,7 @@ struct Typed {
     severity: Severity,
     enabled: bool,
     scope: Scope,
+    film: bool,
     /// The template that a new rule was begun with.
     template: String,
     what: What,
@@ -73,6 +74,7 @@ impl Typed {
             severity: template.severity,
             enabled: true,
             scope: Scope::All,
+            film: false,
             template: word.to_owned(),
             what: What::Draft(template.draft),
         }
@@ -85,6 +87,7 @@ impl Typed {
             severity: rule.severity,
             enabled: rule.enabled,
             scope: rule.scope.clone(),
+            film: rule.film,
             template: String::new(),
             what: draft.map_or_else(|| What::Foreign(rule.condition.clone()), What::Draft),
         }
@@ -131,7 +134,7 @@ pub fn Editor(props: &EditorProps) -> Html {
             let id = entry.as_ref().map_or_else(|| identity(&typed.title, &known), |entry| entry.id.clone());
             let (title, severity, enabled, scope) =
                 (typed.title.clone(), typed.severity, typed.enabled, typed.scope.clone());
-            let rule = RuleEdit { title, severity, enabled, scope, condition };
+            let rule = RuleEdit { title, severity, enabled, scope, condition, film: typed.film };
             let (refused, saved, toasts) = (refused.clone(), saved.clone(), toasts.clone());
             spawn_local(async move {
                 match api::put::<RuleEntry>(&format!("/rules/{id}"), &rule).await {
@@ -190,6 +193,7 @@ pub fn Editor(props: &EditorProps) -> Html {
             }
             <Whose scope={typed.scope.clone()} changed={whose} error={error("scope")} />
             <Check name="enabled" label={words.enabled} checked={typed.enabled} onchange={let typed = typed.clone(); Callback::from(move |on| typed.set(Typed { enabled: on, ..(*typed).clone() }))} />
+            <Check name="film" label={phrases.video.rule_films} checked={typed.film} onchange={let typed = typed.clone(); Callback::from(move |on| typed.set(Typed { film: on, ..(*typed).clone() }))} />
             if let Ok(condition) = &condition { <Trial condition={condition.clone()} scope={typed.scope.clone()} /> }
             if let Some(error) = error("condition") { <p class="error" role="alert">{ error }</p> }
             <div class="actions">

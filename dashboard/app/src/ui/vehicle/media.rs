@@ -2,23 +2,24 @@
 
 use bugbrother_wire::{
     Vin,
-    api::{CameraList, MediaList},
+    api::{CameraList, MediaList, Right},
     live::News,
-    message::MediaState,
 };
 use yew::prelude::*;
 
+use super::eyes::Eyes;
 use crate::{
     phrases::Phrases,
     ui::{
+        account::use_account,
         feed::use_live,
-        fetch::{Fetch, Fetched, use_fetch},
+        fetch::{Fetch, Fetched},
         kit::{Empty, Refused},
         moment::moment,
-        news::{clock, use_fresh},
+        news::{clock, use_fresh, use_kept},
         settings::use_phrases,
         table::Skeleton,
-        video::{Player, Shot},
+        video::{Frame, Player, Reel},
     },
 };
 
@@ -40,14 +41,18 @@ pub fn MediaTab(props: &MediaTabProps) -> Html {
     let to = use_state(|| now + 86_400_000);
     let path = format!("/vehicles/{vin}/media?from={}&to={}", *to - MONTH_MS, *to);
     let media = use_fresh::<MediaList>(Some(path), Some(vin), &[News::Media]);
-    let cameras = use_fetch::<CameraList>(Some(format!("/vehicles/{vin}/cameras")));
-    let players = cameras.is.ready().map(|list| {
+    let may_set = use_account().may(Right::Settings);
+    let cameras = use_fresh::<CameraList>(Some(format!("/vehicles/{vin}/cameras")), Some(vin), &[News::Media]);
+    // What is looked at goes on while the list is asked for again.
+    let cameras = use_kept(&cameras.is);
+    let players = cameras.as_ref().map(|list| {
         list.cameras.iter().map(|camera| html! { <Player key={camera.id.to_string()} {vin} camera={camera.clone()} /> })
     });
     html! {
         <>
             if let Some(players) = players { <div class="cameras">{ for players }</div> }
             { library(phrases, &media) }
+            if may_set { <Eyes {vin} /> }
         </>
     }
 }
@@ -61,23 +66,8 @@ fn library(phrases: &'static Phrases, media: &Fetch<MediaList>) -> Html {
         Fetched::Ready(list) if list.media.is_empty() => {
             html! { <Empty title={words.no_media} hint={words.no_media_hint} /> }
         }
-        Fetched::Ready(list) => html! {
-            <table class="panel table" data-testid="media">
-                <thead><tr><th scope="col">{ words.camera }</th><th scope="col">{ words.from }</th><th scope="col">{ words.to }</th><th scope="col">{ phrases.state }</th></tr></thead>
-                <tbody>
-                    for one in list.media.iter().rev() {
-                        <tr key={one.id.to_string()}>
-                            <td class="strong">{ one.camera.as_str() }</td>
-                            <td>{ moment(phrases, one.from) }</td>
-                            <td>{ moment(phrases, one.to) }</td>
-                            <td>
-                                { (words.media_state)(one.state == MediaState::Failed, one.state == MediaState::Uploaded) }
-                                if one.state == MediaState::Uploaded { <Shot media={one.clone()} /> }
-                            </td>
-                        </tr>
-                    }
-                </tbody>
-            </table>
-        },
+        Fetched::Ready(list) => {
+            html! { <Reel frames={Frame::of_list(list).rev().collect::<Vec<_>>()} testid="media" /> }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod diagnostics;
+mod eyes;
 mod gauges;
 mod history;
 mod media;

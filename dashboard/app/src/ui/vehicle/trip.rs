@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use bugbrother_wire::{
     UnixMs, Vin,
     api::{EventList, KnownSignal, MediaList, SeriesList, SignalList, Track, Trip},
-    message::{EventKind, MediaState},
+    message::EventKind,
 };
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
@@ -30,7 +30,7 @@ use crate::{
         moment::{day, second, time},
         settings::{told, units, use_phrases},
         table::Skeleton,
-        video::Shot,
+        video::{Frame, Reel},
     },
 };
 
@@ -263,14 +263,5 @@ fn Film(props: &FilmProps) -> Html {
     if list.media.is_empty() {
         return html! { <p class="muted film" data-testid="no-film">{ words.no_film }</p> };
     }
-    html! {
-        <ul class="film" data-testid="film">
-            for media in &list.media {
-                <li key={media.id.to_string()}>
-                    <b>{ media.camera.as_str() }</b>{ second(phrases, media.from) }
-                    if media.state == MediaState::Uploaded { <Shot media={media.clone()} /> }
-                </li>
-            }
-        </ul>
-    }
+    html! { <Reel frames={Frame::of_list(list).collect::<Vec<_>>()} testid="film" /> }
 }

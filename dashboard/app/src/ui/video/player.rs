@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bugbrother_wire::{
     CommandId, Vin,
-    api::{CameraEntry, CommandEntry, NewCommand, Right},
+    api::{CameraEntry, CommandEntry, KeptMedia, NewCommand, Right},
     message::Argument,
 };
 use futures_util::{FutureExt, future::abortable};
@@ -25,6 +25,7 @@ use crate::ui::{
     feed::use_live,
     icon::Icon,
     kit::use_toasts,
+    saving::trouble,
     settings::use_phrases,
 };
 
@@ -44,12 +45,16 @@ pub struct PlayerProps {
     /// What stands over the picture; the camera's label without it.
     #[prop_or_default]
     pub title: Option<AttrValue>,
+    /// Whether its smaller stream does, where it has one.
+    #[prop_or_default]
+    pub small: bool,
 }
 
 /// The picture, with what is known of it and what one can do.
 #[component]
 pub fn Player(props: &PlayerProps) -> Html {
-    let words = use_phrases().video;
+    let phrases = use_phrases();
+    let words = phrases.video;
     let account = use_account();
     let live = use_live();
     let toasts = use_toasts();
@@ -61,7 +66,7 @@ pub fn Player(props: &PlayerProps) -> Html {
     {
         let (element, sight, missed, ended) = (element.clone(), sight.setter(), missed.setter(), account.ended.clone());
         let screen = Rc::clone(&screen);
-        use_effect_with((props.vin, props.camera.id.clone()), move |(vin, camera)| {
+        use_effect_with((props.vin, props.camera.id.clone(), props.small), move |(vin, camera, small)| {
             let count = Rc::new(std::cell::Cell::new(0));
             let ears = Ears {
                 sight,
@@ -73,7 +78,7 @@ pub fn Player(props: &PlayerProps) -> Html {
                 screen: Callback::from(move |new| *screen.borrow_mut() = new),
             };
             let video = element.cast::<HtmlVideoElement>().expect("it is drawn before effects run");
-            let (task, handle) = abortable(follow(*vin, camera.clone(), video, ears));
+            let (task, handle) = abortable(follow(*vin, camera.clone(), *small, video, ears));
             spawn_local(task.map(drop));
             move || handle.abort()
         });
@@ -105,10 +110,17 @@ pub fn Player(props: &PlayerProps) -> Html {
         })
     };
     let save = {
-        let (vin, camera) = (props.vin, props.camera.id.clone());
+        let (vin, camera, is_reached) = (props.vin, props.camera.id.clone(), props.camera.reached);
         Callback::from(move |_: MouseEvent| {
             let (toasts, camera) = (toasts.clone(), camera.clone());
             spawn_local(async move {
+                if is_reached {
+                    let kept = api::post::<KeptMedia>(&format!("/vehicles/{vin}/cameras/{camera}/clip"), &()).await;
+                    return match kept {
+                        Ok(_) => toasts.say(words.kept),
+                        Err(refusal) => toasts.say(trouble(phrases, &refusal).unwrap_or_default()),
+                    };
+                }
                 let arguments = [
                     ("camera", Argument::Text(camera.to_string())),
                     ("before_s", Argument::Integer(BEFORE_S)),
@@ -126,6 +138,7 @@ pub fn Player(props: &PlayerProps) -> Html {
         })
     };
     let (class, said) = match &*sight {
+        Sight::Waiting if props.camera.reached => ("waiting", Some(words.reaching.to_owned())),
         Sight::Waiting => ("waiting", Some(words.waiting.to_owned())),
         Sight::Live => ("live", None),
         Sight::Gone(why) => ("gone", Some((words.gone)(why))),
@@ -139,7 +152,7 @@ pub fn Player(props: &PlayerProps) -> Html {
             <figcaption>
                 <b>{ label }</b>
                 if let (Sight::Live, Some(lag)) = (&*sight, *lag_ms) {
-                    <span class="camera-lag" data-testid="lag" title={words.lag}>{ (words.behind)(lag) }</span>
+                    <span class="camera-lag" data-testid="lag" title={if props.camera.reached { words.reached_lag } else { words.lag }}>{ (words.behind)(lag) }</span>
                 }
                 if *missed > 0 { <span class="badge warn" data-testid="missed">{ (words.missed)(*missed) }</span> }
                 <span class="camera-does">

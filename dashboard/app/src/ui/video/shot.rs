@@ -1,28 +1,42 @@
 //! A photo or clip that is on the server.
 
-use bugbrother_wire::message::{Media, MediaKind};
+use bugbrother_wire::{
+    MediaId,
+    message::{Media, MediaKind},
+};
 use yew::prelude::*;
 
-use crate::ui::settings::use_phrases;
+use crate::ui::{icon::Icon, settings::use_phrases};
 
 /// Properties of [`Shot`].
 #[derive(Properties, PartialEq)]
 pub struct ShotProps {
     /// What was taken.
     pub media: Media,
+    /// Whose small picture it has, where it has one.
+    #[prop_or_default]
+    pub thumbnail: Option<MediaId>,
 }
 
-/// A button, and what it shows: nothing is fetched, and noted as looked at, before somebody wants to see it.
+/// A small picture, and what it stands for: the file itself is not fetched, and noted as looked at, before somebody wants to
+/// see it.
 #[component]
 pub fn Shot(props: &ShotProps) -> Html {
     let words = use_phrases().video;
     let is_open = use_state(|| false);
     let Media { vin, id, kind, .. } = &props.media;
-    let file = format!("/api/frontend/vehicles/{vin}/media/{id}/file");
+    let of_vehicle = format!("/api/frontend/vehicles/{vin}/media");
+    let file = format!("{of_vehicle}/{id}/file");
+    let name = if *kind == MediaKind::Photo { words.photo } else { words.clip };
     if !*is_open {
         let onclick = Callback::from(move |_: MouseEvent| is_open.set(true));
         return html! {
-            <button type="button" class="secondary" {onclick} data-testid={format!("show-{id}")}>{ words.show }</button>
+            <button type="button" class="thumb" {onclick} aria-label={format!("{}: {name}", words.show)} data-testid={format!("show-{id}")}>
+                if let Some(of) = props.thumbnail {
+                    <img src={format!("{of_vehicle}/{of}/thumbnail")} alt="" loading="lazy" decoding="async" data-testid="thumbnail" />
+                }
+                <span class="thumb-sign">{ if *kind == MediaKind::Photo { Icon::Camera.draw() } else { Icon::Play.draw() } }</span>
+            </button>
         };
     }
     let seen = match kind {
@@ -35,7 +49,7 @@ pub fn Shot(props: &ShotProps) -> Html {
     html! {
         <span class="shot">
             { seen }
-            <a href={file} download={format!("{vin}-{id}.{extension}")}>{ words.keep }</a>
+            <a href={format!("{file}?download=1")} download={format!("{vin}-{id}.{extension}")}>{ words.keep }</a>
         </span>
     }
 }

@@ -50,10 +50,10 @@ pub struct Ears {
 }
 
 /// Shows a camera on an element until the session ends.
-pub async fn follow(vin: Vin, camera: CameraId, video: HtmlVideoElement, ears: Ears) {
+pub async fn follow(vin: Vin, camera: CameraId, small: bool, video: HtmlVideoElement, ears: Ears) {
     let mut pause = PAUSE_MS;
     loop {
-        match watch(vin, &camera, &video, &ears, &mut pause).await {
+        match watch(vin, &camera, small, &video, &ears, &mut pause).await {
             Err(Refusal::Unauthorised(_)) => return ears.ended.emit(()),
             Err(Refusal::Unreachable) => ears.sight.set(Sight::Unreachable),
             Err(_) | Ok(()) => ears.sight.set(Sight::Waiting),
@@ -68,6 +68,7 @@ pub async fn follow(vin: Vin, camera: CameraId, video: HtmlVideoElement, ears: E
 async fn watch(
     vin: Vin,
     camera: &CameraId,
+    small: bool,
     video: &HtmlVideoElement,
     ears: &Ears,
     pause: &mut u32,
@@ -77,7 +78,9 @@ async fn watch(
     let location = browser::window().location();
     let scheme = if location.protocol().as_deref() == Ok("https:") { "wss" } else { "ws" };
     let host = location.host().unwrap_or_default();
-    let Ok(mut socket) = WebSocket::open(&format!("{scheme}://{host}/video/{vin}/{camera}?ticket={ticket}")) else {
+    let size = if small { "&size=small" } else { "" };
+    let Ok(mut socket) = WebSocket::open(&format!("{scheme}://{host}/video/{vin}/{camera}?ticket={ticket}{size}"))
+    else {
         return Err(Refusal::Unreachable);
     };
     let Ok(screen) = Screen::new(video.clone()) else {

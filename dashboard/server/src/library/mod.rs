@@ -3,6 +3,8 @@
 //! What comes in grows piece by piece, each of which is on the disk before the vehicle is told so. When all of it is there and
 //! its hash is right it is put into the store under its name in one step.
 
+mod bucket;
+
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
@@ -10,6 +12,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use bugbrother_store::MediaFile;
@@ -17,12 +20,18 @@ use bugbrother_wire::{MediaId, Vin, message::MediaKind};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use object_store::{
-    GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem,
+    GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload,
+    local::LocalFileSystem,
     path::Path as Key,
+    signer::{SignedUrlOptions, Signer},
 };
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
+pub use self::bucket::{Bucket, BucketError};
+
+/// A link is good for so long: until a browser has followed it.
+const LINK_FOR: Duration = Duration::from_secs(120);
 /// A file goes into the store in parts of this size; S3 takes no smaller ones.
 const PART_BYTES: usize = 5 << 20;
 
@@ -63,6 +72,10 @@ pub(crate) enum Finished {
 #[derive(Debug, Clone)]
 pub struct Library {
     store: Arc<dyn ObjectStore>,
+    /// What the names of all objects begin with.
+    prefix: String,
+    /// Who signs links with which browsers go to the store by themselves.
+    signer: Option<Arc<dyn Signer>>,
     incoming: PathBuf,
 }
 
@@ -75,11 +88,22 @@ impl Library {
         Self::with_store(Arc::new(store), folder)
     }
 
-    /// In any store; what comes in waits in `folder`.
-    pub fn with_store(store: Arc<dyn ObjectStore>, folder: &Path) -> Result<Self, LibraryError> {
+    /// In a bucket; what comes in waits in `folder`.
+    pub fn in_bucket(bucket: &Bucket, folder: &Path) -> Result<Self, LibraryError> {
+        let (store, signer) = bucket.open()?;
+        let library = Self::with_store(store, folder)?;
+        Ok(Library { prefix: bucket.prefix.clone(), signer, ..library })
+    }
+
+    fn with_store(store: Arc<dyn ObjectStore>, folder: &Path) -> Result<Self, LibraryError> {
         let incoming = folder.join("incoming");
         make(&incoming)?;
-        Ok(Library { store, incoming })
+        Ok(Library { store, prefix: String::new(), signer: None, incoming })
+    }
+
+    /// Whether the store answers, and lets us in.
+    pub async fn check(&self) -> Result<(), LibraryError> {
+        self.list(None, 1).await.map(drop)
     }
 
     /// Where a file is in the store once it is whole.
@@ -89,6 +113,12 @@ impl Library {
             MediaKind::Clip => "mp4",
         };
         format!("{vin}/{id}.{extension}")
+    }
+
+    /// Where the small picture of a file is in the store: beside it.
+    pub(crate) fn thumb_key(object_key: &str) -> String {
+        let stem = object_key.rsplit_once('.').map_or(object_key, |(stem, _)| stem);
+        format!("{stem}.thumb.jpg")
     }
 
     /// How many bytes of a file have come in.
@@ -140,7 +170,7 @@ impl Library {
             self.forget(file.vin, file.id).await?;
             return Ok(if sha256 == file.sha256 { Finished::WrongKind } else { Finished::WrongHash });
         }
-        let mut upload = self.store.put_multipart(&Key::from(&*file.object_key)).await?;
+        let mut upload = self.store.put_multipart(&self.named(&file.object_key)).await?;
         if let Err(error) = send(&mut upload, path).await {
             // What is left of it the store clears away by itself, if it cannot be told now.
             drop(upload.abort().await);
@@ -167,30 +197,67 @@ impl Library {
         range: Range<u64>,
     ) -> Result<Option<impl Stream<Item = object_store::Result<Bytes>> + Send + use<>>, LibraryError> {
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..Default::default() };
-        match self.store.get_opts(&Key::from(key), options).await {
+        match self.store.get_opts(&self.named(key), options).await {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             found => Ok(Some(found?.into_stream())),
         }
     }
 
+    /// All of a small file; `None` where the store has lost it, or has another one.
+    pub(crate) async fn whole(&self, key: &str, bytes: u64) -> Result<Option<Bytes>, LibraryError> {
+        let object = match self.store.get(&self.named(key)).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            found => found?,
+        };
+        if object.meta.size != bytes {
+            return Ok(None);
+        }
+        Ok(Some(object.bytes().await?))
+    }
+
+    /// Puts a small file into the store.
+    pub(crate) async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), LibraryError> {
+        self.store.put(&self.named(key), PutPayload::from(content)).await?;
+        Ok(())
+    }
+
     /// Names of files in the store after `after`, at most `limit`.
     pub(crate) async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, LibraryError> {
-        let after = after.map(Key::from);
+        let after = after.map(|after| self.named(after));
+        let folder = (!self.prefix.is_empty()).then(|| Key::from(&*self.prefix));
         let found = match &after {
-            Some(after) => self.store.list_with_offset(None, after),
-            None => self.store.list(None),
+            Some(after) => self.store.list_with_offset(folder.as_ref(), after),
+            None => self.store.list(folder.as_ref()),
         };
-        let names = found.map(|object| object.map(|object| object.location.to_string()));
+        let own = |name: &str| match folder {
+            Some(_) => name.strip_prefix(&*self.prefix).unwrap_or(name).trim_start_matches('/').to_owned(),
+            None => name.to_owned(),
+        };
+        let names = found.map(|object| object.map(|object| own(object.location.as_ref())));
         let names: Vec<_> = names.take(limit).collect().await;
         Ok(names.into_iter().collect::<Result<_, _>>()?)
     }
 
     /// Removes a file from the store; one that is not there is gone as well.
     pub(crate) async fn remove(&self, key: &str) -> Result<(), LibraryError> {
-        match self.store.delete(&Key::from(key)).await {
+        match self.store.delete(&self.named(key)).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             done => Ok(done?),
         }
+    }
+
+    /// A link with which a browser gets a file from the store by itself and saves it under that name, within two minutes; `None`
+    /// where browsers do not reach the store.
+    pub(crate) async fn link(&self, key: &str, disposition: &str) -> Result<Option<String>, LibraryError> {
+        let Some(signer) = &self.signer else { return Ok(None) };
+        let options = SignedUrlOptions::new().with_query([("response-content-disposition", disposition)]);
+        let signed = signer.signed_url_opts(axum::http::Method::GET, &self.named(key), LINK_FOR, &options).await?;
+        Ok(Some(signed.to_string()))
+    }
+
+    /// Its whole name in the store.
+    fn named(&self, key: &str) -> Key {
+        if self.prefix.is_empty() { Key::from(key) } else { Key::from(format!("{}/{key}", self.prefix)) }
     }
 
     /// Identities lead out of no folder.
@@ -247,3 +314,6 @@ fn is_of_kind(head: &[u8], kind: MediaKind) -> bool {
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+# Notifiers share the vehicles by leases in the database; one that is lost is followed within ten seconds.
+#   nomad job run -var=image=registry.example.org/bugbrother:0.1.0 deploy/nomad/notifier.nomad.hcl
+# Each client has a host volume `bugbrother`: the folder that `bugbrother --data FOLDER init cluster --folder FOLDER/settings` makes
+# once, copied to every client with its modes (owner 10001), with the database's address in settings/database.url.
+variable "image" {
+  type    = string
+  default = "bugbrother:latest"
+}
+
+variable "broker" {
+  type    = string
+  default = "mqtts://broker.example.org:8883"
+}
+
+job "bugbrother-notifier" {
+  type = "service"
+
+  update {
+    max_parallel     = 1
+    health_check     = "checks"
+    min_healthy_time = "15s"
+    healthy_deadline = "5m"
+    auto_revert      = true
+  }
+
+  # On machines that fail apart from each other.
+  spread {
+    attribute = "${node.unique.id}"
+  }
+
+  group "notifier" {
+    count = 2
+
+    # By nomad-autoscaler: more notifiers while each takes more than two thirds of a core.
+    scaling {
+      enabled = true
+      min     = 2
+      max     = 8
+
+      policy {
+        cooldown            = "2m"
+        evaluation_interval = "30s"
+
+        check "load" {
+          source = "prometheus"
+          query  = "avg(rate(bugbrother_process_cpu_milliseconds_total{service=\"bugbrother-notifier\"}[2m])) / 1000"
+
+          strategy "target-value" {
+            target = 0.66
+          }
+        }
+      }
+    }
+
+    volume "data" {
+      type   = "host"
+      source = "bugbrother"
+    }
+
+    network {
+      mode = "bridge"
+
+      port "metrics" {
+        to = 9464
+      }
+    }
+
+    service {
+      name = "bugbrother-notifier"
+      port = "metrics"
+      tags = ["metrics"]
+
+      check {
+        name     = "ready"
+        type     = "http"
+        path     = "/readyz"
+        interval = "10s"
+        timeout  = "5s"
+      }
+    }
+
+
+    restart {
+      attempts = 10
+      interval = "10m"
+      delay    = "5s"
+      mode     = "delay"
+    }
+
+    task "notifier" {
+      driver       = "docker"
+      kill_timeout = "45s"
+
+      config {
+        image           = var.image
+        args            = ["notifier"]
+        readonly_rootfs = true
+
+        ulimit {
+          nofile = "65536"
+        }
+
+        mount {
+          type   = "tmpfs"
+          target = "/tmp"
+        }
+      }
+
+      volume_mount {
+        volume      = "data"
+        destination = "/data"
+      }
+
+      env {
+        BUGBROTHER_DATA          = "/data"
+        BUGBROTHER_DATABASE_FILE = "/data/settings/database.url"
+        BUGBROTHER_BROKER        = var.broker
+        BUGBROTHER_METRICS       = "0.0.0.0:9464"
+        BUGBROTHER_ALLOW_PLAIN   = "true"
+        BUGBROTHER_PUBLIC_URL    = "https://fleet.example.org"
+      }
+
+      resources {
+        cpu        = 1000
+        memory     = 256
+        memory_max = 512
+      }
+    }
+  }
+}

@@ -1,0 +1,99 @@
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use bugbrother_kit::process::program;
+use serde_json::Value;
+
+use crate::{root, run, said};
+
+#[test]
+fn every_crate_has_a_licence_that_is_allowed() {
+    said(Command::new(root().join("scripts/licences")).arg("--offline"));
+}
+
+#[test]
+fn a_licence_that_is_not_allowed_is_named() -> Result<()> {
+    let tree = tempfile::tempdir()?;
+    let strict = fs::read_to_string(root().join("deny.toml"))?.replace("    \"Unicode-3.0\",\n", "");
+    fs::write(tree.path().join("deny.toml"), strict)?;
+    fs::create_dir(tree.path().join("scripts"))?;
+    fs::copy(root().join("scripts/licences"), tree.path().join("scripts/licences"))?;
+    let manifest = root().join("Cargo.toml");
+    let mut command = Command::new(tree.path().join("scripts/licences"));
+    let (success, told) = run(command.arg("--offline").arg("--manifest-path").arg(manifest));
+    assert!(!success && told.contains("Unicode-3.0"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn what_a_program_is_made_of_is_whole() -> Result<()> {
+    let output = Command::new(root().join("scripts/sbom")).args(["bugbrother-agent", "--offline"]).output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bill: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.5".into()));
+    let parts = bill["components"].as_array().context("components")?;
+    let names: BTreeSet<_> = parts.iter().filter_map(|part| part["name"].as_str()).collect();
+    assert!(names.contains("rumqttc") && names.contains("bugbrother-wire"), "{names:?}");
+    assert!(!names.contains("proptest"), "what tests alone need is not in the program");
+    let known: BTreeSet<_> =
+        parts.iter().chain([&bill["metadata"]["component"]]).map(|part| part["bom-ref"].as_str()).collect();
+    for line in bill["dependencies"].as_array().context("dependencies")? {
+        assert!(known.contains(&line["ref"].as_str()), "{line}");
+        for other in line["dependsOn"].as_array().context("dependsOn")? {
+            assert!(known.contains(&other.as_str()), "{other}");
+        }
+    }
+    let foreign = parts.iter().filter(|part| part["name"].as_str().is_some_and(|name| !name.starts_with("bugbrother")));
+    for part in foreign {
+        assert_eq!(part["hashes"].as_array().map(Vec::len), Some(1), "{part}");
+        assert_eq!(part["licenses"].as_array().map(Vec::len), Some(1), "{part}");
+    }
+    Ok(())
+}
+
+/// Small programs in the place of ours, whose size would take a minute to compress: the script is tried, not they.
+fn release(folder: &Path, more: &[(&str, &str)]) -> Result<String> {
+    let programs = folder.join("programs");
+    fs::create_dir_all(&programs)?;
+    for name in ["bugbrother", "bugbrother-agent"] {
+        fs::copy("/bin/true", programs.join(name))?;
+    }
+    let mut command = Command::new(root().join("scripts/release"));
+    command.arg(folder.join("release")).env("BUGBROTHER_PROGRAMS", &programs).env("SOURCE_DATE_EPOCH", "1790000000");
+    command.env("CARGO_NET_OFFLINE", "true").env("COMPRESSION", "none").envs(more.iter().copied());
+    said(&mut command);
+    Ok(fs::read_to_string(folder.join("release/SHA256SUMS"))?)
+}
+
+#[test]
+fn a_release_is_summed_and_signed_and_the_same_each_time() -> Result<()> {
+    program("bugbrother")?;
+    let (one, two) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let keys = tempfile::tempdir()?;
+    let home = keys.path().display().to_string();
+    let mut make = Command::new("gpg");
+    make.args(["--homedir", &home, "--batch", "--passphrase", "", "--quick-generate-key", "release@example.org"]);
+    said(make.args(["ed25519", "sign", "never"]));
+    let first = release(one.path(), &[("BUGBROTHER_SIGN", "gpg:release@example.org"), ("GNUPGHOME", &home)])?;
+    let second = release(two.path(), &[])?;
+    assert_eq!(first, second, "the same programs give the same bytes");
+    let folder = one.path().join("release");
+    for ending in ["amd64.deb", "arm64.deb", "linux-amd64.tar.gz", "linux-arm64.tar.gz", ".cdx.json"] {
+        let here = said(Command::new("dpkg").arg("--print-architecture"));
+        if ending.contains(here.trim()) || ending == ".cdx.json" {
+            assert_eq!(
+                first.lines().filter(|line| line.ends_with(ending)).count(),
+                if ending.contains("linux") { 1 } else { 2 },
+                "{first}"
+            );
+        }
+    }
+    said(Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(&folder));
+    let mut verify = Command::new("gpg");
+    verify.args(["--homedir", &home, "--batch", "--verify", "SHA256SUMS.asc", "SHA256SUMS"]).current_dir(&folder);
+    said(&mut verify);
+    fs::write(folder.join("SHA256SUMS"), first.replacen('a', "b", 1))?;
+    assert!(!run(&mut verify).0, "a sum that was changed");
+    said(Command::new("gpgconf").args(["--homedir", &home, "--kill", "all"]));
+    Ok(())
+}
