@@ -105,7 +105,7 @@ bench-notify: bench-build ## measure from publish to webhook, dashboard and web 
 
 # ONLY="glass crowd rings" or some of them.
 bench-video: ## measure how old a camera's pictures are on the screen, how soon they come, and what cameras and viewers cost
-	cargo build --quiet --release --bin bugbrother --bin bugbrother-agent
+	cargo build --quiet --release -p bugbrother -p bugbrother-agent --bins
 	cargo bench --quiet -p bugbrother-tests --bench load -- video $(ONLY)
 
 # ONLY="load idle" or one of them.

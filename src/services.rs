@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use bugbrother_client::Options;
-use bugbrother_dashboard::Trouble;
+use bugbrother_dashboard::{Heralding, Trouble};
 use bugbrother_dtc::Catalogue;
 use bugbrother_ingest::Health;
 use bugbrother_notifier::post::carrier::{MailAuthorities, PushKey};
@@ -42,6 +42,8 @@ use crate::{
 pub const MQTT_PORT: u16 = 1883;
 /// The dashboard's, if nothing is said.
 pub const HTTP_PORT: u16 = 8080;
+/// Between two states of a vehicle, where it is Home Assistant that wants them.
+const STATE_EVERY_S: u64 = 10;
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// A part that can run by itself.
@@ -150,6 +152,10 @@ pub fn now_ms() -> UnixMs {
 /// Runs the plan until a signal or until one of its parts ends.
 pub async fn run(plan: Plan) -> Result<()> {
     accounts::ensure(&plan.data)?;
+    if let Some(heralding) = heralding(&plan.net).filter(|_| plan.has(Service::Dashboard)) {
+        // Before the broker reads it for the first time.
+        accounts::let_herald(&plan.data, &heralding)?;
+    }
     install_catalogue(&plan)?;
     let fleet = match plan.demo_speed {
         Some(_) => demo::register(&plan.data)?,
@@ -323,6 +329,7 @@ async fn start_services(
                 Ok(RevokedKeys { certificates: lost.certificates, password: lost.password })
             })
         }));
+        config.heralding = heralding(&plan.net);
         if let Some(from) = &plan.net.tiles {
             config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
         }
@@ -342,6 +349,13 @@ async fn start_services(
         services.start("dashboard", |stop| async move { Ok(bugbrother_dashboard::run(config, listener, stop).await?) });
     }
     Ok(())
+}
+
+/// What others are told of the fleet.
+fn heralding(net: &Net) -> Option<Heralding> {
+    let every = net.state.or(net.home_assistant.as_ref().map(|_| STATE_EVERY_S))?;
+    let heralding = Heralding::new(Duration::from_secs(every));
+    Some(Heralding { home_assistant: net.home_assistant.clone(), ..heralding })
 }
 
 /// The words for trouble codes, the fleet's own among them. Lines that cannot be used are named and skipped.

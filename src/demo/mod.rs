@@ -148,7 +148,7 @@ fn camera(label: &str, port: u16) -> Result<CameraSettings> {
         photo_url: Some(format!("http://127.0.0.1:{port}/road.jpg")),
         user: None,
         password_file: None,
-        transport: bugbrother_agent::camera::Way::Tcp,
+        transport: Default::default(),
         photo_every_min: Some(60),
         record: true,
         sound: false,
