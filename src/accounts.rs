@@ -3,7 +3,11 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
-use bugbrother_mosquitto_compat::PasswordFile;
+use bugbrother_dashboard::{Heralding, Prefix};
+use bugbrother_mosquitto_compat::{
+    PasswordFile,
+    acl::{self, Access},
+};
 use rand::{Rng, distr::Alphanumeric};
 
 use crate::{data::DataDir, services::Service};
@@ -79,6 +83,18 @@ fn extend(acl: &Path) -> Result<()> {
     fs::write(&next, format!("{before}{DASHBOARD_NOW}{after}"))
         .and_then(|()| fs::rename(&next, acl))
         .with_context(|| format!("cannot write `{}`", acl.display()))
+}
+
+/// Lets the dashboard say how vehicles stand, and hear what it has said. An operator's own line for the same topics becomes
+/// this one: without the right the option would do nothing.
+pub fn let_herald(data: &DataDir, heralding: &Heralding) -> Result<()> {
+    let _lock = data.lock()?;
+    let acl = data.access().acl();
+    let devices = heralding.home_assistant.as_ref().map(Prefix::filter);
+    for filter in devices.iter().map(String::as_str).chain(["fleet/v1/+/state"]) {
+        acl::grant(&acl, Service::Dashboard.name(), Access::ReadWrite, filter)?;
+    }
+    Ok(())
 }
 
 /// Gives an account a new password, and makes it if there is none.

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use bugbrother_export::{Format, TableFormat};
 use bugbrother_store::ClientId;
-use bugbrother_wire::{UnixMs, Vin};
-use clap::{Args, Parser, Subcommand};
+use bugbrother_wire::{UnixMs, Vin, api::Tongue};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     export::{beginning, end},
@@ -118,6 +118,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Plays vehicles against a server that was made for trials, and says how it does
+    Load(Load),
     /// Writes database, access files and secrets to one file while everything runs
     Backup { file: PathBuf },
     /// Unpacks a backup into the data folder, which has no database yet
@@ -137,6 +139,38 @@ pub struct Init {
     /// Name of the server, as vehicles and people outside find it
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+}
+
+/// Vehicles that are played.
+#[derive(Args)]
+pub struct Load {
+    /// Where the broker is, without TLS
+    #[arg(long, env = "BUGBROTHER_MQTT", default_value = "127.0.0.1:1883")]
+    pub mqtt: SocketAddr,
+    /// How many vehicles, each with a connection of its own
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    pub vehicles: u32,
+    /// For how long they drive
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub seconds: u64,
+    /// Samples of 20 signals in a message, one for each second of driving: a vehicle publishes so seldom
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub samples: u32,
+    /// Each vehicle is cut off by itself after so many seconds on average, again and again
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub cut_after: Option<u64>,
+    /// How long it is out of reach then
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub away: u64,
+    /// All of them are out of reach for so many seconds, from a third of the time on, and come back at once
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub tunnel: Option<u64>,
+    /// Leave the vehicles' accounts
+    #[arg(long)]
+    pub keep: bool,
+    /// Say it for a program
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What a server is made of.
@@ -261,6 +295,9 @@ pub enum ExportCommand {
         /// csv, json or jsonl
         #[arg(long, default_value_t = TableFormat::Csv)]
         format: TableFormat,
+        /// Language of the words for trouble codes
+        #[arg(long, value_enum, default_value_t)]
+        lang: Lang,
         #[command(flatten)]
         period: Period,
         #[command(flatten)]
@@ -272,9 +309,31 @@ pub enum ExportCommand {
         /// csv, json or jsonl
         #[arg(long, default_value_t = TableFormat::Csv)]
         format: TableFormat,
+        /// Language of the words for trouble codes
+        #[arg(long, value_enum, default_value_t)]
+        lang: Lang,
         #[command(flatten)]
         output: Output,
     },
+}
+
+/// A language of what is exported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// English
+    #[default]
+    En,
+    /// French
+    Fr,
+}
+
+impl From<Lang> for Tongue {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Tongue::En,
+            Lang::Fr => Tongue::Fr,
+        }
+    }
 }
 
 /// A file of samples.
@@ -356,6 +415,12 @@ pub struct Net {
     /// without it what people give as a webhook or mail server cannot lead to this machine or its network
     #[arg(long, env = "BUGBROTHER_ALLOW_PRIVATE", value_delimiter = ',', value_name = "NETWORK")]
     pub allow_private: Vec<ipnet::IpNet>,
+    /// Authorities that vouch for the mail server beside those that this system trusts, such as a company's own, as PEM
+    #[arg(long, env = "BUGBROTHER_MAIL_CA", value_name = "FILE")]
+    pub mail_ca: Option<PathBuf>,
+    /// Where Telegram's Bot API is, if it is a server of one's own [default: https://api.telegram.org]
+    #[arg(long, env = "BUGBROTHER_TELEGRAM_API", value_name = "URL")]
+    pub telegram_api: Option<String>,
     /// Networks of this server's own in which it may reach cameras, such as 10.8.0.0/16 for a VPN of cameras, or 127.0.0.1/32 for
     /// a MediaMTX beside it; without it the URL of a camera cannot lead to this machine or its network
     #[arg(long, env = "BUGBROTHER_ALLOW_CAMERAS", value_delimiter = ',', value_name = "NETWORK")]
@@ -381,6 +446,13 @@ pub struct Net {
     pub dtc_csv: Option<PathBuf>,
     #[command(flatten)]
     pub media: MediaPlace,
+    /// Publish each vehicle's state as JSON on `fleet/v1/{vin}/state` so often, in seconds, where it has changed
+    #[arg(long, env = "BUGBROTHER_STATE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub state: Option<u64>,
+    /// Tell Home Assistant of each vehicle below the prefix where it looks for devices, usually homeassistant; states are
+    /// published too, every ten seconds if --state says nothing else
+    #[arg(long, env = "BUGBROTHER_HOME_ASSISTANT", value_name = "PREFIX")]
+    pub home_assistant: Option<bugbrother_dashboard::Prefix>,
     /// Serve /metrics (Prometheus), /healthz and /readyz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,

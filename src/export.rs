@@ -49,13 +49,14 @@ pub async fn run(data: &DataDir, command: ExportCommand) -> Result<()> {
             vehicle(&store, vin).await?;
             table::events(&store, vin, period, format, Sink::open(output.output.as_deref(), false)?).await
         }
-        ExportCommand::Alerts { vin, format, period, output } => {
+        ExportCommand::Alerts { vin, format, lang, period, output } => {
             vehicle(&store, vin).await?;
-            table::alerts(&store, vin, period, format, Sink::open(output.output.as_deref(), false)?).await
+            let sink = Sink::open(output.output.as_deref(), false)?;
+            table::alerts(&store, vin, period, (format, lang.into()), sink).await
         }
-        ExportCommand::Dtcs { vin, format, output } => {
+        ExportCommand::Dtcs { vin, format, lang, output } => {
             vehicle(&store, vin).await?;
-            table::dtcs(&store, vin, format, Sink::open(output.output.as_deref(), false)?).await
+            table::dtcs(&store, vin, (format, lang.into()), Sink::open(output.output.as_deref(), false)?).await
         }
     };
     match done {
@@ -168,12 +169,18 @@ mod tests {
     use bugbrother_store::{Arrival, Assignment, Client, ClientId, Contract};
     use bugbrother_wire::{
         Epoch, Message, SCHEMA_VERSION, Seq,
-        message::{Clock, Diagnostics, Dtc, DtcStatus, Event, EventKind, Row, Telemetry},
+        message::{
+            Alert, AlertCause, AlertState, Clock, Diagnostics, Dtc, DtcStatus, Event, EventKind, Row, Severity,
+            Telemetry,
+        },
     };
     use serde_json::Value;
 
     use super::*;
-    use crate::{arguments::Output, data::temporary};
+    use crate::{
+        arguments::{Lang, Output},
+        data::temporary,
+    };
 
     const START: UnixMs = 1_789_948_800_000;
     const HOUR: i64 = 3_600_000;
@@ -406,13 +413,36 @@ mod tests {
         };
         let told = [Message::Event(event), Message::Diagnostics(told)].map(arrival);
         desk.store.commit(&told).await.unwrap();
+        let codes = vec!["P0420".to_owned(), "U1000".to_owned()];
+        let alert = Alert {
+            v: SCHEMA_VERSION,
+            vin: golf(),
+            id: id(7),
+            rule: "codes".into(),
+            title: "Codes".into(),
+            severity: Severity::Warning,
+            state: AlertState::Open,
+            opened: START,
+            updated: START,
+            resolved: None,
+            count: 1,
+            value: None,
+            signal: None,
+            limit: None,
+            lat: None,
+            lon: None,
+            acknowledged_by: None,
+            late: false,
+            detail: Some(Box::new(AlertCause { codes, ..AlertCause::default() })),
+        };
+        desk.store.save_alert(&alert).await.unwrap();
 
-        let (vin, format, period) = (golf(), TableFormat::Json, Period::all());
+        let (vin, format, period, lang) = (golf(), TableFormat::Json, Period::all(), Lang::Fr);
         let commands = [
             ("trips", ExportCommand::Trips { vin, format, period, output: desk.output("trips") }),
             ("events", ExportCommand::Events { vin, format, period, output: desk.output("events") }),
-            ("alerts", ExportCommand::Alerts { vin, format, period, output: desk.output("alerts") }),
-            ("dtcs", ExportCommand::Dtcs { vin, format, output: desk.output("dtcs") }),
+            ("alerts", ExportCommand::Alerts { vin, format, lang, period, output: desk.output("alerts") }),
+            ("dtcs", ExportCommand::Dtcs { vin, format, lang, output: desk.output("dtcs") }),
         ];
         let mut tables = Vec::new();
         for (name, command) in commands {
@@ -436,7 +466,11 @@ mod tests {
             (&event["values"], &event["lat"], &event["lon"]),
             (&r#"{"ax":-7.5}"#.into(), &46.5.into(), &Value::Null)
         );
-        assert!(alerts.is_empty());
+        let title = dtcs[0]["title"].as_str().unwrap();
+        assert!(title.to_lowercase().contains("catalyseur"), "in the language that is asked for: {title}");
+        assert_eq!(alerts[0]["codes"], "P0420 U1000");
+        let in_words = alerts[0]["codes_in_words"].as_str().unwrap();
+        assert!(in_words.starts_with(&format!("{title}; ")), "{in_words}");
         assert_eq!(
             (&dtcs[0]["code"], &dtcs[0]["status"], &dtcs[0]["ecu"]),
             (&"P0420".into(), &"stored".into(), &Value::Null)

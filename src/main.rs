@@ -13,7 +13,7 @@
 //! - [`services`]: services started, watched and stopped; [`stage`]: tasks that are stopped together; [`alive`]: what systemd hears
 //! - [`metrics_page`]: what a process counts, [`metrics_list`]: what that means, [`process`]: what it takes of the machine;
 //!   [`readiness`]: whether it can be given work
-//! - [`demo`]: simulated cars with real agents
+//! - [`demo`]: simulated cars with real agents; [`load`]: thousands of vehicles to measure by
 //! - [`banner`]: what a person is told at the start
 //!
 //! # Invariants
@@ -36,6 +36,7 @@ mod doctor;
 mod export;
 mod init;
 mod listeners;
+mod load;
 mod media;
 mod metrics_list;
 mod metrics_page;
@@ -119,6 +120,7 @@ async fn perform(command: Command, folder: &Path, databases: Databases) -> Resul
             banner::findings(&findings)?;
             if taken { Ok(()) } else { bail!("`{}` would be refused", file.display()) }
         }
+        Command::Load(wanted) => load::run(&data()?, wanted).await,
         Command::Export(command) => export::run(&data()?, command).await,
         Command::Erase(command) => {
             const BY: &str = "the command line";

@@ -9,10 +9,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use bugbrother_client::Options;
-use bugbrother_dashboard::Trouble;
+use bugbrother_dashboard::{Heralding, Trouble};
 use bugbrother_dtc::Catalogue;
 use bugbrother_ingest::Health;
-use bugbrother_notifier::post::carrier::PushKey;
+use bugbrother_notifier::post::carrier::{MailAuthorities, PushKey};
 use bugbrother_store::Store;
 use bugbrother_wire::{UnixMs, api::RevokedKeys};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -42,6 +42,8 @@ use crate::{
 pub const MQTT_PORT: u16 = 1883;
 /// The dashboard's, if nothing is said.
 pub const HTTP_PORT: u16 = 8080;
+/// Between two states of a vehicle, where it is Home Assistant that wants them.
+const STATE_EVERY_S: u64 = 10;
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// A part that can run by itself.
@@ -150,6 +152,10 @@ pub fn now_ms() -> UnixMs {
 /// Runs the plan until a signal or until one of its parts ends.
 pub async fn run(plan: Plan) -> Result<()> {
     accounts::ensure(&plan.data)?;
+    if let Some(heralding) = heralding(&plan.net).filter(|_| plan.has(Service::Dashboard)) {
+        // Before the broker reads it for the first time.
+        accounts::let_herald(&plan.data, &heralding)?;
+    }
     install_catalogue(&plan)?;
     let fleet = match plan.demo_speed {
         Some(_) => demo::register(&plan.data)?,
@@ -323,6 +329,7 @@ async fn start_services(
                 Ok(RevokedKeys { certificates: lost.certificates, password: lost.password })
             })
         }));
+        config.heralding = heralding(&plan.net);
         if let Some(from) = &plan.net.tiles {
             config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
         }
@@ -342,6 +349,13 @@ async fn start_services(
         services.start("dashboard", |stop| async move { Ok(bugbrother_dashboard::run(config, listener, stop).await?) });
     }
     Ok(())
+}
+
+/// What others are told of the fleet.
+fn heralding(net: &Net) -> Option<Heralding> {
+    let every = net.state.or(net.home_assistant.as_ref().map(|_| STATE_EVERY_S))?;
+    let heralding = Heralding::new(Duration::from_secs(every));
+    Some(Heralding { home_assistant: net.home_assistant.clone(), ..heralding })
 }
 
 /// The words for trouble codes, the fleet's own among them. Lines that cannot be used are named and skipped.
@@ -366,11 +380,20 @@ fn post(plan: &Plan, http: Option<&TcpListener>) -> Result<bugbrother_notifier::
     Ok(bugbrother_notifier::post::Settings {
         gate: bugbrother_notifier::post::gate::Gate::new(net.allow_private.iter().copied()),
         push: Some(Arc::new(push_key(plan)?)),
+        mail_authorities: mail_authorities(net)?,
+        telegram: net.telegram_api.clone(),
         dashboard: public
             .map(|url| url.trim_end_matches('/').to_owned())
             .or_else(|| here.map(|address| format!("http://{address}"))),
         ..Default::default()
     })
+}
+
+/// Who vouches for the fleet's mail server beside those that this system trusts.
+pub(crate) fn mail_authorities(net: &Net) -> Result<MailAuthorities> {
+    let Some(path) = &net.mail_ca else { return Ok(MailAuthorities::default()) };
+    let pem = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    MailAuthorities::read(&pem).with_context(|| format!("--mail-ca `{}`", path.display()))
 }
 
 /// The key by which browsers know who may push to them; made where there is none.

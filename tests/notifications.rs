@@ -11,19 +11,20 @@ use anyhow::{Context, Result, ensure};
 use bugbrother_client::{Event, Options, Publisher, Qos, connect};
 use bugbrother_kit::{broker::Broker, on_each_broker, port, process::Process, system::System, wait};
 use bugbrother_store::{AlertEventKind, Channel, ChannelSettings, DeliveryFilter, Store};
-use bugbrother_tests::python;
+use bugbrother_tests::{python, viewer::Viewer};
 use bugbrother_wire::{
     ChannelId, Epoch, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin,
-    api::{ChannelKind, DeliveryState, Tongue},
+    api::{ChannelKind, DeliveryState, RuleEdit, Tongue},
     encode,
-    message::{Clock, Row, Severity, Telemetry},
+    message::{Alert, Clock, Row, Severity, Telemetry},
+    rule::{Condition, Scope},
     topic::Kind,
     unix_ms,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
-    time::timeout,
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -218,4 +219,82 @@ async fn a_notifier_that_is_killed_between_raising_and_delivering_tells_each_ale
     let of_vehicle = |line: &&str| line.contains("Volkswagen");
     ensure!(printed.lines().any(|line| of_vehicle(&line)), "{printed}");
     system.check_running().context("and nobody has died")
+}
+
+/// How many samples, ten a second, it took until it had come to something.
+async fn samples(
+    driver: &Publisher,
+    seq: &mut u64,
+    store: &Store,
+    what: &str,
+    is: impl Fn(&[Alert]) -> bool,
+) -> Result<u64> {
+    let began = *seq;
+    let mut pace = interval(Duration::from_millis(100));
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        if is(&store.active_alerts(10).await?) {
+            return Ok(*seq - began);
+        }
+        // On an idle machine it takes a few; this is a busy one's.
+        ensure!(*seq - began < 300, "{what}: not after {} samples", *seq - began);
+        pace.tick().await;
+        *seq += 1;
+        let batch = Telemetry {
+            v: SCHEMA_VERSION,
+            vin: VIN.parse()?,
+            epoch: Epoch(2),
+            seq: Seq(*seq),
+            t0: now(),
+            clock: Clock::Gnss,
+            keys: vec!["ect".into()],
+            rows: vec![Row { dt_ms: 0, values: vec![Some(120.0)] }],
+            gap: None,
+        };
+        let topic = Topic::new(batch.vin, Kind::Telemetry).to_string();
+        driver.publish(topic, encode(&batch), Qos::AtLeastOnce, false).await?.await?;
+    }
+}
+
+/// In one process, and in several that share a database.
+#[tokio::test]
+async fn a_rule_that_is_made_changed_or_switched_off_is_in_force_moments_later() -> Result<()> {
+    for services in [&["up"][..], &["broker", "notifier", "dashboard"]] {
+        let mut system = System::new()?;
+        for service in services {
+            system.start(service).await?;
+        }
+        let store = Store::open(&system.database()).await?;
+        system.add_account("driver", SECRET, "topic write fleet/v1/#")?;
+        let stop = CancellationToken::new();
+        let options = Options::new("127.0.0.1", system.mqtt(), "driver", "driver", SECRET);
+        let (driver, mut events) = connect(options, stop.clone());
+        while !matches!(timeout(LIMIT, events.recv()).await?, Some(Event::Up)) {}
+        let viewer = Viewer::sign_in(system.http(), "admin", system.password()?).await?;
+        let put = async |limit: f64, enabled: bool| -> Result<()> {
+            let signals = vec!["ect".to_owned()];
+            let condition = Condition::Above { signals, on: limit, off: limit - 1.0, for_ms: 0 };
+            let (title, severity, scope) = ("Hot".to_owned(), Severity::Warning, Scope::All);
+            let rule = RuleEdit { title, severity, enabled, scope, condition };
+            viewer.put("/api/frontend/rules/hot", &rule).send().await?.error_for_status()?;
+            Ok(())
+        };
+        let is_hot = |alerts: &[Alert]| alerts.iter().any(|alert| alert.rule == "hot");
+        let mut seq = 0;
+        // The notifier hears by now: its first words are of the rule that is there from the beginning.
+        put(110.0, true).await?;
+        samples(&driver, &mut seq, &store, "the notifier hears", is_hot).await?;
+        let mut took = Vec::new();
+        put(110.0, false).await?;
+        took.push(("switched off", samples(&driver, &mut seq, &store, "switched off", |now| !is_hot(now)).await?));
+        put(130.0, true).await?;
+        put(110.0, true).await?;
+        took.push(("made and changed", samples(&driver, &mut seq, &store, "made", is_hot).await?));
+        put(130.0, true).await?;
+        took.push(("changed", samples(&driver, &mut seq, &store, "changed", |now| !is_hot(now)).await?));
+        println!("{services:?}, in samples of 100 ms: {took:?}");
+        stop.cancel();
+        system.check_running()?;
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 use std::{
     collections::HashMap,
+    pin::pin,
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +16,7 @@ use tracing::warn;
 
 use crate::desk::{Book, Entry};
 
-/// How long a changed rule may wait for being noticed.
+/// How long a rule that another process has changed may wait for being noticed.
 const EVERY: Duration = Duration::from_millis(500);
 /// Everything is read this often even if nobody has counted a change: what people know of vehicles is not counted, and a
 /// person may have changed rules in the database.
@@ -29,6 +30,8 @@ pub fn follow(store: Store, tasks: &TaskTracker, stop: CancellationToken) -> mps
     tasks.spawn(async move {
         let mut known = Known::default();
         loop {
+            // From before the look on: what changes during it is looked at again.
+            let mut changes = pin!(store.rules_changed());
             match known.look(&store).await {
                 Ok(None) => {}
                 Ok(Some(book)) => {
@@ -46,6 +49,7 @@ pub fn follow(store: Store, tasks: &TaskTracker, stop: CancellationToken) -> mps
             }
             tokio::select! {
                 () = sleep(EVERY) => {}
+                () = &mut changes => {}
                 () = stop.cancelled() => return,
             }
         }

@@ -266,7 +266,11 @@ fn what_comes_late_is_marked_kept_and_given_out_once_when_no_more_of_it_comes() 
     );
     let job = second.take_late(NOW + 90_000).expect("it is due");
     assert_eq!((job.vin, job.span.from, job.span.to), (golf(), NOW - 90 * MINUTE, NOW - 60 * MINUTE + 1_000));
-    assert_eq!(job.rules().map(|(rule, _)| rule.id.as_str()).collect::<Vec<_>>(), ["fast"], "silence is of now");
+    assert_eq!(
+        job.rules.iter().map(|(one, _)| one.rule.id.as_str()).collect::<Vec<_>>(),
+        ["fast"],
+        "silence is of now"
+    );
     assert!(second.take_late(NOW + 90_000).is_none(), "once");
     second.mark_late(golf(), (job.span.from, job.span.to), NOW + 91_000);
     assert!(second.take_late(NOW + 900_000).is_some(), "unless it could not be judged");

@@ -16,7 +16,7 @@ use bugbrother_agent::{
     link::{Address, Link},
     log::Log,
 };
-use bugbrother_simulator::{Dashcam, Profile, Simulator, demo_fleet};
+use bugbrother_simulator::{Dashcam, Profile, Simulator, demo_fleet, geo::Point};
 use bugbrother_store::Store;
 use tokio::net::TcpListener;
 use tracing::warn;
@@ -63,6 +63,9 @@ pub async fn start(
 ) -> Result<()> {
     let http = reach.http;
     for (profile, password) in fleet {
+        // Whoever has trouble is in the workshop, where trouble codes can be cleared: the ignition on and the engine off.
+        let in_workshop = !profile.trouble.stored.is_empty();
+        let profile = Profile { in_workshop, ..left(store, profile).await? };
         store.name_vehicle(profile.vin, profile.name, Some(profile.plate), now_ms()).await?;
         let (gps, gps_port) = listen().await?;
         let (elm, elm_port) = listen().await?;
@@ -107,6 +110,16 @@ pub async fn start(
     Ok(())
 }
 
+/// The car where it was left, by what is known of it: no tank fills or empties between its past and now.
+async fn left(store: &Store, profile: Profile) -> Result<Profile> {
+    let Some(state) = store.vehicle(profile.vin).await? else { return Ok(profile) };
+    let last = |key: &str| state.latest.signals.get(key).map(|(_, value)| *value);
+    Ok(match (last("lat"), last("lon"), last("fuel"), last("odo")) {
+        (Some(lat), Some(lon), Some(fuel), Some(odo)) => profile.left(Point { lat, lon }, fuel / 100.0, odo),
+        _ => profile,
+    })
+}
+
 fn agent(
     data: &DataDir,
     mqtt: SocketAddr,
@@ -135,7 +148,7 @@ fn camera(label: &str, port: u16) -> Result<CameraSettings> {
         photo_url: Some(format!("http://127.0.0.1:{port}/road.jpg")),
         user: None,
         password_file: None,
-        transport: bugbrother_agent::camera::Way::Tcp,
+        transport: Default::default(),
         photo_every_min: Some(60),
         record: true,
         sound: false,
@@ -150,4 +163,28 @@ async fn listen() -> Result<(TcpListener, u16)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port on 127.0.0.1")?;
     let port = listener.local_addr()?.port();
     Ok((listener, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use bugbrother_simulator::Car;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_live_car_begins_with_the_tank_the_odometer_and_the_place_with_which_its_past_ended() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let store = Store::open(&format!("sqlite://{}/fleet.db", folder.path().display())).await?;
+        let profile = demo_fleet()[3];
+        past::fill(&store, &[profile], now_ms()).await?;
+        let state = store.vehicle(profile.vin).await?.context("it has a past")?;
+        let last = |key: &str| state.latest.signals.get(key).map(|(_, value)| *value).expect("the past tells it");
+        let live = Car::new(&left(&store, profile).await?).reading();
+        let place = Point { lat: last("lat"), lon: last("lon") };
+        assert!(live.point.distance_m(place) < 5.0, "{:?} {place:?}", live.point);
+        assert!((live.fuel_percent - last("fuel")).abs() < 0.2, "{} {}", live.fuel_percent, last("fuel"));
+        assert!((live.odometer_km - last("odo")).abs() < 0.1, "{} {}", live.odometer_km, last("odo"));
+        assert!((live.fuel_percent - profile.fuel * 100.0).abs() > 1.0, "and not with those that it is made with");
+        Ok(())
+    }
 }

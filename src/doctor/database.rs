@@ -8,7 +8,7 @@ use bugbrother_store::{Engine, MailServer, Schema, Store, StoreError, look as lo
 use tokio::time::timeout;
 
 use super::Finding;
-use crate::{arguments::Net, data::Databases};
+use crate::{arguments::Net, data::Databases, services::mail_authorities};
 
 const PART: &str = "database";
 /// The oldest PostgreSQL that is tried.
@@ -149,7 +149,11 @@ async fn mail(url: &str, net: &Net) -> Finding {
         return Finding::note(PART, "no mail server is set (dashboard, settings): no letter goes out");
     }
     let gate = Gate::new(net.allow_private.iter().copied());
-    match bugbrother_notifier::post::carrier::try_mail_server(&gate, &server).await {
+    let authorities = match mail_authorities(net) {
+        Ok(authorities) => authorities,
+        Err(error) => return Finding::bad(PART, format!("{error:#}"), "correct `mail_ca`"),
+    };
+    match bugbrother_notifier::post::carrier::try_mail_server(&gate, &server, &authorities).await {
         Ok(()) => Finding::good(PART, format!("{} lets us in", server.host)),
         Err(reason) => {
             let advice = "correct host, port, encryption, user or password in the dashboard's settings; a server in your own \

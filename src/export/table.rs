@@ -1,11 +1,13 @@
 //! Tables of a vehicle: trips, events, alerts, trouble codes.
 
 use anyhow::Result;
+use bugbrother_dtc::catalogue;
 use bugbrother_export::{Cell, Field, Kind, Table, TableFormat};
 use bugbrother_store::{DtcRecord, MAX_PAGE, Store, TripRecord};
 use bugbrother_trip::Trip;
 use bugbrother_wire::{
     UnixMs, Vin,
+    api::Tongue,
     message::{Alert, Event},
 };
 use serde::Serialize;
@@ -159,7 +161,7 @@ pub async fn events(store: &Store, vin: Vin, period: Period, format: TableFormat
     }
 }
 
-const ALERTS: [(&str, Kind); 12] = [
+const ALERTS: [(&str, Kind); 14] = [
     ("vin", Kind::Text),
     ("opened", Kind::Time),
     ("updated", Kind::Time),
@@ -172,9 +174,17 @@ const ALERTS: [(&str, Kind); 12] = [
     ("acknowledged_by", Kind::Text),
     ("rule", Kind::Text),
     ("id", Kind::Text),
+    ("codes", Kind::Text),
+    ("codes_in_words", Kind::Text),
 ];
 
-pub async fn alerts(store: &Store, vin: Vin, period: Period, format: TableFormat, sink: Sink) -> Result<()> {
+pub async fn alerts(
+    store: &Store,
+    vin: Vin,
+    period: Period,
+    (format, tongue): (TableFormat, Tongue),
+    sink: Sink,
+) -> Result<()> {
     let mut file = Writing::new(format, &ALERTS, sink)?;
     let mut after = None;
     loop {
@@ -184,6 +194,10 @@ pub async fn alerts(store: &Store, vin: Vin, period: Period, format: TableFormat
         for alert in &page {
             let Alert { vin, rule, title, value, acknowledged_by, .. } = alert;
             let (severity, state, id) = (word(&alert.severity), word(&alert.state), alert.id.to_string());
+            let codes = alert.detail.as_ref().map(|cause| cause.codes.as_slice()).filter(|codes| !codes.is_empty());
+            let in_words =
+                codes.map(|codes| codes.iter().map(|code| title_of(code, tongue)).collect::<Vec<_>>().join("; "));
+            let codes = codes.map(|codes| codes.join(" "));
             file.row(&[
                 vin.as_str().into(),
                 Cell::Time(alert.opened),
@@ -197,22 +211,25 @@ pub async fn alerts(store: &Store, vin: Vin, period: Period, format: TableFormat
                 acknowledged_by.as_deref().into(),
                 rule.as_str().into(),
                 id.as_str().into(),
+                codes.as_deref().into(),
+                in_words.as_deref().into(),
             ])?;
         }
         file.page()?;
     }
 }
 
-const DTCS: [(&str, Kind); 6] = [
+const DTCS: [(&str, Kind); 7] = [
     ("vin", Kind::Text),
     ("code", Kind::Text),
     ("status", Kind::Text),
     ("ecu", Kind::Text),
     ("first_seen", Kind::Time),
     ("last_seen", Kind::Time),
+    ("title", Kind::Text),
 ];
 
-pub async fn dtcs(store: &Store, vin: Vin, format: TableFormat, sink: Sink) -> Result<()> {
+pub async fn dtcs(store: &Store, vin: Vin, (format, tongue): (TableFormat, Tongue), sink: Sink) -> Result<()> {
     let mut file = Writing::new(format, &DTCS, sink)?;
     let mut after: Option<DtcRecord> = None;
     loop {
@@ -226,6 +243,7 @@ pub async fn dtcs(store: &Store, vin: Vin, format: TableFormat, sink: Sink) -> R
                 ecu.into(),
                 Cell::Time(*first_seen),
                 Cell::Time(*last_seen),
+                title_of(code, tongue).as_str().into(),
             ])?;
         }
         file.page()?;
@@ -234,6 +252,11 @@ pub async fn dtcs(store: &Store, vin: Vin, format: TableFormat, sink: Sink) -> R
             None => return file.finish(),
         }
     }
+}
+
+/// What a trouble code is called in a language.
+fn title_of(code: &str, tongue: Tongue) -> String {
+    catalogue().explain(code, tongue).title
 }
 
 fn time(ts: Option<UnixMs>) -> Cell<'static> {

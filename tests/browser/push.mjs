@@ -1,5 +1,5 @@
 // Web push as a browser and a push service do it, by Node's cryptography alone (RFC 8291, RFC 8188, RFC 8292). Run by itself it
-// answers on standard output what standard input asks: `keys`, or `read` of a message.
+// answers on standard output what standard input asks: `keys`, `read` of a message, or `all`: that of many.
 import { createDecipheriv, createECDH, createPublicKey, hkdfSync, randomBytes, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -44,5 +44,6 @@ export function read({ authorization, vapid, body: text, ...browser }) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const asked = JSON.parse(readFileSync(0, 'utf8'));
-  process.stdout.write(JSON.stringify(asked.what === 'keys' ? keys() : read(asked)));
+  const answers = { keys, read: () => read(asked), all: () => asked.messages.map(read) };
+  process.stdout.write(JSON.stringify(answers[asked.what]()));
 }

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const WAIT = 30_000;
+// The demo's Pool 5: it has trouble, and stands with its ignition on.
+const WORKSHOP = 'WVWZZZAUZGW138562';
 
 const { BUGBROTHER_URL: url, BUGBROTHER_USER: user, BUGBROTHER_PASSWORD: password, SCREENSHOTS: folder, VEHICLE: vin } = process.env;
 if (!url || !user || !password || !vin) {
@@ -153,6 +155,25 @@ try {
     await byId(page, 'tab-commands').click();
     await page.locator('[data-testid="command-read_dtcs"][data-state="Issued"]').first().waitFor();
     await shoot(page, '6-commands-dark');
+  });
+
+  await step('the codes of a car in the workshop are cleared in two steps, and it says what it still has', async () => {
+    const stored = async () => {
+      const answer = await page.request.get(`${url}/api/frontend/vehicles/${WORKSHOP}/diagnostics`);
+      const { codes } = await answer.json();
+      return codes.filter(code => code.status === 'stored' && !code.gone).map(({ code }) => code);
+    };
+    await page.goto(`${url}/vehicles/${WORKSHOP}?tab=diagnostics`);
+    await byId(page, 'code-P0301').first().waitFor({ timeout: 2 * WAIT });
+    await byId(page, 'clear-codes').click();
+    await byId(page, 'clear-for-good').click({ timeout: 2 * WAIT });
+    await byId(page, 'clear-for-good').waitFor({ state: 'detached' });
+    const outcome = byId(page, 'outcome');
+    await page.locator('[data-testid="outcome"]:is([data-state="Done"], [data-state="Failed"], [data-state="Denied"])').waitFor({ timeout: 2 * WAIT });
+    const state = await attribute(outcome, 'data-state');
+    if (state !== 'Done') throw new Error(`the car does not clear its codes: ${state} ${await outcome.textContent()}`);
+    await until('the stored codes are gone', stored, codes => codes.length === 0);
+    await shoot(page, '6-cleared-dark');
   });
 
   await step('an alert of yesterday is found and commented', async () => {

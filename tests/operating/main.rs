@@ -1,6 +1,7 @@
 //! What an operator does and is given: packages, units, containers, jobs, settings, a release, the documents about them.
 //!
 //! # Layout
+//! - `load`: vehicles by the dozen, cut off, with ingest killed under them
 //! - `packages`: the server's package, installed on a copy of this system up to a vehicle that is stored
 //! - `doctor`: `init` and `doctor` beside a server that runs, and one that does not
 //! - `plans`: files for Docker, Nomad, EMQX and systemd, which are read and compared with what the program takes
@@ -8,6 +9,7 @@
 //! - `release`: licences, what a program is made of, sums and signature
 
 mod doctor;
+mod load;
 mod packages;
 mod plans;
 mod release;

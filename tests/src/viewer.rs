@@ -11,6 +11,7 @@ use bugbrother_wire::{
 };
 use futures_util::StreamExt;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
@@ -58,6 +59,12 @@ impl Viewer {
     /// A request to a path, signed in.
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("http://{}{path}", self.base)).bearer_auth(&self.token).timeout(LIMIT)
+    }
+
+    /// The same that puts something there.
+    pub fn put(&self, path: &str, body: &impl Serialize) -> RequestBuilder {
+        let request = self.http.put(format!("http://{}{path}", self.base)).bearer_auth(&self.token);
+        request.json(body).timeout(LIMIT)
     }
 
     /// A counter of `/metrics`, all its labels added up; 0 while it has not counted.

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+pub use bugbrother_kit::mqtt::packet::{packet, string};
+
 use bugbrother_broker::{Config, Door, Error, Limits};
 use bugbrother_mosquitto_compat::{PasswordFile, conf};
 use tokio::{
@@ -550,26 +552,6 @@ async fn read_packet(stream: &mut Box<dyn Wire>) -> Option<(u8, Vec<u8>)> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     Some((first, body))
-}
-
-pub fn string(out: &mut Vec<u8>, text: &[u8]) {
-    out.extend((text.len() as u16).to_be_bytes());
-    out.extend(text);
-}
-
-pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
-    let mut out = vec![first];
-    let mut length = body.len();
-    loop {
-        let low = (length & 0x7F) as u8;
-        length >>= 7;
-        out.push(if length > 0 { low | 0x80 } else { low });
-        if length == 0 {
-            break;
-        }
-    }
-    out.extend(body);
-    out
 }
 
 pub fn publish(version: u8, topic: &[u8], payload: &[u8], flags: u8, id: u16, properties: &[u8]) -> Vec<u8> {

@@ -32,13 +32,26 @@ pub struct Verdict {
     pub drop: Vec<AlertId>,
 }
 
-/// Compares what was found in a span of a vehicle's past with the alerts of the rule that overlap with the span.
+impl Verdict {
+    /// The same with nothing new but what touches these moments: what was judged beside is history that was judged before.
+    pub fn near(self, (from, to): (UnixMs, UnixMs), known: &[Known]) -> Self {
+        let is_near = |(id, firing): &(AlertId, Firing)| {
+            let touches = firing.opened <= to && firing.resolved.is_none_or(|end| end >= from);
+            touches || known.iter().any(|alert| alert.id == *id)
+        };
+        Verdict { keep: self.keep.into_iter().filter(is_near).collect(), drop: self.drop }
+    }
+}
+
+/// Compares what was found in a span of a vehicle's past with the alerts of the rule that overlap with the span. What began
+/// before the span is known better than by what is found at its edge.
 pub fn settle((vin, rule): (Vin, &str), (from, to): (UnixMs, UnixMs), found: Vec<Firing>, known: &[Known]) -> Verdict {
     let mut verdict = Verdict::default();
     for firing in found {
         let end = firing.resolved.unwrap_or(to);
         let covers = |alert: &Known| {
-            !alert.late && alert.opened <= end && alert.resolved.is_none_or(|resolved| resolved >= firing.opened)
+            let counts = !alert.late || alert.opened < from;
+            counts && alert.opened <= end && alert.resolved.is_none_or(|resolved| resolved >= firing.opened)
         };
         // What somebody was told of, at least in part, is not told again.
         if known.iter().any(covers) {

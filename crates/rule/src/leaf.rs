@@ -120,6 +120,14 @@ impl Leaf {
         LeafState { memory, held: None }
     }
 
+    /// A leaf on a part of the past, see [`crate::Plan::of_the_past`].
+    pub fn of_the_past(&self, now: &LeafState) -> LeafState {
+        match &now.memory {
+            Memory::Unusual(usual) => LeafState { memory: Memory::Unusual(usual.of_the_past()), held: None },
+            _ => self.fresh(),
+        }
+    }
+
     /// A leaf that holds, of which only this is known: it goes on until what it looks at says otherwise.
     pub fn resumed(&self, hold: Hold) -> LeafState {
         let memory = match self {

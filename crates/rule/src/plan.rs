@@ -106,9 +106,9 @@ impl Plan {
         !self.hears.words && !self.hears.books
     }
 
-    /// Whether it learns what is usual: its judgement is of now.
-    pub fn learns(&self) -> bool {
-        self.leaves.iter().any(|leaf| matches!(leaf, Leaf::Unusual(_)))
+    /// Whether it looks at nothing but what the car says is wrong with it, which lasts for days.
+    pub fn is_of_pictures(&self) -> bool {
+        self.leaves.iter().all(|leaf| matches!(leaf, Leaf::Codes(_) | Leaf::Lamp | Leaf::Readiness))
     }
 
     /// The time of silence, if it is nothing but a silence.
@@ -122,6 +122,12 @@ impl Plan {
     /// Nothing is known of the vehicle yet.
     pub fn fresh(&self) -> Case {
         Case::of(self.leaves.iter().map(Leaf::fresh).collect(), false)
+    }
+
+    /// Nothing is known of a part of the vehicle's past but what is usual in it by now, which that part teaches no more.
+    pub fn of_the_past(&self, now: &Case) -> Case {
+        let states = self.leaves.iter().zip(&now.leaves);
+        Case::of(states.map(|(leaf, state)| leaf.of_the_past(state)).collect(), false)
     }
 
     /// An alert is active of which only this is known.

@@ -369,3 +369,52 @@ fn what_is_unusual_is_so_at_this_load_and_learned_first() {
     let found = drive(&mut bench, 0.1, 0.0);
     assert!(matches!(found.as_slice(), [(_, Transition::Resolved(_))]), "{found:?}");
 }
+
+#[test]
+fn being_in_and_being_out_are_told_of_whoever_was_not_seen_to_cross() {
+    for (when, there, gone) in [(AreaMove::Inside, 0.0, 700.0), (AreaMove::Outside, 700.0, 0.0)] {
+        let mut bench = Bench::new(&area(when, 60));
+        for (second, metres, expected) in [
+            (0.0, there, None),
+            (30.0, there, None),
+            (60.0, there, opened(0.0)),
+            (90.0, gone, None), // it may be a reflection
+            (91.0, gone, resolved(90.0)),
+        ] {
+            assert_eq!(bench.at(second, east(metres)), expected, "{when:?} at {second} s");
+        }
+    }
+}
+
+/// The table of each kind of condition, which is a test in this file. A kind that is new has to have one before this compiles.
+#[test]
+fn every_kind_has_a_table() {
+    let table = |condition: &Condition| match condition {
+        Condition::Above { .. } => "a_value_above_a_limit",
+        Condition::Below { .. } => "a_value_below_a_limit",
+        Condition::Silent { .. } => "silence_is_not_counted_of_who_sleeps_and_ends_with_any_word",
+        Condition::Offline { .. } => "offline_is_the_brokers_word_and_ends_when_it_comes_back",
+        Condition::Speeding(_) => "speeding_goes_by_the_lowest_limit_that_applies",
+        Condition::FuelDrop(_) => "fuel_that_is_gone_when_it_is_started_again_went_while_it_stood",
+        Condition::Area(spec) => match spec.when {
+            AreaMove::Enter => "entering_is_told_of_who_was_outside_and_a_single_reflection_is_no_crossing",
+            AreaMove::Leave => "leaving_is_told_of_who_was_inside_and_names_the_area",
+            AreaMove::Inside | AreaMove::Outside => "being_in_and_being_out_are_told_of_whoever_was_not_seen_to_cross",
+        },
+        Condition::OutsideHours(_) => "used_outside_working_hours",
+        Condition::Codes(_) => "new_codes_by_severity_by_list_and_by_status",
+        Condition::Lamp | Condition::ReadinessLost => "the_lamp_and_self_tests_that_are_lost",
+        Condition::Event(_) => "events_count_for_a_while_or_until_they_are_over",
+        Condition::Maintenance { .. } | Condition::ContractEnds { .. } => "the_books",
+        Condition::Unusual(_) => "what_is_unusual_is_so_at_this_load_and_learned_first",
+        // In tests/trees.rs.
+        Condition::All(_) | Condition::Any(_) => "and_and_or_are_what_they_say",
+    };
+    let tests = [include_str!("kinds.rs"), include_str!("trees.rs")].concat();
+    let all =
+        [above("ect", 1.0, 0.0, 0), area(AreaMove::Enter, 0), area(AreaMove::Leave, 0), area(AreaMove::Inside, 60)];
+    let rest = [Condition::Lamp, Condition::Maintenance { soon: true }, Condition::All(vec![Condition::Lamp])];
+    for condition in all.iter().chain(&rest) {
+        assert!(tests.contains(&format!("fn {}()", table(condition))), "{condition:?}");
+    }
+}

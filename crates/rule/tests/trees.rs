@@ -3,7 +3,7 @@
 mod table;
 
 use bugbrother_rule::{Case, Fences, Hearing, Member, Moment, News, Plan, Slots, Transition};
-use bugbrother_wire::rule::Condition;
+use bugbrother_wire::rule::{Condition, Speeding};
 use proptest::{collection::vec, prelude::*};
 use table::{Bench, T0};
 
@@ -79,6 +79,26 @@ proptest! {
         for (n, value) in values.iter().enumerate() {
             prop_assert_eq!(bench.sample(11.0 + n as f64, &[("spd", *value)]), None);
             prop_assert_eq!(bench.case.is_open(), begins);
+        }
+    }
+
+    #[test]
+    fn below_and_too_fast_do_not_flap_between_their_limits_either(shares in vec(0.001..0.999f64, 1..100), begins in any::<bool>()) {
+        let below = Condition::Below { signals: vec!["vbat".into()], on: 11.0, off: 12.0, for_ms: 0 };
+        let speeding = Condition::Speeding(Speeding {
+            limit_kmh: Some(120.0), areas: vec![], classes: vec![], below_kmh: 10.0, for_ms: 0,
+        });
+        for (condition, signal, wrong, right, between) in [
+            (&below, "vbat", 10.0, 14.0, 11.0..12.0), (&speeding, "spd", 150.0, 80.0, 110.0..120.0),
+        ] {
+            let mut bench = Bench::new(condition);
+            bench.sample(0.0, &[(signal, if begins { wrong } else { right })]);
+            prop_assert_eq!(bench.case.is_open(), begins);
+            for (n, share) in shares.iter().enumerate() {
+                let value = between.start + share * (between.end - between.start);
+                prop_assert_eq!(bench.sample(11.0 + n as f64, &[(signal, value)]), None, "{} {}", signal, value);
+                prop_assert_eq!(bench.case.is_open(), begins);
+            }
         }
     }
 

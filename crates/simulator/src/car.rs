@@ -20,6 +20,8 @@ const GRAVITY: f64 = 9.81;
 const AMBIENT_C: f64 = 14.0;
 /// How long the starter pulls the battery down.
 const CRANKING_S: f64 = 0.8;
+/// How long a car is in the workshop.
+const WORKSHOP_S: f64 = 24.0 * 3600.0;
 /// What a pump gives, in litres per second.
 const PUMP_LPS: f64 = 0.6;
 
@@ -89,6 +91,7 @@ pub struct Car {
     driver: Driver,
     engine: Engine,
     ignition: bool,
+    in_workshop: bool,
     /// Along the route, counting on over the laps.
     path_m: f64,
     speed_mps: f64,
@@ -112,13 +115,18 @@ impl Car {
         let route = Route::new(profile.route);
         let mut rng = StdRng::seed_from_u64(profile.seed);
         let path_m = route.length_m() * profile.start;
-        let driver = Driver::new(profile.style, &route, path_m, profile.parked, &mut rng);
+        let stands = profile.parked || profile.in_workshop;
+        let mut driver = Driver::new(profile.style, &route, path_m, stands, &mut rng);
+        if profile.in_workshop {
+            driver.phase = Phase::Halted { halt: Halt::Parking, left_s: WORKSHOP_S };
+        }
         let Trouble { stored, pending, .. } = profile.trouble;
         let mut car = Car {
             profile: *profile,
             driver,
             engine: Engine::stopped(baro_kpa(route.spot(path_m).alt_m)),
             ignition: !profile.parked,
+            in_workshop: profile.in_workshop,
             path_m,
             speed_mps: 0.0,
             coolant_c: AMBIENT_C,
@@ -273,7 +281,7 @@ impl Car {
     fn turn_key(&mut self, baro_kpa: f64) {
         match self.driver.phase {
             Phase::Driving | Phase::Leaving { .. } => {
-                self.ignition = true;
+                (self.ignition, self.in_workshop) = (true, false);
                 if !self.engine.running {
                     self.engine.start();
                 }
@@ -283,7 +291,7 @@ impl Car {
                     self.engine.pause(baro_kpa);
                 }
             }
-            Phase::Halted { .. } if self.ignition => {
+            Phase::Halted { .. } if self.ignition && !self.in_workshop => {
                 self.ignition = false;
                 self.engine.stop(baro_kpa);
             }
@@ -309,7 +317,9 @@ impl Car {
 
     fn voltage(&self) -> f64 {
         let ripple = self.jitter_rpm / 14.0 * 0.03;
-        if !self.engine.running {
+        if self.in_workshop {
+            13.6 + ripple
+        } else if !self.engine.running {
             // The surface charge goes in the first minutes.
             12.45 + 0.35 * (-self.since_off_s / 200.0).exp() + ripple
         } else if self.engine.since_start_s < CRANKING_S {

@@ -4,8 +4,9 @@ use bugbrother_wire::Vin;
 
 use crate::{
     engine::{self, Drivetrain},
+    geo::Point,
     roads,
-    route::Plan,
+    route::{Plan, Route},
 };
 
 /// How somebody drives.
@@ -56,6 +57,8 @@ pub struct Profile {
     pub start: f64,
     /// Whether it begins parked, with the ignition off.
     pub parked: bool,
+    /// Whether it begins in a workshop, for a day: with the ignition on, the engine off, and a charger at its battery.
+    pub in_workshop: bool,
     /// Engine, gears and body.
     pub drivetrain: &'static Drivetrain,
     /// Fuel in the tank at the beginning, as a share.
@@ -72,6 +75,15 @@ pub struct Profile {
     pub seed: u64,
 }
 
+impl Profile {
+    /// The same car where it was left: there, with so much in the tank and so far on the odometer. Somewhere else than on its
+    /// route it begins where it would have.
+    pub fn left(self, place: Point, fuel: f64, odometer_km: f64) -> Self {
+        let start = Route::new(self.route).share_at(place).unwrap_or(self.start);
+        Profile { start, fuel: fuel.clamp(0.0, 1.0), odometer_km, ..self }
+    }
+}
+
 /// The vehicles of `bugbrother demo`.
 pub fn demo_fleet() -> Vec<Profile> {
     let base = Profile {
@@ -84,6 +96,7 @@ pub fn demo_fleet() -> Vec<Profile> {
         route: &roads::GENEVE_LAUSANNE,
         start: 0.02,
         parked: false,
+        in_workshop: false,
         drivetrain: &engine::DIESEL_VAN,
         fuel: 0.64,
         odometer_km: 118_204.3,

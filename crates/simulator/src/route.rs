@@ -4,6 +4,8 @@ use crate::geo::Point;
 
 /// Distance between the nodes that a route is cut into.
 const NODE_SPACING_M: f64 = 20.0;
+/// Whoever is further from a route is not on it.
+const NEAR_M: f64 = 50.0;
 
 /// Why a car halts somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +115,16 @@ impl Route {
     /// The ring as points, for drawing it.
     pub fn points(&self) -> impl Iterator<Item = Point> + '_ {
         self.nodes.iter().map(|node| node.point)
+    }
+
+    /// The place on the route that is nearest to a point, as a share of the lap; nothing where the route does not come by.
+    pub fn share_at(&self, point: Point) -> Option<f64> {
+        let steps = (self.length_m() / NEAR_M) as u32;
+        let away = |at_m: f64| self.spot(at_m).point.distance_m(point);
+        let nearest = |places: &mut dyn Iterator<Item = f64>| places.min_by(|a, b| away(*a).total_cmp(&away(*b)));
+        let about = nearest(&mut (0..steps).map(|step| f64::from(step) * NEAR_M))?;
+        let at_m = nearest(&mut (0..=100).map(|step| about + (f64::from(step) / 50.0 - 1.0) * NEAR_M))?;
+        (away(at_m) < NEAR_M).then(|| at_m.rem_euclid(self.length_m()) / self.length_m())
     }
 
     pub(crate) fn nodes(&self) -> &[Node] {

@@ -163,3 +163,28 @@ fn the_same_seed_drives_the_same_and_another_one_does_not() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
 }
+
+#[test]
+fn a_car_goes_on_from_where_it_was_left_with_what_was_in_its_tank() {
+    for profile in demo_fleet() {
+        let mut before = Car::new(&profile);
+        for minutes in [3, 11, 40] {
+            drive(&mut before, minutes, |_, _, _| {});
+            let left = before.reading();
+            let after = Car::new(&profile.left(left.point, left.fuel_percent / 100.0, left.odometer_km)).reading();
+            assert!(after.point.distance_m(left.point) < 5.0, "{}: {:?} {:?}", profile.name, after.point, left.point);
+            assert!((after.fuel_percent - left.fuel_percent).abs() < 0.01 && after.odometer_km == left.odometer_km);
+        }
+        let nowhere = profile.left(bugbrother_simulator::geo::Point { lat: 0.0, lon: 0.0 }, 0.5, 10.0);
+        assert_eq!((nowhere.start, nowhere.fuel), (profile.start, 0.5));
+    }
+}
+
+#[test]
+fn a_car_in_the_workshop_answers_with_its_engine_off() {
+    let mut car = Car::new(&Profile { in_workshop: true, ..car_of("Pool 5") });
+    drive(&mut car, 60, |_, _, now| {
+        assert!(now.ignition && !now.running && now.rpm == 0.0 && now.speed_kmh == 0.0);
+        assert!((13.2..14.0).contains(&now.voltage), "a charger is at its battery: {}", now.voltage);
+    });
+}

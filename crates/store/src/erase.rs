@@ -29,6 +29,7 @@ const OF_A_VEHICLE: &[(&str, &str)] = &[
     ("stop", "DELETE FROM stop WHERE (vin, start_ts) IN (SELECT vin, start_ts FROM stop WHERE vin = $1 LIMIT $2)"),
     ("trip_state", "DELETE FROM trip_state WHERE vin IN (SELECT vin FROM trip_state WHERE vin = $1 LIMIT $2)"),
     ("event", "DELETE FROM event WHERE (vin, id) IN (SELECT vin, id FROM event WHERE vin = $1 LIMIT $2)"),
+    ("picture", "DELETE FROM picture WHERE (vin, at_ts) IN (SELECT vin, at_ts FROM picture WHERE vin = $1 LIMIT $2)"),
     ("diagnostics", "DELETE FROM diagnostics WHERE vin IN (SELECT vin FROM diagnostics WHERE vin = $1 LIMIT $2)"),
     (
         "dtc",

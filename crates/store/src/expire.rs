@@ -19,10 +19,15 @@ struct Kind {
     sql: &'static str,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     Kind {
         days: |retention| retention.events_days,
         sql: "DELETE FROM event WHERE (vin, id) IN (SELECT vin, id FROM event WHERE received_ts < $1 \
+              ORDER BY received_ts LIMIT $2)",
+    },
+    Kind {
+        days: |retention| retention.events_days,
+        sql: "DELETE FROM picture WHERE (vin, at_ts) IN (SELECT vin, at_ts FROM picture WHERE received_ts < $1 \
               ORDER BY received_ts LIMIT $2)",
     },
     Kind {

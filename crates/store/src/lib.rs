@@ -103,7 +103,7 @@ mod word;
 use std::sync::Arc;
 
 use sqlx::AnyPool;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{memory::Memory, telemetry::TimeSeries};
 
@@ -174,6 +174,8 @@ pub struct Store {
     series: Arc<dyn TimeSeries>,
     /// What the committer knows of outboxes and vehicles without asking.
     memory: Arc<Mutex<Memory>>,
+    /// The rules were changed by somebody in this process.
+    rules: Arc<Notify>,
 }
 
 impl Store {

@@ -75,6 +75,7 @@ pub struct Still {
 
 /// What became of an offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, for as long as an offer is answered")]
 pub enum Offered {
     /// The file is one that is coming, or is there already.
     Known(MediaFile),

@@ -67,7 +67,15 @@ impl Store {
             Some(telemetry_url) => Arc::new(Influx::open(telemetry_url, read.clone()).await?),
             None => Arc::new(Embedded { read: read.clone(), write: write.clone(), engine }),
         };
-        Ok(Store { read, write, engine, identity: identity.into(), series, memory: Arc::default() })
+        Ok(Store {
+            read,
+            write,
+            engine,
+            identity: identity.into(),
+            series,
+            memory: Arc::default(),
+            rules: Arc::default(),
+        })
     }
 }
 

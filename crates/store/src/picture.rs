@@ -31,6 +31,26 @@ impl Store {
         row.map(|row| Ok((word::from_json("diagnostics", row.try_get(0)?)?, row.try_get(1)?))).transpose()
     }
 
+    /// What a car said was wrong with it between `from` and `to` (inclusive), oldest first, without freeze frames.
+    pub async fn pictures(
+        &self,
+        vin: Vin,
+        from: UnixMs,
+        to: UnixMs,
+        limit: u32,
+    ) -> Result<Vec<Diagnostics>, StoreError> {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT body FROM picture WHERE vin = $1 AND at_ts >= $2 AND at_ts <= $3 ORDER BY at_ts LIMIT $4",
+        )
+        .bind(vin.as_str())
+        .bind(from)
+        .bind(to)
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(|body| word::from_json("picture", body)).collect()
+    }
+
     /// What a vehicle's agent said of itself last.
     pub async fn birth(&self, vin: Vin) -> Result<Option<Birth>, StoreError> {
         let body: Option<String> = sqlx::query_scalar("SELECT body FROM birth WHERE vin = $1")

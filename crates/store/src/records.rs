@@ -26,7 +26,7 @@ impl Writer<'_> {
     }
 
     /// The newest picture by the vehicle's time, and every code with the first and the last time that it was told. A code
-    /// that an older picture has is no news of whether it is there.
+    /// that an older picture has is no news of whether it is there. What was told when is kept, too.
     pub(crate) async fn diagnose(&mut self, diagnostics: &Diagnostics, now: UnixMs) -> Result<(), StoreError> {
         self.vehicle(diagnostics.vin, now).await?;
         let newest = sqlx::query(
@@ -49,6 +49,17 @@ impl Writer<'_> {
                 .execute(&mut *self.tx)
                 .await?;
         }
+        let picture = Diagnostics { freeze_frame: None, ..diagnostics.clone() };
+        sqlx::query(
+            "INSERT INTO picture (vin, at_ts, received_ts, body) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (vin, at_ts) DO NOTHING",
+        )
+        .bind(diagnostics.vin.as_str())
+        .bind(diagnostics.at)
+        .bind(now)
+        .bind(word::json(&picture))
+        .execute(&mut *self.tx)
+        .await?;
         for dtc in &diagnostics.dtcs {
             sqlx::query(
                 "INSERT INTO dtc (vin, code, status, ecu, first_seen, last_seen) VALUES ($1, $2, $3, $4, $5, $5) \

@@ -91,6 +91,7 @@ impl Store {
             return Ok(false);
         }
         tx.commit().await?;
+        self.rules.notify_waiters();
         Ok(true)
     }
 
@@ -105,7 +106,14 @@ impl Store {
         count_change(&mut tx).await?;
         let done = sqlx::query("DELETE FROM rule WHERE id = $1").bind(rule).execute(&mut *tx).await?;
         tx.commit().await?;
+        self.rules.notify_waiters();
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Waits until somebody with the same store in this process changes the rules. Of others [`Store::rules_version`] tells.
+    /// What is changed once this was called is not missed.
+    pub fn rules_changed(&self) -> impl Future<Output = ()> + '_ {
+        self.rules.notified()
     }
 }
 

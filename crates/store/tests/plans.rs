@@ -138,6 +138,7 @@ async fn every_statement_of_a_day_finds_its_rows_by_an_index_and_has_an_end() {
     store.silent_trips(NOW, 10).await.unwrap();
     store.oldest_trips(golf(), 0, NOW, 10).await.unwrap();
     store.oldest_events(golf(), (0, NOW), None, 10).await.unwrap();
+    store.pictures(golf(), 0, NOW, 10).await.unwrap();
     store.oldest_alerts(golf(), (0, NOW), None, 10).await.unwrap();
     store.dtcs(golf(), None, 10).await.unwrap();
     store.end_silent_trip(golf(), NOW).await.unwrap();

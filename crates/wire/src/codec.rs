@@ -494,6 +494,10 @@ impl Checked for State {
     }
     fn check(&self) -> Result<(), DecodeError> {
         time("source_ts", self.source_ts)?;
+        text("name", self.name.as_deref())?;
+        text("plate", self.plate.as_deref())?;
+        let are_finite = [self.latitude, self.longitude].into_iter().flatten().all(f64::is_finite);
+        require(are_finite, "latitude", "is a number that is not finite")?;
         values(self.values.iter())
     }
 }

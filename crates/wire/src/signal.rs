@@ -3,6 +3,10 @@
 //! A signal's short key is its column name in telemetry. Its path is the one of COVESA VSS 6 where VSS has the signal.
 //! Sensors of a vehicle's own (an Arduino's) use keys outside the catalogue, by custom with a prefix `x.`.
 
+mod french;
+
+pub use french::french;
+
 /// What is known of a signal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Signal {

@@ -10,7 +10,7 @@ use bugbrother_wire::{Vin, api::RevokedKeys};
 use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{Error, documents::Documents, key::SigningKey, library::Library, tiles::Tiles};
+use crate::{Error, documents::Documents, herald::Heralding, key::SigningKey, library::Library, tiles::Tiles};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -67,6 +67,8 @@ pub struct Config {
     pub library: Option<Library>,
     /// Which addresses the server may reach cameras at.
     pub cameras: Guard,
+    /// What others are told of the fleet on the broker; nothing without it.
+    pub heralding: Option<Heralding>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -160,6 +162,7 @@ impl Config {
             documents: None,
             library: None,
             cameras: Guard::default(),
+            heralding: None,
             limits: Limits::default(),
         }
     }

@@ -5,7 +5,7 @@
 //! - [`SigningKey`], [`ensure_administrator`], [`reset_password`]: what has to be there before
 //! - [`export`]: samples from the database into a file, a page at a time
 //! - `fleet`: the fleet as it stands, and what viewers have not been told (pure)
-//! - `downlink`: what is said on the broker; `notices`: where viewers are told to ask; `trial`: rules tried on history
+//! - `downlink`: what is said on the broker; [`Heralding`]: how the fleet stands, for others; `notices`: where viewers are told to ask; `trial`: rules tried on history
 //! - `feed`: the fleet shared, its deltas at a steady tick; `view`: what of them a viewer is told (pure); `pieces`: how
 //!   it is cut into frames (pure); `subscription`: what arrives from the broker
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
@@ -46,6 +46,7 @@ mod feed;
 mod films;
 mod fleet;
 mod gardener;
+mod herald;
 mod http;
 mod key;
 pub mod library;
@@ -81,6 +82,7 @@ use tracing::info;
 pub use administrator::{ADMINISTRATOR, NewPassword, ResetError, add_user, ensure_administrator, reset_password};
 pub use config::{Config, Enrolment, Limits, Revoke, Trouble};
 pub use enrolment::issue_code;
+pub use herald::{Heralding, Prefix};
 pub use key::{KeyError, SigningKey};
 pub use report::page_of_text;
 
@@ -91,6 +93,7 @@ use crate::{
     feed::Feed,
     films::Films,
     fleet::Fleet,
+    herald::Herald,
     http::{Overviews, Shared, Shows},
     notices::Notices,
     pass::Passes,
@@ -141,11 +144,16 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
 
     // Of its own: when one part fails, the others end too.
     let stop = shutdown.child_token();
-    let (publisher, events) = bugbrother_client::connect(subscription::options(config.mqtt.clone()), stop.clone());
+    let options = subscription::options(config.mqtt.clone(), config.heralding.as_ref());
+    let (publisher, events) = bugbrother_client::connect(options, stop.clone());
+    let herald = config.heralding.clone().map(|heralding| {
+        let max_vehicles = config.limits.vehicles;
+        Arc::new(Herald::new(heralding, publisher.clone(), config.store.clone(), Arc::clone(&feed), max_vehicles))
+    });
     let downlink = Arc::new(Downlink::new(publisher, config.store.clone()));
     let (ear, notices) = Notices::new(config.store.clone(), Arc::clone(&feed));
     let (films_ear, films) = Films::new(config.store.clone());
-    let ears = subscription::Ears { news: ear, films: films_ear };
+    let ears = subscription::Ears { news: ear, films: films_ear, herald: herald.clone() };
     let sockets = TaskTracker::new();
     let relay = Relay::new(
         downlink.asking_for_streams(),
@@ -198,6 +206,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
     parts.spawn(async move { follower.passes.follow(&follower.config.store, token).await });
     let token = stop.clone();
     parts.spawn(async move { downlink.run(token).await });
+    if let Some(herald) = herald {
+        let token = stop.clone();
+        parts.spawn(async move { herald.run(token).await });
+    }
     parts.spawn(notices.run(stop.clone()));
     let (follower, token) = (Arc::clone(&shared), stop.clone());
     parts.spawn(async move { films.run(&follower.downlink, &follower.feed, token).await });

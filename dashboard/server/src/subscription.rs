@@ -19,6 +19,7 @@ use crate::{
     feed::Feed,
     films,
     fleet::{Applied, Fleet, MAX_ALERTS},
+    herald::{Herald, Heralding},
     notices::{Ear, Told},
     video::Relay,
 };
@@ -31,12 +32,13 @@ const MATCH_EVERY: Duration = Duration::from_secs(60);
 const LOGGED_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 /// The account's options with a client id and the filters of a dashboard.
-pub(crate) fn options(account: Options) -> Options {
+pub(crate) fn options(account: Options, heralding: Option<&Heralding>) -> Options {
+    let own = [ALL_UP, ALL_ALERTS].map(|filter| (filter.to_owned(), Qos::AtLeastOnce));
     Options {
         // Random: two dashboards must not take over each other's connection.
         client_id: format!("dashboard-{:08x}", rand::random::<u32>()),
         will: None,
-        subscriptions: [ALL_UP, ALL_ALERTS].map(|filter| (filter.to_owned(), Qos::AtLeastOnce)).into(),
+        subscriptions: own.into_iter().chain(heralding.map(Herald::filters).unwrap_or_default()).collect(),
         ..account
     }
 }
@@ -47,6 +49,8 @@ pub(crate) struct Ears {
     pub news: Ear,
     /// Of alerts.
     pub films: films::Ear,
+    /// Tells others of the fleet, if anybody does.
+    pub herald: Option<Arc<Herald>>,
 }
 
 /// Feeds the fleet from the broker and the database.
@@ -127,6 +131,9 @@ impl Subscription {
                 Event::Up => {
                     self.feed.set_mqtt_up(true);
                     self.downlink.connected();
+                    if let Some(herald) = &self.ears.herald {
+                        herald.connected();
+                    }
                     // What happened in between was said while nobody listened here.
                     if let Err(error) = self.refresh().await {
                         failed(&error);
@@ -150,6 +157,9 @@ impl Subscription {
 
     /// The vehicle whose first word it was.
     fn take(&self, delivery: &Delivery) -> Option<Vin> {
+        if self.ears.herald.as_ref().is_some_and(|herald| herald.take(delivery)) {
+            return None;
+        }
         let now = clock::now();
         let (topic, message) = match judge_present(&delivery.topic, &delivery.payload, now) {
             Ok(taken) => taken,
@@ -161,6 +171,9 @@ impl Subscription {
         metrics::counter!("bugbrother_dashboard_messages_total").increment(1);
         if matches!(&message, Message::Status(status) if status.status == Presence::Online) {
             self.downlink.tell_commands(topic.vin);
+        }
+        if let Some(herald) = &self.ears.herald {
+            herald.hear(&message);
         }
         if let Message::Reply(reply) = &message {
             self.relay.hear(reply);

@@ -6,9 +6,9 @@
 mod book;
 mod vehicle;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use bugbrother_rule::{Books, Hearing, Member, Moment, News, Place, position};
+use bugbrother_rule::{Books, Case, Hearing, Member, Moment, News, Place, position};
 use bugbrother_store::{Samples, VehicleState};
 use bugbrother_wire::{
     AlertId, Message, UnixMs, Vin,
@@ -66,8 +66,8 @@ pub struct LateJob {
     pub member: Member,
     /// The part.
     pub span: LateSpan,
-    /// The rules about it that can be judged on a past.
-    pub rules: Vec<InForce>,
+    /// The rules about it that can be judged on a past, and how each begins there.
+    pub rules: Vec<(InForce, Case)>,
     /// The signals that they look at, by slot.
     pub keys: Vec<String>,
 }
@@ -313,8 +313,11 @@ impl Desk {
         if span.to < whole.to {
             vehicle.late = Some(LateSpan { from: span.to, ..whole });
         }
-        let of_the_past = |one: &InForce| one.plan.is_of_the_past() && !one.plan.learns();
-        let rules = self.shelf.about(*vin).map(|(_, one)| one.clone()).filter(of_the_past).collect();
+        let of_the_past = |tracked: &vehicle::Tracked| {
+            let one = &self.shelf.rules[tracked.rule];
+            one.plan.is_of_the_past().then(|| (one.clone(), one.plan.of_the_past(&tracked.case)))
+        };
+        let rules = vehicle.tracked.iter().filter_map(of_the_past).collect();
         let member = self.shelf.entry(*vin).member.clone();
         Some(LateJob { vin: *vin, member, span, rules, keys: self.shelf.slots.keys().to_vec() })
     }
@@ -420,12 +423,5 @@ impl Vehicle {
         self.asleep = status.status == Presence::Asleep;
         (self.online_since, self.offline_since) = (status.since, None);
         true
-    }
-}
-
-impl LateJob {
-    /// The rules and the identities of their alerts.
-    pub fn rules(&self) -> impl Iterator<Item = (&Arc<bugbrother_store::Rule>, &Arc<bugbrother_rule::Plan>)> {
-        self.rules.iter().map(|one| (&one.rule, &one.plan))
     }
 }

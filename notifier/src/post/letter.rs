@@ -9,12 +9,7 @@ use bugbrother_wire::{
     signal,
 };
 
-use super::{
-    hours,
-    matter::Matter,
-    storm,
-    words::{Words, unit},
-};
+use super::{hours, matter::Matter, storm, words::Words};
 
 /// Alerts that a message of many lists.
 const MOST_LISTED: usize = 20;
@@ -119,7 +114,7 @@ fn single(matter: &Matter, reader: &Reader<'_>) -> Letter {
         }
     }
     Letter {
-        title: format!("{head}: {} – {}", alert.title, vehicle.name),
+        title: format!("{head}: {} – {}", words.title(alert), vehicle.name),
         facts,
         links,
         severity: Some(alert.severity),
@@ -140,7 +135,7 @@ fn several(matters: &[Matter], bundle: Option<&str>, reader: &Reader<'_>) -> Let
     };
     let title = match (bundle, matters.first()) {
         (Some(bundle), Some(first)) if storm::is_storm(bundle) => {
-            format!("{head}: {} – {} {}", first.alert.title, matters.len(), words.vehicles)
+            format!("{head}: {} – {} {}", words.title(&first.alert), matters.len(), words.vehicles)
         }
         _ => format!("{head}: {} {}", matters.len(), words.alerts),
     };
@@ -151,7 +146,7 @@ fn several(matters: &[Matter], bundle: Option<&str>, reader: &Reader<'_>) -> Let
             Some(moment(matter.alert.opened, reader, words)),
             Some(matter.vehicle.name.clone()),
             plate.map(str::to_owned),
-            Some(matter.alert.title.clone()),
+            Some(words.title(&matter.alert)),
             value(matter, words),
             matter.place.clone(),
             Some(over.to_owned()).filter(|over| !over.is_empty()),
@@ -178,8 +173,8 @@ fn value(matter: &Matter, words: &Words) -> Option<String> {
     let of_signal = alert.signal.as_deref().and_then(signal::find);
     let cause = alert.detail.as_deref();
     let named = of_signal.map(|signal| signal.unit).or_else(|| cause.and_then(|cause| cause.unit.as_deref()));
-    let unit = named.map(unit).unwrap_or_default();
-    let label = of_signal.map(|signal| signal.label);
+    let unit = named.map(|name| words.unit(name)).unwrap_or_default();
+    let label = of_signal.map(|signal| words.signal(signal));
     let mut text = label.map(|label| format!("{label} ")).unwrap_or_default();
     text += &number(value);
     if !unit.is_empty() {
@@ -386,6 +381,36 @@ mod tests {
         let over = matter(|alert| (alert.state, alert.resolved) = (AlertState::Resolved, Some(1_790_000_060_000)));
         let letter = told(&over, Language::Fr);
         assert!(letter.is_over && letter.title == "Terminé: Unusual – Van 7", "{letter:?}");
+    }
+
+    #[test]
+    fn nothing_in_a_french_message_is_english() {
+        for signal in signal::CATALOGUE {
+            let high = matter(|alert| {
+                (alert.signal, alert.limit, alert.title) = (Some(signal.key.into()), Some(2.5), "Trop haut".into());
+            });
+            let text = told(&high, Language::Fr).text(false);
+            let line = text.lines().find(|line| line.starts_with("Valeur: ")).expect("it has a value");
+            let name = signal::french(signal.key).expect("it has a name");
+            assert!(line.starts_with(&format!("Valeur: {name} 103")), "{line}");
+            let is_plain = ["rpm", "stroke", "ratio", "celsius", "percent", "degrees", "m/s^2"];
+            assert!(is_plain.iter().all(|unit| !line.ends_with(&format!("{unit})"))), "{line}");
+            assert!(line.contains("(limite 2.5"), "{line}");
+        }
+        let mut failing = matter(|alert| {
+            (alert.rule, alert.title) =
+                (super::super::RULE.into(), "Notifications by “Night shift” are not delivered".into());
+            (alert.value, alert.signal) = (None, None);
+        });
+        failing.codes.clear();
+        failing.film = false;
+        let letter = told(&failing, Language::Fr);
+        assert_eq!(letter.title, "Avertissement: Les notifications par « Night shift » n'arrivent pas – Van 7");
+        for (rule, expected) in [("Silent for 5 minutes", "Silencieux depuis 5 minutes"), ("Chaud", "Chaud")] {
+            let given = matter(|alert| alert.title = rule.into());
+            assert_eq!(told(&given, Language::Fr).title, format!("Avertissement: {expected} – Van 7"));
+            assert_eq!(told(&given, Language::En).title, format!("Warning: {rule} – Van 7"));
+        }
     }
 
     #[test]

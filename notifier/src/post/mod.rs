@@ -36,7 +36,7 @@ use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use carrier::PushKey;
+use carrier::{MailAuthorities, PushKey};
 use gate::Gate;
 use sender::Sender;
 
@@ -55,6 +55,10 @@ pub struct Settings {
     pub gate: Gate,
     /// By what browsers know who may push to them; without it nobody does.
     pub push: Option<Arc<PushKey>>,
+    /// Who vouches for the mail server beside those that this system trusts.
+    pub mail_authorities: MailAuthorities,
+    /// Where Telegram's Bot API is, if not at Telegram.
+    pub telegram: Option<String>,
     /// Where people find the dashboard, without a `/` at the end; without it messages have no links.
     pub dashboard: Option<String>,
     /// The wait after a first try that failed.
@@ -68,6 +72,8 @@ impl Default for Settings {
         Settings {
             gate: Gate::default(),
             push: None,
+            mail_authorities: MailAuthorities::default(),
+            telegram: None,
             dashboard: None,
             first_wait: Duration::from_secs(5),
             lease: Duration::from_secs(30),

@@ -248,6 +248,8 @@ impl Sender {
             gate: &self.settings.gate,
             http: &self.http,
             mail: &mail,
+            mail_authorities: &self.settings.mail_authorities,
+            telegram: self.settings.telegram.as_deref(),
             push: self.settings.push.as_deref(),
             dashboard: self.settings.dashboard.as_deref(),
         };

@@ -1,10 +1,16 @@
 //! The words of messages, in each language.
 
 use bugbrother_store::Language;
-use bugbrother_wire::message::Severity;
+use bugbrother_wire::{
+    message::{Alert, Severity},
+    signal::{self, Signal},
+};
+
+use super::RULE;
 
 /// What messages say.
 pub struct Words {
+    language: Language,
     pub info: &'static str,
     pub warning: &'static str,
     pub critical: &'static str,
@@ -36,6 +42,7 @@ pub struct Words {
 }
 
 const ENGLISH: Words = Words {
+    language: Language::En,
     info: "Info",
     warning: "Warning",
     critical: "Critical",
@@ -67,6 +74,7 @@ const ENGLISH: Words = Words {
 };
 
 const FRENCH: Words = Words {
+    language: Language::Fr,
     info: "Info",
     warning: "Avertissement",
     critical: "Critique",
@@ -114,15 +122,45 @@ impl Words {
             Severity::Critical => self.critical,
         }
     }
-}
 
-/// A unit as people write it.
-pub fn unit(name: &str) -> &str {
-    match name {
-        "celsius" => "°C",
-        "percent" => "%",
-        "degrees" => "°",
-        "ratio" => "",
-        name => name,
+    /// What an alert is called: what people have called its rule, or what the system says by itself in this language.
+    pub fn title(&self, alert: &Alert) -> String {
+        let title = alert.title.as_str();
+        if self.language == Language::En {
+            return title.to_owned();
+        }
+        if alert.rule == RULE {
+            let label =
+                title.split_once('“').and_then(|(_, rest)| rest.rsplit_once('”')).map_or(title, |(label, _)| label);
+            return format!("Les notifications par « {label} » n'arrivent pas");
+        }
+        let own = GIVEN.iter().find(|(english, _)| *english == title);
+        own.map_or(title, |(_, french)| french).to_owned()
+    }
+
+    /// What a signal is called.
+    pub fn signal(&self, signal: &Signal) -> &'static str {
+        match self.language {
+            Language::En => signal.label,
+            Language::Fr => signal::french(signal.key).unwrap_or(signal.label),
+        }
+    }
+
+    /// A unit as people write it.
+    pub fn unit<'a>(&self, name: &'a str) -> &'a str {
+        match (name, self.language) {
+            ("celsius", _) => "°C",
+            ("percent", _) => "%",
+            ("degrees", _) => "°",
+            ("m/s^2", _) => "m/s²",
+            ("ratio", _) => "",
+            ("rpm", Language::Fr) => "tr/min",
+            ("mg/stroke", Language::Fr) => "mg/course",
+            (name, _) => name,
+        }
     }
 }
+
+/// The rules that a fleet has before anybody has made one.
+const GIVEN: [(&str, &str); 2] =
+    [("Faster than 130 km/h", "Plus de 130 km/h"), ("Silent for 5 minutes", "Silencieux depuis 5 minutes")];

@@ -7,7 +7,11 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bugbrother_kit::port;
-use bugbrother_notifier::post::{carrier::try_mail_server, gate::Gate};
+use bugbrother_notifier::post::{
+    carrier::{MailAuthorities, try_mail_server},
+    gate::Gate,
+};
+use bugbrother_pki::Authority;
 use bugbrother_store::MailServer;
 use bugbrother_wire::api::{ChannelKind, DeliveryState, MailSecurity, Role};
 use serde::Deserialize;
@@ -46,11 +50,16 @@ impl Server {
     /// A server that wants this account, and TLS if it has a certificate. It refuses letters to `nobody`, and puts off the first
     /// one to `later`.
     async fn start(certificate: Option<(&Path, &Path)>) -> Result<Self> {
+        Self::start_with(certificate, false).await
+    }
+
+    /// The same, encrypted from the beginning of a connection if that is wanted.
+    async fn start_with(certificate: Option<(&Path, &Path)>, implicit: bool) -> Result<Self> {
         let port = port::free()?;
         let mut command = Command::new(python()?);
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/post/mail_server.py")).arg(port.to_string());
         if let Some((certificate, key)) = certificate {
-            command.arg(certificate).arg(key);
+            command.arg(certificate).arg(key).args(implicit.then_some("tls"));
         }
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let mut lines = BufReader::new(child.stdout.take().context("it prints")?).lines();
@@ -88,7 +97,7 @@ async fn a_letter_arrives_as_text_and_as_a_page() -> Result<()> {
     let alert = rig.alert();
     rig.store.save_alert(&alert).await?;
     let mut settings = settings();
-    settings.gate = bugbrother_notifier::post::gate::Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
+    settings.gate = Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
     let post = rig.post(settings)?;
     let letter = server.letter().await?;
     assert_eq!((letter.sender.as_str(), letter.recipients), ("alerts@example.org", vec!["ada@example.org".to_owned()]));
@@ -136,7 +145,7 @@ async fn a_server_whose_certificate_nobody_vouches_for_is_given_no_password() ->
     let channel = rig.channel(None, ChannelKind::Email, "ada@example.org", None).await?;
     rig.store.test_channel(channel, now()).await?;
     let mut settings = settings();
-    settings.gate = bugbrother_notifier::post::gate::Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
+    settings.gate = Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
     let post = rig.post(settings)?;
     let found = rig.deliveries(channel, |found| found[0].error.is_some()).await?;
     assert!(found[0].error.as_deref().is_some_and(|error| error.contains("certificate")), "{found:?}");
@@ -144,6 +153,37 @@ async fn a_server_whose_certificate_nobody_vouches_for_is_given_no_password() ->
     let nothing = timeout(std::time::Duration::from_millis(200), server.lines.next_line()).await;
     ensure!(nothing.is_err(), "{nothing:?}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_of_the_fleets_own_authority_is_spoken_to_by_starttls_and_by_tls() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let now_time = std::time::SystemTime::now();
+    let authority = Authority::open_or_create(&folder.path().join("ca"), now_time)?;
+    authority.ensure_server(folder.path(), &["localhost".to_owned()], now_time)?;
+    let (certificate, key) = (folder.path().join("server.crt"), folder.path().join("server.key"));
+    for (security, implicit) in [(MailSecurity::Starttls, false), (MailSecurity::Tls, true)] {
+        let (rig, mut server) = (Rig::new().await?, Server::start_with(Some((&certificate, &key)), implicit).await?);
+        mail_by(&rig, server.port, security).await?;
+        let channel = rig.channel(None, ChannelKind::Email, "ada@example.org", None).await?;
+        rig.store.save_alert(&rig.alert()).await?;
+        let mut settings = settings();
+        settings.gate = Gate::new(["127.0.0.0/8".parse()?, "::1/128".parse()?]);
+        settings.mail_authorities = MailAuthorities::read(authority.certificate_pem())?;
+        let post = rig.post(settings)?;
+        let letter = server.letter().await?;
+        assert_eq!((letter.sender.as_str(), letter.recipients[0].as_str()), ("alerts@example.org", "ada@example.org"));
+        assert_eq!(rig.outcome(channel).await?.state, DeliveryState::Sent, "{security:?}");
+        post.stop().await?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_without_a_certificate_is_no_file_of_authorities() {
+    for bad in ["", "-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] {
+        assert!(MailAuthorities::read(bad).is_err(), "{bad}");
+    }
 }
 
 #[tokio::test]
@@ -158,14 +198,15 @@ async fn a_mail_server_is_tried_without_a_letter() -> Result<()> {
         password: "swordfish".into(),
         from: "alerts@example.org".into(),
     };
-    assert_eq!(try_mail_server(&gate, &account).await, Ok(()));
+    let nobody_else = MailAuthorities::default();
+    assert_eq!(try_mail_server(&gate, &account, &nobody_else).await, Ok(()));
     account.password = "herring".into();
-    let refused = try_mail_server(&gate, &account).await.unwrap_err();
+    let refused = try_mail_server(&gate, &account, &nobody_else).await.unwrap_err();
     ensure!(refused.contains("535") || refused.to_lowercase().contains("auth"), "{refused}");
-    let closed = try_mail_server(&Gate::default(), &account).await.unwrap_err();
+    let closed = try_mail_server(&Gate::default(), &account, &nobody_else).await.unwrap_err();
     ensure!(closed.contains("own network"), "{closed}");
     account.port = Some(port::free()?);
-    ensure!(try_mail_server(&gate, &account).await.is_err(), "nobody is there");
+    ensure!(try_mail_server(&gate, &account, &nobody_else).await.is_err(), "nobody is there");
     ensure!(
         timeout(std::time::Duration::from_millis(1), server.lines.next_line()).await.is_err(),
         "no letter was sent"

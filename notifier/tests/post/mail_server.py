@@ -40,18 +40,22 @@ def authenticate(server, session, envelope, mechanism, login):
     return AuthResult(success=good)
 
 
-async def main(port, certificate=None, key=None):
+async def main(port, certificate=None, key=None, implicit=None):
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
     handler = Handler()
 
-    def session():
-        return SMTP(handler, authenticator=authenticate, auth_required=True, tls_context=context,
-                    auth_require_tls=context is not None)
+    # Either the connection is encrypted from its beginning, or by STARTTLS.
+    starttls = None if implicit else context
 
-    server = await asyncio.get_running_loop().create_server(session, "localhost", int(port))
+    def session():
+        return SMTP(handler, authenticator=authenticate, auth_required=True, tls_context=starttls,
+                    require_starttls=starttls is not None, auth_require_tls=starttls is not None)
+
+    server = await asyncio.get_running_loop().create_server(
+        session, "localhost", int(port), ssl=context if implicit else None)
     print("ready", flush=True)
     await server.serve_forever()
 

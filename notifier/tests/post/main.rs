@@ -6,4 +6,5 @@ mod mail;
 mod push;
 mod rig;
 mod sink;
+mod telegram;
 mod webhook;

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -17,7 +17,7 @@ use axum::{
 };
 use bugbrother_kit::wait;
 use futures_util::stream;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 use crate::rig::LIMIT;
@@ -26,6 +26,7 @@ use crate::rig::LIMIT;
 #[derive(Debug, Clone)]
 pub struct Heard {
     pub path: String,
+    pub at: Instant,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
@@ -46,7 +47,7 @@ struct Shared {
 }
 
 /// A web server on this machine that remembers what it heard. What it answers is in the path: `/ok`, `/busy/2` (twice, then it
-/// takes it), `/limit` (once too many, then it takes it), `/hang`, `/endless`, `/away` (to `/ok`), or a status such as `/404`.
+/// takes it), `/telegram` (the Bot API: chat `blocked` is refused, chat `busy` is put off by a second), `/limit` (once too many, then it takes it), `/hang`, `/endless`, `/away` (to `/ok`), or a status such as `/404`.
 pub struct Sink {
     pub address: SocketAddr,
     shared: Arc<Shared>,
@@ -98,7 +99,7 @@ async fn take(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let before = {
         let mut heard = shared.heard.lock().expect("nobody panics with it");
         let before = heard.iter().filter(|one| one.path == path).count();
-        heard.push(Heard { path: path.clone(), headers, body });
+        heard.push(Heard { path: path.clone(), at: Instant::now(), headers, body: body.clone() });
         before
     };
     match path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), "")) {
@@ -106,6 +107,7 @@ async fn take(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, "too <b>much</b> to do").into_response()
         }
         ("limit", _) if before == 0 => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")]).into_response(),
+        ("telegram", _) => bot_api(&body, before),
         ("hang", _) => std::future::pending().await,
         ("endless", _) => {
             let piece = Bytes::from_static(&[b'x'; 65_536]);
@@ -118,6 +120,23 @@ async fn take(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             status.unwrap_or(StatusCode::NO_CONTENT).into_response()
         }
     }
+}
+
+/// As the Bot API answers `sendMessage`.
+fn bot_api(body: &[u8], before: usize) -> Response {
+    let message: Value = serde_json::from_slice(body).unwrap_or_default();
+    let (status, answer) = match message["chat_id"].as_str() {
+        Some("blocked") => {
+            (403, json!({ "ok": false, "error_code": 403, "description": "Forbidden: bot was blocked by the user" }))
+        }
+        Some("busy") if before == 0 => {
+            let wait = json!({ "retry_after": 1 });
+            let told = "Too Many Requests: retry after 1";
+            (429, json!({ "ok": false, "error_code": 429, "description": told, "parameters": wait }))
+        }
+        _ => (200, json!({ "ok": true, "result": { "message_id": 1, "text": message["text"] } })),
+    };
+    (StatusCode::from_u16(status).unwrap_or_default(), axum::Json(answer)).into_response()
 }
 
 /// Somebody who answers what is no HTTP.

@@ -14,6 +14,7 @@ use bugbrother_wire::{UnixMs, Vin, message::Telemetry};
 use sqlx::{Connection as _, PgConnection, SqliteConnection, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 use crate::{
+    arrival::arrival,
     drive::{self, Cut, KEYS, Messages},
     server::{Databases, Kind},
 };
@@ -90,7 +91,7 @@ impl Source {
         let count = self.vehicles.len() as u64;
         let (number, seq) = ((self.sent % count) as usize, self.sent / count + 1);
         self.sent += 1;
-        drive::arrival(&mut self.vehicles[number], seq)
+        arrival(&mut self.vehicles[number], seq)
     }
 
     fn take(&mut self, count: usize) -> Vec<Record> {

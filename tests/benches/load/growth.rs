@@ -8,7 +8,7 @@ use bugbrother_kit::broker::Broker;
 use crate::{
     drive::{self, Cut, SIGNALS, Sample},
     figures::{Sorted, grouped},
-    fleet::{Fleet, Form, Pace, Plan},
+    fleet::{Fleet, Form, Pace, Plan, Weather},
     plot::{self, Line},
     report::{self, Report},
     server::{Databases, Kind, Server},
@@ -94,6 +94,8 @@ async fn cost(settings: &Settings, vehicles: usize, rows: usize, drives: &[Arc<C
         pace: Pace::Every(period),
         form: Form::Contract,
         start: crate::ingest::start(),
+        password: None,
+        weather: Weather::default(),
     };
     let mut fleet = Fleet::start(plan, drives)?;
     // Everybody has been heard once.

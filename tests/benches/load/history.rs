@@ -10,6 +10,7 @@ use bugbrother_wire::{UnixMs, Vin};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
+    arrival::arrival,
     drive::{self, Cut, Messages, SIGNALS, Sample},
     figures::{Sorted, grouped},
     report::Report,
@@ -185,14 +186,14 @@ async fn fill(store: &Store, vin: Vin, begin: UnixMs, end: UnixMs, samples: &[Sa
     let mut seq = 0;
     while seq < batches {
         let upto = (seq + TOGETHER).min(batches);
-        let arrivals: Vec<Arrival> = (seq + 1..=upto).map(|seq| drive::arrival(&mut messages, seq)).collect();
+        let arrivals: Vec<Arrival> = (seq + 1..=upto).map(|seq| arrival(&mut messages, seq)).collect();
         seq = upto;
         store.commit(&arrivals).await?;
         while store.keep(&[vin]).await?.iter().any(|kept| kept.more) {}
     }
     // What a vehicle that is on the road has in the tail.
     let mut messages = Messages::new(vin, 2, end, Arc::new(Cut::new(&samples[..600], 10)));
-    let arrivals: Vec<Arrival> = (1..=60).map(|seq| drive::arrival(&mut messages, seq)).collect();
+    let arrivals: Vec<Arrival> = (1..=60).map(|seq| arrival(&mut messages, seq)).collect();
     store.commit(&arrivals).await?;
     Ok(())
 }

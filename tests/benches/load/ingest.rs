@@ -14,7 +14,7 @@ use crate::{
     ceiling::{self, Ceiling, Plain},
     drive::{self, Cut, SIGNALS, Sample},
     figures::{Sorted, grouped, median},
-    fleet::{Fleet, Form, Pace, Plan},
+    fleet::{Fleet, Form, Pace, Plan, Weather},
     nodered,
     report::Report,
     server::{Databases, Kind, Server},
@@ -160,6 +160,8 @@ pub async fn flood(server: &mut Server, drives: &[Arc<Cut>], databases: &Databas
         pace: Pace::Window(window(rows)),
         form: Form::Contract,
         start: start(),
+        password: None,
+        weather: Weather::default(),
     };
     let mut fleet = Fleet::start(plan, drives)?;
     fleet.measure(WARM_UP).await?;
@@ -215,6 +217,8 @@ async fn calm(
         pace: Pace::Every(Duration::from_secs_f64(VEHICLES as f64 / rate)),
         form: Form::Contract,
         start: start(),
+        password: None,
+        weather: Weather::default(),
     };
     let mut fleet = Fleet::start(plan, drives)?;
     fleet.measure(WARM_UP).await?;

@@ -1,15 +1,13 @@
 //! Node-RED on the same broker and the same InfluxDB: MQTT in, batch, InfluxDB out.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use bugbrother_kit::{broker::Broker, influx::Influx, mosquitto::Mosquitto, port, process::Process, wait};
-use bugbrother_tests::node;
+use bugbrother_kit::{broker::Broker, influx::Influx, mosquitto::Mosquitto, port, process::Process};
+use bugbrother_tests::node_red;
 use bugbrother_wire::UnixMs;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -17,7 +15,7 @@ use tokio::time::sleep;
 use crate::{
     drive::{Cut, SIGNALS, Sample},
     figures::{grouped, median},
-    fleet::{Fleet, Form, Pace, Plan},
+    fleet::{Fleet, Form, Pace, Plan, Weather},
     ingest::{self, VEHICLES},
     report::Report,
     server::{Databases, Kind, Server},
@@ -25,7 +23,6 @@ use crate::{
     usage,
 };
 
-const LIMIT: Duration = Duration::from_secs(60);
 /// Samples of a message.
 const ROWS: usize = 10;
 /// Messages per second that are tried first, and how the next try follows from one that went well or did not.
@@ -53,7 +50,6 @@ struct Sustained {
 }
 
 pub async fn run(settings: &Settings, samples: &[Vec<Sample>], report: &mut Report) -> Result<()> {
-    node::install(&folder())?;
     let drives: Vec<Arc<Cut>> = samples.iter().map(|samples| Arc::new(Cut::new(samples, ROWS))).collect();
     let mut databases = Databases::start(Kind::Influx).await?;
     let (mut theirs, mut ours) = (Vec::new(), Vec::new());
@@ -97,10 +93,6 @@ pub async fn run(settings: &Settings, samples: &[Vec<Sample>], report: &mut Repo
     Ok(())
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/nodered")
-}
-
 struct NodeRed {
     process: Process,
     mosquitto: Mosquitto,
@@ -111,25 +103,10 @@ struct NodeRed {
 impl NodeRed {
     async fn start(influx: &Influx, database: &str) -> Result<Self> {
         let (home, mosquitto) = (tempfile::tempdir()?, Mosquitto::open_to_all()?);
-        let port = port::free()?;
-        let file = |name: &str| home.path().join(name);
-        fs::write(file("flows.json"), flows(mosquitto.port(), influx, database)?.to_string())?;
         let (user, password) = influx.account();
         let secrets = json!({ "influx": { "username": user, "password": password } });
-        fs::write(file("flows_cred.json"), secrets.to_string())?;
-        let options = "credentialSecret: false, httpAdminRoot: false, flowFile: 'flows.json', uiHost: '127.0.0.1', \
-                       telemetry: { enabled: false }, logging: { console: { level: 'info' } }";
-        fs::write(file("settings.js"), format!("module.exports = {{ {options}, uiPort: {port} }};\n"))?;
-        let red = folder().join("node_modules/node-red/red.js").display().to_string();
-        let (home_path, settings) = (home.path().display().to_string(), file("settings.js").display().to_string());
-        let arguments = [&red, "--userDir", &home_path, "--settings", &settings];
-        let mut process = Process::start(home.path(), "node-red", Path::new("node"), &arguments, &[])?;
-        let connected = wait::until("Node-RED is connected to the broker", LIMIT, || {
-            let running = process.check_running();
-            let connected = process.printed().contains("Connected to broker").then_some(Ok(()));
-            std::future::ready(running.err().map(Err).or(connected))
-        });
-        connected.await.with_context(|| process.printed())??;
+        let flows = flows(mosquitto.port(), influx, database)?;
+        let process = node_red::start(home.path(), &flows, &secrets).await?;
         Ok(NodeRed { process, mosquitto, _home: home })
     }
 
@@ -180,6 +157,8 @@ impl NodeRed {
             pace: Pace::Every(Duration::from_secs_f64(VEHICLES as f64 / rate)),
             form: Form::Json,
             start,
+            password: None,
+            weather: Weather::default(),
         };
         let node = [self.process.id()];
         let before = usage::cpu_us(&node)?;

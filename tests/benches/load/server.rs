@@ -109,16 +109,10 @@ impl Server {
         }
         let telemetry = stores.telemetry.clone();
         let mut server = Server { system: System::on_stores(broker, stores)?, telemetry, name };
-        server.admit(vehicles)?;
+        admit(&server.system, 0..vehicles)?;
         server.system.start("broker").await?;
         server.system.start("ingest").await?;
-        let ingest = server.system.process("ingest")?;
-        let connected = wait::until("ingest is connected", LIMIT, || {
-            let running = ingest.check_running();
-            let connected = ingest.logged().contains("connected to the broker").then_some(Ok(()));
-            std::future::ready(running.err().map(Err).or(connected))
-        });
-        connected.await??;
+        connected(&mut server.system, "ingest").await?;
         Ok(server)
     }
 
@@ -176,19 +170,30 @@ impl Server {
         self.system.check_running()?;
         self.system.check_logs()
     }
+}
 
-    /// Lets the vehicles sign in with their VIN for a password.
-    fn admit(&self, vehicles: usize) -> Result<()> {
-        let lines: String = (0..vehicles).map(|number| format!("{0}:{0}\n", drive::vin(number))).collect();
-        let fresh = self.system.dir().join("fresh-passwords");
-        fs::write(&fresh, lines)?;
-        // All of a file at once, which one by one would take longer than the measurement.
-        let tool = mosquitto::program("mosquitto_passwd")?;
-        let run = Command::new(tool).arg("-U").arg(&fresh).output()?;
-        ensure!(run.status.success(), "mosquitto_passwd: {}", String::from_utf8_lossy(&run.stderr));
-        self.system.manage(&["access", "list"])?;
-        let passwords = self.system.data().join("access/passwords");
-        let all = fs::read_to_string(&passwords)? + &fs::read_to_string(&fresh)?;
-        Ok(fs::write(&passwords, all)?)
-    }
+/// Lets the vehicles with these numbers sign in with their VIN for a password.
+pub fn admit(system: &System, vehicles: impl Iterator<Item = usize>) -> Result<()> {
+    let lines: String = vehicles.map(|number| format!("{0}:{0}\n", drive::vin(number))).collect();
+    let fresh = system.dir().join("fresh-passwords");
+    fs::write(&fresh, lines)?;
+    // All of a file at once, which one by one would take longer than the measurement.
+    let tool = mosquitto::program("mosquitto_passwd")?;
+    let run = Command::new(tool).arg("-U").arg(&fresh).output()?;
+    ensure!(run.status.success(), "mosquitto_passwd: {}", String::from_utf8_lossy(&run.stderr));
+    system.manage(&["access", "list"])?;
+    let passwords = system.data().join("access/passwords");
+    let all = fs::read_to_string(&passwords)? + &fs::read_to_string(&fresh)?;
+    Ok(fs::write(&passwords, all)?)
+}
+
+/// Waits until a service that was started is connected to the broker.
+pub async fn connected(system: &mut System, service: &str) -> Result<()> {
+    let process = system.process(service)?;
+    let connected = wait::until("it is connected", LIMIT, || {
+        let running = process.check_running();
+        let connected = process.logged().contains("connected to the broker").then_some(Ok(()));
+        std::future::ready(running.err().map(Err).or(connected))
+    });
+    connected.await?.with_context(|| format!("{service} is connected to the broker"))
 }

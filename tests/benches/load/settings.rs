@@ -14,6 +14,11 @@ pub struct Settings {
     pub write: bool,
 }
 
+/// `BUGBROTHER_BENCH_VEHICLES`: how many vehicles there are, where that may be said.
+pub fn vehicles(otherwise: usize) -> Result<usize> {
+    Ok(number("BUGBROTHER_BENCH_VEHICLES")?.map_or(otherwise, |vehicles| vehicles.max(1) as usize))
+}
+
 impl Settings {
     /// With these where nothing is said.
     pub fn read(seconds: u64, rounds: usize) -> Result<Self> {

@@ -3,9 +3,11 @@
 use std::{fs, time::Duration};
 
 use bugbrother_kit::film;
+use bugbrother_simulator::{Dashcam, film::PHOTO};
 use bugbrother_wire::message::{Argument, EventKind, MediaKind, MediaState, ReplyState};
+use tokio_util::sync::CancellationToken;
 
-use crate::{Fleet, LIMIT, integer, press, until};
+use crate::{Fleet, LIMIT, integer, listener, press, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happened_is_filmed_from_before_to_after_it_and_is_with_the_server_in_the_end() {
@@ -177,4 +179,28 @@ async fn while_privacy_is_on_nothing_is_taken_and_what_was_being_taken_is_thrown
     let told = failed.at;
     assert!(ready.from >= told, "nothing of before is in it: {} ms", ready.from - told);
     assert!(fleet.station.has_no_live().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_film_a_photo_is_taken_for_the_same_cause_where_the_camera_gives_photos() {
+    let photos = listener().await;
+    let address = photos.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let _camera = Dashcam::start(photos, stop.clone());
+    let _stop = stop.drop_guard();
+    let fleet = Fleet::new("/h264", &format!("photo_url = 'http://{address}/road.jpg'"), "").await;
+    let agent = fleet.start();
+    fleet.is_online(1).await;
+    fleet.plays(&agent).await;
+    let reply = fleet.order(1, "clip", &[integer("before_s", 1), integer("after_s", 2)]).await;
+    assert_eq!(reply.state, ReplyState::Done, "{reply:?}");
+    let uploaded = |kind: MediaKind| {
+        fleet.media().into_iter().find(|media| media.kind == kind && media.state == MediaState::Uploaded)
+    };
+    until("both are uploaded", || uploaded(MediaKind::Photo).is_some() && uploaded(MediaKind::Clip).is_some()).await;
+    let (photo, film) = (uploaded(MediaKind::Photo).unwrap(), uploaded(MediaKind::Clip).unwrap());
+    assert_eq!(photo.cause, Some(reply.command.to_string()));
+    assert_eq!((&photo.cause, &photo.camera), (&film.cause, &film.camera));
+    assert!((film.from..=film.to).contains(&photo.from), "{photo:?} of {film:?}");
+    assert_eq!(fleet.station.state().uploads[&photo.id].data, PHOTO);
 }

@@ -183,6 +183,11 @@ impl Usual {
     pub fn resumed() -> Self {
         Usual { watch: Watch::resumed(1.0), ..Usual::default() }
     }
+
+    /// What is known by now, for a look at a part of the past: nothing is learned from that.
+    pub fn of_the_past(&self) -> Self {
+        Usual { parts: self.parts.clone(), learned: Some(UnixMs::MAX), ..Usual::default() }
+    }
 }
 
 impl Part {

@@ -109,4 +109,22 @@ pub struct State {
     pub presence: Presence,
     /// Signal key → value.
     pub values: BTreeMap<String, f64>,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Registration plate, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plate: Option<String>,
+    /// Degrees, under the name by which maps look for it; the same as `lat`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// Degrees; the same as `lon`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+    /// Whether the engine runs, where the vehicle tells its speed of rotation. Of one that is away it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_on: Option<bool>,
+    /// Trouble codes that the vehicle has told of last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble_codes: Option<u32>,
 }

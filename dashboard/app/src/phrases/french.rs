@@ -1,4 +1,4 @@
-use super::{Language, Phrases, rules, signals, vehicle, watch};
+use super::{Language, Phrases, rules, vehicle, watch};
 use crate::format::{Span, Unit};
 
 pub const PHRASES: Phrases = Phrases {
@@ -144,7 +144,7 @@ pub const PHRASES: Phrases = Phrases {
     rule_page: rules::FR,
     geofence_page: watch::GEOFENCE_FR,
 
-    signal: signals::french,
+    signal: bugbrother_wire::signal::french,
 };
 
 fn lasting(span: Span) -> String {

@@ -9,7 +9,6 @@ mod notification;
 pub mod people;
 mod rules;
 mod running;
-mod signals;
 mod vehicle;
 mod video;
 mod watch;

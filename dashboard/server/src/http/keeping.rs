@@ -148,6 +148,8 @@ async fn keep(
         to: Some(to),
         offered: now,
         stored: None,
+        gone: None,
+        thumb_bytes: None,
     };
     let detail = json!({ "camera": camera, "kind": kind, "media": id });
     app.note(caller, "media_kept", Some(("vehicle", vin.as_str())), detail).await?;
@@ -183,6 +185,9 @@ async fn keep(
     };
     store.add_media(&media, now).await?;
     metrics::counter!("bugbrother_dashboard_media_stored_total").increment(1);
+    if kind == MediaKind::Photo {
+        app.darkroom.wake();
+    }
     app.feed.change(|fleet| fleet.notice(vin, News::Media));
     Ok(Json(KeptMedia { id }))
 }

@@ -8,6 +8,7 @@ mod enrolment;
 mod export;
 mod eyes;
 mod guide;
+mod herald;
 mod history;
 mod live;
 mod media;

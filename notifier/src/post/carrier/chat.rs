@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Client;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{Carrier, Parcel, Refusal, send};
+use super::{Carrier, Parcel, Refusal, Told, plain, send, send_reading};
 use crate::post::{
     gate::Gate,
     letter::{Letter, shortened},
@@ -15,10 +16,28 @@ use crate::post::{
 /// Telegram takes 4,096 characters, Discord 2,000.
 const MAX_BYTES: usize = 1_900;
 const TELEGRAM: &str = "https://api.telegram.org";
+/// Most of a bot's refusal that is told, in characters.
+const MAX_TOLD: usize = 200;
 
 /// A bot of Telegram, which takes a message a second for each chat.
 pub struct Telegram<'a> {
+    pub gate: &'a Gate,
     pub http: &'a Client,
+    /// Where the Bot API is, if not at Telegram.
+    pub api: Option<&'a str>,
+}
+
+/// What the Bot API answers.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    description: String,
+    parameters: Option<Parameters>,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    retry_after: Option<u64>,
 }
 
 /// An incoming webhook, whose address is the secret.
@@ -43,7 +62,9 @@ impl Carrier for Telegram<'_> {
             "text": text(parcel.letter),
             "link_preview_options": { "is_disabled": true },
         });
-        send(self.http.post(format!("{TELEGRAM}/bot{token}/sendMessage")).json(&body)).await
+        let base = self.api.unwrap_or(TELEGRAM).trim_end_matches('/');
+        let url = self.gate.url(&format!("{base}/bot{token}/sendMessage"))?;
+        send_reading(self.http.post(url).json(&body), why).await
     }
 
     fn pause(&self) -> Duration {
@@ -67,6 +88,17 @@ impl Carrier for Hook<'_> {
 
     fn pause(&self) -> Duration {
         self.pause
+    }
+}
+
+/// Why the Bot API refuses, and how long it wants us to wait: it says so in the body.
+fn why(body: &[u8]) -> Told {
+    match serde_json::from_slice::<Answer>(body) {
+        Ok(Answer { description, parameters }) => {
+            let seconds = parameters.and_then(|parameters| parameters.retry_after);
+            (description.chars().take(MAX_TOLD).collect(), seconds.map(Duration::from_secs))
+        }
+        Err(_) => plain(body),
     }
 }
 

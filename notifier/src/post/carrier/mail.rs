@@ -10,7 +10,7 @@ use lettre::{
     message::{Mailbox, MultiPart},
     transport::smtp::{
         authentication::Credentials,
-        client::{Tls, TlsParameters},
+        client::{Certificate, CertificateStore, Tls, TlsParameters},
         extension::ClientId,
     },
 };
@@ -18,10 +18,60 @@ use lettre::{
 use super::{Carrier, Parcel, Refusal};
 use crate::post::gate::{Gate, TIMEOUT};
 
+/// Most authorities that a file may hold.
+const MAX_AUTHORITIES: usize = 100;
+
+/// Authorities that vouch for a mail server beside those that this system trusts: such as a company's own.
+#[derive(Clone, Default)]
+pub struct MailAuthorities(Vec<Certificate>);
+
+/// That is no file of certificates.
+#[derive(Debug, thiserror::Error)]
+pub enum MailAuthoritiesError {
+    /// There is none in it.
+    #[error("there is no certificate in it (PEM)")]
+    Empty,
+    /// There are too many.
+    #[error("it holds more than {MAX_AUTHORITIES} certificates")]
+    Many,
+    /// One cannot be read.
+    #[error("a certificate in it cannot be read")]
+    Certificate(#[source] lettre::transport::smtp::Error),
+}
+
+impl MailAuthorities {
+    /// Those of a file in PEM.
+    pub fn read(pem: &str) -> Result<Self, MailAuthoritiesError> {
+        const END: &str = "-----END CERTIFICATE-----";
+        let pieces: Vec<&str> = pem.split_inclusive(END).filter(|piece| piece.trim_end().ends_with(END)).collect();
+        match pieces.len() {
+            0 => return Err(MailAuthoritiesError::Empty),
+            count if count > MAX_AUTHORITIES => return Err(MailAuthoritiesError::Many),
+            _ => {}
+        }
+        let read = |piece: &&str| Certificate::from_pem(piece.as_bytes()).map_err(MailAuthoritiesError::Certificate);
+        let authorities: Vec<Certificate> = pieces.iter().map(read).collect::<Result<_, _>>()?;
+        // Whether they are certificates is found out when they are used.
+        let mut trial = TlsParameters::builder("localhost".to_owned()).certificate_store(CertificateStore::None);
+        for authority in &authorities {
+            trial = trial.add_root_certificate(authority.clone());
+        }
+        trial.build().map_err(MailAuthoritiesError::Certificate)?;
+        Ok(MailAuthorities(authorities))
+    }
+}
+
+impl std::fmt::Debug for MailAuthorities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("MailAuthorities").field(&self.0.len()).finish()
+    }
+}
+
 /// A mail server.
 pub struct Mail<'a> {
     pub gate: &'a Gate,
     pub server: &'a MailServer,
+    pub authorities: &'a MailAuthorities,
 }
 
 #[async_trait]
@@ -65,8 +115,8 @@ impl Mail<'_> {
                 return Err(Refusal::Never(text.to_owned()));
             }
             MailSecurity::Plain => Tls::None,
-            MailSecurity::Starttls => Tls::Required(trust(&server.host)?),
-            MailSecurity::Tls => Tls::Wrapper(trust(&server.host)?),
+            MailSecurity::Starttls => Tls::Required(self.trust()?),
+            MailSecurity::Tls => Tls::Wrapper(self.trust()?),
         };
         // To the very address that was looked at, while the certificate is the name's.
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.ip().to_string())
@@ -94,8 +144,14 @@ impl Mail<'_> {
     }
 }
 
-fn trust(host: &str) -> Result<TlsParameters, Refusal> {
-    TlsParameters::new(host.to_owned()).map_err(|error| Refusal::Later(format!("no TLS: {error}"), None))
+impl Mail<'_> {
+    fn trust(&self) -> Result<TlsParameters, Refusal> {
+        let mut parameters = TlsParameters::builder(self.server.host.clone());
+        for authority in &self.authorities.0 {
+            parameters = parameters.add_root_certificate(authority.clone());
+        }
+        parameters.build().map_err(|error| Refusal::Later(format!("no TLS: {error}"), None))
+    }
 }
 
 /// A letter with a text and a page of the same.

@@ -18,6 +18,7 @@ use super::{
     letter::Letter,
 };
 
+pub use mail::{MailAuthorities, MailAuthoritiesError};
 pub use push::PushKey;
 
 /// How much of a refusal's reason is read, in bytes.
@@ -72,6 +73,10 @@ pub struct Tools<'a> {
     pub http: &'a Client,
     /// The fleet's mail server.
     pub mail: &'a MailServer,
+    /// Who vouches for it beside those that this system trusts.
+    pub mail_authorities: &'a MailAuthorities,
+    /// Where Telegram's Bot API is, if not at Telegram.
+    pub telegram: Option<&'a str>,
     /// What browsers know us by.
     pub push: Option<&'a PushKey>,
     /// Where the dashboard is.
@@ -79,17 +84,17 @@ pub struct Tools<'a> {
 }
 
 /// Whether the fleet's mail server answers and lets us in, and if not, why. No letter is sent.
-pub async fn try_mail_server(gate: &Gate, server: &MailServer) -> Result<(), String> {
-    mail::Mail { gate, server }.knock().await
+pub async fn try_mail_server(gate: &Gate, server: &MailServer, authorities: &MailAuthorities) -> Result<(), String> {
+    mail::Mail { gate, server, authorities }.knock().await
 }
 
 /// What takes messages of that kind.
 pub fn carrier<'a>(kind: ChannelKind, tools: Tools<'a>) -> Box<dyn Carrier + 'a> {
-    let Tools { gate, http, mail, push, dashboard } = tools;
+    let Tools { gate, http, mail, mail_authorities, telegram, push, dashboard } = tools;
     match kind {
-        ChannelKind::Email => Box::new(mail::Mail { gate, server: mail }),
+        ChannelKind::Email => Box::new(mail::Mail { gate, server: mail, authorities: mail_authorities }),
         ChannelKind::Webhook => Box::new(webhook::Webhook { gate, http }),
-        ChannelKind::Telegram => Box::new(chat::Telegram { http }),
+        ChannelKind::Telegram => Box::new(chat::Telegram { gate, http, api: telegram }),
         ChannelKind::Slack => Box::new(chat::Hook { gate, http, field: "text", pause: Duration::from_secs(1) }),
         ChannelKind::Mattermost => {
             Box::new(chat::Hook { gate, http, field: "text", pause: Duration::from_millis(200) })
@@ -112,15 +117,24 @@ impl From<Closed> for Refusal {
     }
 }
 
+/// Why something was refused, and how long we are to wait.
+type Told = (String, Option<Duration>);
+
 /// Sends a request and judges the answer. No reason that is kept tells the address: it may be a secret.
 async fn send(request: RequestBuilder) -> Result<(), Refusal> {
+    send_reading(request, plain).await
+}
+
+/// The same to somebody whose refusals have a form.
+async fn send_reading(request: RequestBuilder, read: fn(&[u8]) -> Told) -> Result<(), Refusal> {
     let answer = request.send().await.map_err(|error| unreached(&error))?;
     let status = answer.status();
     if status.is_success() {
         return Ok(());
     }
     let wait = retry_after(&answer);
-    let reason = reason(answer).await;
+    let (reason, asked) = read(&beginning(answer).await);
+    let wait = wait.or(asked.map(|asked| asked.min(LONGEST_WAIT)));
     let told = format!("{status}{}{reason}", if reason.is_empty() { "" } else { ": " });
     Err(match status {
         StatusCode::GONE => Refusal::Gone(told),
@@ -158,13 +172,18 @@ fn retry_after(answer: &Response) -> Option<Duration> {
 }
 
 /// The beginning of what was answered; what comes without end is left.
-async fn reason(mut answer: Response) -> String {
+async fn beginning(mut answer: Response) -> Vec<u8> {
     let mut read = Vec::new();
     while read.len() < MAX_REASON
         && let Ok(Some(piece)) = answer.chunk().await
     {
         read.extend_from_slice(&piece[..piece.len().min(MAX_REASON - read.len())]);
     }
-    let text = String::from_utf8_lossy(&read);
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_TOLD).collect()
+    read
+}
+
+/// A refusal as it stands.
+fn plain(body: &[u8]) -> Told {
+    let text = String::from_utf8_lossy(body);
+    (text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_TOLD).collect(), None)
 }

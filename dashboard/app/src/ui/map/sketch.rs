@@ -25,6 +25,8 @@ use crate::{
 
 /// The map moves no closer than this by itself.
 const CLOSEST: f64 = 16.0;
+/// A single place is shown with the towns around it.
+const CLOSEST_ALONE: f64 = 12.0;
 /// Speeds at which the colour of a way changes, in km/h.
 pub const STEPS_KMH: [f64; 4] = [30.0, 60.0, 90.0, 120.0];
 
@@ -219,7 +221,8 @@ impl Surface {
         if !extent.is_empty() {
             let margin = 28.0;
             let insets = Insets { left: margin, right: margin, top: margin, bottom: margin };
-            if let Some((center, zoom)) = fit(extent.into_iter(), size, insets, CLOSEST) {
+            let closest = if extent.len() == 1 { CLOSEST_ALONE } else { CLOSEST };
+            if let Some((center, zoom)) = fit(extent.into_iter(), size, insets, closest) {
                 self.map.jump(center, zoom);
             }
             self.fitted = Some(subject);

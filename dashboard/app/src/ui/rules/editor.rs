@@ -178,11 +178,9 @@ pub fn Editor(props: &EditorProps) -> Html {
                 <Select name="template" label={words.template} value={typed.template.clone()} onchange={begin}
                     choices={TEMPLATES.iter().map(|word| ((*word).into(), (words.templates)(word).into())).collect::<Vec<_>>()} />
             }
-            <div class="pair">
-                <Field name="title" label={words.title} value={typed.title.clone()} required=true error={error("title")} oninput={with(|typed, text| typed.title = text)} />
-                <Select name="severity" label={phrases.severity} value={severity_word(typed.severity)} choices={severities(phrases)}
-                    onchange={with(|typed, word| typed.severity = severity_of(&word))} />
-            </div>
+            <Field name="title" label={words.title} value={typed.title.clone()} required=true error={error("title")} oninput={with(|typed, text| typed.title = text)} />
+            <Select name="severity" label={phrases.severity} value={severity_word(typed.severity)} choices={severities(phrases)}
+                onchange={with(|typed, word| typed.severity = severity_of(&word))} />
             {
                 match &typed.what {
                     What::Draft(draft) => html! { <Conditions draft={draft.clone()} fences={Rc::clone(&fences)} {changed} wrong={condition.clone().err()} /> },

@@ -187,7 +187,7 @@ fn AskCar(props: &AskCarProps) -> Html {
                 }
             </div>
             if let Some(entry) = entry {
-                <div class="panel outcome" role="status" data-testid="outcome">
+                <div class="panel outcome" role="status" data-testid="outcome" data-state={format!("{:?}", entry.state)}>
                     // What the vehicle says to the first step is how programs take the second one.
                     if word.is_none() {
                         <span class={classes!("badge", progress_class(entry.state))}>{ (words.progress)(entry.state) }</span>

@@ -3,11 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bugbrother_simulator::{Car, Fix, NmeaTalker, Reading, demo_fleet};
-use bugbrother_store::Arrival;
 use bugbrother_wire::{
-    Epoch, Message, SCHEMA_VERSION, Seq, Topic, UnixMs, Vin, encode,
+    Epoch, SCHEMA_VERSION, Seq, UnixMs, Vin, encode,
     message::{Clock, Row, Telemetry},
-    topic::Kind,
 };
 
 /// Signals of a sample.
@@ -15,6 +13,7 @@ pub const SIGNALS: usize = 20;
 /// Between two samples.
 pub const PERIOD_MS: i64 = 1000;
 
+/// Their keys.
 pub const KEYS: [&str; SIGNALS] = [
     "lat", "lon", "alt", "hdg", "gspd", "hdop", "sats", "spd", "rpm", "load", "thr", "map", "maf", "frate", "ect",
     "oil", "iat", "fuel", "vbat", "odo",
@@ -23,9 +22,17 @@ pub const KEYS: [&str; SIGNALS] = [
 /// What is told at a moment; nothing for a course at a standstill.
 pub type Sample = [Option<f64>; SIGNALS];
 
+/// What all simulated vehicles' identifications begin with.
+const FAMILY: &str = "WVWZZZ1JZ3W";
+
 /// The identification of a simulated vehicle, by its number below a million.
 pub fn vin(number: usize) -> Vin {
-    format!("WVWZZZ1JZ3W{number:06}").parse().expect("the form of a VIN")
+    format!("{FAMILY}{number:06}").parse().expect("the form of a VIN")
+}
+
+/// Whether a vehicle is one of these.
+pub fn is_simulated(vin: Vin) -> bool {
+    vin.as_str().starts_with(FAMILY)
 }
 
 /// A drive of one of the demo's cars, with a driver and a receiver of its own.
@@ -167,16 +174,5 @@ impl Messages {
 
     fn place(&self, seq: u64) -> usize {
         (seq as usize - 1) % self.cut.encoded.len()
-    }
-}
-
-/// A message as ingest hands it to the store.
-pub fn arrival(messages: &mut Messages, seq: u64) -> Arrival {
-    let batch = messages.batch(seq);
-    Arrival {
-        received_ts: batch.last_ts().unwrap_or(batch.t0),
-        topic: Topic::new(batch.vin, Kind::Telemetry).to_string(),
-        payload: messages.encode(seq).into(),
-        content: Ok(Message::Telemetry(batch)),
     }
 }

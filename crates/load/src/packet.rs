@@ -2,9 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 
+/// Who connects.
 pub struct Connect<'a> {
+    /// MQTT client identifier.
     pub client_id: &'a str,
+    /// MQTT user name.
     pub user: &'a str,
+    /// MQTT password.
     pub password: &'a str,
 }
 
@@ -31,6 +35,7 @@ pub fn publish(out: &mut Vec<u8>, topic: &str, id: u16, payload: &[u8]) {
     frame(out, 0x32, &[&(topic.len() as u16).to_be_bytes(), topic.as_bytes(), &[high, low, 0], payload]);
 }
 
+/// PUBACK.
 pub fn puback(out: &mut Vec<u8>, id: u16) {
     let [high, low] = id.to_be_bytes();
     out.extend([0x40, 2, high, low]);

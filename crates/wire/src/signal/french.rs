@@ -1,7 +1,7 @@
 //! Names of signals in French. The catalogue of signals is in English.
 
 /// What the signal with that key is called.
-pub(super) fn french(key: &str) -> Option<&'static str> {
+pub fn french(key: &str) -> Option<&'static str> {
     NAMES.binary_search_by(|(known, _)| (*known).cmp(key)).ok().map(|at| NAMES[at].1)
 }
 
@@ -255,9 +255,8 @@ static NAMES: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use bugbrother_wire::signal::CATALOGUE;
-
     use super::*;
+    use crate::signal::CATALOGUE;
 
     #[test]
     fn every_signal_of_the_catalogue_has_a_name_and_nothing_else_has() {
