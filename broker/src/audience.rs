@@ -153,7 +153,6 @@ mod tests {
                     retain_as_published: false,
                     identifier: None,
                     since: 0,
-                    route: None,
                     group: None,
                 });
             });

@@ -48,8 +48,7 @@ impl Bench {
         let limits = Limits {
             tokens_per_second: u32::MAX,
             connections_per_user: 100,
-            narrow_log_bytes: 4 * 1024,
-            wide_log_bytes: 64 * 1024,
+            log_bytes: 64 * 1024,
             retained_bytes_per_user: 1024 * 1024,
             ..Limits::default()
         };
@@ -68,6 +67,7 @@ impl Bench {
         let entrance = Entrance::new(&settings, &mut files).expect("there is no file that could be missing");
         let router = Router::start(&limits).expect("a thread can be started");
         let gate = Gate::new(limits, router, (Store::none(), Vec::new()), Vec::new(), CancellationToken::new());
+        let gate = gate.await.expect("the router lives");
         let (gate, entrance) = (&*Box::leak(Box::new(gate)), &*Box::leak(Box::new(entrance)));
         let (mut canary, far) = duplex(BUFFER_BYTES);
         tokio::spawn(serve(gate, entrance, CANARY, far));

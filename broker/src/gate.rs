@@ -78,22 +78,23 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// One that goes on from what a store had in it. Has to be called within a runtime.
-    pub(crate) fn new(
+    /// One that goes on from what a store had in it.
+    pub(crate) async fn new(
         limits: Limits,
         router: Router,
         (store, contents): (Store, Contents),
         accesses: Vec<watch::Receiver<Arc<Access>>>,
         shutdown: CancellationToken,
-    ) -> Self {
+    ) -> Result<Self, RouterDied> {
         let (clock, budget, sessions) = (Clock::start(), Budget::new(&limits), Sessions::new(&limits));
         let restored = sessions.restore(contents, clock, &budget);
         let retained = Retained::new(&limits, clock, &store);
         let audience = Audience::default();
         let last_session = restored.last_number;
         go_on(restored, &audience, &retained, &store, clock);
-        Gate {
-            hubs: Hubs::start(&router, available_parallelism().map_or(1, usize::from).min(MOST_HUBS)),
+        let hubs = available_parallelism().map_or(1, usize::from).min(MOST_HUBS);
+        Ok(Gate {
+            hubs: Hubs::start(&router, hubs).await?,
             audience,
             sessions,
             budget,
@@ -114,7 +115,7 @@ impl Gate {
             clock,
             shutdown,
             limits,
-        }
+        })
     }
 
     /// Keeps a message if it is to be retained, and sends it to all who want it. `ops` are written with it. Whoever has to
@@ -196,15 +197,16 @@ impl Gate {
     /// Takes a session apart that is over: what it had subscribed to, what it had to get, and its will, which is due then.
     pub(crate) async fn take_apart(&self, ended: Ended) -> Result<(), RouterDied> {
         let Ended { subscriber, identity, rest } = ended;
-        let routes = subscriber.change(|subscriptions| subscriptions.take_routes());
         let (subscriptions, mut left) = subscriber.end();
         for own in subscriptions {
             match &own.group {
                 Some(group) => self.audience.leave(group, subscriber.number),
-                None => self.audience.remove(&own.filter, subscriber.number),
+                None => {
+                    self.hubs.leave(&own.filter, subscriber.number);
+                    self.audience.remove(&own.filter, subscriber.number);
+                }
             }
         }
-        self.hubs.leave(subscriber.number, routes).await?;
         // What another member of a shared subscription can still do.
         let open = rest.left.into_iter().filter_map(|(_, flight)| flight.delivery.filter(|delivery| delivery.qos == 1));
         left.splice(..0, open);
@@ -263,7 +265,8 @@ pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(
     // Of our own, so that the clients are told to go also when it is the router that ends the broker.
     let stop = CancellationToken::new();
     let accesses = doors.iter().map(|(_, entrance)| entrance.access.clone()).collect();
-    let gate = Arc::new(Gate::new(config.limits, router.clone(), store, accesses, stop.clone()));
+    let gate = Gate::new(config.limits, router.clone(), store, accesses, stop.clone()).await;
+    let gate = Arc::new(gate.map_err(|RouterDied| Error::RouterDied)?);
     let clients = TaskTracker::new();
     let accepting = join_all(doors.iter().map(|(socket, entrance)| accept(&gate, entrance, socket, &clients)));
     let result = tokio::select! {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use bugbrother_mosquitto_compat::{password::Entry, topic};
+use bugbrother_mosquitto_compat::password::Entry;
 use bytes::BytesMut;
 use tokio::{
     net::TcpStream,
@@ -20,7 +20,6 @@ use crate::{
     count::{self, Connected},
     doorstep::Waiting,
     gate::Gate,
-    message::{Message, TopicName},
     packet::{
         Reason, Version,
         decode::{self, Connect},
@@ -35,6 +34,7 @@ use crate::{
     stream::Stream,
     subscriber::Subscriber,
     verifier::{Busy, Proven},
+    will::{self, Will},
 };
 
 /// CONNECT with its will. Enough for a birth message, too little to fill the memory from outside.
@@ -68,13 +68,6 @@ pub(crate) struct Client {
     _places: (Place, Option<OwnedSemaphorePermit>),
     /// Whoever is there needs no check to come again.
     _proven: Option<Proven>,
-}
-
-/// What a client has to say when it is gone.
-pub(crate) struct Will {
-    /// Its expiry interval is counted from its publication, which may never be.
-    pub(crate) message: Message,
-    pub(crate) delay_s: u32,
 }
 
 /// What a client was let in for.
@@ -342,7 +335,7 @@ async fn admit(
         return Err(Cause::ClientId);
     }
     let identity = Identity { user, owner, client_id, username_as_client_id: entrance.username_as_client_id };
-    let mut will = check_will(gate, &access, &identity, connect)?;
+    let mut will = will::check(gate, &access, &identity, connect)?;
     let registration = gate.registry.register(&identity).await.map_err(registering)?;
     let session_expiry_s = connect.session_expiry_s.min(gate.limits.session_expiry_s);
     let lasts = session_expiry_s > 0;
@@ -444,36 +437,6 @@ fn is_name(name: &str) -> bool {
 fn is_safe(client_id: &str) -> bool {
     client_id.len() <= MAX_CLIENT_ID_BYTES
         && client_id.bytes().all(|byte| byte.is_ascii_graphic() && !b"+#/$".contains(&byte))
-}
-
-fn check_will(gate: &Gate, access: &Access, identity: &Identity, connect: &Connect) -> Result<Option<Will>, Cause> {
-    let Some(will) = &connect.will else { return Ok(None) };
-    if !topic::is_valid_name(will.topic()) && connect.version == Version::V4 {
-        return Err(Cause::WillOfNoTopic);
-    }
-    if !topic::is_valid_name(will.topic()) || !gate.limits.take_topic(will.topic()) {
-        return Err(Cause::WillTopic);
-    }
-    if will.payload.len() > gate.limits.message_bytes {
-        return Err(Cause::WillSize);
-    }
-    if !access.may_write(identity, will.topic()) {
-        count::publish_denied();
-        return Err(Cause::WillDenied);
-    }
-    let message = Message {
-        name: TopicName::of(will.topic.clone()).ok_or(Cause::WillTopic)?,
-        payload: will.payload.clone(),
-        qos: will.qos,
-        retain: will.retain,
-        publisher: 0,
-        seq: 0,
-        properties: will.properties.clone(),
-        // Counted from its publication, which may never be: set then.
-        expires: will.expiry_s.map(|seconds| std::time::Duration::from_secs(seconds.into())),
-    };
-    // It waits as long as the session lives.
-    Ok(Some(Will { message: message.detached(), delay_s: connect.will_delay_s }))
 }
 
 fn welcome(gate: &Gate, mut stream: Stream, inbound: BytesMut, connect: Connect, admitted: Admitted) -> Client {

@@ -2,8 +2,8 @@
 //!
 //! rumqttd 0.20 must not face a network by itself: a packet or two stop it. So the gate is the whole MQTT server as the
 //! clients see it (sockets, CONNECT, packet identifiers, acknowledgements, keep alive, wills, take-over, retained
-//! messages), and rumqttd's router is what it is good at: a log per topic filter with fan-out to many readers. The
-//! router sees no client's name, topic, filter, packet identifier or retain flag, only what `routing` makes of them.
+//! messages), and rumqttd's router is what it is good at: a log with fan-out to several readers. The router sees no client's
+//! name, topic, filter, packet identifier or retain flag.
 //!
 //! # Layout
 //! - [`run`], [`Config`], [`Limits`]: the face
@@ -21,7 +21,7 @@
 //! - `registry`: the connected clients of each user; take-over
 //! - `session`: one client from CONNACK to the end; `inbound` and `outbound` are its two directions, `acknowledgement`
 //!   the steps of QoS 1 and 2, `ending` how it goes on and ends
-//! - `sessions`: those whose client is away; delayed wills
+//! - `sessions`: those whose client is away; delayed wills. `will`: whether a client may have one
 //! - `subscriber`: what others know of a session, its `subscriptions` and its queue; `window`: its unacknowledged
 //!   deliveries
 //! - `hub`: from links of the router to many sessions each
@@ -30,18 +30,16 @@
 //! - `store`: the file for what must outlive the process; `record`: what stands in it
 //! - `bucket`: how often something may be done, for what the clients of one user send most of all
 //! - `retained`: the retained messages
-//! - `message`, `routing`: what travels through the router, and under which name
+//! - `message`: what travels through the router
 //! - `router`, `link`: the only files that name rumqttd's links; `canary`: proves that the router lives
 //! - `count`: the figures behind metrics (`METRICS.md`) and `sys`, which publishes them as `$SYS/broker/…`
 //! - `packet`: frames, then decoding, and encoding
 //!
 //! # Invariants
-//! - Nothing that a client sends reaches rumqttd's router but as opaque payload under a routing name of ours, at QoS 0
-//!   and never retained. So a window that is full, an acknowledgement out of order or a strange topic is between the
-//!   client and the gate.
-//! - The router knows 16,384 names of topics and 20,485 of filters at most, whatever clients invent, because a routing
-//!   name is made of hashes. Exact matching is done at delivery. Which topics share a name is as random as the process's
-//!   key, so nobody can choose whom to disturb.
+//! - Nothing that a client sends reaches rumqttd's router but as opaque payload under a name of ours, at QoS 0 and never
+//!   retained. So a window that is full, an acknowledgement out of order or a strange topic is between the client and the
+//!   gate, and the router knows three names, whatever clients invent.
+//! - Whoever publishes waits for the slowest hub, so that the router's log loses nothing; a hub waits for nobody.
 //! - A link of the router is woken only as the answer to its pause, and leaves in steps, so that the router never acts
 //!   on an event of a link that is gone.
 //! - Who has shown neither a password nor a certificate takes nothing from those who have: no place among the
@@ -109,7 +107,6 @@ mod refusals;
 mod registry;
 mod retained;
 mod router;
-mod routing;
 mod session;
 mod sessions;
 mod share;
@@ -123,6 +120,7 @@ mod tree;
 mod turns;
 mod verifier;
 mod websocket;
+mod will;
 mod window;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};

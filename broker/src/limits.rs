@@ -73,14 +73,9 @@ pub struct Limits {
     /// Of those, what one service may have published; the same is kept free, and anybody else may have a 256th of what is
     /// left besides.
     pub retained_bytes_per_user: usize,
-    /// A log of the router for filters that start with three levels without a wildcard: what a subscriber may fall behind
-    /// before it loses messages, besides some 200 messages that wait in its link. A message counts with some 350 bytes
-    /// around its payload. The log has four parts, each of which takes one message at least, however large, and goes as
-    /// a whole. As many logs come to be as different thousandths of the
-    /// topics are subscribed to, about 3,700 with 10,000 vehicles, and never more than 20,480.
-    pub narrow_log_bytes: usize,
-    /// A log for all other filters; there are never more than five.
-    pub wide_log_bytes: usize,
+    /// The log of the router, through which all messages go. A quarter of it may be on its way to the sessions' queues:
+    /// then whoever publishes waits.
+    pub log_bytes: usize,
     /// How long the router may take to pass on a message of the canary's.
     pub canary_deadline: Duration,
     /// How long clients may take to be gone at shutdown.
@@ -121,10 +116,7 @@ impl Default for Limits {
             retained_messages_per_user: 100_000,
             retained_bytes: 256 * 1024 * 1024,
             retained_bytes_per_user: 64 * 1024 * 1024,
-            // 10,000 vehicles: 230 MiB. All logs full: 1.3 GiB narrow, 160 MiB wide. An account that may read and write
-            // all topics could fill each part with a message of the largest size: 24 GiB. A vehicle has one name only.
-            narrow_log_bytes: 64 * 1024,
-            wide_log_bytes: 32 * 1024 * 1024,
+            log_bytes: 32 * 1024 * 1024,
             canary_deadline: Duration::from_secs(10),
             drain_deadline: Duration::from_secs(5),
         }

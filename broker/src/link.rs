@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use bytes::{Buf as _, Bytes};
 use rumqttd::{
     Notification,
     local::LinkRx,
@@ -20,18 +21,19 @@ use crate::{
 /// How long the router may take to let a link go. A link that takes longer is left where it is.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Number of one name that a link has subscribed to. Never used twice in a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct RouteId(pub(crate) u64);
+/// Number of one name that a link has subscribed to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+struct RouteId(u64);
 
 /// What comes out of a link.
 #[derive(Debug)]
 pub(crate) enum Arrival {
     Message {
-        route: RouteId,
         /// Messages before this one that fell out of the router's log because the link was read too slowly. Of the first
         /// message of a route it is 0: where the route began in the log is not told.
         lost: u64,
+        /// Bytes that had been published with its batch.
+        end: u64,
         message: Message,
     },
     /// Nothing more comes until [`Link::resume`].
@@ -49,15 +51,46 @@ struct Inner {
     receiver: LinkRx,
     /// The router waits to be woken.
     paused: bool,
+    /// The rest of a batch.
+    batch: Batch,
     routes: HashMap<RouteId, Route>,
-    names: HashMap<String, RouteId>,
     last_route: u64,
 }
 
 struct Route {
     name: String,
-    /// Where in the router's log the next message stands.
+    /// Which message of its name comes next.
     next: Option<u64>,
+}
+
+/// Messages that came together.
+#[derive(Default)]
+struct Batch {
+    end: u64,
+    lost: u64,
+    rest: Bytes,
+}
+
+impl Batch {
+    fn len(&self) -> u64 {
+        let (mut rest, mut count) = (&self.rest[..], 0);
+        while let Some((length, after)) = rest.split_first_chunk() {
+            count += 1;
+            rest = after.get(u32::from_be_bytes(*length) as usize..).unwrap_or_default();
+        }
+        count
+    }
+
+    fn next(&mut self) -> Option<Arrival> {
+        while let Ok(length) = self.rest.try_get_u32() {
+            let length = (length as usize).min(self.rest.len());
+            if let Some(message) = Message::decode(self.rest.split_to(length)) {
+                let lost = std::mem::take(&mut self.lost);
+                return Some(Arrival::Message { lost, end: self.end, message });
+            }
+        }
+        None
+    }
 }
 
 impl Link {
@@ -67,8 +100,8 @@ impl Link {
             slot,
             receiver,
             paused: false,
+            batch: Batch::default(),
             routes: HashMap::new(),
-            names: HashMap::new(),
             last_route: 0,
         };
         Link { inner: Some(inner) }
@@ -78,16 +111,12 @@ impl Link {
         self.inner.as_mut().expect("only drop takes it out")
     }
 
-    /// The route of `name`, subscribed to now if it was not. What is published after this has returned will arrive.
-    pub(crate) async fn subscribe(&mut self, name: &str) -> Result<RouteId, RouterDied> {
+    /// Subscribes to a name. What is published after this has returned will arrive.
+    pub(crate) async fn subscribe(&mut self, name: &str) -> Result<(), RouterDied> {
         let inner = self.inner();
-        if let Some(route) = inner.names.get(name) {
-            return Ok(*route);
-        }
         inner.last_route += 1;
         let route = RouteId(inner.last_route);
         inner.routes.insert(route, Route { name: name.to_owned(), next: None });
-        inner.names.insert(name.to_owned(), route);
         let filter = Filter {
             path: name.to_owned(),
             qos: QoS::AtMostOnce,
@@ -98,39 +127,29 @@ impl Link {
         // The router gives this number back with each message: the way to know why it came.
         let properties = SubscribeProperties { id: Some(route.0 as usize), user_properties: Vec::new() };
         let packet = Packet::Subscribe(Subscribe { pkid: 1, filters: vec![filter] }, Some(properties));
-        inner.router.send(inner.slot, packet).await?;
-        Ok(route)
-    }
-
-    /// Ends a route.
-    pub(crate) async fn unsubscribe(&mut self, route: RouteId) -> Result<(), RouterDied> {
-        let inner = self.inner();
-        match inner.routes.remove(&route) {
-            Some(route) => {
-                inner.names.remove(&route.name);
-                inner.unsubscribe(route.name).await
-            }
-            None => Ok(()),
-        }
+        inner.router.send(inner.slot, packet).await
     }
 
     /// The next thing that comes. May be dropped while it waits without losing anything.
     pub(crate) async fn next(&mut self) -> Result<Arrival, RouterDied> {
         let inner = self.inner();
         loop {
+            if let Some(next) = inner.batch.next() {
+                return Ok(next);
+            }
             match inner.receiver.next().await.map_err(|_| RouterDied)? {
                 Some(Notification::Forward(forward)) => {
                     let route = forward.properties.as_ref().and_then(|own| own.subscription_identifiers.last());
                     let route = RouteId(route.map_or(0, |id| *id as u64));
-                    let (Some(state), Some(message)) =
-                        (inner.routes.get_mut(&route), Message::decode(forward.publish.payload))
+                    let mut rest = forward.publish.payload;
+                    let (Some(state), Ok(first), Ok(end)) =
+                        (inner.routes.get_mut(&route), rest.try_get_u64(), rest.try_get_u64())
                     else {
                         continue;
                     };
-                    let (_segment, at) = forward.cursor.unwrap_or_default();
-                    let lost = state.next.map_or(0, |next| at.saturating_sub(next));
-                    state.next = Some(at + 1);
-                    return Ok(Arrival::Message { route, lost, message });
+                    let lost = state.next.map_or(0, |next| first.saturating_sub(next));
+                    inner.batch = Batch { end, lost, rest };
+                    state.next = Some(first + inner.batch.len());
                 }
                 Some(Notification::Unschedule) => {
                     inner.paused = true;

@@ -91,7 +91,18 @@ impl Message {
 
     /// The opaque bytes that go through the router.
     pub(crate) fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(35 + self.bytes());
+        let mut out = BytesMut::with_capacity(self.encoded_bytes());
+        self.encode_to(&mut out);
+        out.freeze()
+    }
+
+    /// How many there are of them.
+    pub(crate) fn encoded_bytes(&self) -> usize {
+        1 + 8 + 8 + if self.expires.is_some() { 8 } else { 0 } + 4 + 4 + self.bytes()
+    }
+
+    /// The same, after what is in `out` already.
+    pub(crate) fn encode_to(&self, out: &mut BytesMut) {
         let flag = |set, bit| if set { bit } else { 0 };
         out.put_u8(self.qos & QOS | flag(self.retain, RETAIN) | flag(self.expires.is_some(), EXPIRES));
         out.put_u64(self.publisher);
@@ -104,7 +115,6 @@ impl Message {
             out.put_slice(part);
         }
         out.put_slice(&self.payload);
-        out.freeze()
     }
 
     /// The opposite of [`Message::encode`]; `None` for anything else.
@@ -185,6 +195,7 @@ mod tests {
                 expires: expires.map(Duration::from_millis),
                 ..Message::new(&topic, payload.into())
             };
+            prop_assert_eq!(message.encode().len(), message.encoded_bytes());
             prop_assert_eq!(Message::decode(message.encode()), Some(message));
         }
 

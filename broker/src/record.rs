@@ -32,7 +32,7 @@ pub(crate) struct Kept {
     pub(crate) expiry_s: u32,
     /// Since when its client is away, in milliseconds since 1970; 0 if it is connected.
     pub(crate) left_unix_ms: u64,
-    /// Without routes and groups.
+    /// Without groups.
     pub(crate) subscriptions: Vec<Subscription>,
 }
 
@@ -207,7 +207,6 @@ fn get_session(value: &mut Bytes) -> Option<Kept> {
             retain_as_published: options & 8 != 0,
             identifier: Some(value.try_get_u32().ok()?).filter(|identifier| *identifier != 0),
             since: 0,
-            route: None,
             group: None,
         });
     }
@@ -292,7 +291,6 @@ mod tests {
             retain_as_published: true,
             identifier: Some(9),
             since: 0,
-            route: None,
             group: None,
         };
         let identity = Identity {

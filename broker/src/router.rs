@@ -1,13 +1,14 @@
 //! Feeds rumqttd's router.
 //!
 //! A thread of its own does what may block (rumqttd's senders do), behind a bounded queue: whoever publishes waits in
-//! the queue, and nobody's runtime stands still when the router does.
+//! the queue, and nobody's runtime stands still when the router does. What is in the queue at a time goes through the
+//! router as one batch: each costs it as much as a message.
 
 use std::{collections::HashMap, io, sync::Arc, thread};
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use rumqttd::{
-    Notification, RouterConfig, SegmentConfig,
+    Notification, RouterConfig,
     local::{LinkBuilder, LinkRx, LinkTx},
     protocol::Packet,
 };
@@ -17,28 +18,37 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{
-    Limits,
-    link::Link,
-    message::Message,
-    routing::{MILESTONE, Routing},
-};
+use crate::{Limits, hub::Flow, link::Link, message::Message};
 
 /// Commands that wait for the router.
 const QUEUE: usize = 256;
-/// Messages that the router hands to one link at a time.
+/// Batches that the router hands to one link at a time.
 const PORTION: u64 = 100;
-/// A log is cut off by whole segments. Each has room for 1024 messages from its start.
-const WIDE_SEGMENTS: usize = 16;
-const NARROW_SEGMENTS: usize = 4;
+/// Of the broker's own, and for tests.
+const MOST_LINKS: usize = 256;
+/// A log is cut off by whole segments. Each has room for 1024 batches from its start.
+const SEGMENTS: usize = 16;
 /// rumqttd panics on smaller ones.
 const MIN_SEGMENT_BYTES: usize = 1024;
+/// What a batch should not be larger than. A message that waits for long is copied out of its batch.
+const BATCH_BYTES: usize = 8 * 1024;
+/// Of the log so much may be on its way to the hubs.
+const WINDOW_PARTS: usize = 4;
+
+/// The name of all that clients and the broker publish. The router keeps every topic and every filter that it has ever
+/// seen, each filter with a log that is never freed, and dies of a topic whose first character is not ASCII: so it sees
+/// neither.
+pub(crate) const CLIENTS: &str = "clients";
+/// The canary's own name.
+pub(crate) const CANARY: &str = "canary";
+/// A name with few messages of the feeder's own, the last of which the router shows when it is asked to.
+const MILESTONE: &str = "milestone";
 
 /// A handle to the router.
 #[derive(Clone)]
 pub(crate) struct Router {
     commands: mpsc::Sender<Command>,
-    routing: Arc<Routing>,
+    flow: Arc<Flow>,
     /// Links on their way out.
     closing: TaskTracker,
     died: CancellationToken,
@@ -62,43 +72,40 @@ enum Command {
 impl Router {
     /// Starts rumqttd's router and the thread that feeds it; the latter ends with the last handle.
     pub(crate) fn start(limits: &Limits) -> io::Result<Self> {
-        let routing = Arc::new(Routing::new());
-        let segment = |log_bytes: usize, count: usize| SegmentConfig {
-            max_segment_size: (log_bytes / count).max(MIN_SEGMENT_BYTES),
-            max_segment_count: count,
-        };
-        let wide = segment(limits.wide_log_bytes, WIDE_SEGMENTS);
-        let narrow = segment(limits.narrow_log_bytes, NARROW_SEGMENTS);
-        let turn_bytes = narrow.max_segment_size.min(wide.max_segment_size);
         let config = RouterConfig {
-            // Twice: a link that is on its way out still counts.
-            max_connections: limits.connections * 2 + 16,
+            max_connections: MOST_LINKS,
             max_outgoing_packet_count: PORTION,
-            max_segment_size: wide.max_segment_size,
-            max_segment_count: wide.max_segment_count,
-            custom_segment: Some(routing.segments(&narrow)),
+            max_segment_size: (limits.log_bytes / SEGMENTS).max(MIN_SEGMENT_BYTES),
+            max_segment_count: SEGMENTS,
             ..RouterConfig::default()
         };
         let (commands, queue) = mpsc::channel(QUEUE);
         let died = CancellationToken::new();
         let guard = died.clone().drop_guard();
-        thread::Builder::new().name("router-feed".into()).spawn(move || feed(config, turn_bytes, queue, guard))?;
-        Ok(Router { commands, routing, closing: TaskTracker::new(), died })
+        let flow = Flow::new(limits.log_bytes / WINDOW_PARTS, &died);
+        let own = Arc::clone(&flow);
+        thread::Builder::new().name("router-feed".into()).spawn(move || feed(config, &own, queue, guard))?;
+        Ok(Router { commands, flow, closing: TaskTracker::new(), died })
     }
 
-    /// Which names topics and filters have here.
-    pub(crate) fn routing(&self) -> &Routing {
-        &self.routing
+    /// How far the readers of [`CLIENTS`] have come.
+    pub(crate) fn flow(&self) -> &Arc<Flow> {
+        &self.flow
     }
 
-    /// Hands a message to all links that have subscribed to its name.
+    /// Hands a message to all hubs.
     pub(crate) async fn publish(&self, message: Message) -> Result<(), RouterDied> {
-        self.publish_as(self.routing.topic(message.topic()), message).await
+        self.publish_as(Bytes::from_static(CLIENTS.as_bytes()), message).await
     }
 
     /// Hands a message to all links that have subscribed to `name`.
     pub(crate) async fn publish_as(&self, name: Bytes, message: Message) -> Result<(), RouterDied> {
-        self.command(Command::Publish { name, message }).await
+        // Mostly there is a place, and then nothing has to be waited for.
+        match self.commands.try_send(Command::Publish { name, message }) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(command)) => self.command(command).await,
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(RouterDied),
+        }
     }
 
     /// A new link without subscriptions.
@@ -147,38 +154,46 @@ impl Router {
 }
 
 /// Runs until all handles are gone, or the router is: then `_died` tells everybody, also when it unwinds.
-fn feed(config: RouterConfig, turn_bytes: usize, mut queue: mpsc::Receiver<Command>, _died: DropGuard) {
+fn feed(config: RouterConfig, flow: &Flow, mut queue: mpsc::Receiver<Command>, _died: DropGuard) {
     let end = config.max_connections;
     let events = rumqttd::Router::new(0, config).spawn();
     let open = |slot: Slot| {
         let built = LinkBuilder::new(&format!("link-{}", slot.0), events.clone()).build();
         built.ok().map(|(sender, receiver, _connack)| (sender, receiver))
     };
-    let Some(mut publisher) = open(Slot(0)).and_then(|link| Publisher::new(link, turn_bytes)) else { return };
+    let Some(mut publisher) = open(Slot(0)).and_then(Publisher::new) else { return };
     let mut places = Places { links: HashMap::new(), free: Vec::new(), next: 1, end };
-    while let Some(command) = queue.blocking_recv() {
-        let alive = match command {
-            Command::Publish { name, message } => publisher.publish(name, &message),
-            Command::Open(reply) => match places.take() {
-                Some(slot) => open(slot).is_some_and(|(sender, receiver)| {
-                    places.links.insert(slot, sender);
-                    // When the asker is gone its link stays as it is: without subscriptions it costs a place.
-                    reply.send((slot, receiver)).ok();
+    let mut commands = Vec::with_capacity(QUEUE);
+    while queue.blocking_recv_many(&mut commands, QUEUE) > 0 {
+        for command in commands.drain(..) {
+            let alive = match command {
+                Command::Publish { name, message } => publisher.add(name, &message, flow),
+                Command::Open(reply) => match places.take() {
+                    Some(slot) => open(slot).is_some_and(|(sender, receiver)| {
+                        places.links.insert(slot, sender);
+                        // When the asker is gone its link stays as it is: without subscriptions it costs a place.
+                        reply.send((slot, receiver)).ok();
+                        true
+                    }),
+                    // The asker sees that its reply is dropped.
+                    None => true,
+                },
+                Command::Send(slot, packet) => {
+                    publisher.flush(flow)
+                        && places.links.get_mut(&slot).is_none_or(|link| send(link, *packet))
+                        && publisher.catch_up()
+                }
+                Command::Close(slot) => {
+                    places.links.remove(&slot);
+                    places.free.push(slot);
                     true
-                }),
-                // The asker sees that its reply is dropped.
-                None => true,
-            },
-            Command::Send(slot, packet) => {
-                places.links.get_mut(&slot).is_none_or(|link| send(link, *packet)) && publisher.catch_up()
+                }
+            };
+            if !alive {
+                return;
             }
-            Command::Close(slot) => {
-                places.links.remove(&slot);
-                places.free.push(slot);
-                true
-            }
-        };
-        if !alive {
+        }
+        if !publisher.flush(flow) {
             return;
         }
     }
@@ -195,34 +210,61 @@ fn send(link: &mut LinkTx, packet: Packet) -> bool {
 struct Publisher {
     sender: LinkTx,
     receiver: LinkRx,
-    /// What may be appended to the logs until all links have had their turn: a part of a log.
-    turn_bytes: usize,
-    appended_bytes: usize,
-    turns: u64,
+    batch: BytesMut,
+    /// Of the batch.
+    name: Bytes,
+    /// Messages of each name so far.
+    counts: HashMap<Bytes, u64>,
+    /// Bytes of the batches for [`CLIENTS`] so far.
+    appended: u64,
 }
 
+/// Which message of its name is the first of a batch, and how many bytes there were with it.
+const BATCH_HEADER: usize = 16;
+
 impl Publisher {
-    fn new((mut sender, receiver): (LinkTx, LinkRx), turn_bytes: usize) -> Option<Self> {
+    fn new((mut sender, receiver): (LinkTx, LinkRx)) -> Option<Self> {
         sender.subscribe(MILESTONE).ok()?;
         sender.publish(MILESTONE, "").ok()?;
-        Some(Publisher { sender, receiver, turn_bytes, appended_bytes: 0, turns: 0 })
+        let (batch, name) = (BytesMut::new(), Bytes::new());
+        Some(Publisher { sender, receiver, batch, name, counts: HashMap::new(), appended: 0 })
     }
 
-    fn publish(&mut self, name: Bytes, message: &Message) -> bool {
-        let payload = message.encode();
-        self.appended_bytes += name.len() + payload.len();
-        self.sender.publish(name, payload).is_ok() && (self.appended_bytes < self.turn_bytes || self.end_turn())
+    fn add(&mut self, name: Bytes, message: &Message, flow: &Flow) -> bool {
+        let bytes = message.encoded_bytes();
+        let is_full = self.name != name || self.batch.len() + bytes > BATCH_BYTES;
+        if is_full && !self.flush(flow) {
+            return false;
+        }
+        let count = self.counts.entry(name.clone()).or_default();
+        if self.batch.is_empty() {
+            self.batch.reserve(BATCH_HEADER + 4 + bytes);
+            self.batch.put_u64(*count);
+            self.batch.put_u64(0);
+            self.name = name;
+        }
+        *count += 1;
+        self.batch.put_u32(u32::try_from(bytes).expect("a packet is far below 4 GiB"));
+        message.encode_to(&mut self.batch);
+        true
     }
 
-    /// Waits until all links have been served. The router appends 500 messages before it looks at any link, if there are
-    /// so many: more than a narrow log holds, and then who reads fast would lose some too. Links are served in the order
-    /// in which they got something to read, and this one gets it last.
-    fn end_turn(&mut self) -> bool {
-        self.appended_bytes = 0;
-        self.turns += 1;
-        let milestone = Bytes::copy_from_slice(&self.turns.to_be_bytes());
-        self.sender.publish(MILESTONE, milestone.clone()).is_ok()
-            && self.hear(|heard| matches!(heard, Notification::Forward(of) if of.publish.payload == milestone))
+    /// Sends the batch, if there is one, and waits while the hubs are too far behind.
+    fn flush(&mut self, flow: &Flow) -> bool {
+        if self.batch.is_empty() {
+            return true;
+        }
+        let is_flowing = self.name == CLIENTS;
+        if is_flowing {
+            self.appended += self.batch.len() as u64;
+        }
+        self.batch[8..BATCH_HEADER].copy_from_slice(&self.appended.to_be_bytes());
+        let batch = self.batch.split().freeze();
+        let sent = self.sender.publish(self.name.clone(), batch).is_ok();
+        if is_flowing {
+            flow.wait(self.appended);
+        }
+        sent
     }
 
     /// Waits until the router has worked on everything so far. An event makes it take *all* packets of a link, so a
@@ -271,27 +313,20 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs,
-        sync::atomic::{AtomicU64, Ordering},
-        time::Duration,
-    };
+    use std::time::Duration;
 
-    use tokio::{
-        task::JoinSet,
-        time::{interval, timeout},
-    };
+    use tokio::time::timeout;
 
     use super::*;
     use crate::link::Arrival;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_burst_that_fits_into_a_link_and_its_log_loses_nothing_however_busy_the_router_is() {
-        // What a link takes before it is paused, and half of what a log holds of such messages.
+    async fn a_burst_that_fits_into_the_log_loses_nothing_however_busy_the_router_is() {
+        // More than a link takes before it is paused.
         const BURST: u64 = 199 + 70;
         let router = Router::start(&Limits::default()).unwrap();
         let mut link = router.open().await.unwrap();
-        link.subscribe(&router.routing().filter("a/b/c/d")).await.unwrap();
+        link.subscribe(CLIENTS).await.unwrap();
         let mut heard = 0;
         for burst in 1..=50 {
             for _ in 0..BURST {
@@ -307,76 +342,6 @@ mod tests {
                     Arrival::Paused => link.resume().await.unwrap(),
                 }
             }
-        }
-    }
-
-    /// Ticks of a core that this process has used, 100 in a second.
-    fn ticks() -> u64 {
-        let stat = fs::read_to_string("/proc/self/stat").unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    #[ignore = "a measurement: what names that are shared cost when each of 10,000 vehicles listens to its own topics"]
-    async fn what_a_publish_costs() {
-        const VEHICLES: u64 = 10_000;
-        const PUBLISHES: u64 = 20_000;
-        for names in [0, 256, 512, 1024, 2048, 4096, 16_384] {
-            let router = Router::start(&Limits::default()).unwrap();
-            let routing = Routing::with(names.max(1));
-            let filter = |vin: u64| match names {
-                0 => format!("m/fleet/v1/{vin}/down"),
-                _ => routing.filter(&format!("fleet/v1/{vin}/down/#")),
-            };
-            let woken = Arc::new(AtomicU64::new(0));
-            let heard = Arc::new(AtomicU64::new(0));
-            let mut links = JoinSet::new();
-            for vin in 0..VEHICLES {
-                let mut link = router.open().await.unwrap();
-                link.subscribe(&filter(vin)).await.unwrap();
-                let (woken, heard, own) = (Arc::clone(&woken), Arc::clone(&heard), format!("fleet/v1/{vin}/down/ack"));
-                links.spawn(async move {
-                    loop {
-                        match link.next().await.unwrap() {
-                            Arrival::Message { message, .. } => {
-                                woken.fetch_add(1, Ordering::Relaxed);
-                                if message.topic() == own {
-                                    heard.fetch_add(1, Ordering::Relaxed);
-                                }
-                            }
-                            Arrival::Paused => link.resume().await.unwrap(),
-                        }
-                    }
-                });
-            }
-            let mut pace = interval(Duration::from_millis(10));
-            let mut publish = async |count: u64| {
-                let until = heard.load(Ordering::Relaxed) + count;
-                for n in 0..count {
-                    if n % 20 == 0 {
-                        pace.tick().await;
-                    }
-                    let vin = n * 7919 % VEHICLES;
-                    let topic = format!("fleet/v1/{vin}/down/ack");
-                    let name = if names == 0 { filter(vin).into() } else { routing.topic(&topic) };
-                    let message = Message::new(&topic, Bytes::from_static(&[0; 100]));
-                    router.publish_as(name, message).await.unwrap();
-                }
-                while heard.load(Ordering::Relaxed) < until {
-                    pace.tick().await;
-                }
-            };
-            // At the first message of a name the router looks at all filters.
-            publish(VEHICLES).await;
-            woken.store(0, Ordering::Relaxed);
-            let before = ticks();
-            publish(PUBLISHES).await;
-            let cost_us = (ticks() - before) * 10_000 / PUBLISHES;
-            let woken = woken.load(Ordering::Relaxed) as f64 / PUBLISHES as f64;
-            println!("{names} names: {woken:.2} links woken, {cost_us} us of a core for each publish");
-            links.abort_all();
-            while links.join_next().await.is_some() {}
         }
     }
 }

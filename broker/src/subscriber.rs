@@ -15,7 +15,6 @@ use tokio::sync::Notify;
 use crate::{
     Limits,
     count::{self, Dropped},
-    link::RouteId,
     message::Message,
     share::Group,
     subscriptions::{Subscription, Subscriptions},
@@ -23,6 +22,12 @@ use crate::{
 
 /// One queue may have a part of what is left for all: so many that are full leave something to others.
 const PARTS: usize = 4;
+/// So many of a queue may be parts of a batch.
+const MOST_SLICES: usize = 64;
+/// A larger one is most of its batch.
+const SMALL: usize = 4 * 1024;
+/// Places that an empty queue keeps.
+const KEPT_PLACES: usize = 16;
 
 /// A message on its way to one client.
 #[derive(Debug, Clone)]
@@ -144,19 +149,21 @@ impl Subscriber {
         change(&mut self.state().subscriptions)
     }
 
-    /// A message came through the router by `route`.
-    pub(crate) fn hear(&self, route: RouteId, message: &Arc<Message>) {
+    /// A message came through the router.
+    pub(crate) fn hear(&self, message: &Arc<Message>) {
         let mut state = self.state();
         if state.presence != Presence::Here {
             return;
         }
-        let Some(wanted) = state.subscriptions.wanted(Some(route), message, self.number) else { return };
+        let Some(wanted) = state.subscriptions.wanted(message, self.number) else { return };
         // What a session that lasts gets at a higher QoS it has got already from whoever published it.
         if wanted.qos > 0 && state.lasts {
             return;
         }
+        // One that waits for long must not keep the batch in memory that it came in.
+        let waits = state.queue.len() >= MOST_SLICES && message.bytes() < SMALL;
         let delivery = Delivery {
-            message: Arc::clone(message),
+            message: if waits { Arc::new(message.detached()) } else { Arc::clone(message) },
             qos: wanted.qos,
             retain: wanted.retain,
             identifiers: wanted.identifiers,
@@ -174,7 +181,7 @@ impl Subscriber {
         if state.presence == Presence::Gone || !state.lasts {
             return None;
         }
-        let wanted = state.subscriptions.wanted(None, message, self.number).filter(|wanted| wanted.qos > 0)?;
+        let wanted = state.subscriptions.wanted(message, self.number).filter(|wanted| wanted.qos > 0)?;
         let delivery = Delivery {
             message: Arc::clone(message),
             qos: wanted.qos,
@@ -269,7 +276,7 @@ impl Subscriber {
         let taken: Vec<_> = state.queue.drain(..count).collect();
         let bytes = taken.iter().map(|delivery| delivery.message.weight()).sum::<usize>();
         state.bytes -= bytes;
-        if state.queue.is_empty() {
+        if state.queue.is_empty() && state.queue.capacity() > KEPT_PLACES {
             // A burst is no reason to keep its memory.
             state.queue = VecDeque::new();
         }
@@ -353,7 +360,6 @@ mod tests {
                 retain_as_published: false,
                 identifier: None,
                 since: 0,
-                route: Some(RouteId(1)),
                 group: None,
             });
         });
@@ -364,7 +370,7 @@ mod tests {
     fn a_session_that_lasts_gets_each_message_by_one_way_only() {
         let (own, budget) = subscriber(true, &Limits::default());
         for qos in 0..3 {
-            own.hear(RouteId(1), &message(qos, b"x"));
+            own.hear(&message(qos, b"x"));
             own.keep(&message(qos, b"x"));
         }
         let taken: Vec<_> = own.take(9, usize::MAX).iter().map(|delivery| (delivery.qos, delivery.seq)).collect();
@@ -375,10 +381,10 @@ mod tests {
     #[test]
     fn who_is_away_gathers_what_must_not_be_lost_and_nothing_else() {
         let (own, budget) = subscriber(true, &Limits::default());
-        own.hear(RouteId(1), &message(0, b"x"));
+        own.hear(&message(0, b"x"));
         own.keep(&message(1, b"1"));
         own.leave();
-        own.hear(RouteId(1), &message(0, b"x"));
+        own.hear(&message(0, b"x"));
         own.keep(&message(1, b"2"));
         assert_eq!(
             own.take(9, usize::MAX).iter().map(|delivery| delivery.message.payload[0]).collect::<Vec<_>>(),

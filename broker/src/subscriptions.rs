@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bugbrother_mosquitto_compat::topic;
 
-use crate::{count, link::RouteId, message::Message, share::Group};
+use crate::{count, message::Message, share::Group};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Subscription {
@@ -20,8 +20,6 @@ pub(crate) struct Subscription {
     pub(crate) identifier: Option<u32>,
     /// Messages before this number were published before it was made: they may still be on their way to others.
     pub(crate) since: u64,
-    /// How it hears of messages while its client is connected; a shared one has none.
-    pub(crate) route: Option<RouteId>,
     /// What it is a member of, if it is shared.
     pub(crate) group: Option<Arc<Group>>,
 }
@@ -70,31 +68,15 @@ impl Subscriptions {
         Some(self.0.remove(at))
     }
 
-    pub(crate) fn uses(&self, route: RouteId) -> bool {
-        self.0.iter().any(|own| own.route == Some(route))
-    }
-
-    /// Takes all routes away; which they were, each once.
-    pub(crate) fn take_routes(&mut self) -> Vec<RouteId> {
-        let mut routes: Vec<_> = self.0.iter_mut().filter_map(|own| own.route.take()).collect();
-        routes.sort_unstable();
-        routes.dedup();
-        routes
-    }
-
-    /// What becomes of a message that came by `route`, or by none; `None` when no filter wants it, or when it comes by
-    /// another route as well and is to be delivered then. All filters that want it get one copy, at the highest of their
-    /// QoS. The oldest of them says which route counts: what comes by the others, comes by that one, too.
-    pub(crate) fn wanted(&self, route: Option<RouteId>, message: &Message, session: u64) -> Option<Wanted> {
+    /// What becomes of a message; `None` when no filter wants it. All that want it get one copy, at the highest of their
+    /// QoS.
+    pub(crate) fn wanted(&self, message: &Message, session: u64) -> Option<Wanted> {
         let mut all: Option<Wanted> = None;
         for own in &self.0 {
             let is_own = own.no_local && message.publisher == session;
             if own.group.is_some() || is_own || message.seq < own.since || !topic::matches(&own.filter, message.topic())
             {
                 continue;
-            }
-            if all.is_none() && route.is_some() && own.route != route {
-                return None;
             }
             let all = all.get_or_insert(Wanted { qos: 0, retain: false, identifiers: Vec::new() });
             all.qos = all.qos.max(own.qos.min(message.qos));
@@ -117,8 +99,6 @@ mod tests {
 
     use super::*;
 
-    const ROUTE: Option<RouteId> = Some(RouteId(1));
-
     fn subscription(filter: &str, qos: u8) -> Subscription {
         Subscription {
             filter: filter.into(),
@@ -127,7 +107,6 @@ mod tests {
             retain_as_published: false,
             identifier: None,
             since: 0,
-            route: ROUTE,
             group: None,
         }
     }
@@ -144,23 +123,24 @@ mod tests {
     fn a_message_goes_at_the_lower_of_its_qos_and_the_highest_of_the_filters() {
         let mut own = Subscriptions::default();
         own.insert(subscription("a/+", 0));
-        assert_eq!(own.wanted(ROUTE, &message(1), 9), wanted(0, false, &[]));
+        assert_eq!(own.wanted(&message(1), 9), wanted(0, false, &[]));
         own.insert(subscription("a/#", 2));
-        assert_eq!(own.wanted(ROUTE, &message(1), 9), wanted(1, false, &[]));
-        assert_eq!(own.wanted(ROUTE, &message(2), 9), wanted(2, false, &[]));
-        assert_eq!(own.wanted(ROUTE, &message(0), 9), wanted(0, false, &[]));
+        assert_eq!(own.wanted(&message(1), 9), wanted(1, false, &[]));
+        assert_eq!(own.wanted(&message(2), 9), wanted(2, false, &[]));
+        assert_eq!(own.wanted(&message(0), 9), wanted(0, false, &[]));
     }
 
     #[test]
-    fn filters_that_overlap_get_one_copy_with_all_their_identifiers_by_the_route_of_the_oldest() {
+    fn filters_that_overlap_get_one_copy_with_all_their_identifiers() {
         let mut own = Subscriptions::default();
         own.insert(Subscription { identifier: Some(3), ..subscription("a/+", 1) });
-        own.insert(Subscription { identifier: Some(4), route: Some(RouteId(2)), ..subscription("#", 1) });
-        assert_eq!(own.wanted(ROUTE, &message(1), 9), wanted(1, false, &[3, 4]));
-        assert_eq!(own.wanted(Some(RouteId(2)), &message(1), 9), None);
-        assert_eq!(own.wanted(None, &message(1), 9), wanted(1, false, &[3, 4]));
+        own.insert(Subscription { identifier: Some(4), ..subscription("#", 1) });
+        assert_eq!(own.wanted(&message(1), 9), wanted(1, false, &[3, 4]));
         own.remove("a/+");
-        assert_eq!(own.wanted(Some(RouteId(2)), &message(1), 9), wanted(1, false, &[4]));
+        assert_eq!(own.wanted(&message(1), 9), wanted(1, false, &[4]));
+        own.insert(subscription("a/c", 1));
+        own.remove("#");
+        assert_eq!(own.wanted(&message(1), 9), None);
     }
 
     #[test]
@@ -168,25 +148,16 @@ mod tests {
         let mut own = Subscriptions::default();
         own.insert(Subscription { since: 5, ..subscription("a/b", 1) });
         own.insert(Subscription { since: 9, ..subscription("a/b", 1) });
-        assert_eq!(own.wanted(ROUTE, &Message { seq: 4, ..message(1) }, 9), None);
-        assert_eq!(own.wanted(ROUTE, &Message { seq: 5, ..message(1) }, 9), wanted(1, false, &[]));
-    }
-
-    #[test]
-    fn a_message_that_only_shares_the_routing_name_is_not_delivered() {
-        let mut own = Subscriptions::default();
-        own.insert(subscription("a/c", 1));
-        assert_eq!(own.wanted(ROUTE, &message(1), 9), None);
-        own.insert(Subscription { route: Some(RouteId(2)), ..subscription("a/b", 1) });
-        assert_eq!(own.wanted(ROUTE, &message(1), 9), None);
+        assert_eq!(own.wanted(&Message { seq: 4, ..message(1) }, 9), None);
+        assert_eq!(own.wanted(&Message { seq: 5, ..message(1) }, 9), wanted(1, false, &[]));
     }
 
     #[test]
     fn no_local_and_retain_as_published_do_what_they_say() {
         let mut own = Subscriptions::default();
         own.insert(Subscription { no_local: true, retain_as_published: true, ..subscription("a/b", 1) });
-        assert_eq!(own.wanted(ROUTE, &message(1), 7), None);
-        assert_eq!(own.wanted(ROUTE, &message(1), 8), wanted(1, true, &[]));
+        assert_eq!(own.wanted(&message(1), 7), None);
+        assert_eq!(own.wanted(&message(1), 8), wanted(1, true, &[]));
     }
 
     #[test]
@@ -195,8 +166,7 @@ mod tests {
         own.insert(subscription("a/b", 0));
         own.insert(subscription("a/b", 1));
         assert_eq!(own.len(), 1);
-        assert_eq!(own.take_routes(), [RouteId(1)]);
         assert_eq!(own.remove("a/b").map(|own| own.qos), Some(1));
-        assert!(own.remove("a/b").is_none() && !own.uses(RouteId(1)) && !own.contains("a/b"));
+        assert!(own.remove("a/b").is_none() && !own.contains("a/b"));
     }
 }

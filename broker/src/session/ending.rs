@@ -7,36 +7,35 @@ use tokio::time::Instant;
 use super::{End, Session};
 use crate::{
     count,
-    handshake::Will,
     record::{self, Kept},
     sessions::{Ended, Rest, Waiting},
     share::{Member, topic_filter},
     store::{Op, Ticket},
     subscriptions::Subscription,
+    will::Will,
 };
 
 impl Session<'_> {
     /// Joins again what the session had subscribed to, as far as it still may; `goes_on` if there was one before.
-    pub(super) async fn resume(&mut self, goes_on: bool) -> Result<(), End> {
+    pub(super) fn resume(&mut self, goes_on: bool) {
         let subscriptions: Vec<_> = self.subscriber.read(|own| own.iter().cloned().collect());
         for own in subscriptions {
             let may = self.access.borrow().may_subscribe(&self.identity, topic_filter(&own.filter));
             if may {
-                self.join(own).await?;
+                self.join(own);
             } else {
                 count::subscribe_denied();
-                self.part(&own.filter).await?;
+                self.part(&own.filter);
             }
         }
         // With what the client said this time, which may be that the session ends with the connection.
         if goes_on || self.lasts() {
             self.gate.store.write(vec![self.kept(0)]);
         }
-        Ok(())
     }
 
     /// Has the session hear of what a subscription is for.
-    pub(super) async fn join(&self, mut own: Subscription) -> Result<(), End> {
+    pub(super) fn join(&self, mut own: Subscription) {
         if own.filter.starts_with("$share/") {
             let member = Member {
                 subscriber: self.subscriber.clone(),
@@ -47,31 +46,26 @@ impl Session<'_> {
             own.group = Some(self.gate.audience.join(&own.filter, member));
             self.subscriber.change(|subscriptions| subscriptions.insert(own));
         } else {
-            let name = self.gate.router.routing().filter(&own.filter);
-            own.route = Some(self.gate.hubs.join(name, &self.subscriber).await?);
             let filter = own.filter.clone();
             self.subscriber.change(|subscriptions| subscriptions.insert(own));
+            self.gate.hubs.join(&filter, &self.subscriber);
             if self.lasts() {
                 self.gate.audience.add(&filter, &self.subscriber);
             }
         }
-        Ok(())
     }
 
     /// Takes a subscription back; whether there was one.
-    pub(super) async fn part(&self, filter: &str) -> Result<bool, End> {
-        let (removed, route) = self.subscriber.change(|subscriptions| {
-            let removed = subscriptions.remove(filter);
-            let route = removed.as_ref().and_then(|own| own.route).filter(|route| !subscriptions.uses(*route));
-            (removed, route)
-        });
-        let Some(removed) = removed else { return Ok(false) };
+    pub(super) fn part(&self, filter: &str) -> bool {
+        let Some(removed) = self.subscriber.change(|subscriptions| subscriptions.remove(filter)) else { return false };
         match &removed.group {
             Some(group) => self.gate.audience.leave(group, self.subscriber.number),
-            None => self.gate.audience.remove(filter, self.subscriber.number),
+            None => {
+                self.gate.hubs.leave(filter, self.subscriber.number);
+                self.gate.audience.remove(filter, self.subscriber.number);
+            }
         }
-        self.gate.hubs.leave(self.subscriber.number, route.into_iter().collect()).await?;
-        Ok(true)
+        true
     }
 
     /// Has what the session is written down, if it lasts.
@@ -112,8 +106,8 @@ impl Session<'_> {
         {
             self.publish_will(will).await;
         }
-        let routes = self.subscriber.change(|subscriptions| subscriptions.take_routes());
-        self.gate.hubs.leave(number, routes).await.ok();
+        let filters: Vec<_> = self.subscriber.read(|own| own.iter().map(|own| own.filter.clone()).collect());
+        filters.iter().for_each(|filter| self.gate.hubs.leave(filter, number));
         // What was fetched and not sent, because it waits for the disk, is open like what was sent.
         let mut left = std::mem::replace(&mut self.window, crate::window::Window::new(1, Vec::new())).into_left();
         let mut ops = vec![self.kept(clock.to_unix_ms(clock.now()))];

@@ -25,7 +25,7 @@ use crate::{
 /// Packets worked on before the other direction has its turn.
 pub(super) const PORTION: usize = 100;
 const BYTES_PER_TOKEN: usize = 4 * 1024;
-/// A filter changes links of the router and looks through the retained messages.
+/// A filter changes a tree that all messages are looked up in, and looks through the retained messages.
 const TOKENS_PER_FILTER: usize = 20;
 /// Topics that a client may give a number to.
 pub(crate) const TOPIC_ALIASES: u16 = 32;
@@ -63,8 +63,8 @@ impl Session<'_> {
                 Packet::PubRec { id, refused } => self.taken(id, refused),
                 Packet::PubRel { id } => self.released(id),
                 Packet::PubComp { id } => self.completed(id),
-                Packet::Subscribe { id, filters, identifier } => self.subscribe(id, filters, identifier).await?,
-                Packet::Unsubscribe { id, filters } => self.unsubscribe(id, filters).await?,
+                Packet::Subscribe { id, filters, identifier } => self.subscribe(id, filters, identifier)?,
+                Packet::Unsubscribe { id, filters } => self.unsubscribe(id, filters),
                 Packet::PingReq => {
                     encode::pingresp(&mut self.outbound);
                     count::packet_sent();
@@ -179,7 +179,7 @@ impl Session<'_> {
         }
     }
 
-    async fn subscribe(&mut self, id: u16, filters: Vec<Filter>, identifier: Option<u32>) -> Result<(), End> {
+    fn subscribe(&mut self, id: u16, filters: Vec<Filter>, identifier: Option<u32>) -> Result<(), End> {
         let mut answers = Vec::with_capacity(filters.len());
         for filter in filters {
             // Nobody could say whose message it is (5.0, 3.8.3.1).
@@ -189,7 +189,7 @@ impl Session<'_> {
             answers.push(match self.check(&filter) {
                 Ok(()) => {
                     let qos = filter.qos;
-                    self.add(filter, identifier).await?;
+                    self.add(filter, identifier);
                     Ok(qos)
                 }
                 Err(reason) => Err(reason),
@@ -228,7 +228,7 @@ impl Session<'_> {
         if full { Err(Reason::QuotaExceeded) } else { Ok(()) }
     }
 
-    async fn add(&mut self, filter: Filter, identifier: Option<u32>) -> Result<(), End> {
+    fn add(&mut self, filter: Filter, identifier: Option<u32>) {
         let path = filter.path;
         let is_new = !self.subscriber.read(|own| own.contains(&path));
         self.join(Subscription {
@@ -238,31 +238,27 @@ impl Session<'_> {
             retain_as_published: filter.retain_as_published,
             identifier,
             since: self.gate.next_seq(),
-            route: None,
             group: None,
-        })
-        .await?;
+        });
         let wanted = filter.retained == Retained::Always || (filter.retained == Retained::IfNew && is_new);
         // A shared subscription gets none (5.0, 4.8.2).
         if wanted && topic_filter(&path) == path {
             self.replays.retain(|replay| !replay.is_for(&path));
             self.replays.push_back(Replay::new(&path, filter.qos, identifier));
         }
-        Ok(())
     }
 
-    async fn unsubscribe(&mut self, id: u16, filters: Vec<String>) -> Result<(), End> {
+    fn unsubscribe(&mut self, id: u16, filters: Vec<String>) {
         let mut answers = Vec::with_capacity(filters.len());
         for filter in filters {
             self.replays.retain(|replay| !replay.is_for(&filter));
-            let was_there = self.part(&filter).await?;
+            let was_there = self.part(&filter);
             answers.push(if was_there { Reason::Success } else { Reason::NoSubscriptionExisted });
         }
         let version = self.version;
         let ticket = self.note();
         self.when_written(ticket, |out| encode::unsuback(out, version, id, &answers));
         count::packet_sent();
-        Ok(())
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     bucket::Bucket,
     count,
     gate::Gate,
-    handshake::{Client, Will},
+    handshake::Client,
     message::Message,
     packet::{Reason, Version, encode},
     registry::Registration,
@@ -38,6 +38,7 @@ use crate::{
     store::{Op, Ticket},
     stream::Stream,
     subscriber::Subscriber,
+    will::Will,
     window::Window,
 };
 
@@ -228,7 +229,7 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
     };
     let outside = Outside { gate, registration: &registration, access: rights.access, certificate: rights.certificate };
     let served = async {
-        session.resume(goes_on).await?;
+        session.resume(goes_on);
         session.serve(&mut stream, outside, keep_alive_s, will.as_ref()).await
     };
     let end = match served.await {

@@ -127,7 +127,7 @@ async fn after_unsubscribing_nothing_comes_and_after_subscribing_again_it_comes_
 async fn a_subscriber_that_stops_reading_stalls_nobody_and_is_closed() {
     let limits = Limits {
         write_deadline: Duration::from_secs(1),
-        wide_log_bytes: 4 * 1024 * 1024,
+        log_bytes: 4 * 1024 * 1024,
         tokens_per_second: 1_000_000,
         ..Limits::default()
     };

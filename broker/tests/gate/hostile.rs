@@ -205,7 +205,7 @@ async fn clients_that_come_and_go_never_throw_others_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_are_paused_and_leave_at_any_moment_harm_nobody() {
-    let limits = Limits { tokens_per_second: 1_000_000, wide_log_bytes: 1024 * 1024, ..Limits::default() };
+    let limits = Limits { tokens_per_second: 1_000_000, log_bytes: 1024 * 1024, ..Limits::default() };
     let mut broker = Broker::with(limits).await;
     let mut publisher = broker.client(4, "publisher", "free").await;
     let done = CancellationToken::new();

@@ -75,14 +75,13 @@ async fn clients_that_listen_and_say_nothing() {
         idle.push(client);
     }
     println!("each takes {} bytes, its own end with it", watched.grown() / clients);
-    // Each name that is subscribed to has a log in the router, however many share it.
     watched.ends_below(clients * EACH + SLACK).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_million_topics() {
     let limits = Limits::default();
-    let bound = limits.wide_log_bytes + SLACK;
+    let bound = limits.log_bytes + SLACK;
     let watched = Watched::start("topics", limits).await;
     let mut reader = watched.broker.client_with(Connect::new(4, "reader", "free").keep_alive(0)).await;
     reader.subscribe("#", 0).await;
@@ -165,8 +164,8 @@ async fn a_subscriber_that_does_not_read() {
     const PAYLOAD: usize = 20_000;
     // It stays for as long as the test takes.
     let limits = Limits { write_deadline: Duration::from_secs(3600), ..Limits::default() };
-    // A log, and what has been handed to the subscribers' links before they were paused.
-    let bound = limits.wide_log_bytes + 2 * 300 * PAYLOAD + SLACK;
+    // A log, and the queues of both.
+    let bound = limits.log_bytes + 2 * limits.queue_bytes + SLACK;
     let watched = Watched::start("subscriber that does not read", limits).await;
     let mut stuck = Vec::new();
     for (version, filter) in [(4, "flood"), (5, "#")] {
