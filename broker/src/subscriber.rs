@@ -113,6 +113,8 @@ struct State {
     presence: Presence,
     lasts: bool,
     last_seq: u64,
+    /// What was published before the client was here is not for it, at QoS 0.
+    here_since: u64,
 }
 
 impl Subscriber {
@@ -127,6 +129,7 @@ impl Subscriber {
                 presence: Presence::Here,
                 lasts,
                 last_seq: 0,
+                here_since: 0,
             }),
             waiting: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
@@ -152,7 +155,7 @@ impl Subscriber {
     /// A message came through the router.
     pub(crate) fn hear(&self, message: &Arc<Message>) {
         let mut state = self.state();
-        if state.presence != Presence::Here {
+        if state.presence != Presence::Here || message.seq < state.here_since {
             return;
         }
         let Some(wanted) = state.subscriptions.wanted(message, self.number) else { return };
@@ -304,6 +307,11 @@ impl Subscriber {
         let mut state = self.state();
         state.presence = Presence::Here;
         state.lasts = lasts;
+    }
+
+    /// The client hears of what is published from this number on.
+    pub(crate) fn listen_from(&self, seq: u64) {
+        self.state().here_since = seq;
     }
 
     /// The client is not connected any more, and its session lasts. What it would have got at QoS 0 is dropped.

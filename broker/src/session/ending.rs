@@ -18,6 +18,7 @@ use crate::{
 impl Session<'_> {
     /// Joins again what the session had subscribed to, as far as it still may; `goes_on` if there was one before.
     pub(super) fn resume(&mut self, goes_on: bool) {
+        self.subscriber.listen_from(self.gate.next_seq());
         let subscriptions: Vec<_> = self.subscriber.read(|own| own.iter().cloned().collect());
         for own in subscriptions {
             let may = self.access.borrow().may_subscribe(&self.identity, topic_filter(&own.filter));

@@ -38,6 +38,7 @@ mod tests {
             vin: "WVWZZZ1JZ3W386752".parse().unwrap(),
             name: "Golf".to_owned(),
             plate: None,
+            client: None,
             presence,
             source_ts: 1_790_000_000_000,
             received_ts: 1_790_000_000_500,

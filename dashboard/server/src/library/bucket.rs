@@ -34,6 +34,13 @@ pub struct Bucket {
     pub links: Option<String>,
 }
 
+/// A bucket that is used.
+pub(super) struct Opened {
+    pub store: Arc<dyn ObjectStore>,
+    /// Who signs links to it.
+    pub signer: Option<Arc<dyn Signer>>,
+}
+
 /// What is wrong with the address of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BucketError {
@@ -80,8 +87,8 @@ impl Bucket {
         Ok(self)
     }
 
-    /// The store, and who signs links to it.
-    pub(super) fn open(&self) -> object_store::Result<(Arc<dyn ObjectStore>, Option<Arc<dyn Signer>>)> {
+    /// Makes it ready; nothing is asked of the server yet.
+    pub(super) fn open(&self) -> object_store::Result<Opened> {
         // Whoever was first has chosen: it is the same one everywhere.
         drop(rustls::crypto::ring::default_provider().install_default());
         let store = Arc::new(self.client(self.endpoint.as_deref())?);
@@ -89,7 +96,7 @@ impl Bucket {
             Some(links) => Some(Arc::new(self.client(Some(links))?) as Arc<dyn Signer>),
             None => None,
         };
-        Ok((store, signer))
+        Ok(Opened { store, signer })
     }
 
     fn client(&self, endpoint: Option<&str>) -> object_store::Result<AmazonS3> {

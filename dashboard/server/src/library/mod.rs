@@ -28,6 +28,7 @@ use object_store::{
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
+use self::bucket::Opened;
 pub use self::bucket::{Bucket, BucketError};
 
 /// A link is good for so long: until a browser has followed it.
@@ -90,7 +91,7 @@ impl Library {
 
     /// In a bucket; what comes in waits in `folder`.
     pub fn in_bucket(bucket: &Bucket, folder: &Path) -> Result<Self, LibraryError> {
-        let (store, signer) = bucket.open()?;
+        let Opened { store, signer } = bucket.open()?;
         let library = Self::with_store(store, folder)?;
         Ok(Library { prefix: bucket.prefix.clone(), signer, ..library })
     }
