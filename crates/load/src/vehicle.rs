@@ -260,8 +260,9 @@ impl Vehicle {
             Pace::Window(window) => window,
             Pace::Every(_) => WINDOW,
         };
-        while !leaving {
+        loop {
             let due = match self.plan.pace {
+                _ if leaving => break,
                 Pace::Window(window) if self.sent.len() < window => now,
                 Pace::Every(period) if self.next_due <= now => {
                     let due = self.next_due;

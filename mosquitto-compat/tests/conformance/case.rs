@@ -13,6 +13,9 @@ use crate::{
 /// So many at a time: most of them wait for something.
 const AT_ONCE: usize = 48;
 
+/// A case under way.
+type Running = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
 /// What is tried, and the statements that it shows, by their numbers.
 pub struct Case {
     /// Its name.
@@ -22,7 +25,7 @@ pub struct Case {
     /// The same of 5.0.
     pub v5: &'static str,
     /// Tries it.
-    pub run: fn(Lab) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>,
+    pub run: fn(Lab) -> Running,
 }
 
 impl Case {

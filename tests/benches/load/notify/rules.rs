@@ -69,7 +69,7 @@ pub async fn enact(store: &Store) -> Result<()> {
 }
 
 fn rule(id: String, title: String, condition: Condition) -> Rule {
-    Rule { id, title, severity: Severity::Warning, enabled: true, scope: RuleScope::All, condition }
+    Rule { id, title, severity: Severity::Warning, enabled: true, scope: RuleScope::All, condition, film: false }
 }
 
 /// A ring of 24 corners about the lake, where the simulated cars drive.
