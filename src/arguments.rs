@@ -418,7 +418,7 @@ pub struct Net {
     /// Authorities that vouch for the mail server beside those that this system trusts, such as a company's own, as PEM
     #[arg(long, env = "BUGBROTHER_MAIL_CA", value_name = "FILE")]
     pub mail_ca: Option<PathBuf>,
-    /// Where Telegram's Bot API is, if it is a server of one's own [default: https://api.telegram.org]
+    /// Where Telegram's Bot API is, if it is a server of one's own; Telegram's own without it
     #[arg(long, env = "BUGBROTHER_TELEGRAM_API", value_name = "URL")]
     pub telegram_api: Option<String>,
     /// Networks of this server's own in which it may reach cameras, such as 10.8.0.0/16 for a VPN of cameras, or 127.0.0.1/32 for

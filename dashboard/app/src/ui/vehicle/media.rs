@@ -15,7 +15,6 @@ use crate::{
         feed::use_live,
         fetch::{Fetch, Fetched},
         kit::{Empty, Refused},
-        moment::moment,
         news::{clock, use_fresh, use_kept},
         settings::use_phrases,
         table::Skeleton,
