@@ -111,7 +111,7 @@ mod tests {
         let bucket = place.bucket().unwrap().unwrap();
         assert_eq!((&*bucket.access_key, &*bucket.secret_key), ("the-access-key", "the-secret-key"));
         assert_eq!((&*bucket.name, &*bucket.prefix, &*bucket.region), ("films", "fleet", "us-east-1"));
-        write!(file, "more\n").unwrap();
+        writeln!(file, "more").unwrap();
         assert!(place.bucket().unwrap_err().to_string().contains("has not two lines"));
         let without_url = MediaPlace { media_url: None, ..place };
         assert!(without_url.bucket().unwrap_err().to_string().contains("--media-url"));
