@@ -275,7 +275,7 @@ async fn a_rule_that_is_made_changed_or_switched_off_is_in_force_moments_later()
             let signals = vec!["ect".to_owned()];
             let condition = Condition::Above { signals, on: limit, off: limit - 1.0, for_ms: 0 };
             let (title, severity, scope) = ("Hot".to_owned(), Severity::Warning, Scope::All);
-            let rule = RuleEdit { title, severity, enabled, scope, condition };
+            let rule = RuleEdit { title, severity, enabled, scope, condition, film: false };
             viewer.put("/api/frontend/rules/hot", &rule).send().await?.error_for_status()?;
             Ok(())
         };

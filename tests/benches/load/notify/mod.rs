@@ -83,7 +83,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let drives: Vec<Arc<Cut>> = drives.iter().map(|samples| Arc::new(Cut::new(samples, 1))).collect();
     let start = unix_ms(SystemTime::now());
     let mqtt = port::local(system.mqtt());
-    let plan = Plan { mqtt, vehicles, pace: Pace::Every(PERIOD), form: Form::Contract, start };
+    let plan = Plan::new(mqtt, vehicles, Pace::Every(PERIOD), Form::Contract, start);
     let mut fleet = Fleet::start(plan, &drives)?;
     // Everybody has been heard.
     fleet.measure(PERIOD * 10).await?;
