@@ -29,7 +29,9 @@ async fn listen(field: &Field) -> Result<()> {
     }
     for version in VERSIONS {
         let mut a = field.a(version).await?;
-        for filter in filters().into_iter().filter(|filter| !filter.starts_with(&down)) {
+        // What is its own is so in a share, too.
+        let is_own = |filter: &str| filter.strip_prefix("$share/g/").unwrap_or(filter).starts_with(&down);
+        for filter in filters().into_iter().filter(|filter| !is_own(filter)) {
             let code = a.subscribe(&filter).await?;
             // Mosquitto grants what it is asked for and looks at each delivery.
             let refused = if version == 5 { code >= 0x80 } else { code == 0x80 };

@@ -27,8 +27,8 @@ fn heralding(config: &mut Config) {
 }
 
 /// Who hears all of it, as Home Assistant does.
-async fn listener(broker: &Mosquitto) -> Result<Client> {
-    let mut listener = Client::connect(local(broker.port()), &Connect::new(5, "listener", "")).await?;
+async fn listener(broker: &Mosquitto, name: &str) -> Result<Client> {
+    let mut listener = Client::connect(local(broker.port()), &Connect::new(5, name, "")).await?;
     for filter in ["fleet/v1/+/state", "homeassistant/#"] {
         ensure!(listener.subscribe(filter).await? == 1, "{filter} is refused");
     }
@@ -72,7 +72,7 @@ fn trouble(vin: Vin) -> Vec<u8> {
 #[tokio::test]
 async fn a_vehicle_is_told_of_while_it_is_there_and_taken_back_when_it_is_erased() -> Result<()> {
     let broker = Mosquitto::open_to_all()?;
-    let mut listener = listener(&broker).await?;
+    let mut listener = listener(&broker, "listener").await?;
     let rig = Rig::start_with(broker.port(), heralding).await?;
     let golf = vin(1);
     rig.store.name_vehicle(golf, "Golf", Some("VD 1"), now()).await?;
@@ -91,7 +91,7 @@ async fn a_vehicle_is_told_of_while_it_is_there_and_taken_back_when_it_is_erased
     let state: State = serde_json::from_slice(&whole.payload)?;
     ensure!((state.values["spd"], state.longitude) == (50.0, Some(6.6)), "{state:?}");
     // Whoever comes later finds the device with all that the vehicle tells, and the state that it shows.
-    let mut later = self::listener(&broker).await?;
+    let mut later = self::listener(&broker, "later").await?;
     let device = until(&mut later, |message| message.topic == device_topic(golf)).await?;
     ensure!(device.retain, "it is not retained");
     let device: Value = serde_json::from_slice(&device.payload)?;
@@ -117,7 +117,7 @@ async fn what_a_dashboard_said_before_is_taken_back_by_the_next_and_what_is_othe
         before.say(&topic, "{}", true).await?;
     }
     let rig = Rig::start_with(broker.port(), heralding).await?;
-    let mut listener = listener(&broker).await?;
+    let mut listener = listener(&broker, "listener").await?;
     let mut left = vec![device_topic(erased), state_topic(erased)];
     while !left.is_empty() {
         let message = until(&mut listener, |message| message.payload.is_empty()).await?;
@@ -128,7 +128,7 @@ async fn what_a_dashboard_said_before_is_taken_back_by_the_next_and_what_is_othe
             break;
         }
     }
-    let mut later = self::listener(&broker).await?;
+    let mut later = self::listener(&broker, "later").await?;
     let found = until(&mut later, |message| message.topic == lamp).await?;
     ensure!(found.retain && found.text() == "{}", "{found:?}");
     rig.stop().await
