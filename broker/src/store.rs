@@ -17,7 +17,7 @@ use std::{
         mpsc,
     },
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -37,9 +37,11 @@ const GROUP_BYTES: usize = 16 * 1024 * 1024;
 const BEHIND_BYTES: usize = 64 * 1024 * 1024;
 /// Around each key and value.
 const OP_BYTES: usize = 128;
-/// A disk that is full or failing is tried again.
-const RETRY: Duration = Duration::from_millis(500);
-const RETRIES_PER_LINE: u32 = 60;
+/// A disk that is full or failing is tried again, less and less often.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_LAST: Duration = Duration::from_secs(8);
+/// Between two lines about it in the log.
+const REMIND: Duration = Duration::from_secs(60);
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,11 +132,12 @@ impl Store {
         let (reached_sender, reached) = watch::channel(0);
         let (behind, died) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let (backlog, guard) = (Arc::clone(&behind), died.clone().drop_guard());
+        let kept = Writer { path: path.clone(), database: Some(database) };
         let writer = thread::Builder::new()
             .name("mqtt-store".into())
             .spawn(move || {
                 let _guard = guard;
-                write(&database, &queue, &reached_sender, &backlog);
+                kept.run(&queue, &reached_sender, &backlog);
             })
             .map_err(|error| failed(error.into()))?;
         let inner =
@@ -200,10 +203,20 @@ impl Op {
     }
 }
 
+#[derive(Debug, thiserror::Error)]
 enum Unusable {
+    #[error("another process has it")]
     InUse,
+    #[error(transparent)]
     Io(Box<dyn std::error::Error + Send + Sync>),
+    #[error("it is damaged: {0}")]
     Damaged(String),
+}
+
+impl Unusable {
+    fn panic() -> Self {
+        Unusable::Damaged("it makes its reader panic".into())
+    }
 }
 
 impl From<DatabaseError> for Unusable {
@@ -221,15 +234,20 @@ fn is_damage(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
-fn read(path: &Path) -> Result<(Database, Contents), Unusable> {
+fn open(path: &Path) -> Result<Database, Unusable> {
     // What is damaged in a way that redb does not expect makes it panic.
+    let opened = catch_unwind(|| Database::builder().set_cache_size(CACHE_BYTES).create(path));
+    Ok(opened.map_err(|_| Unusable::panic())??)
+}
+
+fn read(path: &Path) -> Result<(Database, Contents), Unusable> {
+    let mut database = open(path)?;
     let read = catch_unwind(AssertUnwindSafe(|| {
-        let mut database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
         database.check_integrity()?;
-        let contents = contents(&database).map_err(|error| Unusable::Damaged(error.to_string()))?;
-        Ok((database, contents))
+        contents(&database).map_err(|error| Unusable::Damaged(error.to_string()))
     }));
-    read.unwrap_or_else(|_| Err(Unusable::Damaged("it makes its reader panic".into())))
+    let contents = read.map_err(|_| Unusable::panic())??;
+    Ok((database, contents))
 }
 
 fn contents(database: &Database) -> Result<Contents, redb::Error> {
@@ -245,29 +263,58 @@ fn contents(database: &Database) -> Result<Contents, redb::Error> {
         .collect()
 }
 
-/// Runs until all handles are gone and everything is written.
-fn write(database: &Database, queue: &mpsc::Receiver<Group>, reached: &watch::Sender<u64>, behind: &AtomicUsize) {
-    while let Ok(first) = queue.recv() {
-        let (mut changes, mut bytes, mut ticket) = (Changes::default(), 0, 0);
-        let mut next = Some(first);
-        while let Some(group) = next {
-            ticket = group.ticket;
-            bytes += group.bytes;
-            group.ops.into_iter().for_each(|op| changes.add(op));
-            next = if bytes < GROUP_BYTES { queue.try_recv().ok() } else { None };
-        }
-        let mut tries = 0_u32;
-        while let Err(error) = changes.commit(database) {
-            if tries.is_multiple_of(RETRIES_PER_LINE) {
-                tracing::error!(%error, "the broker's file cannot be written: what depends on it is not acknowledged");
+/// The file, and the thread's work on it.
+struct Writer {
+    path: PathBuf,
+    /// After a failure none, until it could be opened again: redb takes nothing more before that.
+    database: Option<Database>,
+}
+
+impl Writer {
+    /// Runs until all handles are gone and everything is written.
+    fn run(mut self, queue: &mpsc::Receiver<Group>, reached: &watch::Sender<u64>, behind: &AtomicUsize) {
+        while let Ok(first) = queue.recv() {
+            let (mut changes, mut bytes, mut ticket) = (Changes::default(), 0, 0);
+            let mut next = Some(first);
+            while let Some(group) = next {
+                ticket = group.ticket;
+                bytes += group.bytes;
+                group.ops.into_iter().for_each(|op| changes.add(op));
+                next = if bytes < GROUP_BYTES { queue.try_recv().ok() } else { None };
             }
-            tries += 1;
-            count::store_failed();
-            thread::sleep(RETRY);
+            self.insist(&changes);
+            behind.fetch_sub(bytes, Relaxed);
+            count::stored();
+            reached.send_replace(ticket);
         }
-        behind.fetch_sub(bytes, Relaxed);
-        count::stored();
-        reached.send_replace(ticket);
+    }
+
+    /// Tries until the changes are on disk.
+    fn insist(&mut self, changes: &Changes) {
+        let (mut pause, mut told) = (RETRY_FIRST, None::<Instant>);
+        while let Err(error) = self.commit(changes) {
+            count::store_failed();
+            if told.is_none_or(|told| told.elapsed() >= REMIND) {
+                tracing::error!(%error, "the broker's file cannot be written: what depends on it is not acknowledged");
+                told = Some(Instant::now());
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(RETRY_LAST);
+        }
+        if told.is_some() {
+            tracing::info!("the broker's file is written again");
+        }
+    }
+
+    fn commit(&mut self, changes: &Changes) -> Result<(), String> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => open(&self.path).map_err(|error| error.to_string())?,
+        };
+        let committed = catch_unwind(AssertUnwindSafe(|| changes.commit(&database)));
+        committed.map_err(|_| "redb has panicked".to_owned())?.map_err(|error| error.to_string())?;
+        self.database = Some(database);
+        Ok(())
     }
 }
 

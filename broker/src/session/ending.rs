@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl Session<'_> {
-    /// Joins again what the session had subscribed to, as far as it still may; `goes_on` if there was one before.
-    pub(super) fn resume(&mut self, goes_on: bool) {
+    /// Joins again what the session had subscribed to, as far as it still may.
+    pub(super) fn resume(&mut self) {
         self.subscriber.listen_from(self.gate.next_seq());
         let subscriptions: Vec<_> = self.subscriber.read(|own| own.iter().cloned().collect());
         for own in subscriptions {
@@ -30,7 +30,7 @@ impl Session<'_> {
             }
         }
         // With what the client said this time, which may be that the session ends with the connection.
-        if goes_on || self.lasts() {
+        if self.goes_on || self.lasts() {
             self.gate.store.write(vec![self.kept(0)]);
         }
     }

@@ -138,6 +138,8 @@ struct Session<'a> {
     subscriber: Arc<Subscriber>,
     /// How long the session lasts after the connection.
     expiry_s: u32,
+    /// Whether this connection found the session that an earlier one left.
+    goes_on: bool,
     replays: VecDeque<outbound::Replay>,
     /// What an earlier connection left open, to be sent again first.
     resends: VecDeque<u16>,
@@ -214,6 +216,7 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
         throttled_until: registration.bucket.in_debt_until(Instant::now()),
         subscriber,
         expiry_s: client.session_expiry_s,
+        goes_on,
         replays: VecDeque::new(),
         resends: rest.left.iter().map(|(id, _)| *id).collect(),
         window: Window::new(client.receive_maximum.min(gate.limits.inflight), rest.left),
@@ -229,7 +232,7 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
     };
     let outside = Outside { gate, registration: &registration, access: rights.access, certificate: rights.certificate };
     let served = async {
-        session.resume(goes_on);
+        session.resume();
         session.serve(&mut stream, outside, keep_alive_s, will.as_ref()).await
     };
     let end = match served.await {

@@ -78,7 +78,13 @@ impl Broker {
 
     /// One that keeps what is to outlive it.
     pub async fn that_keeps(limits: Limits) -> Self {
-        Self::open_in(tempfile::tempdir().unwrap(), true, limits, None, |_, _| Vec::new()).await
+        Self::that_keeps_in(&std::env::temp_dir(), limits).await
+    }
+
+    /// The same in a folder of that one.
+    pub async fn that_keeps_in(parent: &Path, limits: Limits) -> Self {
+        let folder = tempfile::tempdir_in(parent).unwrap();
+        Self::open_in(folder, true, limits, None, |_, _| Vec::new()).await
     }
 
     /// Stops it, and starts another one that goes on from what it has kept.

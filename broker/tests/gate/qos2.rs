@@ -71,6 +71,25 @@ async fn steps_of_nothing_are_answered_and_harm_nobody() {
 }
 
 #[tokio::test]
+async fn a_release_that_is_sent_again_over_a_new_connection_is_completed_without_complaint() {
+    let broker = Broker::start().await;
+    for version in [4, 5] {
+        let connect = || Connect::new(version, "publisher", "free").lasting(60);
+        let (mut publisher, _) = broker.resumed(connect()).await;
+        publisher.send(&publish(version, b"a", b"x", 0b100, 7, &[])).await;
+        assert_eq!(publisher.answer().await, (0x50, vec![0, 7]));
+        // The PUBCOMP is not taken note of.
+        publisher.send(&packet(0x62, &[0, 7])).await;
+        publisher.answer().await;
+        drop(publisher);
+        let (mut back, present) = broker.resumed(connect()).await;
+        assert!(present);
+        back.send(&packet(0x62, &[0, 7])).await;
+        assert_eq!(back.answer().await, (0x70, vec![0, 7]));
+    }
+}
+
+#[tokio::test]
 async fn a_message_that_may_not_be_written_is_over_with_its_pubrec_in_5_0() {
     let broker = Broker::start().await;
     let mut reader = broker.client(4, "reader", "free").await;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use bugbrother_broker::Limits;
+use bugbrother_kit::volume::Volume;
 
 use crate::kit::{Broker, CAR, Connect, of, packet, publish};
 
@@ -54,6 +55,32 @@ async fn sessions_go_on_after_a_restart_with_all_that_waits_in_them() {
             assert_eq!(message.topic, "s/4");
         }
         client.leave().await;
+    }
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_promised_and_with_room_again_everything_is_kept() {
+    let volume = Volume::mount(32).await.unwrap();
+    let mut broker = Broker::that_keeps_in(volume.path(), Limits::default()).await;
+    let mut client = broker.client(4, "x", "free").await;
+    assert_eq!(client.retain("before", b"x").await, 0);
+    // Two outages: the file is opened anew after each.
+    for topic in ["first", "second"] {
+        volume.fill().unwrap();
+        client.send(&publish(4, topic.as_bytes(), &[b'x'; 200_000], 0b11, 9, &[])).await;
+        // What is not to be kept goes on meanwhile, and no PUBACK is between.
+        client.ping().await;
+        broker.sings().await;
+        client.ping().await;
+        volume.free().unwrap();
+        assert_eq!(client.answer().await, (0x40, vec![0, 9]), "{topic}");
+    }
+    let broker = broker.restarted(Limits::default()).await;
+    let mut late = broker.client(4, "late", "free").await;
+    late.subscribe("#", 1).await;
+    for topic in ["before", "first", "second"] {
+        assert_eq!(late.message().await.topic, topic);
     }
     broker.stop().await;
 }

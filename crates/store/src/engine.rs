@@ -49,10 +49,11 @@ impl Engine {
                  PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000"
             }
             // A server that is set to acknowledge before its disk has it would make us promise what it does not keep. Who
-            // was cut off in the middle of a transaction must not hold its locks for ever.
+            // was cut off or paused in the middle of a transaction must not hold its locks for longer than others need to
+            // find out that it is away.
             (Engine::Postgres, _) => {
                 "SET synchronous_commit = on; SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
-                 SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning"
+                 SET idle_in_transaction_session_timeout = '5s'; SET client_min_messages = warning"
             }
         }
     }
