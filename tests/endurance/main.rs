@@ -44,7 +44,8 @@ const DELIVERY_LIMIT: Duration = Duration::from_secs(240);
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What processes may log when a database is killed under them, or is away when they start.
-const KNOWN: [&str; 5] = [
+const KNOWN: [&str; 6] = [
+    "the broker's file cannot be written",
     "the fleet database takes no records",
     "the fleet database takes no alerts",
     "the tails of vehicles cannot be folded",
