@@ -256,7 +256,8 @@ pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(
     }
     let store = match config.persistence {
         Some(folder) => {
-            let opening = tokio::task::spawn_blocking(move || Store::open(&folder)).await;
+            let health = config.health;
+            let opening = tokio::task::spawn_blocking(move || Store::open(&folder, health)).await;
             opening.map_err(|panic| Error::Start(std::io::Error::other(panic)))?.map_err(Error::Store)?
         }
         None => (Store::none(), Vec::new()),
