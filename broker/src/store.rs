@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
         mpsc,
     },
     thread,
@@ -39,7 +39,7 @@ const BEHIND_BYTES: usize = 64 * 1024 * 1024;
 const OP_BYTES: usize = 128;
 /// A disk that is full or failing is tried again, less and less often.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
-const RETRY_LAST: Duration = Duration::from_secs(8);
+const RETRY_LAST: Duration = Duration::from_secs(5);
 /// Between two lines about it in the log.
 const REMIND: Duration = Duration::from_secs(60);
 
@@ -85,6 +85,8 @@ struct Inner {
     queue: Mutex<Option<(mpsc::Sender<Group>, u64)>>,
     reached: watch::Receiver<u64>,
     behind: Arc<AtomicUsize>,
+    /// Nothing more will come, and a disk that takes nothing is not waited for.
+    closing: Arc<AtomicBool>,
     died: CancellationToken,
     writer: Mutex<Option<thread::JoinHandle<()>>>,
 }
@@ -132,7 +134,8 @@ impl Store {
         let (reached_sender, reached) = watch::channel(0);
         let (behind, died) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let (backlog, guard) = (Arc::clone(&behind), died.clone().drop_guard());
-        let kept = Writer { path: path.clone(), database: Some(database), health };
+        let closing = Arc::new(AtomicBool::new(false));
+        let kept = Writer { path: path.clone(), database: Some(database), health, closing: Arc::clone(&closing) };
         let writer = thread::Builder::new()
             .name("mqtt-store".into())
             .spawn(move || {
@@ -140,8 +143,14 @@ impl Store {
                 kept.run(&queue, &reached_sender, &backlog);
             })
             .map_err(|error| failed(error.into()))?;
-        let inner =
-            Inner { queue: Mutex::new(Some((sender, 0))), reached, behind, died, writer: Mutex::new(Some(writer)) };
+        let inner = Inner {
+            queue: Mutex::new(Some((sender, 0))),
+            reached,
+            behind,
+            closing,
+            died,
+            writer: Mutex::new(Some(writer)),
+        };
         Ok((Store(Some(Arc::new(inner))), contents))
     }
 
@@ -182,9 +191,10 @@ impl Store {
         }
     }
 
-    /// Writes the rest and closes the file. It blocks.
+    /// Writes the rest, if the disk takes it, and closes the file. It blocks.
     pub(crate) fn close(&self) {
         let Some(inner) = &self.0 else { return };
+        inner.closing.store(true, Relaxed);
         inner.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let writer = inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
@@ -269,6 +279,7 @@ struct Writer {
     /// After a failure none, until it could be opened again: redb takes nothing more before that.
     database: Option<Database>,
     health: Health,
+    closing: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -283,15 +294,17 @@ impl Writer {
                 group.ops.into_iter().for_each(|op| changes.add(op));
                 next = if bytes < GROUP_BYTES { queue.try_recv().ok() } else { None };
             }
-            self.insist(&changes);
+            if !self.insist(&changes) {
+                return;
+            }
             behind.fetch_sub(bytes, Relaxed);
             count::stored();
             reached.send_replace(ticket);
         }
     }
 
-    /// Tries until the changes are on disk.
-    fn insist(&mut self, changes: &Changes) {
+    /// Tries until the changes are on disk; whether they are, which at the end they need not be.
+    fn insist(&mut self, changes: &Changes) -> bool {
         let (mut pause, mut told) = (RETRY_FIRST, None::<Instant>);
         while let Err(error) = self.commit(changes) {
             count::store_failed();
@@ -300,6 +313,10 @@ impl Writer {
                 tracing::error!(%error, "the broker's file cannot be written: what depends on it is not acknowledged");
                 told = Some(Instant::now());
             }
+            if self.closing.load(Relaxed) {
+                tracing::error!(%error, "the broker ends with changes that its file did not take; none was promised to anybody");
+                return false;
+            }
             thread::sleep(pause);
             pause = (pause * 2).min(RETRY_LAST);
         }
@@ -307,6 +324,7 @@ impl Writer {
             self.health.is_well();
             tracing::info!("the broker's file is written again");
         }
+        true
     }
 
     fn commit(&mut self, changes: &Changes) -> Result<(), String> {

@@ -86,6 +86,10 @@ async fn on_a_full_disk_nothing_is_promised_and_with_room_again_everything_is_ke
     for topic in ["before", "first", "second"] {
         assert_eq!(late.message().await.topic, topic);
     }
+    // Nor does it wait for room when it is to end.
+    volume.fill().unwrap();
+    late.send(&publish(4, b"third", &[b'x'; 200_000], 0b11, 9, &[])).await;
+    late.ping().await;
     broker.stop().await;
 }
 
