@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use bugbrother_broker::{Config, Door, Limits};
+use bugbrother_broker::{Config, Door, Health, Limits};
 use bugbrother_client::Options;
 use bugbrother_mosquitto_compat::{
     PasswordFile,
@@ -51,7 +51,13 @@ impl Entrances {
 }
 
 /// Starts the broker in the first stage and its bridges in the second; `reload` makes it read its files again.
-pub async fn start(plan: &Plan, reload: Arc<Notify>, broker: &mut Stage, bridges: &mut Stage) -> Result<Entrances> {
+pub async fn start(
+    plan: &Plan,
+    reload: Arc<Notify>,
+    health: Health,
+    broker: &mut Stage,
+    bridges: &mut Stage,
+) -> Result<Entrances> {
     let doors = &plan.doors;
     let mut conf = match &doors.mosquitto_conf {
         Some(path) => listeners::of_file(path, doors.allow_open_listeners)?,
@@ -87,6 +93,7 @@ pub async fn start(plan: &Plan, reload: Arc<Notify>, broker: &mut Stage, bridges
         doors: opened,
         limits: limits(&conf),
         persistence: persistence(&conf, &plan.data),
+        health,
         sys_interval: (conf.sys_interval_s > 0).then(|| Duration::from_secs(conf.sys_interval_s.into())),
         reload,
     };
@@ -177,6 +184,15 @@ fn limits(conf: &Conf) -> Limits {
     }
     if let Some(inflight) = conf.max_inflight_messages {
         limits.inflight = inflight;
+    }
+    if let Some(messages) = conf.max_queued_messages {
+        limits.queue_messages = messages as usize;
+    }
+    if let Some(bytes) = conf.max_queued_bytes {
+        limits.queue_bytes = bytes as usize;
+    }
+    if let Some(seconds) = conf.persistent_client_expiration_s {
+        limits.session_expiry_s = seconds;
     }
     if let Some(bytes) = conf.max_packet_size {
         limits.packet_bytes = bytes as usize;

@@ -168,16 +168,16 @@ pub async fn run(plan: Plan) -> Result<()> {
     services.start("metrics", |stop| keep_up(metrics.clone(), plan.data.path().to_owned(), stop));
     let readiness = Readiness::default();
     let ingest = Health::default();
-    let parts: Vec<(&'static str, Trouble)> = match plan.has(Service::Ingest) {
-        true => vec![(
-            "ingest",
-            Arc::new({
-                let ingest = ingest.clone();
-                move || ingest.trouble()
-            }),
-        )],
-        false => Vec::new(),
-    };
+    let gate = bugbrother_broker::Health::default();
+    let mut parts: Vec<(&'static str, Trouble)> = Vec::new();
+    if plan.has(Service::Broker) {
+        let gate = gate.clone();
+        parts.push(("broker", Arc::new(move || gate.trouble())));
+    }
+    if plan.has(Service::Ingest) {
+        let ingest = ingest.clone();
+        parts.push(("ingest", Arc::new(move || ingest.trouble())));
+    }
     if let Some(address) = plan.net.metrics {
         let listener = bind(address, "--metrics", plan.net.allow_plain).await?;
         let (parts, readiness) = (parts.clone(), readiness.clone());
@@ -190,7 +190,7 @@ pub async fn run(plan: Plan) -> Result<()> {
     }
     let reload = Arc::new(Notify::new());
     let entrances = match plan.has(Service::Broker) {
-        true => broker::start(&plan, Arc::clone(&reload), &mut broker, &mut services).await?,
+        true => broker::start(&plan, Arc::clone(&reload), gate, &mut broker, &mut services).await?,
         false => Entrances::elsewhere(plan.mqtt()),
     };
     refuse_remote(plan.mqtt(), "--mqtt")?;

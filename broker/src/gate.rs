@@ -48,6 +48,8 @@ use crate::{
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// More links of the router would make its thread work more than they save.
 const MOST_HUBS: usize = 4;
+/// Each hub is woken for each message, also where it has nobody to hear it.
+const CORES_PER_HUB: usize = 2;
 
 /// What all connections share.
 pub(crate) struct Gate {
@@ -92,7 +94,7 @@ impl Gate {
         let audience = Audience::default();
         let last_session = restored.last_number;
         go_on(restored, &audience, &retained, &store, clock);
-        let hubs = available_parallelism().map_or(1, usize::from).min(MOST_HUBS);
+        let hubs = (available_parallelism().map_or(1, usize::from) / CORES_PER_HUB).clamp(1, MOST_HUBS);
         Ok(Gate {
             hubs: Hubs::start(&router, hubs).await?,
             audience,
@@ -256,7 +258,8 @@ pub(crate) async fn run(config: Config, shutdown: CancellationToken) -> Result<(
     }
     let store = match config.persistence {
         Some(folder) => {
-            let opening = tokio::task::spawn_blocking(move || Store::open(&folder)).await;
+            let health = config.health;
+            let opening = tokio::task::spawn_blocking(move || Store::open(&folder, health)).await;
             opening.map_err(|panic| Error::Start(std::io::Error::other(panic)))?.map_err(Error::Store)?
         }
         None => (Store::none(), Vec::new()),

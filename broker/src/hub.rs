@@ -158,23 +158,29 @@ impl Flow {
         Reader { flow: Arc::clone(self), heard }
     }
 
+    /// Whether a hub is further behind than so many bytes.
+    pub(crate) fn is_behind(&self, appended: u64, bytes: u64) -> bool {
+        has_late(&self.readers.lock().unwrap_or_else(PoisonError::into_inner), appended, bytes)
+    }
+
     /// Waits until no hub is further behind than it may be. It blocks.
     pub(crate) fn wait(&self, appended: u64) {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_behind = |readers: &[Arc<AtomicU64>]| {
-            readers.iter().any(|heard| heard.load(Ordering::SeqCst).saturating_add(self.window) < appended)
-        };
-        while is_behind(&readers) && !self.died.is_cancelled() {
+        while has_late(&readers, appended, self.window) && !self.died.is_cancelled() {
             // A hub that has stopped has let its number go.
             readers.retain(|heard| Arc::strong_count(heard) > 1);
             self.waiting.store(true, Ordering::SeqCst);
-            if is_behind(&readers) {
+            if has_late(&readers, appended, self.window) {
                 let waited = self.bell.wait_timeout(readers, LOOK_AGAIN);
                 readers = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
             self.waiting.store(false, Ordering::SeqCst);
         }
     }
+}
+
+fn has_late(readers: &[Arc<AtomicU64>], appended: u64, bytes: u64) -> bool {
+    readers.iter().any(|heard| heard.load(Ordering::SeqCst).saturating_add(bytes) < appended)
 }
 
 impl Reader {

@@ -7,6 +7,7 @@
 //!
 //! # Layout
 //! - [`run`], [`Config`], [`Limits`]: the face
+//! - [`Health`]: whether the broker can keep what it is to keep
 //! - [`Door`]: the sockets of one `listener`
 //! - `gate`: accepts connections, watches over everything, stops it
 //! - `arrival`: from a connection to a stream of MQTT; `proxy`, `tls` and `websocket` are its steps
@@ -95,6 +96,7 @@ mod files;
 pub mod fuzzing;
 mod gate;
 mod handshake;
+mod health;
 mod hub;
 mod limits;
 mod link;
@@ -129,6 +131,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use door::Door;
+pub use health::Health;
 pub use limits::Limits;
 pub use store::StoreError;
 pub use tls::TlsError;
@@ -143,6 +146,8 @@ pub struct Config {
     /// The folder for what is to outlive the process: retained messages, and sessions that last longer than their
     /// connection. `None` keeps them in memory.
     pub persistence: Option<PathBuf>,
+    /// Is told whether the file in that folder can be written.
+    pub health: Health,
     /// How often `$SYS/broker/…` is published; `None` for never.
     pub sys_interval: Option<Duration>,
     /// Notified (`notify_one`) when all files are to be read again, as on SIGHUP. A change of a file is seen without it.

@@ -2,9 +2,18 @@
 //!
 //! A thread of its own does what may block (rumqttd's senders do), behind a bounded queue: whoever publishes waits in
 //! the queue, and nobody's runtime stands still when the router does. What is in the queue at a time goes through the
-//! router as one batch: each costs it as much as a message.
+//! router as one batch: each costs it as much as a message. While the router has little to do, whoever publishes does it
+//! without that thread, which would have to be woken for it.
 
-use std::{collections::HashMap, io, sync::Arc, thread};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use rumqttd::{
@@ -32,6 +41,8 @@ const SEGMENTS: usize = 16;
 const MIN_SEGMENT_BYTES: usize = 1024;
 /// What a batch should not be larger than. A message that waits for long is copied out of its batch.
 const BATCH_BYTES: usize = 8 * 1024;
+/// With no more on its way to the hubs a message goes at once, as a batch of its own.
+const NEAR_BYTES: u64 = 4 * 1024;
 /// Of the log so much may be on its way to the hubs.
 const WINDOW_PARTS: usize = 4;
 
@@ -47,7 +58,8 @@ const MILESTONE: &str = "milestone";
 /// A handle to the router.
 #[derive(Clone)]
 pub(crate) struct Router {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<(Command, Counted)>,
+    front: Arc<Front>,
     flow: Arc<Flow>,
     /// Links on their way out.
     closing: TaskTracker,
@@ -62,8 +74,39 @@ pub(crate) struct RouterDied;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Slot(usize);
 
+/// The link for all publishes. Who feeds the router has it while there is something in the queue, so that nothing overtakes
+/// what was asked for before.
+#[derive(Default)]
+struct Front {
+    /// None until the router runs.
+    publisher: Mutex<Option<Publisher>>,
+    /// Commands on their way into the queue, in it, or being carried out.
+    queued: AtomicUsize,
+}
+
+/// That a command is one of those, for as long as this lives.
+struct Counted(Arc<Front>);
+
+impl Counted {
+    fn new(front: &Arc<Front>) -> Self {
+        front.queued.fetch_add(1, SeqCst);
+        Counted(Arc::clone(front))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.queued.fetch_sub(1, SeqCst);
+    }
+}
+
 enum Command {
-    Publish { name: Bytes, message: Message },
+    Publish {
+        name: Bytes,
+        message: Message,
+    },
+    /// Has the router look whether something was published.
+    Nudge,
     Open(oneshot::Sender<(Slot, LinkRx)>),
     Send(Slot, Box<Packet>),
     Close(Slot),
@@ -83,9 +126,10 @@ impl Router {
         let died = CancellationToken::new();
         let guard = died.clone().drop_guard();
         let flow = Flow::new(limits.log_bytes / WINDOW_PARTS, &died);
-        let own = Arc::clone(&flow);
-        thread::Builder::new().name("router-feed".into()).spawn(move || feed(config, &own, queue, guard))?;
-        Ok(Router { commands, flow, closing: TaskTracker::new(), died })
+        let front = Arc::new(Front::default());
+        let own = (Arc::clone(&front), Arc::clone(&flow));
+        thread::Builder::new().name("router-feed".into()).spawn(move || feed(config, &own.0, &own.1, queue, guard))?;
+        Ok(Router { commands, front, flow, closing: TaskTracker::new(), died })
     }
 
     /// How far the readers of [`CLIENTS`] have come.
@@ -100,10 +144,39 @@ impl Router {
 
     /// Hands a message to all links that have subscribed to `name`.
     pub(crate) async fn publish_as(&self, name: Bytes, message: Message) -> Result<(), RouterDied> {
+        if let Some(is_seen) = self.publish_now(&name, &message) {
+            return if is_seen { Ok(()) } else { self.nudge() };
+        }
         // Mostly there is a place, and then nothing has to be waited for.
-        match self.commands.try_send(Command::Publish { name, message }) {
+        let command = (Command::Publish { name, message }, Counted::new(&self.front));
+        match self.commands.try_send(command) {
             Ok(()) => Ok(()),
-            Err(mpsc::error::TrySendError::Full(command)) => self.command(command).await,
+            Err(mpsc::error::TrySendError::Full(command)) => self.queue(command).await,
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(RouterDied),
+        }
+    }
+
+    /// Publishes, unless something else comes first, or so much is on its way that batches would spare the router work.
+    /// Whether the router was told of it: it may be too busy for that.
+    fn publish_now(&self, name: &Bytes, message: &Message) -> Option<bool> {
+        let is_busy = || self.front.queued.load(SeqCst) > 0;
+        if is_busy() {
+            return None;
+        }
+        let mut publisher = self.front.publisher.try_lock().ok()?;
+        let publisher = publisher.as_mut()?;
+        // What was in the queue before has been published now; it may be that more has come since.
+        if is_busy() || self.flow.is_behind(publisher.appended, NEAR_BYTES) {
+            return None;
+        }
+        publisher.add(name, message);
+        Some(publisher.pass())
+    }
+
+    fn nudge(&self) -> Result<(), RouterDied> {
+        match self.commands.try_send((Command::Nudge, Counted::new(&self.front))) {
+            // What is in a full queue tells the router, too.
+            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(RouterDied),
         }
     }
@@ -126,6 +199,10 @@ impl Router {
     }
 
     async fn command(&self, command: Command) -> Result<(), RouterDied> {
+        self.queue((command, Counted::new(&self.front))).await
+    }
+
+    async fn queue(&self, command: (Command, Counted)) -> Result<(), RouterDied> {
         self.unless_dead(self.commands.send(command)).await?.map_err(|_| RouterDied)
     }
 
@@ -154,20 +231,36 @@ impl Router {
 }
 
 /// Runs until all handles are gone, or the router is: then `_died` tells everybody, also when it unwinds.
-fn feed(config: RouterConfig, flow: &Flow, mut queue: mpsc::Receiver<Command>, _died: DropGuard) {
+fn feed(
+    config: RouterConfig,
+    front: &Front,
+    flow: &Flow,
+    mut queue: mpsc::Receiver<(Command, Counted)>,
+    _died: DropGuard,
+) {
     let end = config.max_connections;
     let events = rumqttd::Router::new(0, config).spawn();
     let open = |slot: Slot| {
         let built = LinkBuilder::new(&format!("link-{}", slot.0), events.clone()).build();
         built.ok().map(|(sender, receiver, _connack)| (sender, receiver))
     };
-    let Some(mut publisher) = open(Slot(0)).and_then(Publisher::new) else { return };
+    let Some(publisher) = open(Slot(0)).and_then(Publisher::new) else { return };
+    let publishes = || front.publisher.lock().unwrap_or_else(PoisonError::into_inner);
+    *publishes() = Some(publisher);
     let mut places = Places { links: HashMap::new(), free: Vec::new(), next: 1, end };
-    let mut commands = Vec::with_capacity(QUEUE);
+    let (mut commands, mut done) = (Vec::with_capacity(QUEUE), Vec::with_capacity(QUEUE));
     while queue.blocking_recv_many(&mut commands, QUEUE) > 0 {
-        for command in commands.drain(..) {
+        let mut publisher = publishes();
+        let publisher = publisher.as_mut().expect("it is there from the start");
+        for (command, counted) in commands.drain(..) {
+            done.push(counted);
             let alive = match command {
-                Command::Publish { name, message } => publisher.add(name, &message, flow),
+                Command::Publish { name, message } => {
+                    let alive = publisher.has_room(&name, &message) || publisher.flush(flow);
+                    publisher.add(&name, &message);
+                    alive
+                }
+                Command::Nudge => publisher.nudge(),
                 Command::Open(reply) => match places.take() {
                     Some(slot) => open(slot).is_some_and(|(sender, receiver)| {
                         places.links.insert(slot, sender);
@@ -196,6 +289,7 @@ fn feed(config: RouterConfig, flow: &Flow, mut queue: mpsc::Receiver<Command>, _
         if !publisher.flush(flow) {
             return;
         }
+        done.clear();
     }
 }
 
@@ -230,23 +324,26 @@ impl Publisher {
         Some(Publisher { sender, receiver, batch, name, counts: HashMap::new(), appended: 0 })
     }
 
-    fn add(&mut self, name: Bytes, message: &Message, flow: &Flow) -> bool {
+    /// Whether a message may go with what is in the batch.
+    fn has_room(&self, name: &Bytes, message: &Message) -> bool {
+        self.batch.is_empty() || self.name == *name && self.batch.len() + message.encoded_bytes() <= BATCH_BYTES
+    }
+
+    fn add(&mut self, name: &Bytes, message: &Message) {
         let bytes = message.encoded_bytes();
-        let is_full = self.name != name || self.batch.len() + bytes > BATCH_BYTES;
-        if is_full && !self.flush(flow) {
-            return false;
+        if !self.counts.contains_key(name) {
+            self.counts.insert(name.clone(), 0);
         }
-        let count = self.counts.entry(name.clone()).or_default();
+        let count = self.counts.get_mut(name).expect("it is there");
         if self.batch.is_empty() {
             self.batch.reserve(BATCH_HEADER + 4 + bytes);
             self.batch.put_u64(*count);
             self.batch.put_u64(0);
-            self.name = name;
+            self.name = name.clone();
         }
         *count += 1;
         self.batch.put_u32(u32::try_from(bytes).expect("a packet is far below 4 GiB"));
         message.encode_to(&mut self.batch);
-        true
     }
 
     /// Sends the batch, if there is one, and waits while the hubs are too far behind.
@@ -254,17 +351,31 @@ impl Publisher {
         if self.batch.is_empty() {
             return true;
         }
-        let is_flowing = self.name == CLIENTS;
-        if is_flowing {
-            self.appended += self.batch.len() as u64;
-        }
-        self.batch[8..BATCH_HEADER].copy_from_slice(&self.appended.to_be_bytes());
-        let batch = self.batch.split().freeze();
+        let batch = self.take();
         let sent = self.sender.publish(self.name.clone(), batch).is_ok();
-        if is_flowing {
+        if self.name == CLIENTS {
             flow.wait(self.appended);
         }
         sent
+    }
+
+    /// Sends the batch, which is one, without waiting; whether the router was told. It is in the link's buffer in any case.
+    fn pass(&mut self) -> bool {
+        let batch = self.take();
+        self.sender.try_publish(self.name.clone(), batch).is_ok()
+    }
+
+    fn take(&mut self) -> Bytes {
+        if self.name == CLIENTS {
+            self.appended += self.batch.len() as u64;
+        }
+        self.batch[8..BATCH_HEADER].copy_from_slice(&self.appended.to_be_bytes());
+        self.batch.split().freeze()
+    }
+
+    /// Tells the router of what lies in the link's buffer.
+    fn nudge(&mut self) -> bool {
+        self.sender.publish(MILESTONE, "").is_ok()
     }
 
     /// Waits until the router has worked on everything so far. An event makes it take *all* packets of a link, so a
@@ -272,7 +383,7 @@ impl Publisher {
     fn catch_up(&mut self) -> bool {
         // It fails when the router's queue is full. A publish waits for a place, or finds out that the router is dead.
         while self.sender.shadow(MILESTONE).is_err() {
-            if self.sender.publish(MILESTONE, "").is_err() {
+            if !self.nudge() {
                 return false;
             }
         }

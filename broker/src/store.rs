@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
         mpsc,
     },
     thread,
@@ -25,7 +25,7 @@ use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, S
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::count;
+use crate::{Health, count};
 
 const FILE: &str = "mqtt.redb";
 const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
@@ -39,7 +39,7 @@ const BEHIND_BYTES: usize = 64 * 1024 * 1024;
 const OP_BYTES: usize = 128;
 /// A disk that is full or failing is tried again, less and less often.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
-const RETRY_LAST: Duration = Duration::from_secs(8);
+const RETRY_LAST: Duration = Duration::from_secs(5);
 /// Between two lines about it in the log.
 const REMIND: Duration = Duration::from_secs(60);
 
@@ -85,6 +85,8 @@ struct Inner {
     queue: Mutex<Option<(mpsc::Sender<Group>, u64)>>,
     reached: watch::Receiver<u64>,
     behind: Arc<AtomicUsize>,
+    /// Nothing more will come, and a disk that takes nothing is not waited for.
+    closing: Arc<AtomicBool>,
     died: CancellationToken,
     writer: Mutex<Option<thread::JoinHandle<()>>>,
 }
@@ -102,7 +104,7 @@ impl Store {
     }
 
     /// Opens the file in a folder. What is damaged is set aside, and a new one begun.
-    pub(crate) fn open(folder: &Path) -> Result<(Self, Contents), StoreError> {
+    pub(crate) fn open(folder: &Path, health: Health) -> Result<(Self, Contents), StoreError> {
         let path = folder.join(FILE);
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.clone(), source };
         // What waits for clients is nobody else's business.
@@ -132,7 +134,8 @@ impl Store {
         let (reached_sender, reached) = watch::channel(0);
         let (behind, died) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let (backlog, guard) = (Arc::clone(&behind), died.clone().drop_guard());
-        let kept = Writer { path: path.clone(), database: Some(database) };
+        let closing = Arc::new(AtomicBool::new(false));
+        let kept = Writer { path: path.clone(), database: Some(database), health, closing: Arc::clone(&closing) };
         let writer = thread::Builder::new()
             .name("mqtt-store".into())
             .spawn(move || {
@@ -140,8 +143,14 @@ impl Store {
                 kept.run(&queue, &reached_sender, &backlog);
             })
             .map_err(|error| failed(error.into()))?;
-        let inner =
-            Inner { queue: Mutex::new(Some((sender, 0))), reached, behind, died, writer: Mutex::new(Some(writer)) };
+        let inner = Inner {
+            queue: Mutex::new(Some((sender, 0))),
+            reached,
+            behind,
+            closing,
+            died,
+            writer: Mutex::new(Some(writer)),
+        };
         Ok((Store(Some(Arc::new(inner))), contents))
     }
 
@@ -182,9 +191,10 @@ impl Store {
         }
     }
 
-    /// Writes the rest and closes the file. It blocks.
+    /// Writes the rest, if the disk takes it, and closes the file. It blocks.
     pub(crate) fn close(&self) {
         let Some(inner) = &self.0 else { return };
+        inner.closing.store(true, Relaxed);
         inner.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         let writer = inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
@@ -268,6 +278,8 @@ struct Writer {
     path: PathBuf,
     /// After a failure none, until it could be opened again: redb takes nothing more before that.
     database: Option<Database>,
+    health: Health,
+    closing: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -282,28 +294,37 @@ impl Writer {
                 group.ops.into_iter().for_each(|op| changes.add(op));
                 next = if bytes < GROUP_BYTES { queue.try_recv().ok() } else { None };
             }
-            self.insist(&changes);
+            if !self.insist(&changes) {
+                return;
+            }
             behind.fetch_sub(bytes, Relaxed);
             count::stored();
             reached.send_replace(ticket);
         }
     }
 
-    /// Tries until the changes are on disk.
-    fn insist(&mut self, changes: &Changes) {
+    /// Tries until the changes are on disk; whether they are, which at the end they need not be.
+    fn insist(&mut self, changes: &Changes) -> bool {
         let (mut pause, mut told) = (RETRY_FIRST, None::<Instant>);
         while let Err(error) = self.commit(changes) {
             count::store_failed();
+            self.health.is_ill(error.clone());
             if told.is_none_or(|told| told.elapsed() >= REMIND) {
                 tracing::error!(%error, "the broker's file cannot be written: what depends on it is not acknowledged");
                 told = Some(Instant::now());
+            }
+            if self.closing.load(Relaxed) {
+                tracing::error!(%error, "the broker ends with changes that its file did not take; none was promised to anybody");
+                return false;
             }
             thread::sleep(pause);
             pause = (pause * 2).min(RETRY_LAST);
         }
         if told.is_some() {
+            self.health.is_well();
             tracing::info!("the broker's file is written again");
         }
+        true
     }
 
     fn commit(&mut self, changes: &Changes) -> Result<(), String> {
@@ -391,9 +412,13 @@ mod tests {
         contents.into_iter().map(|(key, _)| key.into()).collect()
     }
 
+    fn opened(folder: &Path) -> Result<(Store, Contents), StoreError> {
+        Store::open(folder, Health::default())
+    }
+
     fn reopened(folder: &Path, store: &Store) -> Vec<Vec<u8>> {
         store.close();
-        let (store, contents) = Store::open(folder).unwrap();
+        let (store, contents) = opened(folder).unwrap();
         store.close();
         keys(contents)
     }
@@ -401,7 +426,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_ticket_stands_for_is_there_after_the_next_start() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, contents) = Store::open(folder.path()).unwrap();
+        let (store, contents) = opened(folder.path()).unwrap();
         assert!(contents.is_empty());
         let ticket = store.write(vec![put(b"a1"), put(b"a2"), put(b"b1"), put(b"a3")]);
         let mut progress = store.progress().unwrap();
@@ -416,7 +441,7 @@ mod tests {
     #[test]
     fn all_of_a_prefix_goes_and_its_neighbours_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(folder.path()).unwrap();
+        let (store, _) = opened(folder.path()).unwrap();
         store.write(vec![put(b"p\xff\x01"), put(b"p\xff\xff"), put(b"p\xfe"), put(b"q"), put(b"p")]);
         store.write(vec![Op::DeleteAll(Bytes::from_static(b"p\xff"))]);
         assert_eq!(reopened(folder.path(), &store), [&b"p"[..], b"p\xfe", b"q"]);
@@ -426,10 +451,10 @@ mod tests {
     #[test]
     fn a_file_belongs_to_one_broker() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(folder.path()).unwrap();
-        assert!(matches!(Store::open(folder.path()), Err(StoreError::InUse(_))));
+        let (store, _) = opened(folder.path()).unwrap();
+        assert!(matches!(opened(folder.path()), Err(StoreError::InUse(_))));
         store.close();
-        assert!(Store::open(folder.path()).is_ok());
+        assert!(opened(folder.path()).is_ok());
     }
 
     #[test]
@@ -438,21 +463,21 @@ mod tests {
         let path = folder.path().join(FILE);
         let aside = || fs::read_dir(folder.path()).unwrap().count() - 1;
         fs::write(&path, b"this is no database at all").unwrap();
-        let (store, contents) = Store::open(folder.path()).unwrap();
+        let (store, contents) = opened(folder.path()).unwrap();
         assert_eq!((contents.len(), aside()), (0, 1));
         store.write(vec![put(b"a"), put(b"b")]);
         store.close();
         // Cut off, and with every page overwritten.
         let whole = fs::read(&path).unwrap();
         fs::write(&path, &whole[..whole.len() / 3]).unwrap();
-        Store::open(folder.path()).unwrap().0.close();
+        opened(folder.path()).unwrap().0.close();
         assert_eq!(aside(), 2);
         let mut spoilt = whole;
         for at in (4096..spoilt.len()).step_by(7) {
             spoilt[at] ^= 0x55;
         }
         fs::write(&path, &spoilt).unwrap();
-        let (store, contents) = Store::open(folder.path()).unwrap();
+        let (store, contents) = opened(folder.path()).unwrap();
         assert!(contents.is_empty());
         store.write(vec![put(b"c")]);
         assert_eq!(reopened(folder.path(), &store), [b"c"]);

@@ -95,7 +95,8 @@ async fn fill_up(mut system: System, volume: &Volume, mut postgres: Option<&mut 
 /// Waits until ingest says that it has been ill for so long; in its words.
 async fn until_ill(system: &System, time: Duration) -> Result<String> {
     let is_long = |page: &str| {
-        let seconds = page.split(") for ").nth(1)?.split(" s;").next()?.parse().ok()?;
+        let line = page.lines().find(|line| line.starts_with("ingest: "))?;
+        let seconds = line.split(") for ").nth(1)?.split(" s;").next()?.parse().ok()?;
         (Duration::from_secs(seconds) >= time).then_some(())
     };
     wait::until(&format!("ingest has been ill for {time:?}"), LIMIT, || async {

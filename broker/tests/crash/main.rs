@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use bugbrother_broker::{Config, Door, Limits};
+use bugbrother_broker::{Config, Door, Health, Limits};
 use bugbrother_mosquitto_compat::conf;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,7 @@ async fn the_broker_itself() {
         doors: vec![door],
         limits: Limits { tokens_per_second: u32::MAX, ..Limits::default() },
         persistence: Some(folder.join("kept")),
+        health: Health::default(),
         sys_interval: None,
         reload: Arc::default(),
     };

@@ -10,7 +10,7 @@ use std::{
 
 pub use bugbrother_kit::mqtt::packet::{packet, string};
 
-use bugbrother_broker::{Config, Door, Error, Limits};
+use bugbrother_broker::{Config, Door, Error, Health, Limits};
 use bugbrother_mosquitto_compat::{PasswordFile, conf};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -51,6 +51,7 @@ pub struct Broker {
     pub doors: Vec<SocketAddr>,
     pub reload: Arc<Notify>,
     pub shutdown: CancellationToken,
+    pub health: Health,
     pub task: JoinHandle<Result<(), Error>>,
     canary: Raw,
     songs: u32,
@@ -127,13 +128,14 @@ impl Broker {
         }
         let mut addresses = doors.iter().map(|door| door.sockets[0].local_addr().unwrap());
         let (address, others) = (addresses.next().unwrap(), addresses.collect());
-        let (shutdown, reload) = (CancellationToken::new(), Arc::new(Notify::new()));
+        let (shutdown, reload, health) = (CancellationToken::new(), Arc::new(Notify::new()), Health::default());
         let persistence = keeps.then(|| folder.path().join("kept"));
-        let config = Config { doors, limits, persistence, sys_interval, reload: Arc::clone(&reload) };
+        let config =
+            Config { doors, limits, persistence, health: health.clone(), sys_interval, reload: Arc::clone(&reload) };
         let task = tokio::spawn(bugbrother_broker::run(config, shutdown.clone()));
         let mut canary = Raw::connect(address, Connect::new(5, "canary", "canary").keep_alive(0)).await;
         canary.subscribe("canary/#", 1).await;
-        Broker { address, passwords, acl, doors: others, reload, shutdown, task, canary, songs: 0, folder }
+        Broker { address, passwords, acl, doors: others, reload, shutdown, health, task, canary, songs: 0, folder }
     }
 
     /// A client of `user` with the client identifier `id`; `version` is 4 for 3.1.1 and 5 for 5.0.

@@ -1,9 +1,9 @@
 //! What outlives the broker. That it does so also when the broker is killed is in `tests/crash`.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use bugbrother_broker::Limits;
-use bugbrother_kit::volume::Volume;
+use bugbrother_kit::{volume::Volume, wait};
 
 use crate::kit::{Broker, CAR, Connect, of, packet, publish};
 
@@ -73,8 +73,12 @@ async fn on_a_full_disk_nothing_is_promised_and_with_room_again_everything_is_ke
         client.ping().await;
         broker.sings().await;
         client.ping().await;
+        let told = wait::until("it says so", Duration::from_secs(30), || std::future::ready(broker.health.trouble()));
+        let trouble = told.await.unwrap();
+        assert!(trouble.contains("No space left"), "{trouble}");
         volume.free().unwrap();
         assert_eq!(client.answer().await, (0x40, vec![0, 9]), "{topic}");
+        assert_eq!(broker.health.trouble(), None);
     }
     let broker = broker.restarted(Limits::default()).await;
     let mut late = broker.client(4, "late", "free").await;
@@ -82,6 +86,10 @@ async fn on_a_full_disk_nothing_is_promised_and_with_room_again_everything_is_ke
     for topic in ["before", "first", "second"] {
         assert_eq!(late.message().await.topic, topic);
     }
+    // Nor does it wait for room when it is to end.
+    volume.fill().unwrap();
+    late.send(&publish(4, b"third", &[b'x'; 200_000], 0b11, 9, &[])).await;
+    late.ping().await;
     broker.stop().await;
 }
 
@@ -95,7 +103,7 @@ async fn retained_messages_are_there_after_a_restart_and_cleared_ones_are_not() 
     client.publish_with("a", b"with properties", 0b101, b"\x26\0\x01k\0\x01v").await;
     client.retain("b", b"").await;
     client.publish_with("short", b"x", 0b11, b"\x02\0\0\0\x01").await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     let broker = broker.restarted(Limits::default()).await;
     let mut late = broker.client(5, "late", "free").await;
     late.subscribe("#", 2).await;
@@ -174,7 +182,7 @@ async fn a_damaged_file_is_set_aside_and_the_broker_starts() {
     broker.shutdown.cancel();
     let ended = tokio::time::timeout(crate::kit::PATIENCE, async {
         while !broker.task.is_finished() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
     ended.await.expect("the broker stops");

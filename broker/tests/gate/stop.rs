@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bugbrother_broker::{Config, Door, Error, Limits};
+use bugbrother_broker::{Config, Door, Error, Health, Limits};
 use bugbrother_mosquitto_compat::conf;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -47,8 +47,14 @@ async fn a_broker_without_users_or_rules_does_not_start() {
             allow_anonymous: false,
         };
         let doors = vec![Door::open(listener(access)).await.unwrap()];
-        let config =
-            Config { doors, limits: Limits::default(), persistence: None, sys_interval: None, reload: Arc::default() };
+        let config = Config {
+            doors,
+            limits: Limits::default(),
+            persistence: None,
+            health: Health::default(),
+            sys_interval: None,
+            reload: Arc::default(),
+        };
         bugbrother_broker::run(config, CancellationToken::new()).await
     };
     assert!(matches!(run().await, Err(Error::Passwords(_))));

@@ -1,6 +1,6 @@
 use std::{fs, sync::Arc, time::Duration};
 
-use bugbrother_broker::{Config, Door, Error, Limits, TlsError};
+use bugbrother_broker::{Config, Door, Error, Health, Limits, TlsError};
 use bugbrother_mosquitto_compat::conf::{self, Protocol};
 use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS, TlsConfiguration, Transport};
 use rustls::{
@@ -198,8 +198,14 @@ async fn a_broker_whose_tls_files_are_no_good_does_not_start_and_says_which() {
     let run = |tls: conf::Tls| async {
         let settings = conf::Listener { tls: Some(tls), ..listener(conf::Access::default()) };
         let doors = vec![Door::open(settings).await.unwrap()];
-        let config =
-            Config { doors, limits: Limits::default(), persistence: None, sys_interval: None, reload: Arc::default() };
+        let config = Config {
+            doors,
+            limits: Limits::default(),
+            persistence: None,
+            health: Health::default(),
+            sys_interval: None,
+            reload: Arc::default(),
+        };
         match timeout(PATIENCE, bugbrother_broker::run(config, CancellationToken::new())).await.expect("it ends") {
             Err(Error::Tls(error)) => error,
             other => panic!("{other:?}"),

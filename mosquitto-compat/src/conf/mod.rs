@@ -70,6 +70,12 @@ pub struct Conf {
     pub max_packet_size: Option<u32>,
     /// `max_inflight_messages`: deliveries to one client that it has not acknowledged.
     pub max_inflight_messages: Option<u16>,
+    /// `max_queued_messages`: messages that wait for one client, if there is a limit.
+    pub max_queued_messages: Option<u32>,
+    /// `max_queued_bytes`: what those weigh.
+    pub max_queued_bytes: Option<u32>,
+    /// `persistent_client_expiration`: longest life of a session after its connection, in seconds.
+    pub persistent_client_expiration_s: Option<u32>,
     /// `global_max_connections`: clients of all listeners together.
     pub global_max_connections: Option<u32>,
     /// `persistence`: whether sessions and retained messages outlive the broker, if it is said.
@@ -91,6 +97,9 @@ impl Default for Conf {
             message_size_limit: None,
             max_packet_size: None,
             max_inflight_messages: None,
+            max_queued_messages: None,
+            max_queued_bytes: None,
+            persistent_client_expiration_s: None,
             global_max_connections: None,
             persistence: None,
             persistence_location: None,

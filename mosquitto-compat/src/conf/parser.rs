@@ -200,6 +200,9 @@ impl Reading {
                 let messages: u16 = values::number(value, 0..=65_535)?;
                 conf.max_inflight_messages = Some(if messages == 0 { u16::MAX } else { messages });
             }
+            "max_queued_messages" => conf.max_queued_messages = values::limit(value)?,
+            "max_queued_bytes" => conf.max_queued_bytes = values::limit(value)?,
+            "persistent_client_expiration" => conf.persistent_client_expiration_s = values::lifetime(value)?,
             "global_max_connections" => conf.global_max_connections = values::limit(value)?,
             "persistence" => conf.persistence = Some(values::boolean(value)?),
             "persistence_location" => conf.persistence_location = Some(values::text(value)?.into()),

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use super::{Access, Bridge, Conf, Direction, Domain, Listener, Protocol, Tls, TlsVersion};
+use super::{Access, Bridge, Conf, Direction, Domain, Listener, Protocol, Tls, TlsVersion, values};
 
 /// The configuration as Mosquitto 2.0 reads it, the same text for the same configuration.
 ///
@@ -32,6 +32,9 @@ pub fn render(conf: &Conf) -> String {
     text.maybe("message_size_limit", conf.message_size_limit);
     text.maybe("max_packet_size", conf.max_packet_size);
     text.maybe("max_inflight_messages", conf.max_inflight_messages);
+    text.maybe("max_queued_messages", conf.max_queued_messages);
+    text.maybe("max_queued_bytes", conf.max_queued_bytes);
+    text.maybe("persistent_client_expiration", conf.persistent_client_expiration_s.map(values::written));
     text.maybe("global_max_connections", conf.global_max_connections);
     text.maybe("persistence", conf.persistence);
     text.maybe("persistence_location", conf.persistence_location.as_ref().map(|path| path.display()));

@@ -33,6 +33,25 @@ fn a_configuration_for_a_fleet_is_read_as_it_is_meant() {
 }
 
 #[test]
+fn what_waits_for_a_client_and_how_long_its_session_lasts_can_be_bounded() {
+    let conf = parse("max_queued_messages 500\nmax_queued_bytes 1000000\npersistent_client_expiration 2w\n").unwrap();
+    assert!(conf.warnings.is_empty());
+    assert_eq!((conf.max_queued_messages, conf.max_queued_bytes), (Some(500), Some(1_000_000)));
+    assert_eq!(conf.persistent_client_expiration_s, Some(14 * 86_400));
+    let lasts = |value: &str| {
+        parse(&format!("persistent_client_expiration {value}")).map(|conf| conf.persistent_client_expiration_s)
+    };
+    let hours = |hours: u32| Ok(Some(hours * 3_600));
+    assert_eq!((lasts("1h"), lasts("1d"), lasts("1m"), lasts("1y")), (hours(1), hours(24), hours(720), hours(8_760)));
+    // What the protocol cannot say is for ever.
+    assert_eq!((lasts("0d"), lasts("200y")), (Ok(None), Ok(None)));
+    for wrong in ["", "14", "d", "x d", "-1d", "1s", "1é", "99999999999d"] {
+        assert!(lasts(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(parse("max_queued_messages 0\nmax_queued_bytes -1").unwrap().max_queued_messages, None);
+}
+
+#[test]
 fn without_a_listener_only_this_machine_is_let_in_and_without_a_name_too() {
     let conf = parse("").unwrap();
     let [only] = &conf.listeners[..] else { panic!("one listener") };
@@ -305,6 +324,7 @@ fn conf() -> impl Strategy<Value = Conf> {
         option::of(20..=i32::MAX as u32),
         option::of(1..=u16::MAX),
         option::of(1..=i32::MAX as u32),
+        option::of(1..=100_000u32),
     );
     (vec(listener(), 1..4), vec(bridge(), 0..3), limits, any::<bool>()).prop_map(
         |(mut listeners, mut bridges, limits, shared)| {
@@ -324,6 +344,9 @@ fn conf() -> impl Strategy<Value = Conf> {
                 message_size_limit: limits.2,
                 max_packet_size: limits.3,
                 max_inflight_messages: limits.4,
+                max_queued_messages: limits.6,
+                max_queued_bytes: limits.2,
+                persistent_client_expiration_s: limits.6.map(|hours| hours * 3_600),
                 global_max_connections: limits.5,
                 persistence: shared.then_some(limits.0 % 2 == 0),
                 persistence_location: shared.then(|| format!("/d {}", limits.0).into()),

@@ -65,6 +65,28 @@ pub(super) fn number<T: TryFrom<i64>>(value: &str, range: RangeInclusive<i64>) -
     T::try_from(number).map_err(|_| refused())
 }
 
+const HOUR_S: u32 = 3_600;
+/// The units of a lifetime, the longest first; a month has 30 days and a year 365.
+const UNITS: [(char, u32); 5] =
+    [('y', 8_760 * HOUR_S), ('m', 720 * HOUR_S), ('w', 168 * HOUR_S), ('d', 24 * HOUR_S), ('h', HOUR_S)];
+
+/// A number of hours, days, weeks, months or years, in seconds; none for 0, and for what is longer than can be said to a
+/// client.
+pub(super) fn lifetime(value: &str) -> Result<Option<u32>, Problem> {
+    let refused = || Problem::invalid("must be a number and one of `h`, `d`, `w`, `m` and `y`, such as `14d`");
+    let word = word(value)?;
+    let (unit, factor) = UNITS.into_iter().find(|(unit, _)| word.ends_with(*unit)).ok_or_else(refused)?;
+    let number: i32 = word[..word.len() - unit.len_utf8()].parse().map_err(|_| refused())?;
+    let number = u32::try_from(number).map_err(|_| refused())?;
+    Ok(number.checked_mul(factor).filter(|seconds| *seconds > 0))
+}
+
+/// A lifetime as [`lifetime`] reads it, up to the next hour.
+pub(super) fn written(seconds: u32) -> String {
+    let (unit, factor) = UNITS.into_iter().find(|(_, factor)| seconds.is_multiple_of(*factor)).unwrap_or(('h', HOUR_S));
+    format!("{}{unit}", seconds.div_ceil(factor))
+}
+
 /// A limit of which 0 and anything below it stand for none.
 pub(super) fn limit(value: &str) -> Result<Option<u32>, Problem> {
     let number: i32 = number(value, i32::MIN.into()..=i32::MAX.into())?;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use bugbrother_broker::{Config, Door, Limits};
+use bugbrother_broker::{Config, Door, Health, Limits};
 use bugbrother_kit::{
     mosquitto::Mosquitto,
     mqtt::{
@@ -105,7 +105,14 @@ impl Broker {
                     ..Limits::default()
                 };
                 let persistence = Some(folder.path().join("kept"));
-                let config = Config { doors, limits, persistence, sys_interval: None, reload: Arc::new(Notify::new()) };
+                let config = Config {
+                    doors,
+                    limits,
+                    persistence,
+                    health: Health::default(),
+                    sys_interval: None,
+                    reload: Arc::new(Notify::new()),
+                };
                 let shutdown = CancellationToken::new();
                 tokio::spawn(bugbrother_broker::run(config, shutdown.clone()));
                 Running::Embedded(shutdown.drop_guard())

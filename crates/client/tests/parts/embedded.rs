@@ -3,7 +3,7 @@
 use std::{fs, net::Ipv4Addr, sync::Arc};
 
 use anyhow::Result;
-use bugbrother_broker::{Config, Door, Limits};
+use bugbrother_broker::{Config, Door, Health, Limits};
 use bugbrother_mosquitto_compat::{PasswordFile, conf};
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -33,6 +33,7 @@ impl Embedded {
             doors: vec![door],
             limits: Limits::default(),
             persistence: None,
+            health: Health::default(),
             sys_interval: None,
             reload: Arc::new(Notify::new()),
         };

@@ -47,7 +47,8 @@ impl fmt::Display for Load {
 /// What came of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Came {
-    /// Messages that the broker took each second: acknowledged ones, or at QoS 0 those that were written.
+    /// Messages that the broker took each second: acknowledged ones; at QoS 0 those after which it has answered a PINGREQ, or
+    /// with a rate those that were written.
     pub taken: f64,
     /// Messages that each subscriber heard each second.
     pub heard: f64,
@@ -171,7 +172,7 @@ impl Load {
     }
 
     fn look(&self, plant: &Plant, counts: &Counts, heard: &[Arc<Heard>]) -> Result<Look> {
-        let taken = if self.qos > 0 { &counts.acknowledged } else { &counts.sent };
+        let taken = if self.qos > 0 || self.rate.is_none() { &counts.acknowledged } else { &counts.sent };
         Ok(Look {
             at: Instant::now(),
             stamp: clock::now_us(),

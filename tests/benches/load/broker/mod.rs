@@ -91,5 +91,5 @@ pub async fn run(settings: &Settings, only: &[String]) -> Result<()> {
 
 fn loads() -> impl Iterator<Item = (u8, Option<u32>, usize)> {
     let of = |qos| RATES.into_iter().flat_map(move |rate| SUBSCRIBERS.map(|subscribers| (qos, rate, subscribers)));
-    [0, 1].into_iter().flat_map(of)
+    [1, 0].into_iter().flat_map(of)
 }

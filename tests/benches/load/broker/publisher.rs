@@ -25,8 +25,9 @@ use crate::packet;
 
 /// Messages of one publisher that are not acknowledged: what a 5.0 client may assume of neither broker to be less.
 const WINDOW: usize = 20;
-/// Messages that are written at once where nothing is acknowledged.
-const BURST: usize = 8;
+/// At QoS 0, flat out, messages between two PINGREQ: the answer says that the broker has taken them. Without that the kernel's
+/// buffers would be filled, and nothing be told of the broker.
+const BURST: usize = 10;
 
 /// What all of them have done.
 #[derive(Default)]
@@ -57,12 +58,17 @@ impl Publisher {
             Some(pace) => self.keep_pace(&mut sender, pace).await?,
             None => self.go_flat_out(&mut sender).await?,
         }
-        while self.qos > 0 && open.count.load(Relaxed) > 0 && !reader.is_finished() {
+        while self.is_answered() && open.count.load(Relaxed) > 0 && !reader.is_finished() {
             open.fewer.notified().await;
         }
         ensure!(!reader.is_finished(), "the broker has closed the connection of a publisher");
         reader.abort();
         Ok(())
+    }
+
+    /// Whether the broker tells what it has taken.
+    fn is_answered(&self) -> bool {
+        self.qos > 0 || self.pace.is_none()
     }
 
     async fn keep_pace(&self, sender: &mut Sender, (period, first): (Duration, Duration)) -> Result<()> {
@@ -89,13 +95,19 @@ impl Publisher {
 
     async fn go_flat_out(&self, sender: &mut Sender) -> Result<()> {
         while !self.counts.enough.load(Relaxed) {
-            let room = if self.qos == 0 { BURST } else { WINDOW - sender.open.count.load(Relaxed).min(WINDOW) };
+            let room = WINDOW - sender.open.count.load(Relaxed).min(WINDOW);
+            let room = if self.qos > 0 { room } else { room / BURST * BURST };
             if room == 0 {
                 sender.open.fewer.notified().await;
                 continue;
             }
             let now = clock::now_us();
-            (0..room).for_each(|_| sender.add(now, &self.counts));
+            for n in 1..=room {
+                sender.add(now, &self.counts);
+                if self.qos == 0 && n.is_multiple_of(BURST) {
+                    sender.ask();
+                }
+            }
             sender.flush().await?;
             // Who never has to wait for its socket lets the others have their turn.
             tokio::task::yield_now().await;
@@ -125,6 +137,12 @@ impl Sender {
         if self.message.id_at.is_some() {
             self.open.count.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Whether all of a burst has been taken.
+    fn ask(&mut self) {
+        self.out.extend([0xC0, 0]);
+        self.open.count.fetch_add(BURST, Relaxed);
     }
 
     async fn flush(&mut self) -> Result<()> {
@@ -179,7 +197,11 @@ async fn read_acknowledgements(mut read: OwnedReadHalf, open: Arc<Open>, counts:
     while read.read_buf(&mut buffer).await.is_ok_and(|count| count > 0) {
         let (mut at, mut acknowledged) = (0, 0);
         while let Some((first, _, length)) = packet::take(&buffer[at..]) {
-            acknowledged += usize::from(first == 0x40);
+            acknowledged += match first {
+                0x40 => 1,
+                0xD0 => BURST,
+                _ => 0,
+            };
             at += length;
         }
         buffer.drain(..at);
