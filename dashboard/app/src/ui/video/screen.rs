@@ -11,10 +11,13 @@ use web_sys::{HtmlVideoElement, MediaSource, MediaSourceReadyState, SourceBuffer
 
 /// Pieces that wait while the browser is busy; past it those are dropped that nothing depends on.
 const WAITING: usize = 300;
-/// Further behind than this it jumps; further than this it hurries, in seconds.
+/// Further behind than this it jumps, in seconds.
 const JUMPS: f64 = 1.5;
-const HURRIES: f64 = 0.35;
+/// With more than this left whenever a picture arrived, it hurries: so it comes as near to the present as the link's jitter lets it.
+const SPARE: f64 = 0.06;
 const FASTER: f64 = 1.1;
+/// Pictures that are looked back at for that.
+const LOOKED_BACK: usize = 50;
 /// What has been seen is forgotten once it is so much, but for the last of it.
 const KEPT: f64 = 30.0;
 const KEPT_BEHIND: f64 = 5.0;
@@ -41,6 +44,8 @@ struct Inner {
     under_way: Option<i64>,
     /// End of the buffer and when the picture before it was taken.
     moments: VecDeque<(f64, i64)>,
+    /// What was left to be played when each of the last pictures arrived, in seconds.
+    left: VecDeque<f64>,
     is_lost: bool,
 }
 
@@ -193,15 +198,24 @@ impl Inner {
         let Ok(ranges) = buffer.buffered() else { return };
         let Some(last) = ranges.length().checked_sub(1) else { return };
         let (Ok(start), Ok(end)) = (ranges.start(0), ranges.end(last)) else { return };
+        let now = video.current_time();
+        if let Some((end, _)) = self.moments.back() {
+            self.left.push_back(end - now);
+        }
+        if self.left.len() > LOOKED_BACK {
+            self.left.pop_front();
+        }
         self.moments.push_back((end, captured));
         if self.moments.len() > MOMENTS {
             self.moments.pop_front();
         }
-        let behind = end - video.current_time();
-        if behind > JUMPS || ranges.start(last).is_ok_and(|start| video.current_time() < start) {
+        if end - now > JUMPS || ranges.start(last).is_ok_and(|start| now < start) {
             video.set_current_time((end - 0.1).max(ranges.start(last).unwrap_or(0.0)));
+            self.left.clear();
         }
-        video.set_playback_rate(if behind > HURRIES { FASTER } else { 1.0 });
+        let least = self.left.iter().copied().fold(f64::INFINITY, f64::min);
+        let hurries = self.left.len() == LOOKED_BACK && least > SPARE;
+        video.set_playback_rate(if hurries { FASTER } else { 1.0 });
         if video.paused() {
             // Without sound it may begin by itself. Where it may not, it is tried again with the next picture.
             if let Ok(begun) = video.play() {
