@@ -453,6 +453,13 @@ pub struct Net {
     /// published too, every ten seconds if --state says nothing else
     #[arg(long, env = "BUGBROTHER_HOME_ASSISTANT", value_name = "PREFIX")]
     pub home_assistant: Option<bugbrother_dashboard::Prefix>,
+    /// Send the ways of some records through the services to a collector of OpenTelemetry's, such as http://127.0.0.1:4318 (OTLP
+    /// over HTTP)
+    #[arg(long, env = "BUGBROTHER_TRACES", value_name = "URL")]
+    pub traces: Option<String>,
+    /// Of how many records, from 0 to 1: the same ones in every process
+    #[arg(long, env = "BUGBROTHER_TRACES_SHARE", value_name = "SHARE", default_value_t = 0.01)]
+    pub traces_share: f64,
     /// Serve /metrics (Prometheus), /healthz and /readyz here as well, on a loopback address; the dashboard has them on its own
     #[arg(long, env = "BUGBROTHER_METRICS")]
     pub metrics: Option<SocketAddr>,

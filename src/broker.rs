@@ -15,10 +15,12 @@ use bugbrother_mosquitto_compat::{
     conf::{Conf, Listener, Protocol},
 };
 use bugbrother_pki::Authority;
+use bugbrother_store::Store;
 use tokio::{
     sync::Notify,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
@@ -110,16 +112,18 @@ pub async fn start(
 async fn start_certificate(plan: &Plan, broker: &mut Stage) -> Result<()> {
     let (data, folder, hosts) = (plan.data.clone(), plan.data.access(), plan.doors.hosts.clone());
     match certify(&data, &folder, &hosts).await {
-        Ok(authority) => broker.start("certificate", |stop| authority::keep_server(authority, folder, hosts, stop)),
+        Ok((authority, store)) => {
+            broker.start("certificates", |stop| keep(authority, store, data, hosts, stop));
+        }
         Err(failure) if folder.server_certificate().exists() && folder.revoked().exists() => {
             warn!("{failure:#}; the broker starts with the certificate and the list of revoked ones that it has");
-            broker.start("certificate", |stop| async move {
+            broker.start("certificates", |stop| async move {
                 loop {
                     if stop.run_until_cancelled(sleep(CERTIFY_AGAIN)).await.is_none() {
                         return Ok(());
                     }
-                    if let Ok(authority) = certify(&data, &folder, &hosts).await {
-                        return authority::keep_server(authority, folder, hosts, stop).await;
+                    if let Ok((authority, store)) = certify(&data, &folder, &hosts).await {
+                        return keep(authority, store, data, hosts, stop).await;
                     }
                 }
             });
@@ -129,16 +133,31 @@ async fn start_certificate(plan: &Plan, broker: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-async fn certify(data: &DataDir, folder: &AccessFolder, hosts: &[String]) -> Result<Authority> {
+async fn certify(data: &DataDir, folder: &AccessFolder, hosts: &[String]) -> Result<(Authority, Store)> {
     let opened = async {
         let store = data.store().await?;
         let authority = authority::open(data, &store).await?;
-        store.close().await;
-        Ok::<_, anyhow::Error>(authority)
+        Ok::<_, anyhow::Error>((authority, store))
     };
-    let authority = timeout(CERTIFY_PATIENCE, opened).await.context("the database does not answer")??;
+    let (authority, store) = timeout(CERTIFY_PATIENCE, opened).await.context("the database does not answer")??;
     authority::ensure_server(&authority, folder, hosts)?;
-    Ok(authority)
+    Ok((authority, store))
+}
+
+/// Keeps the broker's certificate, and the list of revoked ones.
+async fn keep(
+    authority: Authority,
+    store: Store,
+    data: DataDir,
+    hosts: Vec<String>,
+    stop: CancellationToken,
+) -> Result<()> {
+    let authority = Arc::new(authority);
+    let server = authority::keep_server(Arc::clone(&authority), data.access(), hosts, stop.clone());
+    let list = authority::follow_revoked(data, authority, store.clone(), authority::FOLLOW_EVERY, stop);
+    tokio::try_join!(server, list)?;
+    store.close().await;
+    Ok(())
 }
 
 /// Opens a door; on any free port if its own is taken and `any_port` is set.

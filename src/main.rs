@@ -12,7 +12,7 @@
 //! - [`brokers`]: brokers that are not this program's
 //! - [`services`]: services started, watched and stopped; [`stage`]: tasks that are stopped together; [`alive`]: what systemd hears
 //! - [`metrics_page`]: what a process counts, [`metrics_list`]: what that means, [`process`]: what it takes of the machine;
-//!   [`readiness`]: whether it can be given work
+//!   [`readiness`]: whether it can be given work; [`traces`]: the ways of records, for a collector of OpenTelemetry's
 //! - [`demo`]: simulated cars with real agents; [`load`]: thousands of vehicles to measure by
 //! - [`banner`]: what a person is told at the start
 //!
@@ -47,6 +47,7 @@ mod services;
 mod settings;
 mod stage;
 mod third_parties;
+mod traces;
 mod vehicles;
 
 use std::{

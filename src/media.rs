@@ -52,7 +52,8 @@ impl MediaPlace {
         Ok(library)
     }
 
-    fn bucket(&self) -> Result<Option<Bucket>> {
+    /// The bucket, where there is to be one.
+    pub fn bucket(&self) -> Result<Option<Bucket>> {
         let Some(url) = &self.media_url else {
             if self.media_endpoint.is_some() || self.media_links.is_some() || self.media_keys.is_some() {
                 bail!(

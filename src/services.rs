@@ -35,7 +35,7 @@ use crate::{
     demo, metrics_list, metrics_page, process,
     readiness::Readiness,
     stage::Stage,
-    vehicles,
+    traces, vehicles,
 };
 
 /// The broker's, if nothing is said.
@@ -166,6 +166,11 @@ pub async fn run(plan: Plan) -> Result<()> {
     metrics_list::install(&counted);
     let (mut broker, mut services, mut cars) = (Stage::default(), Stage::default(), Stage::default());
     services.start("metrics", |stop| keep_up(metrics.clone(), plan.data.path().to_owned(), stop));
+    if let Some(url) = traces::target(&plan.net)?
+        && let Some(steps) = bugbrother_trace::start(plan.net.traces_share)
+    {
+        services.start("traces", |stop| traces::run(steps, url, stop));
+    }
     let readiness = Readiness::default();
     let ingest = Health::default();
     let gate = bugbrother_broker::Health::default();
@@ -314,10 +319,15 @@ async fn start_services(
         config.metrics = Some(metrics);
         config.parts = parts;
         config.ready = readiness.sessions();
-        config.enrolment = Some(bugbrother_dashboard::Enrolment {
-            authority: Arc::new(authority::open(&plan.data, store).await?),
-            broker: plan.net.public_broker.clone(),
-        });
+        let authority = Arc::new(authority::open(&plan.data, store).await?);
+        // A broker of this process follows by itself.
+        if !plan.has(Service::Broker) {
+            let (data, authority, store) = (plan.data.clone(), Arc::clone(&authority), store.clone());
+            services.start("revocations", |stop| {
+                authority::follow_revoked(data, authority, store, authority::FOLLOW_EVERY, stop)
+            });
+        }
+        config.enrolment = Some(bugbrother_dashboard::Enrolment { authority, broker: plan.net.public_broker.clone() });
         let documents = bugbrother_dashboard::documents::Documents::open(&plan.data.documents());
         config.documents = Some(Arc::new(documents.context("cannot make the folder of the contracts' documents")?));
         config.library = Some(plan.net.media.open(&plan.data).await?);

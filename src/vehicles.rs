@@ -49,7 +49,7 @@ pub async fn revoke(data: &DataDir, vin: Vin) -> Result<Revoked> {
     let publish = async {
         let authority = authority::open(data, &store).await?;
         // Written also when there was nothing to revoke: an earlier try may have ended in between.
-        authority::publish_revoked(data, &authority, &store).await
+        authority::publish_revoked(data, &authority, &store).await.map(drop)
     };
     publish.await.context("the certificates are revoked, but the broker cannot be told: mend this and revoke again")?;
     Ok(Revoked { certificates, password })

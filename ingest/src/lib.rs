@@ -27,7 +27,8 @@ use std::{sync::Arc, time::SystemTime};
 
 use bugbrother_client::{Delivery, Options, Qos, connect};
 use bugbrother_store::{Arrival, Store};
-use bugbrother_wire::{UnixMs, topic, unix_ms};
+use bugbrother_trace::Stage;
+use bugbrother_wire::{Message, UnixMs, topic, unix_ms};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
@@ -123,12 +124,24 @@ async fn commit(
 ) {
     while let Some((deliveries, arrivals)) = batches.recv().await {
         let Some(committed) = ledger.commit(&arrivals, &shutdown).await else { break };
+        arrivals.iter().for_each(|arrival| follow(arrival, now()));
         deliveries.iter().for_each(Delivery::ack);
         acks.offer(committed.acks);
         keeper.take(&committed.waiting);
         if !batches.is_empty() {
             keeper.give_way();
         }
+    }
+}
+
+/// Tells of what was measured how it came here and was stored, if it is one of the records that are followed.
+fn follow(arrival: &Arrival, committed: UnixMs) {
+    if let Ok(Message::Telemetry(batch) | Message::Backfill(batch)) = &arrival.content
+        && let Some(record) = bugbrother_trace::followed(batch)
+    {
+        let measured = batch.last_ts().unwrap_or(arrival.received_ts);
+        bugbrother_trace::took(record, Stage::Arrive, measured, arrival.received_ts);
+        bugbrother_trace::took(record, Stage::Store, arrival.received_ts, committed);
     }
 }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bugbrother_client::Delivery;
 use bugbrother_store::shard_of;
+use bugbrother_trace::Stage;
 use bugbrother_wire::{
     Message, Topic, Vin, judge_present,
     message::{Alert, AlertState},
@@ -59,6 +60,11 @@ impl Part {
                 match judge_present(&delivery.topic, &delivery.payload, now) {
                     Ok((topic, message)) => {
                         let changed = self.desk.hear(topic.vin, &message, delivery.retained, now);
+                        if let Message::Telemetry(batch) = &message
+                            && let Some(record) = bugbrother_trace::followed(batch)
+                        {
+                            bugbrother_trace::took(record, Stage::Judge, now, self::now());
+                        }
                         self.send(changed);
                     }
                     // What cannot be read is ingest's to keep.

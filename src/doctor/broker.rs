@@ -1,8 +1,6 @@
 use std::{fs, path::Path, time::Duration};
 
-use bugbrother_client::{Event, Options, connect};
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use bugbrother_client::{Fault, Options, try_sign_in};
 
 use super::Finding;
 use crate::{
@@ -40,41 +38,22 @@ pub(super) async fn look(data: &Path, net: &Net, brokers: &[Address]) -> Vec<Fin
 async fn sign_in(broker: &Address, mut options: Options) -> Finding {
     let Address { host, port, tls } = broker;
     options.client_id = format!("doctor-{:08x}", rand::random::<u32>());
-    let stop = CancellationToken::new();
-    let _ends_with_this = stop.clone().drop_guard();
-    let (_publisher, mut events) = connect(options, stop.clone());
-    let outcome = timeout(PATIENCE, async {
-        while let Some(event) = events.recv().await {
-            match event {
-                Event::Up => return Ok(()),
-                Event::Down { reason } => return Err(reason),
-                Event::Message(_) => {}
-            }
-        }
-        Err("the session ended".to_owned())
-    });
     let way = if *tls { "by TLS" } else { "without TLS" };
-    match outcome.await {
-        Ok(Ok(())) => Finding::good(PART, format!("{host}:{port}: signed in as `{ACCOUNT}`, {way}")),
-        Ok(Err(reason)) => {
-            let advice = advice(&reason);
-            Finding::bad(PART, format!("{host}:{port}: {reason}"), advice)
-        }
-        Err(_) => Finding::bad(PART, format!("{host}:{port}: no answer within {} s", PATIENCE.as_secs()), advice("")),
+    match try_sign_in(options, PATIENCE).await {
+        Ok(()) => Finding::good(PART, format!("{host}:{port}: signed in as `{ACCOUNT}`, {way}")),
+        Err(refusal) => Finding::bad(PART, format!("{host}:{port}: {refusal}"), advice(refusal.fault)),
     }
 }
 
-fn advice(reason: &str) -> &'static str {
-    let lower = reason.to_lowercase();
-    let any = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if any(&["not authorized", "bad user", "password", "banned"]) {
-        "the broker has no such account, or another password: give it what stands in secrets/ of the data folder"
-    } else if any(&["certificate", "unknownissuer", "tls"]) {
-        "is it the right broker, is its certificate for this name, and is `broker_ca` its authority's?"
-    } else if any(&["lookup", "resolve", "name"]) {
-        "is the name right?"
-    } else {
-        "does it run, is the port right, does a firewall let it through?"
+fn advice(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Account => {
+            "the broker has no such account, or another password: give it what stands in secrets/ of the data folder"
+        }
+        Fault::Time => "a certificate's time is not now: are both clocks right, or was it not renewed?",
+        Fault::Trust => "is it the right broker, is its certificate for this name, and is `broker_ca` its authority's?",
+        Fault::Name => "is the name right?",
+        Fault::Reach => "does it run, is the port right, does a firewall let it through?",
     }
 }
 
@@ -97,12 +76,5 @@ mod tests {
             "{found:?}"
         );
         assert!(look(data.path(), &Net::default(), &[]).await.is_empty());
-    }
-
-    #[test]
-    fn what_a_broker_says_is_followed_by_what_to_do() {
-        assert!(advice("the broker refuses: bad user name or password").contains("secrets/"));
-        assert!(advice("invalid peer certificate: UnknownIssuer").contains("broker_ca"));
-        assert!(advice("failed to lookup address").contains("name"));
     }
 }

@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`Report`]: findings, as they are printed
 //! - `folder`: the data folder; `machine`: disk, open files, clock; `ports`: where it is to listen; `certificates`;
-//!   `database`: the fleet's and the samples'; `broker`: one that is elsewhere; `outside`: the proxy with TLS, the mail server
+//!   `database`: the fleet's and the samples'; `broker`: one that is elsewhere; `media`: a bucket; `outside`: the proxy with TLS, a Bot API server
 //!
 //! # Invariants
 //! - It changes nothing: it makes no folder, brings no schema up to date and publishes nothing.
@@ -15,6 +15,7 @@ mod certificates;
 mod database;
 mod folder;
 mod machine;
+mod media;
 mod outside;
 mod ports;
 
@@ -113,6 +114,9 @@ pub struct Case {
     pub doors: Doors,
 }
 
+/// An HTTP client that trusts whom this system trusts and follows nobody elsewhere.
+pub use outside::client as http_client;
+
 /// Looks at every part, which takes up to a minute where something does not answer.
 pub async fn examine(case: &Case) -> Report {
     let Case { data, databases, net, doors } = case;
@@ -133,7 +137,9 @@ pub async fn examine(case: &Case) -> Report {
         Ok(brokers) => findings.extend(broker::look(data, net, &brokers).await),
         Err(error) => findings.push(Finding::bad("broker", error.to_string(), "correct `broker`")),
     }
+    findings.extend(media::look(&net.media).await);
     findings.push(outside::proxy(net, runs).await);
+    findings.extend(outside::telegram(net).await);
     Report { findings }
 }
 

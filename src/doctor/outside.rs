@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_BYTES: usize = 64 << 10;
 
 /// An HTTP client that trusts whom this system trusts and follows nobody elsewhere.
-pub(super) fn client(patience: Duration) -> reqwest::Result<reqwest::Client> {
+pub fn client(patience: Duration) -> reqwest::Result<reqwest::Client> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         drop(rustls::crypto::ring::default_provider().install_default());
     }
@@ -68,6 +68,24 @@ pub(super) async fn proxy(net: &Net, runs: bool) -> Finding {
     }
 }
 
+/// Whether a Bot API server of one's own answers at all, where one is set; whom it lets in is a matter of each channel.
+pub(super) async fn telegram(net: &Net) -> Option<Finding> {
+    const PART: &str = "telegram";
+    let url = net.telegram_api.as_ref()?;
+    let client = match client(PATIENCE) {
+        Ok(client) => client,
+        Err(error) => return Some(Finding::bad(PART, chain(&error), "apt-get install ca-certificates")),
+    };
+    Some(match client.get(url).send().await {
+        Ok(answer) => Finding::good(PART, format!("{url} answers ({})", answer.status())),
+        Err(error) => Finding::bad(
+            PART,
+            format!("{url}: {}", chain(&error.without_url())),
+            "does it run, and is `telegram_api` right? Messages are tried again eight times, and then given up",
+        ),
+    })
+}
+
 fn chain(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
     causes.last().map_or_else(|| error.to_string(), ToString::to_string)
@@ -120,6 +138,18 @@ mod tests {
         };
         assert!(ask("ours").await);
         assert!(!ask("other").await && !ask("nothing").await);
+    }
+
+    #[tokio::test]
+    async fn a_bot_api_server_of_ones_own_is_asked_where_one_is_set() {
+        assert_eq!(telegram(&Net::default()).await, None);
+        let at = |url: &str| Net { telegram_api: Some(url.to_owned()), ..Net::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, Router::new()).await });
+        let good = telegram(&at(&format!("http://{address}"))).await.unwrap();
+        assert!(good.verdict == Verdict::Good && good.found.contains("404"), "{good:?}");
+        assert_eq!(telegram(&at("http://127.0.0.1:9")).await.unwrap().verdict, Verdict::Bad);
     }
 
     #[test]

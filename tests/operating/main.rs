@@ -2,18 +2,24 @@
 //!
 //! # Layout
 //! - `load`: vehicles by the dozen, cut off, with ingest killed under them
-//! - `packages`: the server's package, installed on a copy of this system up to a vehicle that is stored
+//! - `packages`: what is in the server's package
+//! - `install`: the lines of docs/operating.md, on an empty Debian, up to a vehicle on the map; `machine`: that Debian
 //! - `doctor`: `init` and `doctor` beside a server that runs, and one that does not
-//! - `plans`: files for Docker, Nomad, EMQX and systemd, which are read and compared with what the program takes
+//! - `plans`: files for Docker and EMQX, which are read and compared with what the program takes; `nomad`: the same of a job
 //! - `service`: what systemd hears; a worker whose broker is on another machine
+//! - `traces`: a collector of OpenTelemetry's, and three processes that tell it of the same record
 //! - `release`: licences, what a program is made of, sums and signature
 
 mod doctor;
+mod install;
 mod load;
+mod machine;
+mod nomad;
 mod packages;
 mod plans;
 mod release;
 mod service;
+mod traces;
 
 use std::{path::Path, process::Command};
 

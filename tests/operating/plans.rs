@@ -10,31 +10,32 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::{root, said};
 
-fn read(name: &str) -> Result<String> {
+pub(crate) fn read(name: &str) -> Result<String> {
     fs::read_to_string(root().join("deploy").join(name)).with_context(|| name.to_owned())
 }
 
 /// What the program takes: options and environment variables of each command.
-struct Taken {
+pub(crate) struct Taken {
     options: BTreeMap<&'static str, BTreeSet<String>>,
     variables: BTreeSet<String>,
 }
 
-fn taken() -> Result<Taken> {
-    let (mut options, mut variables) = (BTreeMap::new(), BTreeSet::new());
-    for command in ["up", "broker", "ingest", "notifier", "dashboard", "init", "doctor"] {
-        let help = said(Command::new(program("bugbrother")?).args([command, "--help"]));
-        let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
-        let words: BTreeSet<String> = words.map(str::to_owned).collect();
-        variables.extend(words.iter().filter(|word| word.starts_with("BUGBROTHER_")).cloned());
-        options.insert(command, words.into_iter().filter(|word| word.starts_with("--")).collect());
-    }
-    assert!(variables.len() > 20, "{variables:?}");
-    Ok(Taken { options, variables })
-}
-
 impl Taken {
-    fn check_command(&self, place: &str, words: &[String]) {
+    /// By its help texts.
+    pub(crate) fn find() -> Result<Self> {
+        let (mut options, mut variables) = (BTreeMap::new(), BTreeSet::new());
+        for command in ["up", "broker", "ingest", "notifier", "dashboard", "init", "doctor"] {
+            let help = said(Command::new(program("bugbrother")?).args([command, "--help"]));
+            let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
+            let words: BTreeSet<String> = words.map(str::to_owned).collect();
+            variables.extend(words.iter().filter(|word| word.starts_with("BUGBROTHER_")).cloned());
+            options.insert(command, words.into_iter().filter(|word| word.starts_with("--")).collect());
+        }
+        assert!(variables.len() > 20, "{variables:?}");
+        Ok(Taken { options, variables })
+    }
+
+    pub(crate) fn check_command(&self, place: &str, words: &[String]) {
         let (command, rest) = words.split_first().unwrap_or_else(|| panic!("{place}: no command"));
         let options = self.options.get(command.as_str()).unwrap_or_else(|| panic!("{place}: no command `{command}`"));
         for option in rest.iter().filter(|word| word.starts_with("--")) {
@@ -42,7 +43,7 @@ impl Taken {
         }
     }
 
-    fn check_variable(&self, place: &str, name: &str) {
+    pub(crate) fn check_variable(&self, place: &str, name: &str) {
         // What Compose itself and Grafana are told.
         let others = ["BUGBROTHER_NAME", "BUGBROTHER_PROMETHEUS", "BUGBROTHER_LOG"];
         let known = self.variables.contains(name) || others.contains(&name) || name.starts_with("BUGBROTHER_GRAFANA_");
@@ -77,7 +78,7 @@ fn merged(map: &Yaml) -> BTreeMap<String, Yaml> {
 
 #[test]
 fn the_compose_file_says_nothing_that_the_program_does_not_take() -> Result<()> {
-    let taken = taken()?;
+    let taken = Taken::find()?;
     let text = read("container/compose.yaml")?;
     let file = YamlLoader::load_from_str(&text)?.remove(0);
     let services = merged(&file["services"]);
@@ -137,40 +138,6 @@ fn the_compose_file_says_nothing_that_the_program_does_not_take() -> Result<()> 
     let container = read("container/Containerfile")?;
     for word in container.split_whitespace().filter(|word| word.starts_with("BUGBROTHER_")) {
         taken.check_variable("Containerfile", word.split('=').next().unwrap_or_default());
-    }
-    Ok(())
-}
-
-#[test]
-fn the_jobs_for_nomad_say_nothing_that_the_program_does_not_take() -> Result<()> {
-    let taken = taken()?;
-    for name in ["ingest", "notifier", "dashboard"] {
-        let text = read(&format!("nomad/{name}.nomad.hcl"))?;
-        let body: hcl::Body = hcl::from_str(&text).with_context(|| name.to_owned())?;
-        let job: serde_json::Value = serde_json::to_value(hcl::from_body::<hcl::Value>(body)?)?;
-        let job = &job["job"][format!("bugbrother-{name}")];
-        let group = &job["group"][name];
-        let task = &group["task"][name];
-        let words = task["config"]["args"].as_array().context("args")?;
-        let words: Vec<_> = words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect();
-        assert_eq!(words[0], name);
-        taken.check_command(name, &words);
-        let variables = task["env"].as_object().context("env")?;
-        variables.keys().for_each(|variable| taken.check_variable(name, variable));
-        assert!(group["scaling"]["policy"]["check"]["load"]["query"].is_string(), "{name}: {group}");
-        let services = match &group["service"] {
-            serde_json::Value::Array(list) => list.clone(),
-            one => vec![one.clone()],
-        };
-        for service in &services {
-            assert_eq!(service["check"]["path"], "/readyz", "{name}: {service}");
-            let port = service["port"].as_str().context("port")?;
-            let number = group["network"]["port"][port]["to"].as_i64().context("a port of the network")?;
-            let listens = variables
-                .values()
-                .any(|value| value.as_str().is_some_and(|text| text.ends_with(&format!(":{number}"))));
-            assert!(listens, "{name}: nothing listens on {number}");
-        }
     }
     Ok(())
 }

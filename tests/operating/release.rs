@@ -51,6 +51,72 @@ fn what_a_program_is_made_of_is_whole() -> Result<()> {
     Ok(())
 }
 
+/// The versions that CHANGELOG.md says were released.
+fn versions() -> Result<BTreeSet<String>> {
+    let text = fs::read_to_string(root().join("CHANGELOG.md"))?;
+    let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+    Ok(headings.filter(|heading| *heading != "Unreleased").map(str::to_owned).collect())
+}
+
+fn names_in(folder: &str) -> Result<BTreeSet<String>> {
+    let entries = fs::read_dir(root().join(folder)).with_context(|| folder.to_owned())?;
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().trim_end_matches(".json").to_owned())).collect()
+}
+
+#[test]
+fn of_every_version_that_was_released_its_messages_and_its_database_are_kept() -> Result<()> {
+    assert_eq!(names_in("crates/wire/tests/released")?, versions()?);
+    assert_eq!(names_in("crates/store/tests/released")?, versions()?);
+    Ok(())
+}
+
+#[test]
+fn a_version_of_which_nothing_is_kept_is_not_released() -> Result<()> {
+    let tree = tempfile::tempdir()?;
+    fs::create_dir(tree.path().join("scripts"))?;
+    fs::copy(root().join("scripts/release"), tree.path().join("scripts/release"))?;
+    fs::write(tree.path().join("Cargo.toml"), "[workspace.package]\nversion = \"9.9.9\"\n")?;
+    fs::write(tree.path().join("CHANGELOG.md"), "# Changes\n\n## Unreleased\n")?;
+    let mut command = Command::new(tree.path().join("scripts/release"));
+    command.env("SOURCE_DATE_EPOCH", "1790000000");
+    let (success, told) = run(&mut command);
+    assert!(!success && told.contains("crates/wire/tests/released/9.9.9 is missing"), "{told}");
+    fs::create_dir_all(tree.path().join("crates/wire/tests/released/9.9.9"))?;
+    fs::create_dir_all(tree.path().join("crates/store/tests/released"))?;
+    fs::write(tree.path().join("crates/store/tests/released/9.9.9.json"), "{}")?;
+    let (success, told) = run(&mut command);
+    assert!(!success && told.contains("CHANGELOG.md says nothing of 9.9.9"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn what_a_version_writes_is_kept_once() -> Result<()> {
+    let tree = tempfile::tempdir()?;
+    let at = |name: &str| tree.path().join(name);
+    for folder in ["scripts", "crates/wire/tests/golden", "crates/wire/tests/released", "crates/store/tests/released"] {
+        fs::create_dir_all(at(folder))?;
+    }
+    fs::copy(root().join("scripts/freeze"), at("scripts/freeze"))?;
+    fs::write(at("Cargo.toml"), "[workspace.package]\nversion = \"9.9.9\"\n")?;
+    fs::write(at("crates/wire/tests/golden/ack.msgpack"), "ack")?;
+    fs::write(at("crates/wire/tests/golden/live-hello.msgpack"), "of the feed")?;
+    let data = at("data");
+    let add = ["vehicle", "add", "WVWZZZ1JZ3W386752", "--name", "L'Été"];
+    said(Command::new(program("bugbrother")?).arg("--data").arg(&data).args(add));
+    let mut freeze = Command::new(at("scripts/freeze"));
+    said(freeze.arg(&data));
+    assert_eq!(fs::read_dir(at("crates/wire/tests/released/9.9.9"))?.count(), 1, "the feed is of one version");
+    let kept: Value = serde_json::from_str(&fs::read_to_string(at("crates/store/tests/released/9.9.9.json"))?)?;
+    let tables = kept["tables"].as_array().context("tables")?;
+    let place = |name: &str| tables.iter().position(|table| table["table"] == name).with_context(|| name.to_owned());
+    assert!(place("vehicle")? < place("enrolment")?, "what others refer to comes first");
+    assert!(tables[place("vehicle")?]["rows"].to_string().contains("L'Été"));
+    assert!(kept["migrations"].as_object().context("migrations")?.len() > 16, "{}", kept["migrations"]);
+    let (again, told) = run(&mut freeze);
+    assert!(!again && told.contains("something is kept already"), "{told}");
+    Ok(())
+}
+
 /// Small programs in the place of ours, whose size would take a minute to compress: the script is tried, not they.
 fn release(folder: &Path, more: &[(&str, &str)]) -> Result<String> {
     let programs = folder.join("programs");

@@ -8,6 +8,7 @@
 //! - `link`: publishes that wait for their PUBACK, of one connection
 //! - [`Traffic`]: bytes over the network; [`Standing`]: whether the session is up
 //! - `backoff`: when to try again; `reason`: errors in words
+//! - [`try_sign_in`]: one attempt, for those who look for what is wrong
 //!
 //! # Invariants
 //! - Every connection has an rumqttc client and event loop of its own. Nothing is carried over to the next one: rumqttc
@@ -28,6 +29,7 @@ mod session;
 mod standing;
 mod tls;
 mod traffic;
+mod trial;
 
 pub use delivery::Delivery;
 pub use link::{PublishError, Publisher, Receipt};
@@ -36,3 +38,4 @@ pub use session::{Event, Events, connect};
 pub use standing::Standing;
 pub use tls::{Tls, TlsError};
 pub use traffic::Traffic;
+pub use trial::{Fault, Refusal, try_sign_in};

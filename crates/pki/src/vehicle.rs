@@ -8,7 +8,7 @@ use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
 use crate::{Authority, PkiError, Request, moment::milliseconds, request::params};
 
 /// A stolen key is of use no longer than this even if nobody notices.
-const LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub(crate) const LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// A vehicle's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -120,12 +120,14 @@ fn a_session_does_not_name_a_token_that_it_does_not_give() {
 fn what_vehicles_ask_and_are_answered_is_written_as_it_always_was() {
     let enroll = embedded::Enroll { code: "11100-00000-00000-00000-007ZZW".to_owned(), csr: "CSR".to_owned() };
     let text = serde_json::to_string(&enroll).unwrap();
+    compare("enroll.json", text.as_bytes());
     assert_eq!(text, r#"{"code":"11100-00000-00000-00000-007ZZW","csr":"CSR"}"#);
     assert_eq!(serde_json::from_str::<embedded::Enroll>(&text).unwrap(), enroll);
     assert!(!format!("{enroll:?}").contains("11100"), "a code must not get into a log");
     let renew =
         embedded::Renew { certificate: "CERT".to_owned(), csr: "CSR".to_owned(), signature: "MEUCIQ==".to_owned() };
     let text = serde_json::to_string(&renew).unwrap();
+    compare("renew.json", text.as_bytes());
     assert_eq!(text, r#"{"certificate":"CERT","csr":"CSR","signature":"MEUCIQ=="}"#);
     assert_eq!(serde_json::from_str::<embedded::Renew>(&text).unwrap(), renew);
     let mut enrolled = embedded::Enrolled {
@@ -141,6 +143,7 @@ fn what_vehicles_ask_and_are_answered_is_written_as_it_always_was() {
     enrolled.not_before = Some(1_780_000_000_000);
     enrolled.broker = Some("mqtts://fleet.example.org:8883".to_owned());
     let text = serde_json::to_string(&enrolled).unwrap();
+    compare("enrolled.json", text.as_bytes());
     assert!(text.ends_with(r#","broker":"mqtts://fleet.example.org:8883"}"#), "{text}");
     assert_eq!(serde_json::from_str::<embedded::Enrolled>(&text).unwrap(), enrolled);
 }
@@ -153,9 +156,12 @@ fn how_vehicles_sign_in_and_upload_is_written_as_it_always_was() {
         signature: "MEUCIQ==".to_owned(),
     };
     let text = serde_json::to_string(&sign_in).unwrap();
+    compare("sign-in.json", text.as_bytes());
     assert_eq!(text, r#"{"certificate":"CERT","challenge":"a.b.c","signature":"MEUCIQ=="}"#);
     let session = embedded::VehicleSession { token: "t0k3n".to_owned(), lasts_s: 900 };
-    assert_eq!(serde_json::to_string(&session).unwrap(), r#"{"token":"t0k3n","lasts_s":900}"#);
+    let text = serde_json::to_string(&session).unwrap();
+    compare("vehicle-session.json", text.as_bytes());
+    assert_eq!(text, r#"{"token":"t0k3n","lasts_s":900}"#);
     assert!(!format!("{session:?}{sign_in:?}").contains("t0k3n"), "a token must not get into a log");
     let mut offer = embedded::MediaOffer {
         camera: "dash-1".to_owned().try_into().unwrap(),
@@ -171,10 +177,13 @@ fn how_vehicles_sign_in_and_upload_is_written_as_it_always_was() {
     assert_eq!(serde_json::to_string(&offer).unwrap(), text);
     (offer.from, offer.to, offer.cause) = (Some(1), Some(2), Some("me".to_owned()));
     let text = serde_json::to_string(&offer).unwrap();
+    compare("media-offer.json", text.as_bytes());
     assert!(text.ends_with(r#","from":1,"to":2,"cause":"me"}"#), "{text}");
     assert_eq!(serde_json::from_str::<embedded::MediaOffer>(&text).unwrap(), offer);
     let progress = embedded::MediaProgress { offset: 7, stored: true };
-    assert_eq!(serde_json::to_string(&progress).unwrap(), r#"{"offset":7,"stored":true}"#);
+    let text = serde_json::to_string(&progress).unwrap();
+    compare("media-progress.json", text.as_bytes());
+    assert_eq!(text, r#"{"offset":7,"stored":true}"#);
 }
 
 #[test]

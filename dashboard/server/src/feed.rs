@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use bugbrother_trace::{Followed, Stage};
 use bugbrother_wire::{
     UnixMs, Vin,
     live::{Change, Delta},
@@ -38,6 +39,8 @@ const MAX_BEHIND: usize = 16;
 const MAX_ENCODED: usize = 64;
 /// Who falls behind is told what is new since a tick that is a multiple of this.
 const SINCE_STEP: u64 = 8;
+/// Records of a tick that are followed; who follows so many will not miss another one.
+const MAX_FOLLOWED: usize = 256;
 /// A loop that has not come round for so long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(2);
 
@@ -58,6 +61,8 @@ struct State {
     missed: HashMap<(Signals, u64), Pieces>,
     ticked: Instant,
     spoken: Instant,
+    /// Records that viewers are told of at the next tick, and since when they are here.
+    followed: Vec<(Followed, UnixMs)>,
 }
 
 /// What has changed in a tick.
@@ -126,6 +131,7 @@ impl Feed {
                 missed: HashMap::new(),
                 ticked: now,
                 spoken: now,
+                followed: Vec::new(),
             }),
             ticks: broadcast::Sender::new(MAX_BEHIND),
             mqtt_is_up: AtomicBool::new(false),
@@ -135,6 +141,14 @@ impl Feed {
     /// Changes the fleet. Viewers are told at the next tick.
     pub fn change<T>(&self, change: impl FnOnce(&mut Fleet) -> T) -> T {
         change(&mut self.lock().fleet)
+    }
+
+    /// A record that is followed has come, of which viewers are told at the next tick.
+    pub fn follow(&self, record: Followed, now: UnixMs) {
+        let mut state = self.lock();
+        if state.followed.len() < MAX_FOLLOWED {
+            state.followed.push((record, now));
+        }
     }
 
     /// What `look` makes of the fleet as it stands, and every tick after it.
@@ -209,12 +223,19 @@ impl Feed {
         state.missed.clear();
         let delta = state.fleet.delta(now);
         if fleet::is_empty(&delta) && instant.duration_since(state.spoken) < HEARTBEAT {
+            // Of what was late viewers are told nothing.
+            state.followed.clear();
             return;
         }
         state.spoken = instant;
         if self.ticks.receiver_count() > 0 {
             // Without receivers it is dropped, as it should be.
             drop(self.ticks.send(Arc::new(Tick::new(delta, &state.fleet))));
+        }
+        // The clock's own time: a tick's is that of its beginning.
+        let told = clock::now();
+        for (record, since) in state.followed.drain(..) {
+            bugbrother_trace::took(record, Stage::Show, since, told);
         }
         metrics::gauge!("bugbrother_dashboard_vehicles").set(state.fleet.len() as f64);
     }

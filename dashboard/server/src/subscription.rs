@@ -190,6 +190,11 @@ impl Subscription {
         {
             metrics::counter!("bugbrother_dashboard_films_dropped_total").increment(1);
         }
+        if let Message::Telemetry(batch) = &message
+            && let Some(record) = bugbrother_trace::followed(batch)
+        {
+            self.feed.follow(record, now);
+        }
         let applied = self.feed.change(|fleet| fleet.apply(&topic, message, now));
         count(&applied);
         (applied == Applied::NewVehicle).then_some(topic.vin)

@@ -31,6 +31,7 @@ mod media_file;
 mod office;
 mod people;
 mod receipt;
+mod released;
 mod rule;
 mod schema;
 mod setting;

@@ -2,12 +2,15 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use futures_util::StreamExt;
 use object_store::{
     ClientOptions, ObjectStore, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
     path::Path as Key,
     signer::Signer,
 };
+
+use super::LibraryError;
 
 /// A server that does not answer is given up so soon; the vehicle tries again later.
 const RETRY_FOR: Duration = Duration::from_secs(30);
@@ -91,20 +94,29 @@ impl Bucket {
     pub(super) fn open(&self) -> object_store::Result<Opened> {
         // Whoever was first has chosen: it is the same one everywhere.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let store = Arc::new(self.client(self.endpoint.as_deref())?);
+        let retry = RetryConfig { retry_timeout: RETRY_FOR, ..RetryConfig::default() };
+        let store = Arc::new(self.client(self.endpoint.as_deref(), retry.clone())?);
         let signer = match &self.links {
-            Some(links) => Some(Arc::new(self.client(Some(links))?) as Arc<dyn Signer>),
+            Some(links) => Some(Arc::new(self.client(Some(links), retry)?) as Arc<dyn Signer>),
             None => None,
         };
         Ok(Opened { store, signer })
     }
 
-    fn client(&self, endpoint: Option<&str>) -> object_store::Result<AmazonS3> {
+    /// Whether the server answers and lets us in, for those who look for what is wrong: nothing is written, there or here.
+    pub async fn check(&self) -> Result<(), LibraryError> {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let store = self.client(self.endpoint.as_deref(), RetryConfig { max_retries: 0, ..RetryConfig::default() })?;
+        let folder = (!self.prefix.is_empty()).then(|| Key::from(&*self.prefix));
+        store.list(folder.as_ref()).next().await.transpose()?;
+        Ok(())
+    }
+
+    fn client(&self, endpoint: Option<&str>, retry: RetryConfig) -> object_store::Result<AmazonS3> {
         let patience = ClientOptions::new()
             .with_connect_timeout(CONNECT_WITHIN)
             .with_timeout(REQUEST_WITHIN)
             .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")));
-        let retry = RetryConfig { retry_timeout: RETRY_FOR, ..RetryConfig::default() };
         let builder = AmazonS3Builder::new()
             .with_bucket_name(&self.name)
             .with_region(&self.region)
