@@ -26,10 +26,11 @@ async fn what_happened_is_filmed_from_before_to_after_it_and_is_with_the_server_
     use MediaState::{Ready, Recording, Requested, Uploaded};
     assert_eq!(steps, [Requested, Recording, Ready, Uploaded]);
     assert_eq!((uploaded.kind, uploaded.cause.as_deref()), (MediaKind::Clip, Some(event.id.to_string().as_str())));
-    // To the key frame, which comes every 400 ms.
+    // To the key frame before it, which came up to 400 ms sooner, and until the last picture that had come by then. A camera, an
+    // agent and a machine that have too much to do are seconds late with both.
     let (before, after) = (event.at - uploaded.from, uploaded.to - event.at);
-    assert!((3_000..4_200).contains(&before), "{before} ms before it");
-    assert!((1_500..3_000).contains(&after), "{after} ms after it");
+    assert!((3_000..8_000).contains(&before), "{before} ms before it");
+    assert!((1..=2_500).contains(&after), "{after} ms after it");
     assert!(uploaded.codec.as_deref().is_some_and(|codec| codec.starts_with("avc1.42")), "{uploaded:?}");
 
     let path = fleet.dir.path().join("film.mp4");
@@ -46,7 +47,8 @@ async fn what_happened_is_filmed_from_before_to_after_it_and_is_with_the_server_
     assert!(film::is_fast_to_start(&fs::read(&path).unwrap()));
     let times = film::picture_times(&path).unwrap();
     let length = times.last().unwrap() - times[0];
-    assert!((length - (before + after) as f64 / 1000.0).abs() < 0.5, "{length} s");
+    // Late pictures change nothing of when it is said to be of.
+    assert!((length - (before + after) as f64 / 1000.0).abs() < 0.1, "{length} s, not {before} + {after} ms");
     until("nothing is left", || fleet.waiting().is_empty()).await;
     let births = fleet.database.state().births.clone();
     assert_eq!(births.last().unwrap().cameras[0].label, "Windscreen");
