@@ -111,8 +111,11 @@ pub fn Player(props: &PlayerProps) -> Html {
     };
     let save = {
         let (vin, camera, is_reached) = (props.vin, props.camera.id.clone(), props.camera.reached);
+        let fleet = Rc::clone(&live.fleet);
         Callback::from(move |_: MouseEvent| {
             let (toasts, camera) = (toasts.clone(), camera.clone());
+            // By the server's clock, when it was pressed: the vehicle hears of it seconds later.
+            let at = fleet.borrow().server().map(|_| fleet.borrow().now(frame_ms()));
             spawn_local(async move {
                 if is_reached {
                     let kept = api::post::<KeptMedia>(&format!("/vehicles/{vin}/cameras/{camera}/clip"), &()).await;
@@ -121,15 +124,14 @@ pub fn Player(props: &PlayerProps) -> Html {
                         Err(refusal) => toasts.say(trouble(phrases, &refusal).unwrap_or_default()),
                     };
                 }
-                let arguments = [
-                    ("camera", Argument::Text(camera.to_string())),
-                    ("before_s", Argument::Integer(BEFORE_S)),
-                    ("after_s", Argument::Integer(AFTER_S)),
-                ];
+                let named = ("camera", Argument::Text(camera.to_string()));
+                let seconds = [("before_s", BEFORE_S), ("after_s", AFTER_S)];
+                let numbers = seconds.into_iter().chain(at.map(|at| ("at", at)));
+                let arguments = numbers.map(|(name, value)| (name, Argument::Integer(value))).chain([named]);
                 let command = NewCommand {
                     id: CommandId(Uuid::new_v4()),
                     name: "clip".to_owned(),
-                    arguments: arguments.map(|(name, value)| (name.to_owned(), value)).into(),
+                    arguments: arguments.map(|(name, value)| (name.to_owned(), value)).collect(),
                     expires_in_s: Some(60),
                 };
                 let given = api::post::<CommandEntry>(&format!("/vehicles/{vin}/commands"), &command).await;
