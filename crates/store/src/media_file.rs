@@ -245,6 +245,25 @@ impl Store {
         rows.iter().map(still).collect()
     }
 
+    /// The last file of a camera with a small picture, of what happened since a moment, and when that was.
+    pub async fn last_still(
+        &self,
+        vin: Vin,
+        camera: &CameraId,
+        since: UnixMs,
+    ) -> Result<Option<(MediaId, UnixMs)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, seen_ts FROM media_file WHERE vin = $1 AND camera = $2 AND seen_ts >= $3 AND thumb_bytes > 0 \
+             AND gone_ts IS NULL ORDER BY seen_ts DESC LIMIT 1",
+        )
+        .bind(vin.as_str())
+        .bind(camera.as_str())
+        .bind(since)
+        .fetch_optional(&self.read)
+        .await?;
+        row.map(|row| Ok((id::parse(TABLE, row.try_get(0)?)?, row.try_get(1)?))).transpose()
+    }
+
     /// The shortest time for which a contract has pictures kept, in days.
     pub async fn shortest_media_retention(&self) -> Result<Option<u32>, StoreError> {
         let days: Option<i64> =

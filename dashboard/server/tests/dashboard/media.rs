@@ -9,7 +9,7 @@ use bugbrother_pki::{Authority, Code, new_key_and_request};
 use bugbrother_store::{Arrival, AuditFilter};
 use bugbrother_wire::{
     AlertId, MediaId, Message, Seq, Topic, Vin,
-    api::{AlertFilmList, FilmState, MediaList},
+    api::{AlertFilmList, CameraList, FilmState, MediaList},
     embedded::{Challenge, Enrolled, MAX_PIECE_BYTES, MediaProgress, SIGN_IN_DOMAIN, VehicleSession},
     message::{Alert, AlertState, Birth, CameraDeclaration, Media, MediaKind, MediaState, Severity, VinSource},
     topic::Kind,
@@ -107,6 +107,29 @@ impl Garage {
             ensure!(progress == MediaProgress { offset: end as u64, stored: end == file.len() }, "{progress:?}");
             offset = end;
         }
+        Ok(())
+    }
+
+    /// What the vehicle says of its cameras over MQTT, as ingest stores it.
+    async fn has_cameras(&self, car: &Car, cameras: &[&str]) -> Result<()> {
+        let declare = |id: &&str| CameraDeclaration {
+            id: (*id).to_owned().try_into().expect("it is a name"),
+            label: (*id).to_owned(),
+        };
+        let birth = Birth {
+            v: 1,
+            vin: car.vin,
+            vin_source: VinSource::Configured,
+            epoch: bugbrother_wire::Epoch(7),
+            agent: "1".to_owned(),
+            started: now(),
+            signals: Vec::new(),
+            cameras: cameras.iter().map(declare).collect(),
+            car: None,
+        };
+        let topic = Topic::new(car.vin, Kind::Birth).to_string();
+        let content = Ok(Message::Birth(birth));
+        self.rig.store.commit(&[Arrival { received_ts: now(), topic, payload: Default::default(), content }]).await?;
         Ok(())
     }
 
@@ -385,6 +408,12 @@ async fn a_photo_has_a_small_picture_which_is_shown_for_the_film_that_was_taken_
     let small = small.bytes().await?;
     assert!(small.starts_with(b"\xff\xd8\xff") && small.len() < 40_000, "{}", small.len());
     assert_eq!(garage.files("objects"), 2);
+    // It stands for the camera, too, while nobody looks at that.
+    garage.has_cameras(&car, &["dash-1", "rear"]).await?;
+    let cameras = format!("/api/frontend/vehicles/{}/cameras", car.vin);
+    let list: CameraList = garage.rig.get(&cameras, &admin).await?.error_for_status()?.json().await?;
+    let stills: Vec<_> = list.cameras.iter().map(|camera| camera.still.map(|still| still.id)).collect();
+    assert_eq!(stills, [Some(id(1)), None], "{list:?}");
     assert_eq!(garage.rig.get(&path(2), &admin).await?.status(), StatusCode::NOT_FOUND);
     for (token, status) in [
         (garage.rig.client_of(&[vin(1)], true).await?, StatusCode::OK),
@@ -404,23 +433,7 @@ async fn an_alert_has_what_its_vehicles_cameras_saw_and_says_how_far_that_is() -
     let garage = Garage::open().await?;
     let car = garage.car(vin(1)).await?;
     let admin = garage.rig.token().await?;
-    let birth = Birth {
-        v: 1,
-        vin: car.vin,
-        vin_source: VinSource::Configured,
-        epoch: bugbrother_wire::Epoch(7),
-        agent: "1".to_owned(),
-        started: now(),
-        signals: Vec::new(),
-        cameras: ["dash-1", "rear"]
-            .map(|id| CameraDeclaration { id: id.to_owned().try_into().unwrap(), label: id.to_owned() })
-            .into(),
-        car: None,
-    };
-    let topic = Topic::new(car.vin, Kind::Birth).to_string();
-    let arrival =
-        Arrival { received_ts: now(), topic, payload: Default::default(), content: Ok(Message::Birth(birth)) };
-    garage.rig.store.commit(&[arrival]).await?;
+    garage.has_cameras(&car, &["dash-1", "rear"]).await?;
     let alert = Alert {
         v: 1,
         vin: car.vin,
