@@ -157,6 +157,12 @@ impl Store {
         Ok(if known.is_some() { Offered::Other } else { Offered::New })
     }
 
+    /// Bytes of all files that are here or coming.
+    pub async fn media_bytes(&self) -> Result<u64, StoreError> {
+        let together = "SELECT CAST(COALESCE(sum(bytes), 0) AS BIGINT) FROM media_file WHERE gone_ts IS NULL";
+        size(sqlx::query_scalar(together).fetch_one(&self.read).await?)
+    }
+
     /// What is known of a file.
     pub async fn media_file(&self, vin: Vin, media: MediaId) -> Result<Option<MediaFile>, StoreError> {
         let row = sqlx::query(select!("WHERE vin = $1 AND id = $2"))

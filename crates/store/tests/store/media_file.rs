@@ -60,7 +60,9 @@ async fn there_is_room_for_so_many_bytes_and_so_many_at_a_time() {
     assert_eq!(store.offer_media(&file(3, 0), ROOM, 2).await.unwrap(), Offered::TooMany);
     let elsewhere = MediaFile { vin: fiesta(), ..file(3, 0) };
     assert_eq!(store.offer_media(&elsewhere, ROOM, 2).await.unwrap(), Offered::New);
+    assert_eq!(store.media_bytes().await.unwrap(), 1_000);
     assert!(store.forget_media(golf(), file(1, 600).id).await.unwrap());
+    assert_eq!(store.media_bytes().await.unwrap(), 400);
     assert_eq!(store.offer_media(&file(3, 600), ROOM, 2).await.unwrap(), Offered::New);
 }
 

@@ -9,7 +9,7 @@ use bugbrother_pki::{Authority, Code, new_key_and_request};
 use bugbrother_store::{Arrival, AuditFilter};
 use bugbrother_wire::{
     AlertId, MediaId, Message, Seq, Topic, Vin,
-    api::{AlertFilmList, CameraList, FilmState, MediaList},
+    api::{AlertFilmList, CameraList, FilmState, MediaList, System},
     embedded::{Challenge, Enrolled, MAX_PIECE_BYTES, MediaProgress, SIGN_IN_DOMAIN, VehicleSession},
     message::{Alert, AlertState, Birth, CameraDeclaration, Media, MediaKind, MediaState, Severity, VinSource},
     topic::Kind,
@@ -217,6 +217,31 @@ fn hash(file: &[u8]) -> String {
     Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Opened now, and its cause is not gone.
+fn alert(car: &Car, n: u128) -> Alert {
+    Alert {
+        v: 1,
+        vin: car.vin,
+        id: AlertId(Uuid::from_u128(n)),
+        rule: "fast".to_owned(),
+        title: "Faster than 130 km/h".to_owned(),
+        severity: Severity::Warning,
+        state: AlertState::Open,
+        opened: now(),
+        updated: now(),
+        resolved: None,
+        count: 1,
+        value: None,
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
+        acknowledged_by: None,
+        late: false,
+        detail: None,
+    }
+}
+
 /// As far as anybody looks at it.
 fn clip(bytes: usize) -> Vec<u8> {
     let mut file = b"\0\0\0\x18ftypisom".to_vec();
@@ -363,12 +388,32 @@ async fn what_is_wrong_is_not_kept_and_begins_anew() -> Result<()> {
 }
 
 #[tokio::test]
-async fn there_is_room_for_so_much_and_no_more() -> Result<()> {
+async fn there_is_room_for_so_much_the_oldest_go_for_more_and_never_what_an_open_alert_is_about() -> Result<()> {
     let garage = Garage::open_with(|config| config.limits.media_bytes = 120_000).await?;
     let car = garage.car(vin(1)).await?;
+    garage.rig.store.save_alert(&alert(&car, 1)).await?;
     garage.upload(&car, id(1), &clip(100_000), "clip").await?;
     let full = garage.offer(&car, id(2), &clip(50_000), "clip").await?;
     expect_refusal(full, StatusCode::INSUFFICIENT_STORAGE, "media_full").await?;
+    let larger = garage.offer(&car, id(2), &clip(120_001), "clip").await?;
+    expect_refusal(larger, StatusCode::INSUFFICIENT_STORAGE, "media_full").await?;
+    garage.rig.stop().await?;
+
+    // And where it is about nothing.
+    let garage = Garage::open_with(|config| config.limits.media_bytes = 120_000).await?;
+    let car = garage.car(vin(1)).await?;
+    let admin = garage.rig.token().await?;
+    garage.upload(&car, id(1), &clip(100_000), "clip").await?;
+    garage.say(&car, id(1), MediaState::Ready, 1).await?;
+    garage.upload(&car, id(2), &clip(50_000), "clip").await?;
+    assert_eq!(garage.listed(&admin, &car).await?, [(id(1), MediaState::Expired)]);
+    assert_eq!(garage.files("objects"), 1);
+    let system: System = garage.rig.get("/api/frontend/system", &admin).await?.error_for_status()?.json().await?;
+    let media = system.media.context("it keeps some")?;
+    assert_eq!((media.bytes, media.most_bytes), (50_000, 120_000));
+    assert_eq!(media.evicted.map(|gone| (gone.files, gone.bytes)), Some((1, 100_000)));
+    let noted = garage.rig.store.audit(AuditFilter::default(), None, 50).await?;
+    assert!(noted.iter().any(|entry| entry.what == "media_evicted" && entry.who == "server:library"), "{noted:?}");
     for n in 10..42 {
         garage.offer(&car, id(n), &clip(100 + n as usize), "clip").await?.error_for_status().context("one of 32")?;
     }
@@ -434,27 +479,7 @@ async fn an_alert_has_what_its_vehicles_cameras_saw_and_says_how_far_that_is() -
     let car = garage.car(vin(1)).await?;
     let admin = garage.rig.token().await?;
     garage.has_cameras(&car, &["dash-1", "rear"]).await?;
-    let alert = Alert {
-        v: 1,
-        vin: car.vin,
-        id: AlertId(Uuid::from_u128(5)),
-        rule: "fast".to_owned(),
-        title: "Faster than 130 km/h".to_owned(),
-        severity: Severity::Warning,
-        state: AlertState::Open,
-        opened: now(),
-        updated: now(),
-        resolved: None,
-        count: 1,
-        value: None,
-        signal: None,
-        limit: None,
-        lat: None,
-        lon: None,
-        acknowledged_by: None,
-        late: false,
-        detail: None,
-    };
+    let alert = alert(&car, 5);
     garage.rig.store.save_alert(&alert).await?;
     let path = format!("/api/frontend/alerts/{}/films", alert.id);
     let films = async |token: &str| -> Result<Vec<(String, FilmState)>> {
