@@ -30,6 +30,8 @@ pub(crate) const MAX_COMING: u32 = 32;
 const MAX_GONE: usize = 256;
 const MAX_LOOKED_AT: usize = 2_000;
 const PAGE: u32 = 200;
+/// So often that is done for one film, in whose place many photos go.
+const MAX_ROUNDS: usize = 8;
 /// So much more of the room is made than is needed now, so that it is not made for each file anew.
 const SPARE_PARTS: u64 = 100;
 /// Where nothing may go, it is looked again after so long.
@@ -72,8 +74,14 @@ impl Room {
         if offered != Offered::Full || file.bytes > self.most_bytes {
             return Ok(offered);
         }
-        self.make(store, library, file.bytes, file.offered).await?;
-        store.offer_media(file, self.most_bytes, MAX_COMING).await
+        for _ in 0..MAX_ROUNDS {
+            let gone = self.make(store, library, file.bytes, file.offered).await?;
+            let offered = store.offer_media(file, self.most_bytes, MAX_COMING).await?;
+            if offered != Offered::Full || gone.is_empty() {
+                return Ok(offered);
+            }
+        }
+        Ok(Offered::Full)
     }
 
     /// Makes room for so many bytes, as far as something may go; how many files went.
