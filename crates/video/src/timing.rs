@@ -38,3 +38,48 @@ fn header(bytes: &[u8]) -> Option<([u8; 4], usize)> {
     let kind = rest.first_chunk::<4>()?;
     (BoxHeader::MIN_SIZE..=bytes.len()).contains(&size).then_some((*kind, size))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KINDS: [&[u8; 4]; 10] =
+        [b"moov", b"trak", b"mdia", b"mdhd", b"moof", b"mfhd", b"traf", b"tfhd", b"tfdt", b"trun"];
+
+    fn packed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(8 + content.len()).expect("it is small");
+        [&size.to_be_bytes()[..], kind, content].concat()
+    }
+
+    /// Boxes in boxes, of any content.
+    fn boxes() -> impl Strategy<Value = Vec<u8>> {
+        let kind = || prop::sample::select(&KINDS[..]);
+        let leaf = (kind(), prop::collection::vec(any::<u8>(), 0..64)).prop_map(|(kind, bytes)| packed(kind, &bytes));
+        leaf.prop_recursive(4, 64, 4, move |inner| {
+            let several = prop::collection::vec(inner, 1..4);
+            (kind(), several).prop_map(|(kind, parts)| packed(kind, &parts.concat()))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_boxes_of_a_vehicle_make_it_panic(
+            content in boxes(),
+            outer in prop::sample::select(&[b"moov", b"moof"][..]),
+            cut in any::<prop::sample::Index>(),
+            changed in (any::<prop::sample::Index>(), any::<u8>()),
+        ) {
+            let mut bytes = packed(outer, &content);
+            for _ in 0..2 {
+                let (init, lasts) = (clock_hz(&bytes), duration(&bytes));
+                prop_assert!(init.is_none() || lasts.is_none(), "it begins with one box");
+                let at = changed.0.index(bytes.len());
+                bytes[at] ^= changed.1;
+            }
+            bytes.truncate(cut.index(bytes.len() + 1));
+            prop_assert!(clock_hz(&bytes).is_none() || duration(&bytes).is_none());
+        }
+    }
+}
