@@ -12,7 +12,7 @@
 //!   feature)
 //!
 //! # Invariants
-//! - retina is named in [`source`], [`error`] and [`feed`] alone, shiguredo_mp4 in [`fragment`], [`timing`], [`clip`] and `decode`.
+//! - retina is named in [`source`], [`error`] and [`feed`] alone, shiguredo_mp4 in [`fragment`], [`clip`] and `decode`.
 //! - Every step of an RTSP session has a deadline, and a stream that stalls ends with an error: nothing waits for ever.
 //! - What a [`ring::Ring`] holds starts at a key frame and is never above its limits.
 //! - Times in what is written rise, whatever a camera says of them.
