@@ -105,7 +105,7 @@ pub fn Wall() -> Html {
                 } else if !still.is_empty() {
                     <button type="button" class="secondary" onclick={watch_all} data-testid="watch-all">{ words.watch_all }</button>
                 }
-                <div class="cameras">{ tiles }</div>
+                <div class="cameras">{ for tiles }</div>
             </div>
         </section>
     }
