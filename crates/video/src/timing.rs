@@ -77,8 +77,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [&[u8; 4]; 9] =
-        [b"moov", b"trak", b"mdia", b"mdhd", b"moof", b"mfhd", b"traf", b"tfhd", b"trun"];
+    const KINDS: [&[u8; 4]; 9] = [b"moov", b"trak", b"mdia", b"mdhd", b"moof", b"mfhd", b"traf", b"tfhd", b"trun"];
 
     fn packed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
         let size = u32::try_from(8 + content.len()).expect("it is small");

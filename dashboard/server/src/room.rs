@@ -124,8 +124,7 @@ impl Room {
         let vins: BTreeSet<Vin> = gone.iter().map(|file| file.vin).collect();
         self.feed.change(|fleet| vins.iter().for_each(|vin| fleet.notice(*vin, News::Media)));
         let seen = gone.iter().map(MediaFile::seen);
-        let detail =
-            json!({ "files": files, "bytes": bytes, "from": seen.clone().min(), "to": seen.max(), "vehicles": vins.len() });
+        let detail = json!({ "files": files, "bytes": bytes, "from": seen.clone().min(), "to": seen.max(), "vehicles": vins.len() });
         let entry = AuditEntry {
             id: AuditId(Uuid::now_v7()),
             at: now,

@@ -119,11 +119,7 @@ fn entries(cameras: Vec<CameraDeclaration>, eyes: &[Eye]) -> Vec<CameraEntry> {
     let own = cameras.into_iter().filter(|camera| eyes.iter().all(|eye| eye.camera != camera.id));
     let own = own.map(|CameraDeclaration { id, label, .. }| CameraEntry { id, label, reached: false, still: None });
     let reached = eyes.iter().filter(|eye| eye.enabled);
-    let reached = reached.map(|eye| CameraEntry {
-        id: eye.camera.clone(),
-        label: eye.label.clone(),
-        reached: true,
-        still: None,
-    });
+    let reached =
+        reached.map(|eye| CameraEntry { id: eye.camera.clone(), label: eye.label.clone(), reached: true, still: None });
     own.chain(reached).collect()
 }

@@ -242,8 +242,7 @@ async fn a_vehicle_shows_the_camera_it_is_asked_for_and_no_other_by_whatever_nam
         assert_eq!(refused.status().as_u16(), status, "{camera}");
     }
     let bearer = format!("Bearer {}", car.token);
-    let mut pusher =
-        Pusher(open_at(&garage.rig, "/api/embedded/live/front", &[("authorization", &bearer)]).await?);
+    let mut pusher = Pusher(open_at(&garage.rig, "/api/embedded/live/front", &[("authorization", &bearer)]).await?);
     pusher.begin().await?;
     pusher.show(0..3, b"moof").await?;
     looks.sees(3).await?;
