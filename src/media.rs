@@ -9,6 +9,9 @@ use tracing::{info, warn};
 
 use crate::data::DataDir;
 
+/// Less is not even room for the largest file.
+const LEAST_BYTES: u64 = 1 << 30;
+
 /// Where photos and clips are kept.
 #[derive(Args, Clone, Default)]
 pub struct MediaPlace {
@@ -28,6 +31,9 @@ pub struct MediaPlace {
     /// Where browsers find the S3 server: they are sent there for downloads; without it all goes through the dashboard
     #[arg(long, env = "BUGBROTHER_MEDIA_LINKS", value_name = "URL")]
     pub media_links: Option<String>,
+    /// Most bytes of all photos and clips together; the oldest that nobody is owed go for new ones [default: 107374182400]
+    #[arg(long, env = "BUGBROTHER_MEDIA_BYTES", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(LEAST_BYTES..))]
+    pub media_bytes: Option<u64>,
 }
 
 impl MediaPlace {

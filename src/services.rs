@@ -331,6 +331,9 @@ async fn start_services(
         let documents = bugbrother_dashboard::documents::Documents::open(&plan.data.documents());
         config.documents = Some(Arc::new(documents.context("cannot make the folder of the contracts' documents")?));
         config.library = Some(plan.net.media.open(&plan.data).await?);
+        if let Some(bytes) = plan.net.media.media_bytes {
+            config.limits.media_bytes = bytes;
+        }
         let data = plan.data.clone();
         config.revoke = Some(Arc::new(move |vin| {
             let data = data.clone();

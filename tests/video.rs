@@ -180,8 +180,9 @@ async fn a_person_sees_a_camera_at_once_and_again_when_it_comes_back() -> Result
 async fn a_person_adds_a_camera_that_the_server_reaches_and_sees_it() -> Result<()> {
     let camera = Camera::start(&["basic", "viewer", "swordfish"]).await?;
     let mut system = System::new()?;
-    system.start_with("up", &["--allow-cameras", "127.0.0.0/8"]).await?;
+    // Known before the live feed begins, which tells of what is new in it.
     system.manage(&["vehicle", "add", VIN, "--name", "Van"])?;
+    system.start_with("up", &["--allow-cameras", "127.0.0.0/8"]).await?;
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
     node::install(&scripts)?;
     let shots = std::env::var_os("SCREENSHOTS").map_or_else(|| system.dir().join("screenshots"), Into::into);

@@ -31,6 +31,25 @@ try {
   await page.waitForFunction(() => document.querySelector('video[data-testid="shown"]')?.currentTime > 0.5);
   console.log('the film plays');
 
+  // A photo on demand, which then stands for the camera while nobody watches it.
+  await page.getByTestId('take-photo').click();
+  await page.getByTestId('toast').filter({ hasText: 'The photo is taken' }).waitFor(FILMED);
+  console.log('a photo is taken');
+  await page.goto(new URL('/wall', url).href);
+  const car = page.getByTestId('wall').locator(`input[name^="see-${VEHICLE}-"]`).first();
+  await car.check();
+  await page.waitForFunction(plays);
+  await page.getByTestId('stop-live').click();
+  await page.getByTestId('player').waitFor({ state: 'detached' });
+  await page.reload();
+  await page.getByTestId('still-age').waitFor(FILMED);
+  await page.waitForFunction(() => document.querySelector('[data-testid="tile"] [data-testid="still"]')?.naturalWidth > 100);
+  if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/wall-still-desktop-dark.png` });
+  const wall = page.url();
+  await page.getByTestId('watch-live').click();
+  await page.waitForFunction(plays);
+  console.log('the wall shows the last picture, and live ones on demand');
+
   if (process.env.ALERT) {
     await page.goto(new URL(`/alerts?alert=${process.env.ALERT}`, url).href);
     const film = page.locator('[data-testid="alert-films"] li');
@@ -47,6 +66,10 @@ try {
     await there.goto(new URL(`/vehicles/${VEHICLE}?tab=media`, url).href);
     await there.waitForFunction(plays);
     await there.screenshot({ path: `${SCREENSHOTS}/cameras-${look.name}.png`, fullPage: true });
+    await there.goto(wall);
+    await there.getByTestId('still-age').first().waitFor();
+    await settle(there);
+    await there.screenshot({ path: `${SCREENSHOTS}/wall-still-${look.name}.png`, fullPage: true });
     if (process.env.ALERT) {
       await there.goto(new URL(`/alerts?alert=${process.env.ALERT}`, url).href);
       await there.getByTestId('alert-films').waitFor();

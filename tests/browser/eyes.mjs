@@ -43,7 +43,7 @@ try {
   console.log('seen');
   await goesOn(page);
   await page.getByTestId('save-clip').click();
-  await page.getByTestId('media').locator('li').first().waitFor();
+  await page.getByTestId('media').locator('li[data-state="Ready"]').first().waitFor();
   console.log('saved');
   await shoot(page, 'eyes-desktop-dark');
   await page.goto(new URL('/wall', url).href);

@@ -37,6 +37,9 @@ try {
   console.log(`behind the camera: ${await page.getByTestId('lag').textContent()}`);
   const [picture] = await Promise.all([page.waitForEvent('download'), page.getByTestId('snapshot').click()]);
   if (!picture.suggestedFilename().endsWith('.jpg')) throw new Error(`saved as ${picture.suggestedFilename()}`);
+  // This camera gives no photos, and the vehicle says what to set.
+  await page.getByTestId('take-photo').click();
+  await page.getByTestId('toast').filter({ hasText: 'photo_url' }).waitFor();
   if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/video-desktop-dark.png` });
 
   console.log('playing');
@@ -57,6 +60,10 @@ try {
   const small = await arrive(phone);
   await signIn(small);
   await small.goto(page.url());
+  // Who opens an address has no vehicle asked for anything yet.
+  await small.getByTestId('watch-live').waitFor();
+  if (SCREENSHOTS) await small.screenshot({ path: `${SCREENSHOTS}/wall-still-phone-light.png` });
+  await small.getByTestId('watch-all').click();
   await small.waitForFunction(shown);
   if (SCREENSHOTS) await small.screenshot({ path: `${SCREENSHOTS}/wall-phone-light.png` });
   await fits(small, 'the wall');

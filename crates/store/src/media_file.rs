@@ -157,6 +157,12 @@ impl Store {
         Ok(if known.is_some() { Offered::Other } else { Offered::New })
     }
 
+    /// Bytes of all files that are here or coming.
+    pub async fn media_bytes(&self) -> Result<u64, StoreError> {
+        let together = "SELECT CAST(COALESCE(sum(bytes), 0) AS BIGINT) FROM media_file WHERE gone_ts IS NULL";
+        size(sqlx::query_scalar(together).fetch_one(&self.read).await?)
+    }
+
     /// What is known of a file.
     pub async fn media_file(&self, vin: Vin, media: MediaId) -> Result<Option<MediaFile>, StoreError> {
         let row = sqlx::query(select!("WHERE vin = $1 AND id = $2"))
@@ -243,6 +249,25 @@ impl Store {
             Ok(Still { id: id::parse(TABLE, row.try_get(0)?)?, camera, cause: row.try_get(2)? })
         };
         rows.iter().map(still).collect()
+    }
+
+    /// The last file of a camera with a small picture, of what happened since a moment, and when that was.
+    pub async fn last_still(
+        &self,
+        vin: Vin,
+        camera: &CameraId,
+        since: UnixMs,
+    ) -> Result<Option<(MediaId, UnixMs)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, seen_ts FROM media_file WHERE vin = $1 AND camera = $2 AND seen_ts >= $3 AND thumb_bytes > 0 \
+             AND gone_ts IS NULL ORDER BY seen_ts DESC LIMIT 1",
+        )
+        .bind(vin.as_str())
+        .bind(camera.as_str())
+        .bind(since)
+        .fetch_optional(&self.read)
+        .await?;
+        row.map(|row| Ok((id::parse(TABLE, row.try_get(0)?)?, row.try_get(1)?))).transpose()
     }
 
     /// The shortest time for which a contract has pictures kept, in days.

@@ -17,7 +17,8 @@ use crate::{
     access_unit::{AccessUnit, Parameters, SoundFrame, SoundParameters},
     fragment::{MuxingError, sample_entry},
     ring::{Gop, Sound},
-    timeline::Timeline,
+    taken::{Came, first_and_last},
+    timeline::{Place, Timeline},
 };
 
 /// Frames of sound come in bursts; what is longer than this is silence.
@@ -41,9 +42,9 @@ pub struct Written {
     pub bytes: u64,
     /// Pictures in it.
     pub pictures: usize,
-    /// When its first picture came.
+    /// When its first picture was taken, as far as the pictures around it tell: one that came late says little by itself.
     pub from: Instant,
-    /// When its last picture came.
+    /// When its last picture was taken.
     pub to: Instant,
 }
 
@@ -62,7 +63,8 @@ pub fn write_clip<W: Write + Seek>(scenes: &[Scene], mut to: W) -> Result<Writte
     let heard = scenes.iter().find_map(|scene| scene.sound.as_ref()).map(|sound| sound.parameters.clone());
 
     let units = || scenes.iter().flat_map(|scene| scene.units.iter().map(move |unit| (unit, &scene.parameters)));
-    let durations = durations(units().map(|(unit, _)| unit), clock_hz);
+    let places = places(units().map(|(unit, _)| unit), clock_hz);
+    let durations = durations(&places);
     let frames = scenes.iter().filter_map(|scene| scene.sound.as_ref()).map(|sound| sound.frames.len()).sum();
     let reserved = estimate_maximum_moov_box_size(&[durations.len(), frames])
         + scenes.len() * scene.parameters.sample_entry.as_ref().map_or(0, |entry| entry.len());
@@ -81,18 +83,20 @@ pub fn write_clip<W: Write + Seek>(scenes: &[Scene], mut to: W) -> Result<Writte
     if let Some(sound) = &mut sound {
         sound.write_rest(&mut film)?;
     }
-    let last = units().last().map_or(unit, |(unit, _)| unit);
-    Ok(Written { bytes: film.finish()?, pictures: durations.len(), from: unit.received, to: last.received })
+    let came: Vec<Came> = units().zip(&places).map(|((unit, _), place)| Came::new(unit, place)).collect();
+    let (from, to) = first_and_last(&came).unwrap_or((unit.received, unit.received));
+    Ok(Written { bytes: film.finish()?, pictures: durations.len(), from, to })
+}
+
+fn places<'a>(units: impl Iterator<Item = &'a AccessUnit>, clock_hz: NonZeroU32) -> Vec<Place> {
+    let mut timeline = Timeline::new(clock_hz);
+    units.map(|unit| timeline.place(unit)).collect()
 }
 
 /// How long each picture is shown: until the next one.
-fn durations<'a>(units: impl Iterator<Item = &'a AccessUnit>, clock_hz: NonZeroU32) -> Vec<u32> {
-    let mut timeline = Timeline::new(clock_hz);
-    let before: Vec<u32> = units.map(|unit| timeline.place(unit).duration).collect();
+fn durations(places: &[Place]) -> Vec<u32> {
     // The timeline tells how long the one before took, and the last one takes as long as that.
-    let mut durations: Vec<u32> = before.iter().skip(1).copied().collect();
-    durations.extend(before.last());
-    durations
+    places.iter().skip(1).chain(places.last()).map(|place| place.duration).collect()
 }
 
 /// A file that is being written.

@@ -22,6 +22,9 @@ pub struct Place {
     pub decode_time: u64,
     /// As long as the one before it took.
     pub duration: u32,
+    /// Whether the camera's clock tells how far it is from the one before; not of the first one, after a leap, and after a hole
+    /// that is longer than it is shown.
+    pub goes_on: bool,
 }
 
 /// Places the pictures of a stream.
@@ -41,17 +44,19 @@ impl Timeline {
 
     /// Places the next picture.
     pub fn place(&mut self, unit: &AccessUnit) -> Place {
-        if let Some(interval) = self.since_last(unit) {
+        let since_last = self.since_last(unit);
+        if let Some((interval, _)) = since_last {
             self.interval = interval;
         }
         self.last = Some((unit.pts, unit.received));
-        let place = Place { decode_time: self.next, duration: self.interval };
+        let goes_on = since_last.is_some_and(|(_, by_camera)| by_camera);
+        let place = Place { decode_time: self.next, duration: self.interval, goes_on };
         self.next += u64::from(self.interval);
         place
     }
 
-    /// Ticks from the last picture to this one: by the camera's clock, or by ours where the camera's has leapt.
-    fn since_last(&self, unit: &AccessUnit) -> Option<u32> {
+    /// Ticks from the last picture to this one, and whether they are the camera's: ours where its clock has leapt.
+    fn since_last(&self, unit: &AccessUnit) -> Option<(u32, bool)> {
         let (pts, received) = self.last?;
         let hz = i64::from(self.clock_hz.get());
         let by_camera = unit.pts.saturating_sub(pts);
@@ -59,7 +64,8 @@ impl Timeline {
         let by_us = by_us.min((LONGEST_S * hz) as f64) as i64;
         let has_leapt = by_camera < 0 || by_camera > by_us + LEAP_S * hz;
         let ticks = if has_leapt { by_us } else { by_camera };
-        u32::try_from(ticks.clamp(1, LONGEST_S * hz)).ok()
+        let shown = u32::try_from(ticks.clamp(1, LONGEST_S * hz)).ok()?;
+        Some((shown, !has_leapt && by_camera <= LONGEST_S * hz))
     }
 }
 

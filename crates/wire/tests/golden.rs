@@ -187,6 +187,24 @@ fn how_vehicles_sign_in_and_upload_is_written_as_it_always_was() {
 }
 
 #[test]
+fn a_camera_without_a_picture_is_written_as_it_always_was() {
+    let mut camera = api::CameraEntry {
+        id: "dash-1".to_owned().try_into().unwrap(),
+        label: "Windscreen".to_owned(),
+        reached: false,
+        still: None,
+    };
+    let text = serde_json::to_string(&camera).unwrap();
+    assert_eq!(text, r#"{"id":"dash-1","label":"Windscreen"}"#);
+    assert_eq!(serde_json::from_str::<api::CameraEntry>(&text).unwrap(), camera);
+    camera.still = Some(api::CameraStill { id: bugbrother_wire::MediaId(uuid::Uuid::nil()), at: 1_790_000_000_000 });
+    let text = serde_json::to_string(&camera).unwrap();
+    let still = r#""still":{"id":"00000000-0000-0000-0000-000000000000","at":1790000000000}"#;
+    assert_eq!(text, format!(r#"{{"id":"dash-1","label":"Windscreen",{still}}}"#));
+    assert_eq!(serde_json::from_str::<api::CameraEntry>(&text).unwrap(), camera);
+}
+
+#[test]
 fn what_a_vehicle_pushes_of_its_cameras_is_written_as_it_always_was() {
     for (name, piece) in [
         (

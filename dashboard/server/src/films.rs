@@ -12,7 +12,7 @@ use bugbrother_wire::{
     AlertId, CameraId, CommandId, SCHEMA_VERSION, UnixMs, Vin,
     api::{FILM_AFTER_MS, FILM_BEFORE_MS},
     live::News,
-    message::{Alert, AlertState, Argument, Command, Media, MediaKind, MediaState},
+    message::{Alert, AlertState, Argument, Command, HELD_MS, Media, MediaKind, MediaState},
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -32,7 +32,8 @@ const MAX_WAITING: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Of an older alert, its vehicle has no pictures any more.
 const FRESH_MS: i64 = 30_000;
-/// A vehicle that hears only later that a film is wanted has nothing to make it of.
+/// A vehicle that hears only later that a film is wanted has nothing to make it of; nor has one that hears it when what led to the
+/// alert is not held any more.
 const EXPIRES_MS: i64 = 30_000;
 const BEFORE_S: i64 = 30;
 const AFTER_S: i64 = 10;
@@ -122,6 +123,7 @@ async fn ask(store: &Store, alert: &Alert, now: UnixMs) -> Result<u64, StoreErro
 fn command(alert: &Alert, camera: &CameraId, now: UnixMs) -> Command {
     let arguments = [
         ("camera", Argument::Text(camera.to_string())),
+        ("at", Argument::Integer(alert.opened)),
         ("before_s", Argument::Integer(BEFORE_S)),
         ("after_s", Argument::Integer(AFTER_S)),
     ];
@@ -132,7 +134,7 @@ fn command(alert: &Alert, camera: &CameraId, now: UnixMs) -> Command {
         name: "clip".to_owned(),
         arguments: arguments.map(|(name, value)| (name.to_owned(), value)).into(),
         issued: now,
-        expires: now + EXPIRES_MS,
+        expires: (now + EXPIRES_MS).min(alert.opened + HELD_MS).max(now),
         by: by(alert),
     }
 }
@@ -286,6 +288,9 @@ mod tests {
         let record = store.command(id).await.unwrap().unwrap();
         assert_eq!((record.command.name.as_str(), record.command.by.as_str()), ("clip", "rule:fast"));
         assert_eq!(record.command.arguments["camera"], Argument::Text("rear".to_owned()));
+        assert_eq!(record.command.arguments["at"], Argument::Integer(NOW), "of the alert, however long it took to ask");
+        let asked_late = command(&alert(3), &camera("rear"), NOW + 20_000);
+        assert_eq!(asked_late.expires, NOW + HELD_MS, "what the vehicle does not hold any more is not asked for");
         assert!(store.command(command_id(alert(1).id, &camera("front"))).await.unwrap().is_none());
         assert_ne!(command_id(alert(2).id, &camera("rear")), id);
     }

@@ -79,7 +79,8 @@ async fn expire(library: &Library, store: &Store, now: UnixMs) -> Result<u64, Tr
     }
 }
 
-async fn remove(library: &Library, file: &MediaFile) -> Result<(), LibraryError> {
+/// Takes a file and its small picture out of the store.
+pub(crate) async fn remove(library: &Library, file: &MediaFile) -> Result<(), LibraryError> {
     library.remove(&Library::thumb_key(&file.object_key)).await?;
     library.remove(&file.object_key).await
 }

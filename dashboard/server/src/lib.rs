@@ -11,8 +11,8 @@
 //! - `token`, `refresh`, `pass`, `ticket`: what lets somebody in, for how long, and when it does so no more
 //! - `password`, `second_factor`, `attempts`, `seats`, `turns`: who may come in, how often, how many, and at what cost
 //! - `key`, `digest`, `user_agent`: what signs, how secrets are kept, what browsers call themselves
-//! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`: what of them goes;
-//!   `darkroom`, `thumbnail`: small pictures of them; `films`: those that belong to alerts
+//! - `vehicle_pass`: what lets a vehicle in; [`library`]: files of photos and clips; `gardener`, `room`: what of them goes, when it is
+//!   old and when there is no room; `darkroom`, `thumbnail`: small pictures of them; `films`: those that belong to alerts
 //! - [`documents`]: files of contracts; [`issue_code`]: enrolment codes; `sheet`: vehicles out of spreadsheets (pure);
 //!   `report`: statistics as files (pure); `calendar`: days where a person is
 //! - `video`: cameras' live streams, each taken in once for all who look, from vehicles and from cameras that are reached here
@@ -57,6 +57,7 @@ mod password;
 mod pieces;
 mod refresh;
 mod report;
+mod room;
 mod seats;
 mod second_factor;
 mod sheet;
@@ -99,6 +100,7 @@ use crate::{
     pass::Passes,
     passage::Passages,
     password::Passwords,
+    room::Room,
     seats::Seats,
     subscription::Subscription,
     ticket::Tickets,
@@ -186,6 +188,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: CancellationTo
         clips: Turns::new(CLIPS),
         trying: Turns::new(TRYING),
         darkroom: Bell::default(),
+        room: Room::new(config.limits.media_bytes, Arc::clone(&feed)),
         overviews: Overviews::default(),
         exports: Seats::new(config.limits.exports_per_user, config.limits.exports),
         feed: Arc::clone(&feed),

@@ -253,7 +253,7 @@ impl Eye {
         }
         let about = self.about(cause.clone());
         let from = at.checked_sub(before).unwrap_or(at);
-        let (first, seen_from) = self.held_since(from);
+        let (first, seen_from) = self.held(from, at + after);
         let stamp = |moment: Instant| self.means.ledger.time.stamp(moment).ts;
         let span = (stamp(seen_from.unwrap_or(at)), stamp(at + after));
         info!(camera = %self.plan.id, media = %about.id, "film is recorded");
@@ -272,12 +272,12 @@ impl Eye {
         self.plan.photos.is_some() || known.is_some_and(|known| can_be_made_of(known.codec))
     }
 
-    /// What the ring has since a moment, and the moment of its first picture.
-    fn held_since(&self, from: Instant) -> (Vec<Entry>, Option<Instant>) {
+    /// What the ring has from a moment to another one, and the moment of its first picture.
+    fn held(&self, from: Instant, to: Instant) -> (Vec<Entry>, Option<Instant>) {
         let (mut entries, mut described): (Vec<_>, Option<Arc<Parameters>>) = (Vec::new(), None);
         let (mut heard, mut first) = (None, None);
         // A camera that has been gone for an hour has nothing to say of now.
-        let is_recent = |gop: &&Gop| gop.units().last().is_some_and(|last| last.received >= from);
+        let is_recent = |gop: &&Gop| gop.start() <= to && gop.units().last().is_some_and(|last| last.received >= from);
         for gop in self.ring.since(from).filter(is_recent) {
             first.get_or_insert(gop.start());
             if described.as_ref() != Some(gop.parameters()) {

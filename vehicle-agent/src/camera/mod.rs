@@ -45,6 +45,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 pub(crate) use self::office::Office;
+pub(crate) use self::settings::HELD;
 pub use self::settings::{CameraSettings, LONGEST_AFTER_S, LONGEST_BEFORE_S, MOST, MediaSettings};
 use self::{
     allowance::Allowance,
@@ -202,7 +203,9 @@ impl Crew {
             tasks.spawn(upload::run(ledger.clone(), office, conditions, stop.clone()));
         }
         while let Some(Some(happening)) = stop.run_until_cancelled(happenings.recv()).await {
-            film.heed(&happening, &cameras);
+            // What is told of is over, and some of it was noticed later. The time of a recording tells nothing of now.
+            let at = ledger.time.moment(happening.at, HELD).unwrap_or_else(Instant::now);
+            film.heed(&happening, at, &cameras);
         }
         drop(cameras);
         tasks.close();
@@ -212,12 +215,12 @@ impl Crew {
 
 impl Filming {
     /// Has the cameras film what has happened, if it is to be filmed.
-    fn heed(&self, happening: &Happening, cameras: &Cameras) {
+    fn heed(&self, happening: &Happening, at: Instant, cameras: &Cameras) {
         let Some(kind) = Filmed::of(happening.kind).filter(|kind| self.kinds.contains(kind)) else { return };
         let cause = Cause { id: Some(happening.id.to_string()), urgent: kind.is_urgent() };
         for eye in self.cameras.iter().filter_map(|id| cameras.eyes.get(id)) {
             let (answer, _) = oneshot::channel();
-            let (cause, at) = (cause.clone(), Instant::now());
+            let cause = cause.clone();
             let film = Request::Film { cause, at, before: self.before, after: self.after, answer };
             if eye.try_send(film).is_err() {
                 warn!(kind = ?happening.kind, "a camera has too much to do to film what has happened");
@@ -234,16 +237,17 @@ impl Cameras {
         ask(eye, |answer| Request::Photo { cause, answer }).await
     }
 
-    /// Begins a film; its identity.
+    /// Begins a film of what was seen around `at`; its identity.
     pub async fn film(
         &self,
         camera: Option<&CameraId>,
         cause: String,
+        at: Instant,
         before: Duration,
         after: Duration,
     ) -> Result<MediaId, String> {
         let eye = self.find(camera)?;
-        let (cause, at) = (Cause { id: Some(cause), urgent: true }, Instant::now());
+        let cause = Cause { id: Some(cause), urgent: true };
         ask(eye, |answer| Request::Film { cause, at, before, after, answer }).await
     }
 

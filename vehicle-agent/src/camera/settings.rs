@@ -1,7 +1,10 @@
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use bugbrother_video::{Camera, Credentials, Limits, Snapshot, Transport};
-use bugbrother_wire::{CameraId, message::EventKind};
+use bugbrother_wire::{
+    CameraId,
+    message::{EventKind, HELD_MS},
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -13,6 +16,8 @@ pub const MOST: usize = 8;
 pub const LONGEST_BEFORE_S: u32 = 30;
 /// Longest film after a moment.
 pub const LONGEST_AFTER_S: u32 = 60;
+/// How much of a camera's last seconds is held. A GOP is dropped as a whole: thirty seconds are there where a little more is held.
+pub(crate) const HELD: Duration = Duration::from_millis(HELD_MS.unsigned_abs());
 /// Least that is worth keeping.
 const LEAST_BYTES: u64 = 10_000_000;
 
@@ -227,9 +232,7 @@ impl MediaSettings {
 
     /// How much of a camera's last seconds is held.
     pub(crate) fn ring(&self) -> Limits {
-        // A GOP is dropped as a whole: thirty seconds are there where a little more is held.
-        let duration = Duration::from_secs(u64::from(LONGEST_BEFORE_S) + 12);
-        Limits { duration, bytes: usize::try_from(self.ring_bytes).unwrap_or(usize::MAX) }
+        Limits { duration: HELD, bytes: usize::try_from(self.ring_bytes).unwrap_or(usize::MAX) }
     }
 }
 

@@ -131,6 +131,15 @@ impl Time {
         self.lock().stamp(up, now, computers_clock())
     }
 
+    /// The moment that was `ts`. Of a time that is yet to come it is now, since clocks differ; none of what is longer ago than
+    /// `longest`.
+    pub fn moment(&self, ts: UnixMs, longest: Duration) -> Option<Instant> {
+        let now = Instant::now();
+        let ago = self.stamp(now).ts.saturating_sub(ts);
+        let ago = Duration::from_millis(u64::try_from(ago).unwrap_or(0));
+        if ago <= longest { now.checked_sub(ago) } else { None }
+    }
+
     /// Now, provisional without a good time.
     pub fn now(&self) -> UnixMs {
         self.stamp(Instant::now()).ts
@@ -208,6 +217,24 @@ mod tests {
         }
         let time = Time::new(ClockSettings::in_folder(dir.path()));
         (dir, time)
+    }
+
+    #[tokio::test]
+    async fn a_time_of_the_last_seconds_is_a_moment_and_what_lies_ahead_is_now() {
+        let (_dir, time) = unset();
+        let longest = Duration::from_secs(42);
+        let known = Instant::now();
+        // Without a good time, what others say of theirs lies far ahead.
+        assert!(time.moment(1_790_000_000_000, longest).unwrap() >= known);
+        time.hear_receiver(1_790_000_020_000, known);
+        let ago = |at: Instant| known.saturating_duration_since(at);
+        assert_eq!(ago(time.moment(1_790_000_015_000, longest).unwrap()).as_secs_f64().round(), 5.0);
+        for ahead in [1_790_003_600_000, i64::MAX] {
+            assert!(time.moment(ahead, longest).unwrap() >= known);
+        }
+        for too_old in [1_789_999_970_000, 0, -1, i64::MIN] {
+            assert_eq!(time.moment(too_old, longest), None);
+        }
     }
 
     #[tokio::test]

@@ -32,7 +32,7 @@ use tracing::{debug, error, info};
 
 use self::{confirmation::Confirmation, order::Order};
 use crate::{
-    camera::Cameras,
+    camera::{Cameras, HELD},
     clock::{Time, is_provisional},
     log::Log,
     obd::{Task, Troubles},
@@ -205,8 +205,12 @@ impl Desk {
             Order::Photo { camera } => {
                 named(cameras.photo(camera.as_ref(), cause).await?, "the photo is taken; `media` is its identity")
             }
-            Order::Clip { camera, before, after } => {
-                let id = cameras.film(camera.as_ref(), cause, before, after).await?;
+            Order::Clip { camera, at, before, after } => {
+                let at = match at {
+                    Some(ts) => self.time.moment(ts, HELD).ok_or_else(too_long_ago)?,
+                    None => Instant::now(),
+                };
+                let id = cameras.film(camera.as_ref(), cause, at, before, after).await?;
                 named(id, "the clip is being recorded; `media` is its identity")
             }
             Order::StreamStart { camera, lasts, ticket } => {
@@ -267,6 +271,10 @@ impl Desk {
             count_failure(&error);
         }
     }
+}
+
+fn too_long_ago() -> String {
+    format!("`at` is too long ago: the last {} seconds are held", HELD.as_secs())
 }
 
 fn told(troubles: &Troubles) -> Outcome {

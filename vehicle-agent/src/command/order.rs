@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use bugbrother_wire::{
-    CameraId,
+    CameraId, UnixMs,
     message::{Argument, Command},
 };
 
@@ -25,13 +25,15 @@ pub enum Order {
         /// Which camera.
         camera: Option<CameraId>,
     },
-    /// `clip`: film `before_s` seconds (30, which is the most) and `after_s` seconds (10; the most is 60).
+    /// `clip`: film `before_s` seconds (30, which is the most) and `after_s` seconds (10; the most is 60), both of the moment `at`.
     Clip {
         /// Which camera.
         camera: Option<CameraId>,
-        /// Film before now.
+        /// What it is about; now if absent.
+        at: Option<UnixMs>,
+        /// Film before that moment.
         before: Duration,
-        /// Film from now on.
+        /// Film after it.
         after: Duration,
     },
     /// `stream_start`: send live pictures for `seconds` (60; the most is 600) from now on, or for longer where they are sent
@@ -82,6 +84,7 @@ pub fn read(command: &Command) -> Result<Order, String> {
         "photo" => Order::Photo { camera: arguments.camera()? },
         "clip" => Order::Clip {
             camera: arguments.camera()?,
+            at: arguments.moment("at")?,
             before: arguments.seconds("before_s", LONGEST_BEFORE_S, 0..=LONGEST_BEFORE_S)?,
             after: arguments.seconds("after_s", USUAL_AFTER_S, 0..=LONGEST_AFTER_S)?,
         },
@@ -138,6 +141,14 @@ impl Arguments {
         match self.text("ticket")? {
             Some(ticket) if !fits(&ticket) => Err("`ticket` is 1 to 128 letters, digits, `-` and `_`".to_owned()),
             ticket => Ok(ticket),
+        }
+    }
+
+    fn moment(&mut self, name: &str) -> Result<Option<UnixMs>, String> {
+        match self.left.remove(name) {
+            Some(Argument::Integer(ts @ 0..)) => Ok(Some(ts)),
+            Some(_) => Err(format!("`{name}` is no whole number of milliseconds since 1970")),
+            None => Ok(None),
         }
     }
 
@@ -221,11 +232,11 @@ mod tests {
             ),
             ("resync", vec![], Order::Resync),
             ("photo", vec![("camera", Text("dash-1".to_owned()))], Order::Photo { camera: camera("dash-1") }),
-            ("clip", vec![], Order::Clip { camera: None, before: seconds(30), after: seconds(10) }),
+            ("clip", vec![], Order::Clip { camera: None, at: None, before: seconds(30), after: seconds(10) }),
             (
                 "clip",
-                vec![("before_s", Integer(0)), ("after_s", Integer(60))],
-                Order::Clip { camera: None, before: seconds(0), after: seconds(60) },
+                vec![("before_s", Integer(0)), ("after_s", Integer(60)), ("at", Integer(1_790_000_000_000))],
+                Order::Clip { camera: None, at: Some(1_790_000_000_000), before: seconds(0), after: seconds(60) },
             ),
             (
                 "stream_start",
@@ -261,6 +272,8 @@ mod tests {
             ("photo", vec![("camera", Integer(1))], "`camera` is no text"),
             ("clip", vec![("before_s", Integer(31))], "`before_s` is no whole number of seconds from 0 to 30"),
             ("clip", vec![("after_s", Integer(-1))], "from 0 to 60"),
+            ("clip", vec![("at", Integer(-1))], "`at` is no whole number of milliseconds since 1970"),
+            ("clip", vec![("at", Text("now".to_owned()))], "`at` is no whole number"),
             ("stream_start", vec![("seconds", Number(7.5))], "from 5 to 600"),
             ("stream_start", vec![("ticket", Text("a/../b".to_owned()))], "`ticket` is 1 to 128"),
             ("stream_stop", vec![("now", Bool(true))], "`stream_stop` has no argument `now`"),

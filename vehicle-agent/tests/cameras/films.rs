@@ -1,10 +1,16 @@
 //! Films of events and commands.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use bugbrother_kit::film;
 use bugbrother_simulator::{Dashcam, film::PHOTO};
-use bugbrother_wire::message::{Argument, EventKind, MediaKind, MediaState, ReplyState};
+use bugbrother_wire::{
+    message::{Argument, EventKind, Media, MediaKind, MediaState, ReplyState},
+    unix_ms,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Fleet, LIMIT, integer, listener, press, until};
@@ -26,10 +32,11 @@ async fn what_happened_is_filmed_from_before_to_after_it_and_is_with_the_server_
     use MediaState::{Ready, Recording, Requested, Uploaded};
     assert_eq!(steps, [Requested, Recording, Ready, Uploaded]);
     assert_eq!((uploaded.kind, uploaded.cause.as_deref()), (MediaKind::Clip, Some(event.id.to_string().as_str())));
-    // To the key frame, which comes every 400 ms.
+    // To the key frame before it, which came up to 400 ms sooner, and until the last picture that had come by then. A camera, an
+    // agent and a machine that have too much to do are seconds late with both.
     let (before, after) = (event.at - uploaded.from, uploaded.to - event.at);
-    assert!((3_000..4_200).contains(&before), "{before} ms before it");
-    assert!((1_500..3_000).contains(&after), "{after} ms after it");
+    assert!((3_000..8_000).contains(&before), "{before} ms before it");
+    assert!((500..3_000).contains(&after), "{after} ms after it");
     assert!(uploaded.codec.as_deref().is_some_and(|codec| codec.starts_with("avc1.42")), "{uploaded:?}");
 
     let path = fleet.dir.path().join("film.mp4");
@@ -46,10 +53,41 @@ async fn what_happened_is_filmed_from_before_to_after_it_and_is_with_the_server_
     assert!(film::is_fast_to_start(&fs::read(&path).unwrap()));
     let times = film::picture_times(&path).unwrap();
     let length = times.last().unwrap() - times[0];
-    assert!((length - (before + after) as f64 / 1000.0).abs() < 0.5, "{length} s");
+    // Late pictures change nothing of when it is said to be of.
+    assert!((length - (before + after) as f64 / 1000.0).abs() < 0.1, "{length} s, not {before} + {after} ms");
     until("nothing is left", || fleet.waiting().is_empty()).await;
     let births = fleet.database.state().births.clone();
     assert_eq!(births.last().unwrap().cameras[0].label, "Windscreen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_of_the_moment_that_is_named_however_late_the_vehicle_hears_of_it() {
+    let fleet = Fleet::new("/h264", "", "").await;
+    let agent = fleet.start();
+    fleet.is_online(1).await;
+    fleet.plays(&agent).await;
+    let played = std::time::Instant::now();
+    until("some seconds are held", || played.elapsed() > Duration::from_secs(7)).await;
+    let said = unix_ms(SystemTime::now());
+    let pressed = said - 5_000;
+    let around = |at: i64| [integer("before_s", 1), integer("after_s", 1), integer("at", at)];
+    let reply = fleet.order(1, "clip", &around(pressed)).await;
+    assert_eq!(reply.state, ReplyState::Done, "{reply:?}");
+    let ready = fleet.reaches(MediaState::Ready).await;
+    assert_eq!(reply.result["media"], Argument::Text(ready.id.to_string()));
+    assert!(ready.from <= pressed - 1_000, "{} ms before it", pressed - ready.from);
+    assert!((pressed..said).contains(&ready.to), "{} ms after it, all of it past", ready.to - pressed);
+
+    let forgotten = fleet.order(2, "clip", &around(said - 60_000)).await;
+    assert_eq!(forgotten.state, ReplyState::Failed);
+    assert_eq!(forgotten.detail.as_deref(), Some("`at` is too long ago: the last 42 seconds are held"));
+    // Of a clock that is ahead, it is now.
+    let ahead = fleet.order(3, "clip", &around(said + 3_600_000)).await;
+    assert_eq!(ahead.state, ReplyState::Done, "{ahead:?}");
+    let Argument::Text(id) = &ahead.result["media"] else { panic!("{ahead:?}") };
+    let id = id.parse().unwrap();
+    let is_ready = |media: &Media| media.id == id && media.state == MediaState::Ready;
+    until("it is filmed", || fleet.media().iter().any(is_ready)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,7 +60,9 @@ async fn there_is_room_for_so_many_bytes_and_so_many_at_a_time() {
     assert_eq!(store.offer_media(&file(3, 0), ROOM, 2).await.unwrap(), Offered::TooMany);
     let elsewhere = MediaFile { vin: fiesta(), ..file(3, 0) };
     assert_eq!(store.offer_media(&elsewhere, ROOM, 2).await.unwrap(), Offered::New);
+    assert_eq!(store.media_bytes().await.unwrap(), 1_000);
     assert!(store.forget_media(golf(), file(1, 600).id).await.unwrap());
+    assert_eq!(store.media_bytes().await.unwrap(), 400);
     assert_eq!(store.offer_media(&file(3, 600), ROOM, 2).await.unwrap(), Offered::New);
 }
 
@@ -87,12 +89,22 @@ async fn a_file_that_is_no_longer_kept_makes_room_and_is_still_known() {
         [(old.id, Some("a crash"))]
     );
 
+    let last = async |camera: &str, since| {
+        store.last_still(golf(), &camera.to_owned().try_into().unwrap(), since).await.unwrap()
+    };
+    assert_eq!(last("dash-1", NOW - 30_000).await, Some((old.id, NOW - 30_000)));
+    assert_eq!((last("dash-1", NOW - 29_999).await, last("rear", 0).await), (None, None));
+    store.set_thumb(golf(), new.id, 90).await.unwrap();
+    assert_eq!(last("dash-1", 0).await, Some((new.id, NOW)));
+    store.set_thumb(golf(), new.id, 0).await.unwrap();
+
     assert!(store.let_media_go(golf(), old.id, NOW + 5).await.unwrap());
     assert!(!store.let_media_go(golf(), old.id, NOW + 6).await.unwrap());
     let gone = store.media_file(golf(), old.id).await.unwrap().unwrap();
     assert_eq!((gone.gone, gone.thumb_bytes, gone.is_here()), (Some(NOW + 5), Some(90), false));
     assert_eq!(ids(store.old_media(NOW + 1, None, 10).await.unwrap()), [2]);
     assert_eq!(store.stills(golf(), 0, NOW, 10).await.unwrap(), []);
+    assert_eq!(last("dash-1", 0).await, None);
     // Its vehicle has done what it had to, and is not asked for it again.
     assert!(matches!(store.offer_media(&old, ROOM, 2).await.unwrap(), Offered::Known(known) if known.stored.is_some()));
     assert_eq!(store.offer_media(&file(3, 700), ROOM, 2).await.unwrap(), Offered::New, "there is room again");

@@ -16,8 +16,9 @@ pub struct NewCommand {
     /// `stream_stop`.
     pub name: String,
     /// How: `confirm` (text) for `clear_dtcs`, `on` (yes or no) for `privacy`, `lines` for `send_log`, an interval in ms for
-    /// each signal of `set_rates`, `camera` for all that is about one, `before_s` (0 to 30) and `after_s` (0 to 60) for `clip`,
-    /// `seconds` (5 to 600) for `stream_start`.
+    /// each signal of `set_rates`, `camera` for all that is about one, `before_s` (0 to 30), `after_s` (0 to 60) and `at`
+    /// (the moment that both are counted from, in ms since 1970; of the last 42 s) for `clip`, `seconds` (5 to 600) for
+    /// `stream_start`.
     #[serde(default)]
     pub arguments: BTreeMap<String, Argument>,
     /// For how long it waits for a vehicle that is out of reach, in seconds, 10 to 604,800; ten minutes without it.

@@ -26,6 +26,34 @@ pub struct System {
     pub dead_letters: Vec<DeadLetter>,
     /// Records of an impossible time, oldest first.
     pub quarantine: Vec<Quarantined>,
+    /// Room for photos and clips, where the server keeps any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaRoom>,
+}
+
+/// Room for photos and clips.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MediaRoom {
+    /// Bytes of all that are here or coming.
+    pub bytes: u64,
+    /// Bytes that they may have.
+    pub most_bytes: u64,
+    /// What went last because there was no room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evicted: Option<Eviction>,
+}
+
+/// Photos and clips that went before their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Eviction {
+    /// When.
+    pub at: UnixMs,
+    /// How many.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// Something that is counted or measured.

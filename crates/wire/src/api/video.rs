@@ -25,6 +25,19 @@ pub struct CameraEntry {
     /// Whether the server reaches it by itself: no vehicle is asked then, and films are made here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reached: bool,
+    /// Its last picture of the last 31 days, where there is a small one, in the list of one vehicle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub still: Option<CameraStill>,
+}
+
+/// What a camera saw last, as a small picture: `…/media/{id}/thumbnail`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CameraStill {
+    /// The photo.
+    pub id: MediaId,
+    /// When it was taken.
+    pub at: UnixMs,
 }
 
 /// `GET /api/frontend/vehicles/{vin}/eyes`: cameras that the server reaches by itself.

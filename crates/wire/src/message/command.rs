@@ -27,6 +27,9 @@ pub struct Command {
     pub by: String,
 }
 
+/// What a camera's last seconds hold: `at` of the command `clip` is no longer ago.
+pub const HELD_MS: i64 = 42_000;
+
 /// A value given with a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use alert::{Alert, AlertCause, AlertState, Severity};
 pub use birth::{Birth, CameraDeclaration, CarDeclaration, EcuDeclaration, SignalDeclaration, VinSource};
-pub use command::{Argument, Command, Config, Geofence, Reply, ReplyState, Shape};
+pub use command::{Argument, Command, Config, Geofence, HELD_MS, Reply, ReplyState, Shape};
 pub use diagnostics::{Diagnostics, Dtc, DtcStatus, FreezeFrame, Monitor};
 pub use event::{Event, EventKind};
 pub use media::{Media, MediaKind, MediaState};

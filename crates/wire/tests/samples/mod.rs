@@ -169,6 +169,26 @@ pub fn all() -> Vec<(&'static str, Topic, Message)> {
             }),
         ),
         (
+            "command-clip",
+            Kind::Command,
+            Message::Command(Command {
+                v: V,
+                vin,
+                id: CommandId(uuid(4)),
+                name: "clip".to_owned(),
+                arguments: [
+                    ("after_s".to_owned(), Argument::Integer(5)),
+                    ("at".to_owned(), Argument::Integer(T - 1_500)),
+                    ("before_s".to_owned(), Argument::Integer(30)),
+                    ("camera".to_owned(), Argument::Text("dash-1".to_owned())),
+                ]
+                .into(),
+                issued: T,
+                expires: T + 60_000,
+                by: "ada".to_owned(),
+            }),
+        ),
+        (
             "command",
             Kind::Command,
             Message::Command(Command {

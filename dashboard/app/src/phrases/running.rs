@@ -15,6 +15,9 @@ pub struct Running {
     pub no_dead_letters: &'static str,
     pub quarantine: &'static str,
     pub no_quarantine: &'static str,
+    pub media_room: &'static str,
+    pub media_used: fn(&str, &str) -> String,
+    pub media_evicted: fn(u64, &str) -> String,
     pub version: &'static str,
     pub started: &'static str,
     pub store: &'static str,
@@ -68,6 +71,12 @@ pub(super) static EN: Running = Running {
     no_dead_letters: "Everything that came could be decoded.",
     quarantine: "Records of an impossible time",
     no_quarantine: "No vehicle’s clock was wrong.",
+    media_room: "Photos and films",
+    media_used: |used, most| format!("{used} of {most} GB"),
+    media_evicted: |files, ago| {
+        let what = if files == 1 { "1 photo or film".to_owned() } else { format!("{files} photos and films") };
+        format!("{what} went before their time, {ago}: there was no room for new ones")
+    },
     version: "Version",
     started: "Started",
     store: "Database",
@@ -146,6 +155,12 @@ pub(super) static FR: Running = Running {
     no_dead_letters: "Tout ce qui est arrivé a pu être décodé.",
     quarantine: "Enregistrements d’une date impossible",
     no_quarantine: "Aucune horloge de véhicule n’était fausse.",
+    media_room: "Photos et films",
+    media_used: |used, most| format!("{used} sur {most} Go"),
+    media_evicted: |files, ago| {
+        let what = if files == 1 { "1 photo ou film".to_owned() } else { format!("{files} photos et films") };
+        format!("{what} effacés avant terme, {ago} : il n’y avait plus de place pour les nouveaux")
+    },
     version: "Version",
     started: "Démarré",
     store: "Base de données",

@@ -34,6 +34,7 @@ pub enum Icon {
     Fence,
     Play,
     Pause,
+    Download,
     Layers,
     Overview,
     Bars,
@@ -96,6 +97,7 @@ impl Icon {
             Icon::Fence => "M12 3.5 20 9l-3 10H7L4 9l8-5.5ZM12 10.5a2 2 0 1 0 0 4 2 2 0 0 0 0-4Z",
             Icon::Play => "M8 5.5v13l10.5-6.5L8 5.5Z",
             Icon::Pause => "M8 5.5v13m8-13v13",
+            Icon::Download => "M12 4v11m-4.5-4.5L12 15l4.5-4.5M5 19.5h14",
             Icon::Layers => "m12 4 8.5 4.5L12 13 3.5 8.5 12 4Zm-8.5 8.5L12 17l8.5-4.5M3.5 16 12 20.5 20.5 16",
             Icon::Collapse => "M4 5h16v14H4V5Zm5.5 0v14M16 9.5 13.5 12l2.5 2.5",
         }

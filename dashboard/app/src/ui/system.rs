@@ -1,6 +1,6 @@
 //! How the system is.
 
-use bugbrother_wire::api::{Figure, System};
+use bugbrother_wire::api::{Figure, MediaRoom, System};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
@@ -63,6 +63,7 @@ pub fn SystemPage() -> Html {
                     </div>
                 }
             </div>
+            if let Some(media) = system.media { { room(phrases, &media, system.now) } }
             <h2>{ words.dead_letters }</h2>
             { letters(phrases, &system) }
             <h2>{ words.quarantine }</h2>
@@ -97,6 +98,27 @@ fn rate(phrases: &Phrases, figure: &Figure, system: &System, before: Option<&Sys
         return String::new();
     }
     format!("{} {}", number((figure.value - last) / seconds, 1), phrases.running.per_second)
+}
+
+/// What went for lack of room is a warning for so long.
+const RECENT_MS: i64 = 7 * 86_400_000;
+
+fn room(phrases: &Phrases, media: &MediaRoom, now: i64) -> Html {
+    let words = phrases.running;
+    let gigabytes = |bytes: u64| number(bytes as f64 / 1e9, usize::from(bytes < 100_000_000_000));
+    let evicted = media.evicted.map(|gone| (words.media_evicted)(gone.files, &(phrases.ago)(Span::of(now - gone.at))));
+    let is_recent = media.evicted.is_some_and(|gone| now - gone.at < RECENT_MS);
+    html! {
+        <>
+            <h2>{ words.media_room }</h2>
+            <p data-testid="media-room">
+                { (words.media_used)(&gigabytes(media.bytes), &gigabytes(media.most_bytes)) }
+                if let Some(evicted) = evicted {
+                    { " " }<span class={classes!(if is_recent { "badge warn" } else { "muted" })}>{ evicted }</span>
+                }
+            </p>
+        </>
+    }
 }
 
 fn letters(phrases: &Phrases, system: &System) -> Html {

@@ -1,4 +1,5 @@
-//! What the fleet's cameras see: those that are chosen, side by side. The choice is in the address.
+//! What the fleet's cameras see: those that are chosen, side by side. The choice is in the address; who opens one sees the last pictures, and
+//! no vehicle is asked for live ones before somebody wants them.
 
 use bugbrother_wire::{
     CameraId, Vin,
@@ -13,7 +14,7 @@ use super::{
     route::Route,
     settings::use_phrases,
     table::Skeleton,
-    video::Player,
+    video::Tile,
 };
 use crate::address::{MAX_SEEN, WallQuery};
 
@@ -25,9 +26,21 @@ pub fn Wall() -> Html {
     let list = use_fetch::<WallList>(Some("/cameras?limit=500".to_owned()));
     let query = use_location().and_then(|location| location.query::<WallQuery>().ok()).unwrap_or_default();
     let navigator = use_navigator();
+    let live = use_state(Vec::<(Vin, CameraId)>::new);
+    let watch = {
+        let live = live.clone();
+        Callback::from(move |(wanted, on): (Vec<(Vin, CameraId)>, bool)| {
+            let mut next = (*live).clone();
+            next.retain(|one| !wanted.contains(one));
+            next.extend(wanted.into_iter().filter(|_| on));
+            live.set(next);
+        })
+    };
     let choose = {
-        let query = query.clone();
+        let (query, watch) = (query.clone(), watch.clone());
         Callback::from(move |(vin, camera, on): (Vin, CameraId, bool)| {
+            // Whoever chooses one wants to see it.
+            watch.emit((vec![(vin, camera.clone())], on));
             let chosen = query.with(vin, &camera, on);
             if let Some(Err(error)) =
                 navigator.as_ref().map(|navigator| navigator.replace_with_query(&Route::Wall, &chosen))
@@ -48,12 +61,23 @@ pub fn Wall() -> Html {
     };
     let seen: Vec<_> = query.seen();
     let is_full = seen.len() >= MAX_SEEN;
-    let players = seen.iter().filter_map(|(vin, camera)| {
+    let tiles = seen.iter().filter_map(|one| {
+        let (vin, camera) = one;
         let vehicle = vehicles.iter().find(|vehicle| vehicle.vin == *vin)?;
         let entry = vehicle.cameras.iter().find(|entry| entry.id == *camera)?;
         let title = format!("{} · {}", vehicle.name, entry.label);
-        Some(html! { <Player key={format!("{vin}/{camera}")} vin={*vin} camera={entry.clone()} {title} small=true /> })
+        let (wanted, gone) = (vec![one.clone()], (*vin, camera.clone(), false));
+        Some(html! {
+            <Tile key={format!("{vin}/{camera}")} vin={*vin} camera={entry.clone()} {title} live={live.contains(one)}
+                watch={watch.reform(move |on: bool| (wanted.clone(), on))} remove={choose.reform(move |()| gone.clone())} />
+        })
     });
+    let tiles: Vec<Html> = tiles.collect();
+    let still: Vec<_> = seen.iter().filter(|one| !live.contains(one)).cloned().collect();
+    let watch_all = {
+        let still = still.clone();
+        watch.reform(move |_: MouseEvent| (still.clone(), true))
+    };
     let entry = |vehicle: &WallEntry, camera: &CameraEntry| {
         let (vin, id) = (vehicle.vin, camera.id.clone());
         let checked = seen.iter().any(|(seen_vin, seen)| *seen_vin == vin && *seen == id);
@@ -75,7 +99,14 @@ pub fn Wall() -> Html {
                     </div>
                 }
             </aside>
-            <div class="cameras">{ for players }</div>
+            <div class="wall-seen">
+                if tiles.is_empty() {
+                    <p class="muted">{ words.wall_choose }</p>
+                } else if !still.is_empty() {
+                    <button type="button" class="secondary" onclick={watch_all} data-testid="watch-all">{ words.watch_all }</button>
+                }
+                <div class="cameras">{ for tiles }</div>
+            </div>
         </section>
     }
 }

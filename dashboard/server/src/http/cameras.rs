@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use bugbrother_store::{Eye, StoreError};
 use bugbrother_wire::{
     CameraId, Vin,
-    api::{CameraEntry, CameraList, Right, WallEntry, WallList},
+    api::{CameraEntry, CameraList, CameraStill, Right, WallEntry, WallList},
     message::CameraDeclaration,
 };
 use schemars::JsonSchema;
@@ -21,6 +21,8 @@ use crate::clock;
 
 const DEFAULT_PAGE: u32 = 100;
 const MAX_PAGE: u32 = 500;
+/// An older picture tells nothing of what a camera sees.
+const STILL_FOR_MS: i64 = 31 * 86_400_000;
 
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Page {
@@ -72,8 +74,15 @@ async fn of_vehicle(
     if !may_look(&app, &caller, vin).await? {
         return Ok(Json(CameraList { cameras: Vec::new() }));
     }
-    let (birth, eyes) = (app.config.store.birth(vin).await?, app.config.store.eyes(vin).await?);
-    Ok(Json(CameraList { cameras: entries(birth.map(|birth| birth.cameras).unwrap_or_default(), &eyes) }))
+    let store = &app.config.store;
+    let (birth, eyes) = (store.birth(vin).await?, store.eyes(vin).await?);
+    let mut cameras = entries(birth.map(|birth| birth.cameras).unwrap_or_default(), &eyes);
+    let since = clock::now() - STILL_FOR_MS;
+    for camera in &mut cameras {
+        let last = store.last_still(vin, &camera.id, since).await?;
+        camera.still = last.map(|(id, at)| CameraStill { id, at });
+    }
+    Ok(Json(CameraList { cameras }))
 }
 
 /// Whether the caller, who sees the vehicle, may see what its cameras see: a client by a contract that says so.
@@ -108,8 +117,9 @@ pub(super) async fn whose(app: &App, vin: Vin, camera: &CameraId) -> Result<Opti
 /// The cameras of a vehicle, each once.
 fn entries(cameras: Vec<CameraDeclaration>, eyes: &[Eye]) -> Vec<CameraEntry> {
     let own = cameras.into_iter().filter(|camera| eyes.iter().all(|eye| eye.camera != camera.id));
-    let own = own.map(|CameraDeclaration { id, label, .. }| CameraEntry { id, label, reached: false });
+    let own = own.map(|CameraDeclaration { id, label, .. }| CameraEntry { id, label, reached: false, still: None });
     let reached = eyes.iter().filter(|eye| eye.enabled);
-    let reached = reached.map(|eye| CameraEntry { id: eye.camera.clone(), label: eye.label.clone(), reached: true });
+    let reached =
+        reached.map(|eye| CameraEntry { id: eye.camera.clone(), label: eye.label.clone(), reached: true, still: None });
     own.chain(reached).collect()
 }

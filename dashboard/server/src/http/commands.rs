@@ -8,7 +8,7 @@ use bugbrother_wire::{
     CameraId, CommandId, SCHEMA_VERSION, UnixMs, Vin,
     api::{CommandEntry, CommandList, CommandProgress, NewCommand, Right},
     live::News,
-    message::{Argument, Command},
+    message::{Argument, Command, HELD_MS},
     signal::is_key,
 };
 use schemars::JsonSchema;
@@ -36,6 +36,8 @@ const EXPIRY_S: std::ops::RangeInclusive<u32> = 10..=7 * 24 * 60 * 60;
 const MAX_LOG_LINES: i64 = 2_000;
 /// Longest word that confirms.
 const MAX_WORD: usize = 32;
+/// A clock that tells when a button was pressed may be ahead of ours by so much; the vehicle takes what lies ahead for now.
+const AHEAD_MS: i64 = 5_000;
 /// Intervals of one command.
 const MAX_RATES: usize = 64;
 /// Shortest and longest interval, in ms.
@@ -108,7 +110,7 @@ async fn give(
         return same(known, &new, vin, now);
     }
     let expires_in_s = new.expires_in_s.unwrap_or(DEFAULT_EXPIRY_S);
-    let mut wrong = check(&new.name, &new.arguments);
+    let mut wrong = check(&new.name, &new.arguments, now);
     if !EXPIRY_S.contains(&expires_in_s) {
         wrong.push(("expires_in_s".to_owned(), "10 seconds to a week".to_owned()));
     }
@@ -156,15 +158,15 @@ fn same(known: CommandRecord, new: &NewCommand, vin: Vin, now: UnixMs) -> Result
     Err(Failure::new(StatusCode::CONFLICT, "id_is_taken", "another command has that id; make a new one"))
 }
 
-/// What is wrong with a command, field by field.
-fn check(name: &str, arguments: &BTreeMap<String, Argument>) -> Vec<(String, String)> {
+/// What is wrong with a command that is given `now`, field by field.
+fn check(name: &str, arguments: &BTreeMap<String, Argument>, now: UnixMs) -> Vec<(String, String)> {
     let allowed: &[&str] = match name {
         "read_dtcs" | "resync" | "restart" => &[],
         "clear_dtcs" => &["confirm"],
         "privacy" => &["on"],
         "send_log" => &["lines"],
         "photo" | "stream_stop" => &["camera"],
-        "clip" => &["camera", "before_s", "after_s"],
+        "clip" => &["camera", "at", "before_s", "after_s"],
         "stream_start" => &["camera", "seconds", "ticket"],
         "set_rates" => return check_rates(arguments),
         _ => {
@@ -183,6 +185,8 @@ fn check(name: &str, arguments: &BTreeMap<String, Argument>) -> Vec<(String, Str
             ("on", _) => Some("true or false"),
             ("camera", Argument::Text(name)) if CameraId::try_from(name.clone()).is_ok() => None,
             ("camera", _) => Some("the name of a camera"),
+            ("at", Argument::Integer(at)) if (now - HELD_MS..=now + AHEAD_MS).contains(at) => None,
+            ("at", _) => Some("a moment of the last 42 seconds, in ms since 1970"),
             ("before_s", Argument::Integer(0..=30)) | ("after_s", Argument::Integer(0..=60)) => None,
             ("before_s", _) => Some("seconds from 0 to 30"),
             ("after_s", _) => Some("seconds from 0 to 60"),
@@ -259,9 +263,11 @@ fn entry(record: CommandRecord, now: UnixMs) -> CommandEntry {
 mod tests {
     use super::*;
 
+    const NOW: UnixMs = 1_790_000_000_000;
+
     fn fields(name: &str, arguments: &[(&str, Argument)]) -> Vec<String> {
         let arguments = arguments.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-        check(name, &arguments).into_iter().map(|(field, _)| field).collect()
+        check(name, &arguments, NOW).into_iter().map(|(field, _)| field).collect()
     }
 
     #[test]
@@ -276,6 +282,8 @@ mod tests {
             ("set_rates", vec![("spd", Integer(1000)), ("x.own", Integer(50))]),
             ("photo", vec![("camera", Text("dash-1".into()))]),
             ("clip", vec![("before_s", Integer(30)), ("after_s", Integer(60))]),
+            ("clip", vec![("at", Integer(NOW - 42_000))]),
+            ("clip", vec![("at", Integer(NOW + 5_000))]),
             ("stream_start", vec![("seconds", Integer(60)), ("ticket", Text("a_B-1".into()))]),
             ("stream_stop", vec![]),
         ] {
@@ -286,6 +294,11 @@ mod tests {
             ("photo", vec![("camera", Text("Dash 1".into()))], "camera"),
             ("clip", vec![("after_s", Integer(61))], "after_s"),
             ("clip", vec![("seconds", Integer(10))], "seconds"),
+            ("clip", vec![("at", Integer(NOW - 42_001))], "at"),
+            ("clip", vec![("at", Integer(NOW + 5_001))], "at"),
+            ("clip", vec![("at", Integer(i64::MIN))], "at"),
+            ("clip", vec![("at", Text("now".into()))], "at"),
+            ("photo", vec![("at", Integer(NOW))], "at"),
             ("stream_start", vec![("ticket", Text("a/b".into()))], "ticket"),
             ("restart", vec![("now", Bool(true))], "now"),
             ("clear_dtcs", vec![("confirm", Bool(true))], "confirm"),

@@ -28,7 +28,7 @@ use super::{
     cameras::Whose,
     failure::Failure,
     routes::Routes,
-    uploads::{MAX_COMING, full, library, too_many},
+    uploads::{full, library, too_many},
     watch::camera_of,
 };
 use crate::{
@@ -153,7 +153,7 @@ async fn keep(
     };
     let detail = json!({ "camera": camera, "kind": kind, "media": id });
     app.note(caller, "media_kept", Some(("vehicle", vin.as_str())), detail).await?;
-    match store.offer_media(&file, app.config.limits.media_bytes, MAX_COMING).await? {
+    match app.room.offer(store, &library, &file).await? {
         Offered::New | Offered::Known(_) | Offered::Other => {}
         Offered::Full => return Err(full()),
         Offered::TooMany => return Err(too_many()),

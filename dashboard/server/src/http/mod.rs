@@ -97,6 +97,7 @@ use crate::{
     pass::Passes,
     passage::Passages,
     password::Passwords,
+    room::Room,
     seats::Seats,
     ticket::Tickets,
     token::Tokens,
@@ -141,6 +142,8 @@ pub(crate) struct Shared {
     pub trying: Turns,
     /// Where small pictures are made.
     pub darkroom: Bell,
+    /// How much photos and clips may take.
+    pub room: Room,
     pub exports: Arc<Seats<String>>,
     pub overviews: Overviews,
     /// Open sockets of the live feed, and exports under way; [`crate::run`] waits for them.

@@ -1,10 +1,10 @@
 //! `/api/frontend/system`: how the system is, for people.
 
 use axum::{Json, extract::State};
-use bugbrother_wire::api::{DeadLetter, Figure, Quarantined, Right, System};
+use bugbrother_wire::api::{DeadLetter, Figure, MediaRoom, Quarantined, Right, System};
 
 use super::{App, caller::Access, failure::Failure, health, routes::Routes};
-use crate::clock;
+use crate::{clock, room::last_eviction};
 
 /// Figures at most; a process has some hundred.
 const MOST_FIGURES: usize = 1_000;
@@ -23,6 +23,14 @@ async fn show(State(app): State<App>) -> Result<Json<System>, Failure> {
     let store = &app.config.store;
     let dead_letters = store.dead_letters(SHOWN).await?.into_iter();
     let quarantine = store.quarantine(0, SHOWN).await?.into_iter();
+    let media = match &app.config.library {
+        Some(_) => Some(MediaRoom {
+            bytes: store.media_bytes().await?,
+            most_bytes: app.room.most_bytes(),
+            evicted: last_eviction(store).await?,
+        }),
+        None => None,
+    };
     Ok(Json(System {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: app.started,
@@ -46,6 +54,7 @@ async fn show(State(app): State<App>) -> Result<Json<System>, Failure> {
                 received: record.received_ts,
             })
             .collect(),
+        media,
     }))
 }
 

@@ -43,8 +43,6 @@ use crate::{
 
 /// Largest file.
 const MAX_BYTES: u64 = 512 << 20;
-/// Files of a vehicle that are coming at a time.
-pub(super) const MAX_COMING: u32 = 32;
 
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct At {
@@ -108,7 +106,7 @@ async fn offer(
         gone: None,
         thumb_bytes: None,
     };
-    match app.config.store.offer_media(&file, app.config.limits.media_bytes, MAX_COMING).await? {
+    match app.room.offer(&app.config.store, &library, &file).await? {
         Offered::Known(known) if known.stored.is_some() => Ok(Json(MediaProgress { offset: bytes, stored: true })),
         Offered::Known(_) | Offered::New => Ok(Json(here(&library, vin, id).await?)),
         Offered::Other => {
@@ -131,7 +129,7 @@ pub(super) fn full() -> Failure {
     Failure::new(StatusCode::INSUFFICIENT_STORAGE, "media_full", "there is no room for more media")
 }
 
-/// [`MAX_COMING`] are coming.
+/// [`MAX_COMING`](crate::room::MAX_COMING) are coming.
 pub(super) fn too_many() -> Failure {
     let message = "so many files of this vehicle are coming in already";
     Failure::too_many("too_many_uploads", message, std::time::Duration::from_secs(60))

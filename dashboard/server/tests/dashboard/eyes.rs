@@ -230,6 +230,8 @@ async fn other_codecs_are_said_in_words_and_a_smaller_stream_is_given_to_who_wan
 
     let found = yard.test(&form("new", &camera.url("/h265"))).await?;
     assert!(found.codec.as_deref() == Some("H.265") && !found.plays, "{found:?}");
+    let found = yard.test(&form("fine", &camera.url("/h264-422"))).await?;
+    assert!(found.codec.as_deref() == Some("H.264") && !found.plays, "4:2:2: {found:?}");
     yard.add("new", &camera.url("/h265")).await?;
     let mut looks = yard.look("new").await?;
     looks.sees(3).await?;

@@ -9,7 +9,7 @@ use bugbrother_pki::{Authority, Code, new_key_and_request};
 use bugbrother_store::{Arrival, AuditFilter};
 use bugbrother_wire::{
     AlertId, MediaId, Message, Seq, Topic, Vin,
-    api::{AlertFilmList, FilmState, MediaList},
+    api::{AlertFilmList, CameraList, FilmState, MediaList, System},
     embedded::{Challenge, Enrolled, MAX_PIECE_BYTES, MediaProgress, SIGN_IN_DOMAIN, VehicleSession},
     message::{Alert, AlertState, Birth, CameraDeclaration, Media, MediaKind, MediaState, Severity, VinSource},
     topic::Kind,
@@ -110,6 +110,29 @@ impl Garage {
         Ok(())
     }
 
+    /// What the vehicle says of its cameras over MQTT, as ingest stores it.
+    async fn has_cameras(&self, car: &Car, cameras: &[&str]) -> Result<()> {
+        let declare = |id: &&str| CameraDeclaration {
+            id: (*id).to_owned().try_into().expect("it is a name"),
+            label: (*id).to_owned(),
+        };
+        let birth = Birth {
+            v: 1,
+            vin: car.vin,
+            vin_source: VinSource::Configured,
+            epoch: bugbrother_wire::Epoch(7),
+            agent: "1".to_owned(),
+            started: now(),
+            signals: Vec::new(),
+            cameras: cameras.iter().map(declare).collect(),
+            car: None,
+        };
+        let topic = Topic::new(car.vin, Kind::Birth).to_string();
+        let content = Ok(Message::Birth(birth));
+        self.rig.store.commit(&[Arrival { received_ts: now(), topic, payload: Default::default(), content }]).await?;
+        Ok(())
+    }
+
     /// What the vehicle says of a clip over MQTT, as ingest stores it.
     async fn say(&self, car: &Car, id: MediaId, state: MediaState, seq: u64) -> Result<()> {
         self.say_of(car, id, MediaKind::Clip, state, seq).await
@@ -192,6 +215,31 @@ fn id(n: u128) -> MediaId {
 
 fn hash(file: &[u8]) -> String {
     Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Opened now, and its cause is not gone.
+fn alert(car: &Car, n: u128) -> Alert {
+    Alert {
+        v: 1,
+        vin: car.vin,
+        id: AlertId(Uuid::from_u128(n)),
+        rule: "fast".to_owned(),
+        title: "Faster than 130 km/h".to_owned(),
+        severity: Severity::Warning,
+        state: AlertState::Open,
+        opened: now(),
+        updated: now(),
+        resolved: None,
+        count: 1,
+        value: None,
+        signal: None,
+        limit: None,
+        lat: None,
+        lon: None,
+        acknowledged_by: None,
+        late: false,
+        detail: None,
+    }
 }
 
 /// As far as anybody looks at it.
@@ -340,12 +388,32 @@ async fn what_is_wrong_is_not_kept_and_begins_anew() -> Result<()> {
 }
 
 #[tokio::test]
-async fn there_is_room_for_so_much_and_no_more() -> Result<()> {
+async fn there_is_room_for_so_much_the_oldest_go_for_more_and_never_what_an_open_alert_is_about() -> Result<()> {
     let garage = Garage::open_with(|config| config.limits.media_bytes = 120_000).await?;
     let car = garage.car(vin(1)).await?;
+    garage.rig.store.save_alert(&alert(&car, 1)).await?;
     garage.upload(&car, id(1), &clip(100_000), "clip").await?;
     let full = garage.offer(&car, id(2), &clip(50_000), "clip").await?;
     expect_refusal(full, StatusCode::INSUFFICIENT_STORAGE, "media_full").await?;
+    let larger = garage.offer(&car, id(2), &clip(120_001), "clip").await?;
+    expect_refusal(larger, StatusCode::INSUFFICIENT_STORAGE, "media_full").await?;
+    garage.rig.stop().await?;
+
+    // And where it is about nothing.
+    let garage = Garage::open_with(|config| config.limits.media_bytes = 120_000).await?;
+    let car = garage.car(vin(1)).await?;
+    let admin = garage.rig.token().await?;
+    garage.upload(&car, id(1), &clip(100_000), "clip").await?;
+    garage.say(&car, id(1), MediaState::Ready, 1).await?;
+    garage.upload(&car, id(2), &clip(50_000), "clip").await?;
+    assert_eq!(garage.listed(&admin, &car).await?, [(id(1), MediaState::Expired)]);
+    assert_eq!(garage.files("objects"), 1);
+    let system: System = garage.rig.get("/api/frontend/system", &admin).await?.error_for_status()?.json().await?;
+    let media = system.media.context("it keeps some")?;
+    assert_eq!((media.bytes, media.most_bytes), (50_000, 120_000));
+    assert_eq!(media.evicted.map(|gone| (gone.files, gone.bytes)), Some((1, 100_000)));
+    let noted = garage.rig.store.audit(AuditFilter::default(), None, 50).await?;
+    assert!(noted.iter().any(|entry| entry.what == "media_evicted" && entry.who == "server:library"), "{noted:?}");
     for n in 10..42 {
         garage.offer(&car, id(n), &clip(100 + n as usize), "clip").await?.error_for_status().context("one of 32")?;
     }
@@ -385,6 +453,12 @@ async fn a_photo_has_a_small_picture_which_is_shown_for_the_film_that_was_taken_
     let small = small.bytes().await?;
     assert!(small.starts_with(b"\xff\xd8\xff") && small.len() < 40_000, "{}", small.len());
     assert_eq!(garage.files("objects"), 2);
+    // It stands for the camera, too, while nobody looks at that.
+    garage.has_cameras(&car, &["dash-1", "rear"]).await?;
+    let cameras = format!("/api/frontend/vehicles/{}/cameras", car.vin);
+    let list: CameraList = garage.rig.get(&cameras, &admin).await?.error_for_status()?.json().await?;
+    let stills: Vec<_> = list.cameras.iter().map(|camera| camera.still.map(|still| still.id)).collect();
+    assert_eq!(stills, [Some(id(1)), None], "{list:?}");
     assert_eq!(garage.rig.get(&path(2), &admin).await?.status(), StatusCode::NOT_FOUND);
     for (token, status) in [
         (garage.rig.client_of(&[vin(1)], true).await?, StatusCode::OK),
@@ -404,44 +478,8 @@ async fn an_alert_has_what_its_vehicles_cameras_saw_and_says_how_far_that_is() -
     let garage = Garage::open().await?;
     let car = garage.car(vin(1)).await?;
     let admin = garage.rig.token().await?;
-    let birth = Birth {
-        v: 1,
-        vin: car.vin,
-        vin_source: VinSource::Configured,
-        epoch: bugbrother_wire::Epoch(7),
-        agent: "1".to_owned(),
-        started: now(),
-        signals: Vec::new(),
-        cameras: ["dash-1", "rear"]
-            .map(|id| CameraDeclaration { id: id.to_owned().try_into().unwrap(), label: id.to_owned() })
-            .into(),
-        car: None,
-    };
-    let topic = Topic::new(car.vin, Kind::Birth).to_string();
-    let arrival =
-        Arrival { received_ts: now(), topic, payload: Default::default(), content: Ok(Message::Birth(birth)) };
-    garage.rig.store.commit(&[arrival]).await?;
-    let alert = Alert {
-        v: 1,
-        vin: car.vin,
-        id: AlertId(Uuid::from_u128(5)),
-        rule: "fast".to_owned(),
-        title: "Faster than 130 km/h".to_owned(),
-        severity: Severity::Warning,
-        state: AlertState::Open,
-        opened: now(),
-        updated: now(),
-        resolved: None,
-        count: 1,
-        value: None,
-        signal: None,
-        limit: None,
-        lat: None,
-        lon: None,
-        acknowledged_by: None,
-        late: false,
-        detail: None,
-    };
+    garage.has_cameras(&car, &["dash-1", "rear"]).await?;
+    let alert = alert(&car, 5);
     garage.rig.store.save_alert(&alert).await?;
     let path = format!("/api/frontend/alerts/{}/films", alert.id);
     let films = async |token: &str| -> Result<Vec<(String, FilmState)>> {

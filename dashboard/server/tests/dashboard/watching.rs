@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use anyhow::{Context, Result, bail, ensure};
-use bugbrother_store::Arrival;
+use bugbrother_store::{Arrival, Eye};
 use bugbrother_wire::{
     Epoch, Message as Said, SCHEMA_VERSION, Topic, Vin,
-    api::StreamWord,
+    api::{EyeTransport, StreamWord},
     message::{Birth, CameraDeclaration, VinSource},
     topic::Kind,
     video::{Beginning, Fragment, Piece, closing},
@@ -18,7 +18,7 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 use crate::{
     media::Garage,
     rig::{LIMIT, Rig, now, vin},
-    viewer::open_at,
+    viewer::{open_at, refusal},
 };
 
 /// Somebody who looks.
@@ -196,5 +196,56 @@ async fn a_viewer_that_stops_reading_goes_on_at_a_key_frame_is_told_and_delays_n
     assert_eq!(closed.await?, Some(closing::NOBODY_LOOKS));
     anew.0.send(Message::Binary(b"\x02rubbish".as_slice().into())).await?;
     fast.until("it is asked for again", |looks| looks.word == Some(StreamWord::Waiting)).await?;
+    garage.rig.stop().await
+}
+
+#[tokio::test]
+async fn a_vehicle_shows_the_camera_it_is_asked_for_and_no_other_by_whatever_name() -> Result<()> {
+    let garage = Garage::open().await?;
+    let (car, other) = (garage.car(vin(1)).await?, garage.car(vin(2)).await?);
+    for vin in [car.vin, other.vin] {
+        has_camera(&garage.rig, vin).await?;
+    }
+    // One that the server reaches, or would, were it not in the server's own network.
+    let eye = Eye {
+        vin: car.vin,
+        camera: "yard".to_owned().try_into()?,
+        label: "The yard".into(),
+        url: "rtsp://127.0.0.1:9/".into(),
+        sub_url: None,
+        photo_url: None,
+        transport: EyeTransport::Tcp,
+        user: None,
+        has_secret: false,
+        enabled: true,
+        by: "ada".into(),
+        created: now(),
+        updated: now(),
+    };
+    garage.rig.store.add_eye(&eye, None).await?;
+    let admin = garage.rig.token().await?;
+    let mut looks = Onlooker::open(&garage.rig, &admin, &format!("/video/{}/front", car.vin)).await?;
+    let mut yard = Onlooker::open(&garage.rig, &admin, &format!("/video/{}/yard", car.vin)).await?;
+    yard.is_told("own network").await?;
+    for (token, camera, status) in [
+        (&car.token, "rear", 409),
+        (&car.token, "yard", 409),
+        (&car.token, "..%2Ffront", 400),
+        (&car.token, "Front", 400),
+        (&other.token, "front", 409),
+        (&admin, "front", 401),
+        (&"nobody's".to_owned(), "front", 401),
+    ] {
+        let bearer = format!("Bearer {token}");
+        let path = format!("/api/embedded/live/{camera}");
+        let refused = refusal(open_at(&garage.rig, &path, &[("authorization", &bearer)]).await)?;
+        assert_eq!(refused.status().as_u16(), status, "{camera}");
+    }
+    let bearer = format!("Bearer {}", car.token);
+    let mut pusher = Pusher(open_at(&garage.rig, "/api/embedded/live/front", &[("authorization", &bearer)]).await?);
+    pusher.begin().await?;
+    pusher.show(0..3, b"moof").await?;
+    looks.sees(3).await?;
+    assert_eq!(yard.seen, 0);
     garage.rig.stop().await
 }

@@ -25,6 +25,8 @@ use crate::{
 pub struct EyesProps {
     /// The vehicle.
     pub vin: Vin,
+    /// They have changed.
+    pub changed: Callback<()>,
 }
 
 /// What is open.
@@ -42,6 +44,13 @@ pub fn Eyes(props: &EyesProps) -> Html {
     let vin = props.vin;
     let list = use_fresh::<EyeList>(Some(format!("/vehicles/{vin}/eyes")), Some(vin), &[News::Media]);
     let open = use_state_eq(|| Open::Nothing);
+    let reload = {
+        let (list, changed) = (list.reload.clone(), props.changed.clone());
+        Callback::from(move |()| {
+            list.emit(());
+            changed.emit(());
+        })
+    };
     let eyes = match &list.is {
         Fetched::Loading => html! { <Skeleton rows=1 /> },
         Fetched::Failed(refusal) => html! { <Refused refusal={refusal.clone()} retry={list.reload.clone()} /> },
@@ -49,14 +58,14 @@ pub fn Eyes(props: &EyesProps) -> Html {
         Fetched::Ready(found) => html! {
             <ul class="cards" data-testid="eyes">
                 for entry in &found.eyes {
-                    <Card key={entry.form.camera.clone()} {vin} entry={entry.clone()} reload={list.reload.clone()}
+                    <Card key={entry.form.camera.clone()} {vin} entry={entry.clone()} reload={reload.clone()}
                         change={let (open, entry) = (open.setter(), entry.clone()); Callback::from(move |()| open.set(Open::One(entry.clone())))} />
                 }
             </ul>
         },
     };
     let close = {
-        let (open, reload) = (open.setter(), list.reload.clone());
+        let open = open.setter();
         Callback::from(move |changed: bool| {
             open.set(Open::Nothing);
             if changed {
@@ -143,6 +152,8 @@ fn EyeSheet(props: &EyeSheetProps) -> Html {
     let words = phrases.video;
     let (saving, trying) = (use_saving(), use_saving());
     let report = use_state_eq(|| None::<EyeReport>);
+    // Whose faults stand beside the fields: those of the last test, or of the last attempt to save.
+    let is_tested = use_state_eq(|| false);
     let known = props.known.as_ref();
     let form = use_state(|| {
         let new = EyeForm { enabled: true, ..EyeForm::default() };
@@ -150,10 +161,11 @@ fn EyeSheet(props: &EyeSheetProps) -> Html {
     });
     let base = format!("/vehicles/{}", props.vin);
     let onsubmit = {
-        let (form, saving, close) = (form.clone(), saving.clone(), props.close.clone());
+        let (form, saving, close, is_tested) = (form.clone(), saving.clone(), props.close.clone(), is_tested.setter());
         let (base, camera) = (base.clone(), known.map(|entry| entry.form.camera.clone()));
         move |event: SubmitEvent| {
             event.prevent_default();
+            is_tested.set(false);
             let (body, close, base, camera) = ((*form).clone(), close.clone(), base.clone(), camera.clone());
             let sends = async move {
                 match camera {
@@ -165,14 +177,15 @@ fn EyeSheet(props: &EyeSheetProps) -> Html {
         }
     };
     let test = {
-        let (form, trying, report) = (form.clone(), trying.clone(), report.setter());
+        let (form, trying, report, is_tested) = (form.clone(), trying.clone(), report.setter(), is_tested.setter());
         Callback::from(move |_: MouseEvent| {
             let (body, path, report) = ((*form).clone(), format!("{base}/eye-test"), report.clone());
             report.set(None);
+            is_tested.set(true);
             trying.run(async move { api::post::<EyeReport>(&path, &body).await }, move |found| report.set(Some(found)));
         })
     };
-    let error = |field: &str| saving.error(field).or_else(|| trying.error(field));
+    let error = |field: &str| if *is_tested { trying.error(field) } else { saving.error(field) };
     let line = |change: fn(&mut EyeForm, String)| typing(&form, change);
     let filled = |text: String| Some(text).filter(|text| !text.is_empty());
     let enabled = {

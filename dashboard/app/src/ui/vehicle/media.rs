@@ -41,9 +41,9 @@ pub fn MediaTab(props: &MediaTabProps) -> Html {
     let path = format!("/vehicles/{vin}/media?from={}&to={}", *to - MONTH_MS, *to);
     let media = use_fresh::<MediaList>(Some(path), Some(vin), &[News::Media]);
     let may_set = use_account().may(Right::Settings);
-    let cameras = use_fresh::<CameraList>(Some(format!("/vehicles/{vin}/cameras")), Some(vin), &[News::Media]);
+    let list = use_fresh::<CameraList>(Some(format!("/vehicles/{vin}/cameras")), Some(vin), &[News::Media]);
     // What is looked at goes on while the list is asked for again.
-    let cameras = use_kept(&cameras.is);
+    let cameras = use_kept(&list.is);
     let players = cameras.as_ref().map(|list| {
         list.cameras.iter().map(|camera| html! { <Player key={camera.id.to_string()} {vin} camera={camera.clone()} /> })
     });
@@ -51,7 +51,7 @@ pub fn MediaTab(props: &MediaTabProps) -> Html {
         <>
             if let Some(players) = players { <div class="cameras">{ for players }</div> }
             { library(phrases, &media) }
-            if may_set { <Eyes {vin} /> }
+            if may_set { <Eyes {vin} changed={list.reload.clone()} /> }
         </>
     }
 }

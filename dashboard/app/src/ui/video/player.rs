@@ -3,37 +3,31 @@
 use std::rc::Rc;
 
 use bugbrother_wire::{
-    CommandId, Vin,
-    api::{CameraEntry, CommandEntry, KeptMedia, NewCommand, Right},
-    message::Argument,
+    Vin,
+    api::{CameraEntry, Right},
 };
 use futures_util::{FutureExt, future::abortable};
 use gloo_timers::callback::Interval;
-use uuid::Uuid;
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlAnchorElement, HtmlCanvasElement, HtmlVideoElement};
 use yew::{platform::spawn_local, prelude::*};
 
 use super::{
+    asking::{Wish, use_asking},
     screen::Screen,
+    still::{Still, StillAge},
     stream::{Ears, Sight, follow},
 };
 use crate::ui::{
     account::use_account,
-    api,
     browser::{self, frame_ms},
     feed::use_live,
     icon::Icon,
-    kit::use_toasts,
-    saving::trouble,
     settings::use_phrases,
 };
 
 /// How often the age of the picture is read.
 const LAG_EVERY_MS: u32 = 500;
-/// What is saved on demand, in seconds before and after.
-const BEFORE_S: i64 = 30;
-const AFTER_S: i64 = 5;
 
 /// Properties of [`Player`].
 #[derive(Properties, PartialEq)]
@@ -48,6 +42,9 @@ pub struct PlayerProps {
     /// Whether its smaller stream does, where it has one.
     #[prop_or_default]
     pub small: bool,
+    /// Shows it no longer, where that can be chosen.
+    #[prop_or_default]
+    pub stop: Option<Callback<()>>,
 }
 
 /// The picture, with what is known of it and what one can do.
@@ -57,7 +54,6 @@ pub fn Player(props: &PlayerProps) -> Html {
     let words = phrases.video;
     let account = use_account();
     let live = use_live();
-    let toasts = use_toasts();
     let element = use_node_ref();
     let sight = use_state(|| Sight::Waiting);
     let missed = use_state(|| 0_u64);
@@ -109,34 +105,8 @@ pub fn Player(props: &PlayerProps) -> Html {
             drop(video.map(|video| video.request_fullscreen()));
         })
     };
-    let save = {
-        let (vin, camera, is_reached) = (props.vin, props.camera.id.clone(), props.camera.reached);
-        Callback::from(move |_: MouseEvent| {
-            let (toasts, camera) = (toasts.clone(), camera.clone());
-            spawn_local(async move {
-                if is_reached {
-                    let kept = api::post::<KeptMedia>(&format!("/vehicles/{vin}/cameras/{camera}/clip"), &()).await;
-                    return match kept {
-                        Ok(_) => toasts.say(words.kept),
-                        Err(refusal) => toasts.say(trouble(phrases, &refusal).unwrap_or_default()),
-                    };
-                }
-                let arguments = [
-                    ("camera", Argument::Text(camera.to_string())),
-                    ("before_s", Argument::Integer(BEFORE_S)),
-                    ("after_s", Argument::Integer(AFTER_S)),
-                ];
-                let command = NewCommand {
-                    id: CommandId(Uuid::new_v4()),
-                    name: "clip".to_owned(),
-                    arguments: arguments.map(|(name, value)| (name.to_owned(), value)).into(),
-                    expires_in_s: Some(60),
-                };
-                let given = api::post::<CommandEntry>(&format!("/vehicles/{vin}/commands"), &command).await;
-                toasts.say(if given.is_ok() { words.saving } else { words.not_saved });
-            });
-        })
-    };
+    let asking = use_asking(props.vin, &props.camera);
+    let asks = |wish: Wish| asking.ask.reform(move |_: MouseEvent| wish);
     let (class, said) = match &*sight {
         Sight::Waiting if props.camera.reached => ("waiting", Some(words.reaching.to_owned())),
         Sight::Waiting => ("waiting", Some(words.waiting.to_owned())),
@@ -148,19 +118,29 @@ pub fn Player(props: &PlayerProps) -> Html {
     html! {
         <figure class={classes!("camera", class)} data-testid="player" data-state={class} data-camera={props.camera.id.to_string()}>
             <video ref={element} muted=true playsinline=true autoplay=true aria-label={label.clone()}></video>
-            if let Some(said) = said { <p class="camera-says" role="status">{ said }</p> }
+            if let (Some(_), Some(still)) = (&said, props.camera.still) { <Still vin={props.vin} {still} /> }
+            if let Some(said) = &said { <p class="camera-says" role="status">{ said }</p> }
             <figcaption>
                 <b>{ label }</b>
                 if let (Sight::Live, Some(lag)) = (&*sight, *lag_ms) {
                     <span class="camera-lag" data-testid="lag" title={if props.camera.reached { words.reached_lag } else { words.lag }}>{ (words.behind)(lag) }</span>
                 }
+                if let (Some(_), Some(still)) = (&said, props.camera.still) { <StillAge vin={props.vin} {still} /> }
                 if *missed > 0 { <span class="badge warn" data-testid="missed">{ (words.missed)(*missed) }</span> }
                 <span class="camera-does">
-                    <button type="button" class="icon" onclick={shoot} title={words.snapshot} aria-label={words.snapshot} data-testid="snapshot">{ Icon::Camera.draw() }</button>
                     if account.may(Right::Command) {
-                        <button type="button" class="secondary" onclick={save} data-testid="save-clip">{ words.save }</button>
+                        <button type="button" class="secondary" onclick={asks(Wish::Photo)} disabled={asking.busy.is_some()}
+                            aria-busy={(asking.busy == Some(Wish::Photo)).to_string()} title={words.photo_hint} data-testid="take-photo">{ words.take_photo }</button>
+                        <button type="button" class="secondary" onclick={asks(Wish::Film)} disabled={asking.busy.is_some()}
+                            aria-busy={(asking.busy == Some(Wish::Film)).to_string()} data-testid="save-clip">{ words.save }</button>
+                    }
+                    if class == "live" {
+                        <button type="button" class="icon" onclick={shoot} title={words.snapshot} aria-label={words.snapshot} data-testid="snapshot">{ Icon::Download.draw() }</button>
                     }
                     <button type="button" class="icon" onclick={enlarge} title={words.enlarge} aria-label={words.enlarge}>{ Icon::Enlarge.draw() }</button>
+                    if let Some(stop) = &props.stop {
+                        <button type="button" class="icon" onclick={stop.reform(|_: MouseEvent| ())} title={words.stop} aria-label={words.stop} data-testid="stop-live">{ Icon::Pause.draw() }</button>
+                    }
                 </span>
             </figcaption>
         </figure>
