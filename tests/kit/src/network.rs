@@ -10,7 +10,7 @@ use std::{
     future::ready,
     io::Write,
     net::Ipv4Addr,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -67,6 +67,8 @@ impl Network {
         ip(&["addr", "add", &format!("{address}/{length}"), "dev", BRIDGE]).await?;
         ip(&["link", "set", BRIDGE, "up"]).await?;
         let names = NamedTempFile::new()?;
+        // A database's user looks names up, too.
+        fs::set_permissions(names.path(), fs::Permissions::from_mode(0o644))?;
         // Seen by this process and those that it starts.
         let mut mount = tokio::process::Command::new("mount");
         command::run(mount.args(["--bind"]).arg(names.path()).arg("/etc/hosts")).await?;

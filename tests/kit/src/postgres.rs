@@ -290,6 +290,15 @@ impl Postgres {
         self.address.ip()
     }
 
+    /// What it is started with, as a `postgresql.conf` that is not among its data.
+    pub(crate) async fn write_conf(&self) -> Result<PathBuf> {
+        let path = self.home.path().join("postgresql.conf");
+        let quoted = |option: &String| option.split_once('=').map(|(name, value)| format!("{name} = '{value}'\n"));
+        fs::write(&path, self.options.iter().filter_map(quoted).collect::<String>())?;
+        self.give(&path).await?;
+        Ok(path)
+    }
+
     /// Where its data are.
     pub(crate) fn data(&self) -> &Path {
         &self.data
@@ -297,7 +306,9 @@ impl Postgres {
 
     /// Arguments of `env` that run one of its programs in its folder and on its host, never as root.
     fn in_folder(&self, program: &str) -> Result<Vec<String>> {
-        let mut arguments = vec![format!("--chdir={}", self.data.display())];
+        // Its client looks for certificates at home, and must not be refused to look into somebody else's.
+        let data = self.data.display();
+        let mut arguments = vec![format!("--chdir={data}"), format!("HOME={data}")];
         arguments.extend(self.enter.iter().cloned());
         if is_root()? {
             let (user, group) = (format!("--reuid={SYSTEM_USER}"), format!("--regid={SYSTEM_USER}"));

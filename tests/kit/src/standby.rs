@@ -64,7 +64,9 @@ impl Postgres {
     pub async fn come_back(&mut self, source: Source<'_>) -> Result<()> {
         let data = format!("--target-pgdata={}", self.data().display());
         let source = format!("--source-server={} dbname={SUPERUSER}", source.connection());
-        self.run_program("pg_rewind", &["--no-sync", "--write-recovery-conf", &data, &source]).await?;
+        // It starts the server for a moment, to end what the kill has left, and that must not write another log of changes.
+        let conf = format!("--config-file={}", self.write_conf().await?.display());
+        self.run_program("pg_rewind", &["--no-sync", "--write-recovery-conf", &conf, &data, &source]).await?;
         self.start_again().await?;
         ensure!(self.is_standby().await?, "it does not follow");
         Ok(())
