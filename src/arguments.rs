@@ -390,6 +390,10 @@ pub struct Net {
     /// secrets/ of the data folder
     #[arg(long = "broker", env = "BUGBROTHER_BROKER", value_delimiter = ',', value_name = "URL")]
     pub brokers: Vec<String>,
+    /// Brokers of other sites, such as mqtts://b.example.org:8884: notifier and dashboard hear what is there as well, and say there
+    /// what they say here
+    #[arg(long = "other-broker", env = "BUGBROTHER_OTHER_BROKER", value_delimiter = ',', value_name = "URL")]
+    pub other_brokers: Vec<String>,
     /// Who may sign that broker's certificate, as PEM [default: whom this system trusts]
     #[arg(long, env = "BUGBROTHER_BROKER_CA", value_name = "FILE")]
     pub broker_ca: Option<PathBuf>,

@@ -2,8 +2,8 @@
 
 use std::{net::IpAddr, str::FromStr};
 
-use anyhow::{Result, bail};
-use bugbrother_client::{Options, Tls};
+use anyhow::{Context, Result, bail};
+use bugbrother_client::{Options, Peer, Tls};
 
 use crate::arguments::Net;
 
@@ -25,26 +25,24 @@ impl FromStr for Address {
         let (tls, rest) = match url.split_once("://") {
             Some(("mqtts", rest)) => (true, rest),
             Some(("mqtt", rest)) => (false, rest),
-            _ => bail!("--broker {url}: it begins with mqtts:// (or mqtt://, without TLS)"),
+            _ => bail!("{url}: it begins with mqtts:// (or mqtt://, without TLS)"),
         };
         let rest = rest.trim_end_matches('/');
         if rest.contains(['/', '@', '?', '#']) {
-            bail!(
-                "--broker: after mqtts:// come a host and perhaps a port; passwords are in secrets/ of the data folder"
-            );
+            bail!("after mqtts:// come a host and perhaps a port; passwords are in secrets/ of the data folder");
         }
         let standard = if tls { TLS_PORT } else { PORT };
         let (host, port) = match rest.rsplit_once(':') {
             // The colons of an IPv6 address are within brackets.
             Some((host, port)) if !port.contains(']') => match port.parse() {
                 Ok(port) => (host, port),
-                Err(_) => bail!("--broker {url}: `{port}` is no port"),
+                Err(_) => bail!("{url}: `{port}` is no port"),
             },
             _ => (rest, standard),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() || (host.contains(':') && host.parse::<IpAddr>().is_err()) {
-            bail!("--broker {url}: it names no host");
+            bail!("{url}: it names no host");
         }
         Ok(Address { host: host.to_owned(), port, tls })
     }
@@ -58,12 +56,33 @@ impl Address {
 
 /// The brokers that were named, all with TLS or all without. Without it others on the way read and change everything.
 pub fn of(net: &Net) -> Result<Vec<Address>> {
-    let brokers = net.brokers.iter().map(|url| url.parse()).collect::<Result<Vec<Address>>>()?;
-    if let Some(open) = brokers.iter().find(|broker| !broker.tls && !broker.is_here() && !net.allow_plain) {
-        bail!("--broker {}: to another machine without TLS only with --allow-plain", open.host);
-    }
+    let brokers = parse(&net.brokers, "--broker", net.allow_plain)?;
     if brokers.windows(2).any(|two| two[0].tls != two[1].tls) {
         bail!("--broker: all of them with mqtts:// or all with mqtt://");
+    }
+    Ok(brokers)
+}
+
+/// The brokers of other sites.
+pub fn others(net: &Net) -> Result<Vec<Address>> {
+    parse(&net.other_brokers, "--other-broker", net.allow_plain)
+}
+
+/// The same for a session that is with them, too.
+pub fn peers(net: &Net) -> Result<Vec<Peer>> {
+    let peer = |Address { host, port, tls }| Peer {
+        host,
+        port,
+        tls: tls.then(|| Tls { ca: net.broker_ca.clone(), identity: None }),
+    };
+    Ok(others(net)?.into_iter().map(peer).collect())
+}
+
+fn parse(urls: &[String], option: &str, allow_plain: bool) -> Result<Vec<Address>> {
+    let parsed: Result<Vec<Address>> = urls.iter().map(|url| url.parse()).collect();
+    let brokers = parsed.with_context(|| option.to_owned())?;
+    if let Some(open) = brokers.iter().find(|broker| !broker.tls && !broker.is_here() && !allow_plain) {
+        bail!("{option} {}: to another machine without TLS only with --allow-plain", open.host);
     }
     Ok(brokers)
 }
@@ -102,6 +121,22 @@ mod tests {
             let refused = url.parse::<Address>().unwrap_err().to_string();
             assert!(!refused.contains("s3cret"), "{refused}");
         }
+    }
+
+    #[test]
+    fn brokers_of_other_sites_are_spoken_to_by_tls_and_trusted_by_the_same_authority() {
+        let other = |urls: &[&str]| Net {
+            brokers: Vec::new(),
+            other_brokers: urls.iter().map(|url| (*url).to_owned()).collect(),
+            broker_ca: Some("ca.crt".into()),
+            ..Net::default()
+        };
+        let peers = peers(&other(&["mqtts://b.example.org:8884"])).unwrap();
+        let tls = Some(Tls { ca: Some("ca.crt".into()), identity: None });
+        assert_eq!(peers, [Peer { host: "b.example.org".into(), port: 8884, tls }]);
+        let refused = super::peers(&other(&["mqtt://192.0.2.1"])).unwrap_err();
+        assert!(format!("{refused:#}").contains("--other-broker 192.0.2.1"), "{refused:#}");
+        assert!(super::peers(&other(&["b.example.org"])).is_err());
     }
 
     #[test]

@@ -285,12 +285,16 @@ async fn start_services(
     watched: Watched,
 ) -> Result<()> {
     let Watched { metrics, ingest, parts, readiness } = watched;
+    let others = brokers::peers(&plan.net)?;
     let options = |service: Service| -> Result<Options> {
         let name = service.name();
         let password = accounts::secret(&plan.data, name)?;
         let here = |password| Options::new(way.here.ip().to_string(), way.here.port(), name, name, password);
         let elsewhere = brokers::session(&way.brokers, &plan.net, name, password.clone());
-        let options = elsewhere.unwrap_or_else(|| here(password));
+        let mut options = elsewhere.unwrap_or_else(|| here(password));
+        if matches!(service, Service::Notifier | Service::Dashboard) {
+            options.others = others.clone();
+        }
         if service != Service::Dashboard {
             readiness.watch(name, options.standing.clone());
         }

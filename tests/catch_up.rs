@@ -64,6 +64,7 @@ async fn after_two_hours_out_of_reach_backfill_completes_live_stays_live_and_nob
     let traffic = Traffic::default();
     let account = Account {
         brokers: vec![address],
+        return_after: Duration::from_secs(600),
         tls: None,
         username: VIN.to_owned(),
         password: password.into(),

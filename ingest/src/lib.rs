@@ -68,13 +68,15 @@ type Batch = (Vec<Delivery>, Vec<Arrival>);
 
 /// Takes in what arrives until `shutdown`; then commits and acknowledges what it holds and leaves.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    let (client_id, filter) = match &config.shared_group {
-        None => ("ingest".to_owned(), topic::ALL_UP.to_owned()),
+    let filter = match &config.shared_group {
+        None => topic::ALL_UP.to_owned(),
         Some(group) if group.is_empty() || group.contains(['/', '+', '#', '\0']) => {
             return Err(Error::Group(group.clone()));
         }
-        Some(group) => (format!("ingest-{}", Uuid::new_v4().simple()), format!("$share/{group}/{}", topic::ALL_UP)),
+        Some(group) => format!("$share/{group}/{}", topic::ALL_UP),
     };
+    // Each its own: a broker ends the session of who had the same, and another site's ingest may be there as well.
+    let client_id = format!("ingest-{}", Uuid::new_v4().simple());
     let options = Options { client_id, subscriptions: vec![(filter, Qos::AtLeastOnce)], ..config.mqtt };
     // The session outlives the shutdown by the last acknowledgements.
     let session = CancellationToken::new();

@@ -133,9 +133,11 @@ pub async fn examine(case: &Case) -> Report {
             "it is the first line of a file that the server's user may read and not everybody",
         )),
     }
-    match brokers::of(net) {
-        Ok(brokers) => findings.extend(broker::look(data, net, &brokers).await),
-        Err(error) => findings.push(Finding::bad("broker", error.to_string(), "correct `broker`")),
+    for (named, advice) in [(brokers::of(net), "correct `broker`"), (brokers::others(net), "correct `other_broker`")] {
+        match named {
+            Ok(brokers) => findings.extend(broker::look(data, net, &brokers).await),
+            Err(error) => findings.push(Finding::bad("broker", format!("{error:#}"), advice)),
+        }
     }
     findings.extend(media::look(&net.media).await);
     findings.push(outside::proxy(net, runs).await);

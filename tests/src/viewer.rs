@@ -30,7 +30,12 @@ pub struct Viewer {
 impl Viewer {
     /// Signs in as a program does.
     pub async fn sign_in(port: u16, name: &str, password: &str) -> Result<Self> {
-        let mut viewer = Viewer { base: format!("127.0.0.1:{port}"), http: Client::new(), token: String::new() };
+        Self::sign_in_at(format!("127.0.0.1:{port}"), name, password).await
+    }
+
+    /// The same at a dashboard with that name and port.
+    pub async fn sign_in_at(base: String, name: &str, password: &str) -> Result<Self> {
+        let mut viewer = Viewer { base, http: Client::new(), token: String::new() };
         let answer = viewer.post_session(name, password).await?;
         if answer.status() != StatusCode::OK {
             bail!("signing in: {} {}", answer.status(), answer.text().await?);

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, io, panic::resume_unwind, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, io, panic::resume_unwind, pin::Pin, sync::Arc, time::Duration};
 
 use bugbrother_client::Traffic;
 use bugbrother_wire::{
@@ -285,6 +285,7 @@ pub async fn run(config: Config, log: Log, shutdown: CancellationToken) -> Resul
         pace,
         traffic: traffic.clone(),
         brokers: config.broker.addresses().cloned().collect(),
+        return_after: Duration::from_secs(config.return_after_s.into()),
         tls,
         username: config.username.unwrap_or_else(|| vin.to_string()),
         password,

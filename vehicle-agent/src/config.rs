@@ -23,7 +23,7 @@ use crate::{
     obd::{Adapter, DEFAULT_SLEEP_AFTER_S},
     outbox::Grouping,
     recorder::Rhythm,
-    uplink::pace::Pace,
+    uplink::{RETURN_AFTER_S, pace::Pace},
 };
 
 /// Settings of the agent. Each is a key of `agent.toml`; an unknown key is refused.
@@ -35,9 +35,13 @@ pub struct Config {
     pub vin: Option<Vin>,
     /// The MQTT broker, `mqtts://host:port`; without TLS, `host:port`, it must be on this machine or `insecure` be set. An
     /// array of them, or a text with commas, is tried in turn: one that works is stayed with, and those before it are
-    /// tried again every 10 to 20 minutes.
+    /// tried again every 10 to 20 minutes (`return_after_s`).
     #[serde(deserialize_with = "brokers")]
     pub broker: Brokers,
+    /// On another broker than the first, those before it are tried again after so many seconds at least and twice as many at
+    /// most, from 1 to 86400; 600 if absent.
+    #[serde(default = "default_return_after_s")]
+    pub return_after_s: u32,
     /// File with the certificates of those who may sign the broker's; those that this system trusts if absent.
     #[serde(default)]
     pub ca: Option<PathBuf>,
@@ -130,6 +134,10 @@ pub struct Config {
 const LEAST_OUTBOX_BYTES: u64 = 1 << 20;
 const LEAST_DAILY_BYTES: u64 = 100_000;
 
+fn default_return_after_s() -> u32 {
+    RETURN_AFTER_S
+}
+
 fn default_write_every_s() -> u32 {
     1
 }
@@ -161,6 +169,7 @@ impl Config {
         Config {
             vin: None,
             broker: broker.into(),
+            return_after_s: default_return_after_s(),
             ca: None,
             certificate: None,
             key: None,
@@ -208,6 +217,7 @@ impl Config {
         for (name, value, range) in [
             ("batch_s", self.batch_s.unwrap_or(1), 1..=60),
             ("write_every_s", self.write_every_s, 1..=60),
+            ("return_after_s", self.return_after_s, 1..=86_400),
             ("backfill_records_s", self.backfill_records_s, 1..=10_000),
             ("backfill_bytes_s", self.backfill_bytes_s, 1_000..=100_000_000),
         ] {

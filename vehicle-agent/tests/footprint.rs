@@ -164,6 +164,7 @@ async fn measure(rhythm: Rhythm, seconds: i64) -> (u64, u64) {
     let traffic = Traffic::default();
     let account = Account {
         brokers: vec![Address { host: "127.0.0.1".to_owned(), port: relayed }],
+        return_after: Duration::from_secs(600),
         tls: Some(Tls {
             ca: Some(path("ca.crt")),
             identity: Some((path(&format!("{VIN}.crt")), path(&format!("{VIN}.key")))),

@@ -14,11 +14,11 @@ use rumqttc::{
         },
     },
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::{Delivery, Event, Options, Publisher, link::Link, options::CONNECT_TIMEOUT, reason};
+use crate::{Delivery, Event, Options, Publisher, ear::Ear, link::Link, options::CONNECT_TIMEOUT, reason};
 
 /// More than there are packet ids, so that queueing never fails for want of room.
 const REQUESTS: usize = 1 << 17;
@@ -40,7 +40,7 @@ pub(crate) enum End {
 pub(crate) struct Connection<'a> {
     options: &'a Options,
     publisher: &'a Publisher,
-    events: &'a mpsc::Sender<Event>,
+    ear: &'a Ear,
     client: AsyncClient,
     event_loop: EventLoop,
     /// From CONNACK on.
@@ -49,14 +49,9 @@ pub(crate) struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    pub fn new(
-        options: &'a Options,
-        to: MqttOptions,
-        publisher: &'a Publisher,
-        events: &'a mpsc::Sender<Event>,
-    ) -> Self {
+    pub fn new(options: &'a Options, to: MqttOptions, publisher: &'a Publisher, ear: &'a Ear) -> Self {
         let (client, event_loop) = AsyncClient::new(to, REQUESTS);
-        Connection { options, publisher, events, client, event_loop, link: None, up_since: None }
+        Connection { options, publisher, ear, client, event_loop, link: None, up_since: None }
     }
 
     /// How long it was up; `None` if it never was.
@@ -127,7 +122,7 @@ impl<'a> Connection<'a> {
         self.up_since = Some(Instant::now());
         self.publisher.set(self.link.clone());
         self.options.standing.set(true);
-        self.events.send(Event::Up).await.is_ok()
+        self.ear.tell(Event::Up).await
     }
 
     /// False when the session is to end: nobody listens, or the shutdown came while the listener was busy.
@@ -137,7 +132,7 @@ impl<'a> Connection<'a> {
             return true;
         };
         tokio::select! {
-            sent = self.events.send(Event::Message(delivery)) => sent.is_ok(),
+            told = self.ear.tell(Event::Message(delivery)) => told,
             () = shutdown.cancelled() => false,
         }
     }

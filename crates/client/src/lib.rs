@@ -4,7 +4,7 @@
 //! # Layout
 //! - [`Options`]: to whom and as whom; [`Tls`]: secured by what
 //! - [`connect`]: begins a session; [`Publisher`] and [`Events`] are its two ends, [`Delivery`] is what arrives
-//! - `connection`: one connection, from CONNECT to its end
+//! - `connection`: one connection, from CONNECT to its end; `ear`: who is told of it
 //! - `link`: publishes that wait for their PUBACK, of one connection
 //! - [`Traffic`]: bytes over the network; [`Standing`]: whether the session is up
 //! - `backoff`: when to try again; `reason`: errors in words
@@ -22,6 +22,7 @@
 mod backoff;
 mod connection;
 mod delivery;
+mod ear;
 mod link;
 mod options;
 mod reason;
@@ -33,7 +34,7 @@ mod trial;
 
 pub use delivery::Delivery;
 pub use link::{PublishError, Publisher, Receipt};
-pub use options::{Options, Qos, Will};
+pub use options::{Options, Peer, Qos, Will, WillPayload};
 pub use session::{Event, Events, connect};
 pub use standing::Standing;
 pub use tls::{Tls, TlsError};

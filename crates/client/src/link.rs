@@ -13,7 +13,7 @@ use rumqttc::v5::{
     mqttbytes::v5::{ConnAckProperties, PubAckReason, PublishProperties},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot, watch};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::{Delivery, Options, Qos, Traffic};
 
@@ -49,6 +49,8 @@ pub enum PublishError {
 #[derive(Clone, Default)]
 pub struct Publisher {
     link: watch::Sender<Option<Arc<Link>>>,
+    /// Sessions with other brokers, which are given a copy of what is published.
+    others: Arc<[Publisher]>,
 }
 
 impl Publisher {
@@ -60,11 +62,30 @@ impl Publisher {
         qos: Qos,
         retain: bool,
     ) -> Result<Receipt, PublishError> {
-        let link = self.link()?;
         let message = Message { topic: topic.into(), payload: payload.into(), qos, retain, properties: None };
+        self.others.iter().for_each(|other| other.copy(&message));
+        let link = self.link()?;
         link.limits.check(&message, message.topic.len() + message.payload.len() + HEADERS)?;
         let place = link.window.clone().acquire_owned().await.map_err(|_| PublishError::NotConnected)?;
         link.queue(message, place)
+    }
+
+    /// One that gives copies to others.
+    pub(crate) fn beside(others: impl IntoIterator<Item = Publisher>) -> Self {
+        Publisher { others: others.into_iter().collect(), ..Publisher::default() }
+    }
+
+    /// Queues a copy if there is a connection with room for it. One that stalls must not hold up who publishes.
+    fn copy(&self, message: &Message) {
+        let Ok(link) = self.link() else { return };
+        let bytes = message.topic.len() + message.payload.len() + HEADERS;
+        let queued = link.limits.check(message, bytes).and_then(|()| match link.window.clone().try_acquire_owned() {
+            Ok(place) => link.queue(message.clone(), place).map(drop),
+            Err(_) => Err(PublishError::NotConnected),
+        });
+        if let Err(error) = queued {
+            debug!(topic = message.topic, %error, "another broker is not told");
+        }
     }
 
     /// Queues what arrived elsewhere, as it is but for the topic. `None` when the window is full.
@@ -111,6 +132,7 @@ impl Publisher {
 /// Fixed header, lengths, packet id and no properties.
 const HEADERS: usize = 10;
 
+#[derive(Clone)]
 struct Message {
     topic: String,
     payload: Bytes,

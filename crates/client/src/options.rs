@@ -45,6 +45,20 @@ pub struct Will {
     pub retain: bool,
 }
 
+/// Makes the payload of a will.
+pub type WillPayload = Arc<dyn Fn() -> Vec<u8> + Send + Sync>;
+
+/// A broker that knows nothing of the one that a session is with, such as another site's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Name or address. With TLS its certificate must be for it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// TLS; `None` for a plain connection.
+    pub tls: Option<Tls>,
+}
+
 /// To whom a session connects and as whom.
 #[derive(Clone)]
 pub struct Options {
@@ -57,6 +71,11 @@ pub struct Options {
     /// On another broker than the first, those before it are knocked at after a random time between these two, and
     /// again and again; the first that answers, with TLS as far as the handshake, is gone back to. `None` for never.
     pub return_after: Option<(Duration, Duration)>,
+    /// Brokers that are heard besides, each by a connection of its own that comes and goes by itself. What is published goes to
+    /// those that are connected and have room for it as well, and nobody is told what became of it there. That the first
+    /// broker is lost is told by [`Event::Down`](crate::Event::Down); that one of these is back by
+    /// [`Event::Up`](crate::Event::Up), if the first is there.
+    pub others: Vec<Peer>,
     /// TLS; `None` for a plain connection.
     pub tls: Option<Tls>,
     /// MQTT client identifier.
@@ -69,6 +88,8 @@ pub struct Options {
     pub keep_alive: Duration,
     /// What the broker publishes when the connection is lost.
     pub will: Option<Will>,
+    /// Makes the will's payload anew for each connection, where it is not always the same.
+    pub will_payload: Option<WillPayload>,
     /// Topic filters that are subscribed on every connection.
     pub subscriptions: Vec<(String, Qos)>,
     /// Subscribes as a bridge does: not to what this session publishes itself, and with the retain flag as it was published.
@@ -102,12 +123,14 @@ impl Options {
             port,
             alternatives: Vec::new(),
             return_after: None,
+            others: Vec::new(),
             tls: None,
             client_id: client_id.into(),
             username: username.into(),
             password: password.into(),
             keep_alive: Duration::from_secs(30),
             will: None,
+            will_payload: None,
             subscriptions: Vec::new(),
             as_bridge: false,
             keep_session: None,
@@ -123,6 +146,20 @@ impl Options {
     pub(crate) fn addresses(&self) -> Vec<(&str, u16)> {
         let others = self.alternatives.iter().map(|(host, port)| (host.as_str(), *port));
         std::iter::once((self.host.as_str(), self.port)).chain(others).collect()
+    }
+
+    /// The same session with another broker alone.
+    pub(crate) fn with_peer(&self, peer: &Peer) -> Self {
+        Options {
+            host: peer.host.clone(),
+            port: peer.port,
+            tls: peer.tls.clone(),
+            alternatives: Vec::new(),
+            others: Vec::new(),
+            // Whether a part is ready does not hang on it.
+            standing: Standing::default(),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn to_rumqttc(&self, host: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> MqttOptions {
@@ -148,7 +185,8 @@ impl Options {
         }
         if let Some(will) = &self.will {
             let qos = will.qos.to_rumqttc();
-            options.set_last_will(LastWill::new(&will.topic, will.payload.clone(), qos, will.retain, None));
+            let payload = self.will_payload.as_ref().map_or_else(|| will.payload.clone(), |make| make());
+            options.set_last_will(LastWill::new(&will.topic, payload, qos, will.retain, None));
         }
         options
     }

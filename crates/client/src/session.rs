@@ -17,6 +17,7 @@ use crate::{
     Delivery, Options, Publisher,
     backoff::Backoff,
     connection::{Connection, End},
+    ear::Ear,
     options::{CONNECT_TIMEOUT, bare},
     reason,
     tls::Connector,
@@ -52,20 +53,20 @@ impl Events {
 }
 
 /// Begins a session. It goes on until `shutdown`, then waits up to two seconds for acknowledgements, says DISCONNECT
-/// and ends, which [`Events::recv`] tells by `None`.
+/// and ends, which [`Events::recv`] tells by `None`. So do those with [other brokers](Options::others).
 pub fn connect(options: Options, shutdown: CancellationToken) -> (Publisher, Events) {
     let (events, receiver) = mpsc::channel(options.backlog.max(1));
-    let publisher = Publisher::default();
-    tokio::spawn(keep_connected(options, publisher.clone(), events, shutdown));
+    let ear = Ear::new(events);
+    let others: Vec<_> = options.others.iter().map(|peer| (options.with_peer(peer), Publisher::default())).collect();
+    let publisher = Publisher::beside(others.iter().map(|(_, publisher)| publisher.clone()));
+    for (options, own) in others {
+        tokio::spawn(keep_connected(options, own, ear.beside(&publisher), shutdown.clone()));
+    }
+    tokio::spawn(keep_connected(options, publisher.clone(), ear, shutdown));
     (publisher, Events(receiver))
 }
 
-async fn keep_connected(
-    options: Options,
-    publisher: Publisher,
-    events: mpsc::Sender<Event>,
-    shutdown: CancellationToken,
-) {
+async fn keep_connected(options: Options, publisher: Publisher, ear: Ear, shutdown: CancellationToken) {
     let mut connector = options.tls.clone().map(Connector::new);
     let mut backoff = Backoff::default();
     let mut rng = SmallRng::from_os_rng();
@@ -75,7 +76,7 @@ async fn keep_connected(
     while !shutdown.is_cancelled() {
         let (host, port) = addresses[at];
         let before = &addresses[..at];
-        let session = Session { options: &options, publisher: &publisher, events: &events, shutdown: &shutdown };
+        let session = Session { options: &options, publisher: &publisher, ear: &ear, shutdown: &shutdown };
         let (end, stood) = session.attempt((host, port), before, connector.as_mut(), &mut rng).await;
         publisher.set(None);
         options.standing.set(false);
@@ -100,7 +101,7 @@ async fn keep_connected(
             }
         };
         tokio::select! {
-            sent = events.send(Event::Down { reason }) => if sent.is_err() { return },
+            told = ear.tell(Event::Down { reason }) => if !told { return },
             () = shutdown.cancelled() => return,
         }
         tokio::select! {
@@ -120,7 +121,7 @@ enum Outcome {
 struct Session<'a> {
     options: &'a Options,
     publisher: &'a Publisher,
-    events: &'a mpsc::Sender<Event>,
+    ear: &'a Ear,
     shutdown: &'a CancellationToken,
 }
 
@@ -143,7 +144,7 @@ impl Session<'_> {
         };
         options.traffic.connection(tls.is_some());
         let to = options.to_rumqttc(host, port, tls.clone());
-        let mut connection = Connection::new(options, to, self.publisher, self.events);
+        let mut connection = Connection::new(options, to, self.publisher, self.ear);
         let leave = self.shutdown.child_token();
         let mut returns = None;
         let end = {
@@ -159,7 +160,7 @@ impl Session<'_> {
         };
         let stood = connection.stood();
         match (end, returns) {
-            (End::Stopped, Some(index)) if !self.shutdown.is_cancelled() && !self.events.is_closed() => {
+            (End::Stopped, Some(index)) if !self.shutdown.is_cancelled() && !self.ear.is_closed() => {
                 (Outcome::Return(index), stood)
             }
             (end, _) => (Outcome::Over(end), stood),

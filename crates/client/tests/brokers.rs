@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use bugbrother_client::{Event, Options, Qos, Tls, connect};
+use bugbrother_client::{Event, Options, Peer, Qos, Tls, connect};
 use bugbrother_kit::{mosquitto::Mosquitto, port};
 use parts::{LIMIT, certificates::Authority, next, next_message, options, until_down, until_up};
 use tokio::{
@@ -104,6 +104,45 @@ async fn a_broker_that_is_lost_is_tried_first_and_then_the_next() -> Result<()> 
     assert!(refused.contains("refused"), "{refused}");
     until_up(&mut events).await?;
     publisher.publish("fleet/x", "elsewhere", Qos::AtLeastOnce, false).await?.await?;
+    stop.cancel();
+    while events.recv().await.is_some() {}
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_broker_is_heard_and_told_as_well_and_may_come_and_go() -> Result<()> {
+    let (first, other_port) = (Mosquitto::open_to_all()?, port::free()?);
+    let mut service = options(first.port(), "service", &["fleet/#"]);
+    service.others = vec![Peer { host: "127.0.0.1".to_owned(), port: other_port, tls: None }];
+    let stop = CancellationToken::new();
+    let (publisher, mut events) = connect(service, stop.clone());
+    until_up(&mut events).await?;
+    publisher.publish("fleet/x", "alone", Qos::AtLeastOnce, false).await?.await?;
+    assert_eq!(next_message(&mut events).await?.payload, "alone", "nobody waits for a broker that is away");
+
+    let other = Mosquitto::open_to_all_on(other_port)?;
+    until_up(&mut events).await.context("one hears that it is there")?;
+    let (there, mut heard) = connect(options(other_port, "there", &["fleet/#"]), stop.clone());
+    until_up(&mut heard).await?;
+    there.publish("fleet/x", "from there", Qos::AtLeastOnce, false).await?.await?;
+    let delivery = next_message(&mut events).await?;
+    assert_eq!(delivery.payload, "from there");
+    delivery.ack();
+    publisher.publish("fleet/x", "to both", Qos::AtLeastOnce, false).await?.await?;
+    for text in ["from there", "to both"] {
+        assert_eq!(next_message(&mut heard).await?.payload, text);
+    }
+    for _ in 0..2 {
+        assert_eq!(next_message(&mut events).await?.payload, "to both", "it comes from each");
+    }
+
+    drop(other);
+    while !matches!(next(&mut heard).await?, Event::Down { .. }) {}
+    publisher.publish("fleet/x", "alone again", Qos::AtLeastOnce, false).await?.await?;
+    match next(&mut events).await? {
+        Event::Message(delivery) => assert_eq!(delivery.payload, "alone again"),
+        told => anyhow::bail!("that another broker is lost does not concern anybody: {told:?}"),
+    }
     stop.cancel();
     while events.recv().await.is_some() {}
     Ok(())

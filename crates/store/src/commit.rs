@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -77,8 +78,10 @@ impl Store {
 
     /// Begins a transaction that keeps messages.
     pub(crate) async fn writer<'a>(&self, memory: &'a mut Memory) -> Result<Writer<'a>, StoreError> {
+        let tx = self.begin().await?;
+        memory.meet(self.connections.load(Ordering::SeqCst));
         Ok(Writer {
-            tx: self.begin().await?,
+            tx,
             memory,
             named: BTreeSet::new(),
             changed: Changed::default(),

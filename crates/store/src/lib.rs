@@ -100,7 +100,7 @@ pub mod view;
 pub mod wish;
 mod word;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use sqlx::AnyPool;
 use tokio::sync::{Mutex, Notify};
@@ -174,6 +174,8 @@ pub struct Store {
     series: Arc<dyn TimeSeries>,
     /// What the committer knows of outboxes and vehicles without asking.
     memory: Arc<Mutex<Memory>>,
+    /// How many connections that write were made so far.
+    connections: Arc<AtomicU64>,
     /// The rules were changed by somebody in this process.
     rules: Arc<Notify>,
 }

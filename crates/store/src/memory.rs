@@ -26,6 +26,8 @@ pub(crate) struct Memory {
     pub vehicles: BTreeMap<Vin, Held<Latest>>,
     /// A transaction is under way that has changed some of it, or was when its future was dropped.
     is_uncertain: bool,
+    /// How many connections had been made when the oldest of it was read.
+    connections: u64,
 }
 
 /// Which rows a transaction has changed.
@@ -43,6 +45,16 @@ impl Memory {
             self.vehicles.clear();
         }
         self.is_uncertain = true;
+    }
+
+    /// On the connection of that transaction, when so many have been made. Behind a new one may be another server, promoted from
+    /// a copy that lagged behind: what it lost must not be taken for stored, and the versions of its rows are given out anew.
+    pub fn meet(&mut self, connections: u64) {
+        if connections != self.connections {
+            self.outboxes.clear();
+            self.vehicles.clear();
+            self.connections = connections;
+        }
     }
 
     /// After its commit: the database has what is known here.

@@ -1,4 +1,11 @@
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use sqlx::{
     AnyConnection, AnyPool, Connection, Executor,
@@ -52,8 +59,9 @@ impl Store {
 
         // Two processes that make the same file at once trip over each other's schema; the second try finds it made.
         let mut tries = 1;
+        let connections = Arc::<AtomicU64>::default();
         let write = loop {
-            match connect(&options, engine).await {
+            match connect(&options, engine, &connections).await {
                 Ok(pool) => break pool,
                 Err(error @ StoreError::Newer(_)) => return Err(error),
                 Err(error) if tries == OPEN_TRIES => return Err(error),
@@ -62,7 +70,7 @@ impl Store {
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         let identity = identify(&write, engine).await?;
-        let read = pool(engine, false).connect_with(options).await?;
+        let read = pool(engine, false, &Arc::default()).connect_with(options).await?;
         let series: Arc<dyn TimeSeries> = match elsewhere {
             Some(telemetry_url) => Arc::new(Influx::open(telemetry_url, read.clone()).await?),
             None => Arc::new(Embedded { read: read.clone(), write: write.clone(), engine }),
@@ -74,13 +82,18 @@ impl Store {
             identity: identity.into(),
             series,
             memory: Arc::default(),
+            connections,
             rules: Arc::default(),
         })
     }
 }
 
-async fn connect(options: &AnyConnectOptions, engine: Engine) -> Result<AnyPool, StoreError> {
-    let pool = pool(engine, true).connect_with(options.clone()).await?;
+async fn connect(
+    options: &AnyConnectOptions,
+    engine: Engine,
+    connections: &Arc<AtomicU64>,
+) -> Result<AnyPool, StoreError> {
+    let pool = pool(engine, true, connections).connect_with(options.clone()).await?;
     if let Err(error) = MIGRATIONS.run(&pool).await {
         pool.close().await;
         return Err(match error {
@@ -118,8 +131,8 @@ async fn keep_uncompressed(pool: &AnyPool) -> Result<(), StoreError> {
 }
 
 /// Connections to a file live as long as the pool: what they have cached is worth keeping, and a file does not hang up.
-/// A server may: its connections are tried before they are used.
-fn pool(engine: Engine, writes: bool) -> AnyPoolOptions {
+/// A server may: its connections are tried before they are used. `connections` counts those that are made.
+fn pool(engine: Engine, writes: bool, connections: &Arc<AtomicU64>) -> AnyPoolOptions {
     let size = match (engine, writes) {
         (Engine::Sqlite, true) => 1,
         _ => READERS,
@@ -132,7 +145,11 @@ fn pool(engine: Engine, writes: bool) -> AnyPoolOptions {
     // A full or failing disk makes SQLite roll a transaction back by itself. sqlx does not notice: for it the transaction goes
     // on for ever, and no other can begin on that connection.
     let options = options.before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
-    options.after_connect(move |connection, _| Box::pin(set_up(connection, engine, writes)))
+    let connections = Arc::clone(connections);
+    options.after_connect(move |connection, _| {
+        connections.fetch_add(1, Ordering::SeqCst);
+        Box::pin(set_up(connection, engine, writes))
+    })
 }
 
 /// What a connection is told first.

@@ -4,6 +4,7 @@ use std::{
     fs,
     future::ready,
     io::Write,
+    net::{IpAddr, SocketAddr},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
@@ -14,14 +15,16 @@ use rand::distr::{Alphanumeric, SampleString};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::{command::run, crew::Crew, janitor::Janitor, port, process::Process, wait};
+use crate::{command::run, crew::Crew, janitor::Janitor, network::Host, port, process::Process, wait};
 
 /// Recovery after a kill -9 included.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Who owns the databases: somebody without any rights besides, as in production.
 const OWNER: &str = "bugbrother";
-const SUPERUSER: &str = "postgres";
+pub(crate) const SUPERUSER: &str = "postgres";
+/// Where it listens on a host of its own.
+const PORT: u16 = 5432;
 /// Debian's user of the operating system for it: it refuses to run as root.
 const SYSTEM_USER: &str = "postgres";
 
@@ -40,15 +43,30 @@ fn programs() -> Result<PathBuf> {
     }
 }
 
-/// A PostgreSQL on 127.0.0.1 that writes to the disk as in production; it ends with this value, or with the test.
+/// How a server is set up, beside what all of the tests' have in common.
+#[derive(Clone, Copy, Default)]
+pub struct Setup<'a> {
+    /// A small volume or the like for its data, which are sparing then.
+    pub folder: Option<&'a Path>,
+    /// Where it runs, on its usual port and with TLS; on a free port of 127.0.0.1, and without, for `None`.
+    pub host: Option<&'a Host>,
+    /// Lines of a `postgresql.conf`: `name = value`, and comments.
+    pub conf: &'a str,
+    /// Lines of `pg_hba.conf`, before those that let everybody in who is on this machine and has a password.
+    pub hba: &'a str,
+}
+
+/// A PostgreSQL on 127.0.0.1, or on a host of the test's own, that writes to the disk as in production; it ends with this value, or with the test.
 pub struct Postgres {
     process: Option<Process>,
     bin: PathBuf,
     data: PathBuf,
     crew: Crew,
-    port: u16,
-    password: String,
+    address: SocketAddr,
+    pub(crate) password: String,
     options: Vec<String>,
+    /// Arguments of `env` that lead to its host.
+    enter: Vec<String>,
     // Dropped in this order: clears up, then the folder that it needs to start in.
     _janitor: Janitor,
     home: TempDir,
@@ -57,31 +75,57 @@ pub struct Postgres {
 impl Postgres {
     /// Starts an empty one in a folder of its own.
     pub async fn start() -> Result<Self> {
-        Self::initialise(None).await
+        Self::start_as(Setup::default()).await
     }
 
     /// Starts an empty one that keeps its data in `folder`, such as a small volume, and sparingly: about 30 MB to begin
     /// with, and a log of changes of 32 MB. What it says of itself is written elsewhere. If the test runs as root,
     /// `folder` is opened for all users to pass through.
     pub async fn start_in(folder: &Path) -> Result<Self> {
-        Self::initialise(Some(folder)).await
+        Self::start_as(Setup { folder: Some(folder), ..Setup::default() }).await
     }
 
-    async fn initialise(folder: Option<&Path>) -> Result<Self> {
+    /// Starts an empty one like that.
+    pub async fn start_as(setup: Setup<'_>) -> Result<Self> {
+        let password = Alphanumeric.sample_string(&mut rand::rng(), 24);
+        let mut server = Self::prepare(setup, password).await?;
+        let password_file = server.home.path().join("password");
+        let mut file = fs::File::options().create_new(true).write(true).mode(0o600).open(&password_file)?;
+        file.write_all(server.password.as_bytes())?;
+        server.give(&password_file).await?;
+        // Without `--no-sync` the files of the empty cluster would be flushed one by one.
+        let mut initdb =
+            ["--no-sync", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"].map(str::to_owned).to_vec();
+        initdb.push(format!("--username={SUPERUSER}"));
+        initdb.push(format!("--pwfile={}", password_file.display()));
+        initdb.push(format!("--pgdata={}", server.data.display()));
+        if setup.folder.is_some() {
+            initdb.push("--wal-segsize=1".to_owned());
+        }
+        server.run_program("initdb", &initdb).await?;
+        let hba = server.data.join("pg_hba.conf");
+        let all = fs::read_to_string(&hba)?;
+        fs::write(&hba, format!("{}\n{all}", setup.hba))?;
+        server.start_again().await?;
+        let create = format!("CREATE ROLE {OWNER} LOGIN PASSWORD '{}'", server.password);
+        server.execute(SUPERUSER, &create).await?;
+        Ok(server)
+    }
+
+    /// Folders, and what it will be started with; there are no data yet.
+    pub(crate) async fn prepare(setup: Setup<'_>, password: String) -> Result<Self> {
+        let Setup { folder, host, conf, .. } = setup;
         let (bin, home) = (programs()?, tempfile::tempdir()?);
         let data = folder.unwrap_or(home.path()).canonicalize()?.join("postgres");
         fs::create_dir(&data).with_context(|| format!("cannot make `{}`", data.display()))?;
+        // As it wants it.
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
         let janitor = Janitor::of_server(&data, home.path())?;
-        let password = Alphanumeric.sample_string(&mut rand::rng(), 24);
-        let password_file = home.path().join("password");
-        let mut file = fs::File::options().create_new(true).write(true).mode(0o600).open(&password_file)?;
-        file.write_all(password.as_bytes())?;
         if is_root()? {
             for passage in [home.path(), folder.unwrap_or(home.path())] {
                 let mode = fs::metadata(passage)?.permissions().mode();
                 fs::set_permissions(passage, fs::Permissions::from_mode(mode | 0o111))?;
             }
-            run(Command::new("chown").arg(format!("{SYSTEM_USER}:")).args([&data, &password_file])).await?;
         }
         let mut options = vec![
             // Shared memory for workers as files in the data folder: what a kill -9 leaves goes with that.
@@ -92,23 +136,62 @@ impl Postgres {
             // After a kill -9 it flushes its folder: at once, not by a thousand files of which each waits for the disk.
             "recovery_init_sync_method=syncfs".to_owned(),
         ];
-        let mut initdb = in_folder(&data, &bin.join("initdb"))?;
-        // Without `--no-sync` the files of the empty cluster would be flushed one by one.
-        initdb.extend(["--no-sync", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"].map(str::to_owned));
-        initdb.push(format!("--username={SUPERUSER}"));
-        initdb.push(format!("--pwfile={}", password_file.display()));
-        initdb.push(format!("--pgdata={}", data.display()));
         if folder.is_some() {
-            initdb.push("--wal-segsize=1".to_owned());
             options.push("max_wal_size=32MB".to_owned());
         }
-        run(Command::new("env").args(initdb)).await?;
-        let (port, crew) = (port::free()?, Crew::of(&data)?);
-        let mut server = Postgres { process: None, bin, data, crew, port, password, options, _janitor: janitor, home };
-        server.start_again().await?;
-        let create = format!("CREATE ROLE {OWNER} LOGIN PASSWORD '{}'", server.password);
-        server.execute(SUPERUSER, &create).await?;
+        options.extend(settings(conf)?);
+        let (address, enter) = match host {
+            None => (port::local(port::free()?), Vec::new()),
+            Some(host) => ((host.address(), PORT).into(), vec!["nsenter".to_owned(), host.net()]),
+        };
+        let crew = Crew::of(&data)?;
+        let mut server =
+            Postgres { process: None, bin, data, crew, address, password, options, enter, _janitor: janitor, home };
+        server.give(&server.data).await?;
+        if host.is_some() {
+            server.secure().await?;
+        }
         Ok(server)
+    }
+
+    /// Gives it a certificate, which nobody vouches for.
+    async fn secure(&mut self) -> Result<()> {
+        let [certificate, key] = ["server.crt", "server.key"].map(|name| self.home.path().join(name));
+        let mut openssl = Command::new("openssl");
+        openssl.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ]);
+        openssl.args(["-subj", "/CN=postgres", "-out"]).arg(&certificate).arg("-keyout").arg(&key);
+        run(&mut openssl).await?;
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+        self.give(&key).await?;
+        self.options.push("ssl=on".to_owned());
+        self.options.push(format!("ssl_cert_file={}", certificate.display()));
+        self.options.push(format!("ssl_key_file={}", key.display()));
+        Ok(())
+    }
+
+    /// Makes a file its user's.
+    async fn give(&self, path: &Path) -> Result<()> {
+        if is_root()? {
+            run(Command::new("chown").arg(format!("{SYSTEM_USER}:")).arg(path)).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs one of its programs to its end, as its user; what it prints.
+    pub(crate) async fn run_program<S: AsRef<str>>(&self, program: &str, arguments: &[S]) -> Result<String> {
+        let mut command = Command::new("env");
+        command.args(self.in_folder(program)?).args(arguments.iter().map(AsRef::as_ref));
+        run(command.env("PGPASSWORD", &self.password)).await
     }
 
     /// Starts it again where it was, after [`Postgres::kill`] or when it has ended by itself, which it may do when the
@@ -117,9 +200,9 @@ impl Postgres {
         if self.process.as_mut().is_some_and(|process| process.check_running().is_ok()) {
             bail!("postgres runs already");
         }
-        let mut arguments = in_folder(&self.data, &self.bin.join("postgres"))?;
+        let mut arguments = self.in_folder("postgres")?;
         arguments.extend(["-D".to_owned(), self.data.display().to_string()]);
-        arguments.extend(["-p".to_owned(), self.port.to_string()]);
+        arguments.extend(["-p".to_owned(), self.port().to_string()]);
         arguments.extend(self.options.iter().flat_map(|option| ["-c".to_owned(), option.clone()]));
         let process = Process::start(self.home.path(), "postgres", Path::new("env"), &arguments, &[])?;
         let process = self.process.insert(process);
@@ -128,7 +211,7 @@ impl Postgres {
             let text = fs::read_to_string(&status).unwrap_or_default();
             let lines: Vec<_> = text.lines().map(str::trim).collect();
             // As `pg_ctl --wait` sees it: line 1 the process, line 8 how far it is.
-            lines.first() == Some(&id.to_string().as_str()) && lines.get(7) == Some(&"ready")
+            lines.first() == Some(&id.to_string().as_str()) && matches!(lines.get(7), Some(&("ready" | "standby")))
         };
         let started = wait::until("postgres is ready", START_LIMIT, || {
             ready(match process.check_running() {
@@ -172,9 +255,14 @@ impl Postgres {
         Ok(self.url(name))
     }
 
-    /// `postgres://user:password@127.0.0.1:port/database`, for the owner of the databases.
+    /// `postgres://user:password@address:port/database`, for the owner of the databases.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://{OWNER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+        self.url_by(&self.address.to_string(), database)
+    }
+
+    /// The same by another name or address of it, with a port.
+    pub fn url_by(&self, name: &str, database: &str) -> String {
+        format!("postgres://{OWNER}:{}@{name}/{database}", self.password)
     }
 
     /// Runs SQL as the superuser, by `psql`; the rows of its answer, with `|` between columns.
@@ -183,14 +271,51 @@ impl Postgres {
         // Nothing of what whoever runs the test has set for servers of their own.
         psql.env_clear().env("PGPASSWORD", &self.password).env("PGCONNECT_TIMEOUT", "20");
         psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]);
-        psql.args(["--host=127.0.0.1", "--port", &self.port.to_string()]);
+        psql.args(["--host", &self.host().to_string(), "--port", &self.port().to_string()]);
         psql.args(["--username", SUPERUSER, "--dbname", database, "--command", sql]);
         run(&mut psql).await
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
+    }
+
+    /// Its address and port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn host(&self) -> IpAddr {
+        self.address.ip()
+    }
+
+    /// What it is started with, as a `postgresql.conf` that is not among its data.
+    pub(crate) async fn write_conf(&self) -> Result<PathBuf> {
+        let path = self.home.path().join("postgresql.conf");
+        let quoted = |option: &String| option.split_once('=').map(|(name, value)| format!("{name} = '{value}'\n"));
+        fs::write(&path, self.options.iter().filter_map(quoted).collect::<String>())?;
+        self.give(&path).await?;
+        Ok(path)
+    }
+
+    /// Where its data are.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Arguments of `env` that run one of its programs in its folder and on its host, never as root.
+    fn in_folder(&self, program: &str) -> Result<Vec<String>> {
+        // Its client looks for certificates at home, and must not be refused to look into somebody else's.
+        let data = self.data.display();
+        let mut arguments = vec![format!("--chdir={data}"), format!("HOME={data}")];
+        arguments.extend(self.enter.iter().cloned());
+        if is_root()? {
+            let (user, group) = (format!("--reuid={SYSTEM_USER}"), format!("--regid={SYSTEM_USER}"));
+            arguments.extend(["setpriv".to_owned(), user, group, "--clear-groups".to_owned()]);
+        }
+        arguments.push(self.bin.join(program).display().to_string());
+        Ok(arguments)
     }
 
     /// The ids of all its processes.
@@ -208,13 +333,12 @@ fn is_root() -> Result<bool> {
     Ok(fs::metadata("/proc/self").context("cannot tell who runs the test")?.uid() == 0)
 }
 
-/// Arguments of `env` that run `program` in `folder`, never as root.
-fn in_folder(folder: &Path, program: &Path) -> Result<Vec<String>> {
-    let mut arguments = vec![format!("--chdir={}", folder.display())];
-    if is_root()? {
-        let (user, group) = (format!("--reuid={SYSTEM_USER}"), format!("--regid={SYSTEM_USER}"));
-        arguments.extend(["setpriv".to_owned(), user, group, "--clear-groups".to_owned()]);
-    }
-    arguments.push(program.display().to_string());
-    Ok(arguments)
+/// `name=value` of each line that is no comment.
+fn settings(conf: &str) -> Result<Vec<String>> {
+    let lines = conf.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let setting = |line: &str| {
+        let (name, value) = line.split_once('=').with_context(|| format!("not a setting of PostgreSQL: {line}"))?;
+        Ok(format!("{}={}", name.trim(), value.trim().trim_matches('\'')))
+    };
+    lines.filter(|line| !line.is_empty()).map(setting).collect()
 }

@@ -18,11 +18,14 @@ pub mod pace;
 mod print;
 mod session;
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bugbrother_client::{Options, Qos, Tls, Traffic, Will, connect};
 use bugbrother_wire::{
-    SCHEMA_VERSION, Topic, encode,
+    SCHEMA_VERSION, Topic, UnixMs, encode,
     message::{CameraDeclaration, CarDeclaration, Command, Presence, SignalDeclaration, Status},
     topic::Kind,
 };
@@ -49,13 +52,20 @@ use crate::{
 /// Publishes beside the outbox's: birth and status.
 const WINDOW_REST: usize = 16;
 const MAX_PACKET_BYTES: usize = 512 * 1024;
-/// On another broker than the first, those before it are tried again after a random time between these.
-const RETURN_AFTER: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(1200));
+/// On another broker than the first, those before it are tried again after a random time between so many seconds and twice
+/// as many.
+pub(crate) const RETURN_AFTER_S: u32 = 600;
+
+/// When a connection was begun, by our clock and by what is said of it.
+type Began = (Instant, UnixMs);
+
 /// To whom the agent speaks.
 #[derive(Debug)]
 pub struct Account {
     /// The brokers, the preferred one first; at least one.
     pub brokers: Vec<Address>,
+    /// On another than the first, those before it are tried again after so long at least, and twice as long at most.
+    pub return_after: Duration,
     /// How it is spoken to by TLS, if at all.
     pub tls: Option<Tls>,
     /// MQTT user name.
@@ -142,6 +152,16 @@ pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: Cancellatio
         reason: reason.map(str::to_owned),
     };
     let lost = status(Presence::Offline, Some("connection lost"));
+    // Made anew for each connection: what a broker says of one that was left for another is known by it to be about the past.
+    let (begin, began) = watch::channel::<Began>((Instant::now(), started));
+    options.will_payload = Some(Arc::new({
+        let (lost, time) = (lost.clone(), ties.time.clone());
+        move || {
+            let since = time.estimate();
+            begin.send_replace((Instant::now(), since));
+            encode(&Status { since, ..lost.clone() })
+        }
+    }));
     options.will = Some(Will {
         topic: Topic::new(vin, Kind::Status).to_string(),
         payload: encode(&lost),
@@ -151,7 +171,7 @@ pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: Cancellatio
     options.tls = account.tls;
     options.traffic = account.traffic;
     options.alternatives = brokers.map(|broker| (broker.host, broker.port)).collect();
-    options.return_after = Some(RETURN_AFTER);
+    options.return_after = Some((account.return_after, account.return_after * 2));
     options.subscriptions = vec![(Topic::down_filter(vin), Qos::AtLeastOnce)];
     options.max_packet_bytes = MAX_PACKET_BYTES;
     options.window = WINDOW + WINDOW_REST;
@@ -168,7 +188,8 @@ pub async fn run(account: Account, outbox: Outbox, ties: Ties, stop: Cancellatio
             }
             (none, ties) => {
                 let ties = ties.expect("they are taken once, for the first connection");
-                none.insert(Uplink::new(outbox.clone(), ties, account.pace, publisher, status(Presence::Online, None)))
+                let online = status(Presence::Online, None);
+                none.insert(Uplink::new(outbox.clone(), ties, account.pace, publisher, online, began.clone()))
             }
         };
         let served = uplink.serve(&mut events, &stop).await;
@@ -192,12 +213,12 @@ mod tests {
     use bugbrother_client::Event;
     use bugbrother_kit::mosquitto::Mosquitto;
     use bugbrother_wire::{
-        Seq,
+        Message, Seq, judge_present,
         message::{Ack, Birth, Config, VinSource},
         topic::ALL_UP,
     };
 
-    use std::{collections::BTreeMap, time::Instant};
+    use std::collections::BTreeMap;
 
     use tokio::time::timeout;
 
@@ -219,6 +240,7 @@ mod tests {
     fn account(broker: &Mosquitto) -> Account {
         Account {
             brokers: vec![Address { host: "127.0.0.1".to_owned(), port: broker.port() }],
+            return_after: Duration::from_secs(600),
             tls: None,
             username: "agent".to_owned(),
             password: SecretString::default(),
@@ -231,6 +253,45 @@ mod tests {
         let ties = Ties::of_an_outbox_alone(Time::new(ClockSettings::of_this_system()));
         let wishes = ties.wishes.clone();
         (ties, wishes)
+    }
+
+    async fn next_status(events: &mut bugbrother_client::Events) -> Status {
+        let next = async {
+            loop {
+                let Some(Event::Message(message)) = events.recv().await else { continue };
+                message.ack();
+                let judged = judge_present(&message.topic, &message.payload, now_ms());
+                if let Ok((_, Message::Status(status))) = judged {
+                    return status;
+                }
+            }
+        };
+        timeout(LIMIT, next).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_broker_that_is_left_for_another_can_say_nothing_of_the_present() {
+        let (dir, first, second) =
+            (tempfile::tempdir().unwrap(), Mosquitto::open_to_all().unwrap(), Mosquitto::open_to_all().unwrap());
+        let (stop, listening) = (CancellationToken::new(), CancellationToken::new());
+        let _ends_with_this = listening.clone().drop_guard();
+        let [mut at_first, mut at_second] = [&first, &second].map(|broker| {
+            let mut options = Options::new("127.0.0.1", broker.port(), "listener", "listener", "");
+            options.subscriptions = vec![(ALL_UP.to_owned(), Qos::AtLeastOnce)];
+            connect(options, listening.clone()).1
+        });
+        let mut account = account(&first);
+        account.brokers.push(Address { host: "127.0.0.1".to_owned(), port: second.port() });
+        let running = tokio::spawn(run(account, outbox(&dir).await, ties().0, stop.clone()));
+        let before = next_status(&mut at_first).await;
+        drop(first);
+        let now = next_status(&mut at_second).await;
+        assert_eq!((before.status, now.status), (Presence::Online, Presence::Online));
+        assert!(before.since < now.since, "so that its will is known to be older: {before:?}, {now:?}");
+        stop.cancel();
+        let farewell = next_status(&mut at_second).await;
+        assert_eq!((farewell.status, farewell.since), (Presence::Offline, now.since));
+        running.await.unwrap().unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::{
-    Ties, UplinkError,
+    Began, Ties, UplinkError,
     delivery::{Delivery, LIVE_REACH, Lane},
     downlink::Downlink,
     pace::{Bucket, Pace},
@@ -117,6 +117,10 @@ pub(super) struct Uplink {
     time: Time,
     good: watch::Receiver<Option<Good>>,
     started: Instant,
+    /// The same, as it was said.
+    started_ms: UnixMs,
+    /// When the connection that stands, or is being made, was begun.
+    began: watch::Receiver<Began>,
     /// What is late waits for it.
     bucket: Bucket,
     /// Since when the disk has not been told of an acknowledgement.
@@ -126,9 +130,17 @@ pub(super) struct Uplink {
 }
 
 impl Uplink {
-    pub(super) fn new(outbox: Outbox, ties: Ties, pace: Pace, publisher: Publisher, online: Status) -> Self {
+    pub(super) fn new(
+        outbox: Outbox,
+        ties: Ties,
+        pace: Pace,
+        publisher: Publisher,
+        online: Status,
+        began: watch::Receiver<Began>,
+    ) -> Self {
         let tally = outbox.tally();
         let Tally { top, released, .. } = *tally.borrow();
+        let started_ms = online.since;
         Uplink {
             delivery: Delivery::new(top),
             signals: ties.signals,
@@ -147,6 +159,8 @@ impl Uplink {
             downlink: Downlink::new(outbox.clone(), ties.wishes, ties.commands, ties.time.clone()),
             good: ties.time.good(),
             started: Instant::now(),
+            started_ms,
+            began,
             bucket: Bucket::new(pace, Instant::now()),
             acknowledged: None,
             time: ties.time,
@@ -235,10 +249,12 @@ impl Uplink {
         if self.good.borrow_and_update().is_none() {
             return;
         }
-        let since = self.time.stamp(self.started).ts;
-        let off = (since - self.online.since).abs() > STARTED_WITHIN_MS;
+        let started = self.time.stamp(self.started).ts;
+        let off = (started - self.started_ms).abs() > STARTED_WITHIN_MS;
         if off {
-            self.online.since = since;
+            self.started_ms = started;
+            let (began, _) = *self.began.borrow();
+            self.online.since = self.time.stamp(began).ts;
             self.present().await;
         }
     }
@@ -251,6 +267,7 @@ impl Uplink {
 
     /// Says who speaks, on every connection anew.
     async fn greet(&mut self) -> Result<(), OutboxError> {
+        (_, self.online.since) = *self.began.borrow();
         self.present().await;
         let fresh = self.time.now() - LIVE_FOR_MS;
         let live_from = self.outbox.first_since(fresh, LIVE_REACH).await?;
@@ -261,7 +278,7 @@ impl Uplink {
     }
 
     async fn publish_birth(&mut self) {
-        let birth = birth(&self.outbox, self.online.since, &mut self.signals, &self.cameras, &mut self.car);
+        let birth = birth(&self.outbox, self.started_ms, &mut self.signals, &self.cameras, &mut self.car);
         self.publish_retained(Kind::Birth, encode(&birth)).await;
     }
 

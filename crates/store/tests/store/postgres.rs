@@ -30,6 +30,7 @@ mod maintenance;
 mod media_file;
 mod office;
 mod people;
+mod promoted;
 mod receipt;
 mod released;
 mod rule;
