@@ -67,7 +67,10 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// One with so many messages in it already.
     pub fn new(pace: Pace, backlog: u64, first_due: Instant) -> Self {
-        let late = if backlog > 0 { VecDeque::from([1..backlog + 1]) } else { VecDeque::new() };
+        let mut late = VecDeque::new();
+        if backlog > 0 {
+            late.push_back(1..backlog + 1);
+        }
         let bucket = Bucket { records: LATE_RECORDS, bytes: LATE_BYTES, at: first_due };
         Outbox { pace, backlog, first_due, top: backlog, live: backlog + 1, late, sent: VecDeque::new(), bucket }
     }

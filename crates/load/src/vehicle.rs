@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backoff::Backoff,
     drive::{self, Messages},
-    fleet::{Form, Pace, Plan, Tally},
+    fleet::{Form, Plan, Tally},
     greeting::Greeting,
     outbox::{Outbox, Sent},
     packet::{self, Connect},
