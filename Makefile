@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 APP_CHECK := --target wasm32-unknown-unknown --target-dir target/web
 
-.PHONY: help run up test setup setup-test fmt lint cross-check agent-deb server-deb release tests test-decode docs fuzz conformance test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-dashboard bench-video bench-broker bench-notify bench-rules bench-build screenshots clean-data
+.PHONY: help run up test setup setup-test fmt lint cross-check agent-deb server-deb release tests test-decode docs fuzz conformance test-kill bench bench-agent bench-gate bench-ingest bench-history bench-growth bench-dashboard bench-video bench-broker bench-notify bench-rules bench-fleet soak bench-build screenshots clean-data
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -111,6 +111,17 @@ bench-video: ## measure how old a camera's pictures are on the screen, how soon 
 # ONLY="load idle" or one of them.
 bench-broker: bench-build ## measure the embedded broker beside Debian's Mosquitto, under the same load
 	ulimit -n 20000 && BUGBROTHER_SKIP_APP=1 cargo bench --quiet -p bugbrother-tests --bench load -- broker $(ONLY)
+
+# Of BUGBROTHER_BENCH_VEHICLES, at other times 10,000, 5,000 and 1,000. With BUGBROTHER_SKIP_APP there would be no app to be looked at.
+# ONLY="steady pixel storm backlog" or some of them: 15, 5, 5 and 15 minutes or so.
+bench-fleet: ## measure 10,000 vehicles for ten minutes, 5,000 that come back at once, and 1,000 that were away for an hour
+	cargo build --quiet --release --bin bugbrother
+	ulimit -n 20000 && cargo bench --quiet -p bugbrother-tests --bench load -- fleet $(ONLY)
+
+# Of BUGBROTHER_BENCH_VEHICLES=1000.
+soak: bench-build ## half an hour of vehicles and people that come and go: memory, descriptors and threads stay flat (SOAK_MINUTES=30)
+	ulimit -n 20000 && BUGBROTHER_SKIP_APP=1 BUGBROTHER_BENCH_SECONDS=$$(( $(or $(SOAK_MINUTES),30) * 60 )) \
+		cargo bench --quiet -p bugbrother-tests --bench load -- soak
 
 bench-rules: ## measure what a rule costs for each sample that a vehicle sends, and what is remembered of it
 	BUGBROTHER_SKIP_APP=1 cargo bench --quiet -p bugbrother-notifier --bench rules

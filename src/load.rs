@@ -16,7 +16,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use serde::Serialize;
 use tokio::time::sleep;
 
-use crate::{accounts, arguments::Load, data::DataDir, process, services::now_ms, vehicles};
+use crate::{accounts, arguments::Load, data::DataDir, process, vehicles};
 
 /// How long the broker may take to read the accounts.
 const ADMITTED: Duration = Duration::from_secs(60);
@@ -58,6 +58,9 @@ struct Report {
     lost: u64,
     sent_again: u64,
     reconnects: u64,
+    /// Tries to come back that the broker refused, and those when nobody listened.
+    refused: u64,
+    unreachable: u64,
     /// From when a message was due until its vehicle knew that it is committed; out of reach included.
     commit_ms: Times,
     /// From a publish to its PUBACK.
@@ -119,8 +122,6 @@ async fn play(wanted: &Load, password: Arc<str>) -> Result<Report> {
     let drives: Vec<_> = (0..DRIVES.min(wanted.vehicles as usize)).map(cut).collect();
     let period = Duration::from_secs(u64::from(wanted.samples));
     let pace = Pace::Every(period);
-    // The first message tells of what has been driven just now.
-    let start = now_ms() - i64::from(wanted.samples) * drive::PERIOD_MS;
     let weather = Weather {
         rough: true,
         cut_after: wanted.cut_after.map(Duration::from_secs),
@@ -129,8 +130,9 @@ async fn play(wanted: &Load, password: Arc<str>) -> Result<Report> {
     };
     let plan = Plan {
         password: Some(password),
+        greets: true,
         weather,
-        ..Plan::new(wanted.mqtt, wanted.vehicles as usize, pace, Form::Contract, start)
+        ..Plan::new(wanted.mqtt, wanted.vehicles as usize, pace, Form::Contract, None)
     };
     let began = Instant::now();
     while !is_admitted(&plan).await {
@@ -156,6 +158,8 @@ async fn play(wanted: &Load, password: Arc<str>) -> Result<Report> {
         lost: figures.published - figures.committed,
         sent_again: figures.sent_again,
         reconnects: figures.reconnects,
+        refused: figures.refused,
+        unreachable: figures.unreachable,
         commit_ms: times(&commits),
         puback_ms: times(&pubacks),
     })
@@ -225,6 +229,7 @@ fn tell(report: &Report, json: bool) -> Result<()> {
     )?;
     writeln!(out, "lost        {lost}")?;
     writeln!(out, "sent again  {}, over {} connections made anew", report.sent_again, report.reconnects)?;
+    writeln!(out, "in vain     {} tries refused, {} when nobody listened", report.refused, report.unreachable)?;
     for (name, Times { p50, p90, p99, longest }) in [("committed", &report.commit_ms), ("PUBACK", &report.puback_ms)] {
         writeln!(out, "{name:<10}  p50 {p50:.1} ms, p90 {p90:.1} ms, p99 {p99:.1} ms, longest {longest:.1} ms")?;
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 /// What one client and all of them together may take. The defaults suit a fleet of 10,000 vehicles.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connected clients.
+    /// Connected clients: beside 10,000 vehicles there is room for services, bridges and programs.
     pub connections: usize,
     /// Connected clients of one user.
     pub connections_per_user: usize,
@@ -85,7 +85,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            connections: 10_000,
+            connections: 10_240,
             connections_per_user: 32,
             connections_per_address: 5_000,
             handshakes: 1_000,

@@ -8,8 +8,8 @@ use crate::process;
 
 /// Less room than that is soon gone.
 const LITTLE_ROOM: u64 = 2 << 30;
-/// Each connection is a file; the embedded broker takes 10,000 of them.
-const ENOUGH_FILES: u64 = 10_500;
+/// Each connection is a file; the embedded broker takes 10,240 of them.
+const ENOUGH_FILES: u64 = 10_800;
 /// No clock that is right was ever before this program was written (2026-01-01).
 const PLAUSIBLE: Duration = Duration::from_secs(1_767_225_600);
 

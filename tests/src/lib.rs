@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`drive`]: recordings of a receiver and what is in them, counted without the agent's decoder
+//! - [`flatness`]: whether a figure stays where it is while a program works
 //! - [`herd`]: thousands of vehicles that drive in a live feed alone
 //! - [`node`]: scripts for Node.js with what they need from npm
 //! - [`node_red`]: Node-RED with flows of the test's
@@ -13,6 +14,7 @@
 //! - Nothing here imports a service: they are processes, started by `bugbrother_kit`.
 
 pub mod drive;
+pub mod flatness;
 pub mod herd;
 pub mod node;
 pub mod node_red;

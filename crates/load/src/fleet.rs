@@ -8,11 +8,11 @@ use std::{
         mpsc,
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use bugbrother_wire::UnixMs;
+use bugbrother_wire::{UnixMs, unix_ms};
 use tokio::{
     sync::Semaphore,
     task::{JoinSet, LocalSet},
@@ -22,11 +22,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     drive::{self, Cut, Messages},
+    greeting::Greeting,
     vehicle::{Vehicle, sign_in},
 };
 
-/// Vehicles that sign in at a time.
+/// Vehicles that sign in at a time, if nothing else is said.
 const TOGETHER: usize = 64;
+/// Vehicles with the same address, if nothing else is said.
+const NEIGHBOURS: usize = 1000;
 
 /// What a vehicle is to do.
 #[derive(Debug, Clone, Copy)]
@@ -57,18 +60,57 @@ pub struct Plan {
     pub pace: Pace,
     /// What its messages are like.
     pub form: Form,
-    /// Time of the first sample.
-    pub start: UnixMs,
+    /// Time of the first sample; where there is none, a message's last sample is of when the message is due.
+    pub start: Option<UnixMs>,
+    /// Number of the first of them.
+    pub first: usize,
     /// The password of all of them; each one's own VIN for `None`.
     pub password: Option<Arc<str>>,
+    /// Each says on every connection that it is there and what it will send, and leaves a will, as an agent does.
+    pub greets: bool,
+    /// Messages that each has recorded before it comes. They go into the second lane.
+    pub backlog: u64,
+    /// So many of them have the same address, where the broker is on this machine.
+    pub neighbours: usize,
+    /// So many of them try at a time to come back.
+    pub together: usize,
     /// What else happens to them.
     pub weather: Weather,
 }
 
 impl Plan {
-    /// A fleet in good weather whose passwords are their VINs.
-    pub fn new(mqtt: SocketAddr, vehicles: usize, pace: Pace, form: Form, start: UnixMs) -> Self {
-        Plan { mqtt, vehicles, pace, form, start, password: None, weather: Weather::default() }
+    /// A fleet in good weather whose passwords are their VINs, with nothing to make up for.
+    pub fn new(mqtt: SocketAddr, vehicles: usize, pace: Pace, form: Form, start: impl Into<Option<UnixMs>>) -> Self {
+        Plan {
+            mqtt,
+            vehicles,
+            pace,
+            form,
+            start: start.into(),
+            first: 0,
+            password: None,
+            greets: false,
+            backlog: 0,
+            neighbours: NEIGHBOURS,
+            together: TOGETHER,
+            weather: Weather::default(),
+        }
+    }
+
+    /// Where the vehicle with that number has its turn in a period: they do not publish all at once.
+    pub(crate) fn turn_of(&self, number: usize) -> Duration {
+        match self.pace {
+            Pace::Window(_) => Duration::ZERO,
+            Pace::Every(period) => period.mul_f64((number - self.first) as f64 / self.vehicles as f64),
+        }
+    }
+
+    /// Time of the first sample of the vehicle with that number, of a fleet that begins to publish at `began`.
+    fn start_of(&self, number: usize, began: UnixMs, rows: usize) -> UnixMs {
+        // The first live message ends when it is due, and what was recorded before lies before it.
+        let due = began + self.turn_of(number).as_millis() as i64;
+        let before = (self.backlog as i64 + 1) * rows as i64 - 1;
+        self.start.unwrap_or(due - before * drive::PERIOD_MS)
     }
 }
 
@@ -92,7 +134,11 @@ pub(crate) struct Tally {
     pub committed: AtomicU64,
     pub sent_again: AtomicU64,
     pub connected: AtomicU64,
+    pub served: AtomicU64,
     pub reconnects: AtomicU64,
+    pub unreachable: AtomicU64,
+    pub refused: AtomicU64,
+    pub made_up: AtomicU64,
     /// From when a message was due to when its acknowledgement had come, in ms.
     pub latencies: Mutex<Vec<f64>>,
     /// From when a message was written to its PUBACK, in ms.
@@ -110,13 +156,21 @@ pub struct Figures {
     pub sent_again: u64,
     /// Vehicles that are connected.
     pub connected: u64,
+    /// Of those, the ones that have written something since that is committed.
+    pub served: u64,
     /// Connections that were made anew.
     pub reconnects: u64,
+    /// Tries to come back when nobody listened.
+    pub unreachable: u64,
+    /// Tries to come back that the broker refused or did not answer.
+    pub refused: u64,
+    /// Messages from before the vehicles came that are committed.
+    pub made_up: u64,
 }
 
 /// Whether the first vehicle of a fleet would be let in.
 pub async fn is_admitted(plan: &Plan) -> bool {
-    sign_in(plan, 0).await.is_ok()
+    sign_in(plan, plan.first, None).await.is_ok()
 }
 
 /// A fleet on the road.
@@ -137,7 +191,7 @@ pub struct Done {
     pub committed: u64,
     /// Samples of those.
     pub samples: u64,
-    /// From when each was due until then.
+    /// From when each was due until then, but for those that were recorded before their vehicles came.
     pub latencies_ms: Vec<f64>,
 }
 
@@ -174,10 +228,7 @@ impl Fleet {
         self.pubacks();
         while began.elapsed() < time {
             sleep(time.saturating_sub(began.elapsed()).min(Duration::from_millis(200))).await;
-            if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
-                self.end()?;
-                bail!("the fleet has left");
-            }
+            self.check()?;
         }
         let (seconds, after) = (began.elapsed().as_secs_f64(), counts());
         let latencies_ms = std::mem::take(&mut *self.latencies());
@@ -192,10 +243,28 @@ impl Fleet {
 
     /// What it did so far.
     pub fn figures(&self) -> Figures {
-        let Tally { published, committed, sent_again, connected, reconnects, .. } = &*self.tally;
-        let [published, committed, sent_again, connected, reconnects] =
-            [published, committed, sent_again, connected, reconnects].map(|figure| figure.load(Relaxed));
-        Figures { published, committed, sent_again, connected, reconnects }
+        let of = |figure: &AtomicU64| figure.load(Relaxed);
+        let tally = &*self.tally;
+        Figures {
+            published: of(&tally.published),
+            committed: of(&tally.committed),
+            sent_again: of(&tally.sent_again),
+            connected: of(&tally.connected),
+            served: of(&tally.served),
+            reconnects: of(&tally.reconnects),
+            unreachable: of(&tally.unreachable),
+            refused: of(&tally.refused),
+            made_up: of(&tally.made_up),
+        }
+    }
+
+    /// Fails if everybody has left, with the reason.
+    pub fn check(&mut self) -> Result<()> {
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.end()?;
+            bail!("the fleet has left");
+        }
+        Ok(())
     }
 
     /// The times to a commit that were taken since the last call, in ms.
@@ -255,31 +324,52 @@ async fn run(
     let plan = Arc::new(plan);
     let mut vehicles = Vec::with_capacity(plan.vehicles);
     let mut signing_in = JoinSet::new();
-    let epoch = bugbrother_wire::unix_ms(std::time::SystemTime::now()) as u64;
-    let mut next = 0;
+    let since = unix_ms(SystemTime::now());
+    let greeting = |number| Greeting { vin: drive::vin(number), epoch: since as u64, since };
+    let mut numbers = plan.first..plan.first + plan.vehicles;
     while vehicles.len() < plan.vehicles {
-        while next < plan.vehicles && signing_in.len() < TOGETHER {
-            let (plan, number) = (Arc::clone(&plan), next);
-            signing_in.spawn_local(async move { sign_in(&plan, number).await.map(|came| (number, came)) });
-            next += 1;
+        for number in numbers.by_ref().take(TOGETHER.saturating_sub(signing_in.len())) {
+            let (plan, greeting) = (Arc::clone(&plan), plan.greets.then(|| greeting(number)));
+            signing_in.spawn_local(async move { sign_in(&plan, number, greeting).await.map(|came| (number, came)) });
         }
-        let (number, came) = signing_in.join_next().await.context("a vehicle signs in")???;
+        let came = signing_in.join_next().await.context("a vehicle signs in")???;
         tally.connected.fetch_add(1, Relaxed);
+        vehicles.push(came);
+    }
+    let (began, began_ms) = (tokio::time::Instant::now(), unix_ms(SystemTime::now()));
+    let mut driving = JoinSet::new();
+    let door = Arc::new(Semaphore::new(plan.together.max(1)));
+    for (number, came) in vehicles {
         let cut = Arc::clone(&drives[number % drives.len()]);
-        let messages = Messages::new(drive::vin(number), epoch, plan.start, cut);
-        vehicles.push((number, came, messages));
+        let start = plan.start_of(number, began_ms, cut.rows());
+        let messages = Messages::new(drive::vin(number), since as u64, start, cut);
+        let vehicle = Vehicle::new(number, &plan, messages, greeting(number), began, &tally, &door);
+        driving.spawn_local(vehicle.live(came, stop.clone()));
     }
     // Nobody need be waiting any more.
     everyone.send(()).ok();
-    let began = tokio::time::Instant::now();
-    let mut driving = JoinSet::new();
-    let door = Arc::new(Semaphore::new(TOGETHER));
-    for (number, came, messages) in vehicles {
-        let vehicle = Vehicle::new(number, &plan, messages, (epoch, began), &tally, &door);
-        driving.spawn_local(vehicle.live(came, stop.clone()));
-    }
     while let Some(ended) = driving.join_next().await {
         ended??;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_start_a_message_ends_when_it_is_due_and_the_backlog_lies_before_it() {
+        let mqtt = ([127, 0, 0, 1], 1883).into();
+        let every = |rows| Pace::Every(Duration::from_secs(rows));
+        let plan = |rows| Plan { first: 100, ..Plan::new(mqtt, 10, every(rows), Form::Contract, None) };
+        let began = 1_790_000_000_000;
+        assert_eq!(plan(1).start_of(100, began, 1), began);
+        assert_eq!(plan(1).start_of(105, began, 1), began + 500);
+        // Ten samples, of which the last is of now.
+        assert_eq!(plan(10).start_of(100, began, 10), began - 9_000);
+        let away = Plan { backlog: 3_600, ..plan(1) };
+        assert_eq!(away.start_of(100, began, 1), began - 3_600_000);
+        assert_eq!(Plan { start: Some(7), ..away }.start_of(105, began, 1), 7);
+    }
 }

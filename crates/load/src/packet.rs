@@ -10,12 +10,23 @@ pub struct Connect<'a> {
     pub user: &'a str,
     /// MQTT password.
     pub password: &'a str,
+    /// Topic and payload of what the broker is to say, and to keep, when the connection is lost.
+    pub will: Option<(&'a str, &'a [u8])>,
 }
 
 /// CONNECT without a keep alive.
 pub fn connect(out: &mut Vec<u8>, connect: &Connect<'_>) {
-    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 5, 0xC2, 0, 0, 0];
-    for text in [connect.client_id, connect.user, connect.password] {
+    // User name, password and a clean start; a will at QoS 1 that is retained.
+    let flags = if connect.will.is_some() { 0xEE } else { 0xC2 };
+    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 5, flags, 0, 0, 0];
+    string(&mut body, connect.client_id);
+    if let Some((topic, payload)) = connect.will {
+        body.push(0);
+        string(&mut body, topic);
+        body.extend((payload.len() as u16).to_be_bytes());
+        body.extend(payload);
+    }
+    for text in [connect.user, connect.password] {
         string(&mut body, text);
     }
     frame(out, 0x10, &[&body]);
@@ -31,8 +42,22 @@ pub fn subscribe(out: &mut Vec<u8>, filter: &str) {
 
 /// PUBLISH at QoS 1.
 pub fn publish(out: &mut Vec<u8>, topic: &str, id: u16, payload: &[u8]) {
+    say(out, 0x32, topic, id, payload);
+}
+
+/// PUBLISH at QoS 1 of what the broker is to keep.
+pub fn retain(out: &mut Vec<u8>, topic: &str, id: u16, payload: &[u8]) {
+    say(out, 0x33, topic, id, payload);
+}
+
+fn say(out: &mut Vec<u8>, first: u8, topic: &str, id: u16, payload: &[u8]) {
     let [high, low] = id.to_be_bytes();
-    frame(out, 0x32, &[&(topic.len() as u16).to_be_bytes(), topic.as_bytes(), &[high, low, 0], payload]);
+    frame(out, first, &[&(topic.len() as u16).to_be_bytes(), topic.as_bytes(), &[high, low, 0], payload]);
+}
+
+/// DISCONNECT in good order: the will is not said.
+pub fn disconnect(out: &mut Vec<u8>) {
+    out.extend([0xE0, 0]);
 }
 
 /// PUBACK.
@@ -86,4 +111,33 @@ fn frame(out: &mut Vec<u8>, first: u8, parts: &[&[u8]]) {
         }
     }
     parts.iter().for_each(|part| out.extend_from_slice(part));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_will_stands_between_the_client_identifier_and_the_user_name() {
+        let mut out = Vec::new();
+        let who = Connect { client_id: "c", user: "u", password: "p", will: Some(("t", b"gone")) };
+        connect(&mut out, &who);
+        let (first, body, length) = take(&out).unwrap();
+        assert_eq!((first, length), (0x10, out.len()));
+        // MQTT 5.0, 3.1.2.3: user name, password, will retain, will QoS 1, will flag, clean start.
+        assert_eq!(body[7], 0b1110_1110);
+        assert_eq!(&body[11..], b"\x00\x01c\x00\x00\x01t\x00\x04gone\x00\x01u\x00\x01p");
+        out.clear();
+        connect(&mut out, &Connect { will: None, ..who });
+        assert_eq!(take(&out).unwrap().1[7..], *b"\xC2\x00\x00\x00\x00\x01c\x00\x01u\x00\x01p");
+    }
+
+    #[test]
+    fn what_is_retained_differs_in_one_bit() {
+        let (mut kept, mut passing) = (Vec::new(), Vec::new());
+        retain(&mut kept, "t", 7, b"x");
+        publish(&mut passing, "t", 7, b"x");
+        assert_eq!((kept[0] ^ passing[0], &kept[1..]), (1, &passing[1..]));
+        assert_eq!(delivery(kept[0], take(&kept).unwrap().1).unwrap(), (&b"x"[..], Some(7)));
+    }
 }

@@ -1,8 +1,8 @@
 //! One vehicle: it signs in, publishes, is cut off, comes back and sends again what is not committed.
 
 use std::{
-    collections::VecDeque,
-    net::Ipv4Addr,
+    io,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -23,8 +23,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    backoff::Backoff,
     drive::{self, Messages},
-    fleet::{Form, Pace, Plan, Tally},
+    fleet::{Form, Plan, Tally},
+    greeting::Greeting,
+    outbox::{Outbox, Sent},
     packet::{self, Connect},
 };
 
@@ -32,31 +35,30 @@ use crate::{
 const LOST: Duration = Duration::from_secs(60);
 /// How long signing in may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What is older than that goes into the second lane.
-const OLD: Duration = Duration::from_secs(15);
-/// Vehicles with the same address.
-const NEIGHBOURS: usize = 1000;
 /// Most bytes of messages that are written at once.
 const BURST: usize = 64 * 1024;
-/// Most messages on their way at once of a vehicle that has to catch up.
-const WINDOW: usize = 64;
-/// Between two tries to connect.
-const RETRY: Duration = Duration::from_secs(1);
 
-/// Connects, and is let in; with what has come besides.
-pub(crate) async fn sign_in(plan: &Plan, number: usize) -> Result<(TcpStream, Vec<u8>)> {
+/// The address of a vehicle on this machine: the broker takes only so many from one.
+fn address(number: usize, neighbours: usize) -> SocketAddr {
+    let [_, high, middle, low] = ((number / neighbours.max(1)) as u32 + 1).to_be_bytes();
+    (Ipv4Addr::new(127, high.saturating_add(1), middle, low), 0).into()
+}
+
+/// Connects, and is let in; with what has come besides. Who greets leaves a will.
+pub(crate) async fn sign_in(plan: &Plan, number: usize, greeting: Option<Greeting>) -> Result<(TcpStream, Vec<u8>)> {
     let vin = drive::vin(number);
     let signed_in = timeout(PATIENCE, async {
         let socket = TcpSocket::new_v4()?;
         if plan.mqtt.ip().is_loopback() {
-            // The broker takes only so many from one address.
-            socket.bind((Ipv4Addr::new(127, 1, (number / NEIGHBOURS) as u8, 1), 0).into())?;
+            socket.bind(address(number, plan.neighbours))?;
         }
         let mut stream = socket.connect(plan.mqtt).await?;
         stream.set_nodelay(true)?;
         let password = plan.password.as_deref().unwrap_or(vin.as_str());
         let mut out = Vec::new();
-        packet::connect(&mut out, &Connect { client_id: vin.as_str(), user: vin.as_str(), password });
+        let will = greeting.map(Greeting::will);
+        let will = will.as_ref().map(|(topic, payload)| (topic.as_str(), payload.as_slice()));
+        packet::connect(&mut out, &Connect { client_id: vin.as_str(), user: vin.as_str(), password, will });
         if plan.form == Form::Contract {
             packet::subscribe(&mut out, &Topic::down_filter(vin));
         }
@@ -90,14 +92,10 @@ pub(crate) async fn sign_in(plan: &Plan, number: usize) -> Result<(TcpStream, Ve
     signed_in.await.with_context(|| format!("{vin} is not answered"))?
 }
 
-/// A message that is not committed yet.
-struct Sent {
-    seq: u64,
-    due: Instant,
-    /// When it was written last, and as which packet; `None` while it waits to be written.
-    written: Option<(Instant, u16)>,
-    /// Whether it was written ever.
-    was_written: bool,
+/// Whether nobody listens there, rather than that somebody refuses.
+fn is_nobody_there(error: &anyhow::Error) -> bool {
+    let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(refused))
 }
 
 /// A vehicle, connected or not.
@@ -107,11 +105,11 @@ pub(crate) struct Vehicle {
     topics: [String; 2],
     messages: Messages,
     began: Instant,
-    /// When the next message is to be published.
-    next_due: Instant,
-    /// What is not committed yet, by number.
-    sent: VecDeque<Sent>,
-    seq: u64,
+    outbox: Outbox,
+    /// What it says of itself on each connection, if it does.
+    greeting: Option<Greeting>,
+    /// Something that it wrote on this connection is committed.
+    is_served: bool,
     epoch: u64,
     packet_id: u16,
     tally: Arc<Tally>,
@@ -132,7 +130,8 @@ impl Vehicle {
         number: usize,
         plan: &Arc<Plan>,
         messages: Messages,
-        (epoch, began): (u64, Instant),
+        greeting: Greeting,
+        began: Instant,
         tally: &Arc<Tally>,
         door: &Arc<Semaphore>,
     ) -> Self {
@@ -141,20 +140,17 @@ impl Vehicle {
             Form::Contract => [Kind::Telemetry, Kind::Backfill].map(|kind| Topic::new(vin, kind).to_string()),
             Form::Json => [(); 2].map(|()| format!("fleet/v1/{vin}/up/json")),
         };
-        let next_due = match plan.pace {
-            Pace::Window(_) => began,
-            Pace::Every(period) => began + period.mul_f64(number as f64 / plan.vehicles as f64),
-        };
+        tally.published.fetch_add(plan.backlog, Relaxed);
         Vehicle {
             number,
             plan: Arc::clone(plan),
             topics,
             messages,
             began,
-            next_due,
-            sent: VecDeque::new(),
-            seq: 0,
-            epoch,
+            outbox: Outbox::new(plan.pace, plan.backlog, began + plan.turn_of(number)),
+            greeting: plan.greets.then_some(greeting),
+            is_served: false,
+            epoch: greeting.epoch,
             packet_id: 0,
             tally: Arc::clone(tally),
             door: Arc::clone(door),
@@ -165,11 +161,12 @@ impl Vehicle {
     /// Until everything that it had to say is committed.
     pub(crate) async fn live(mut self, came: (TcpStream, Vec<u8>), stop: CancellationToken) -> Result<()> {
         let mut connected = Some(came);
+        let mut backoff = Backoff::default();
         loop {
             let Some((stream, inbound)) = connected.take() else {
                 let again = async {
                     let _place = self.door.acquire().await?;
-                    sign_in(&self.plan, self.number).await
+                    sign_in(&self.plan, self.number, self.greeting).await
                 };
                 match again.await {
                     Ok(came) => {
@@ -177,22 +174,31 @@ impl Vehicle {
                         self.tally.reconnects.fetch_add(1, Relaxed);
                         connected = Some(came);
                     }
-                    Err(_) => sleep_until(Instant::now() + RETRY.mul_f64(self.chance.random_range(0.5..1.5))).await,
+                    Err(error) => {
+                        let tally = if is_nobody_there(&error) { &self.tally.unreachable } else { &self.tally.refused };
+                        tally.fetch_add(1, Relaxed);
+                        sleep_until(Instant::now() + backoff.next(None, &mut self.chance)).await;
+                    }
                 }
                 continue;
             };
+            let since = Instant::now();
             let ended = self.drive(stream, inbound, &stop).await;
             self.tally.connected.fetch_sub(1, Relaxed);
-            // Whatever was on its way may have got lost with the connection.
-            self.sent.iter_mut().for_each(|sent| sent.written = None);
+            if std::mem::take(&mut self.is_served) {
+                self.tally.served.fetch_sub(1, Relaxed);
+            }
+            self.outbox.lose_connection();
             match ended {
                 Ok(End::Home) => return Ok(()),
                 Ok(End::Away(until)) => tokio::select! {
                     () = sleep_until(until) => {}
                     // Who has something left comes back to say it.
-                    () = stop.cancelled() => if self.sent.is_empty() { return Ok(()) },
+                    () = stop.cancelled() => if self.outbox.is_empty() { return Ok(()) },
                 },
-                Err(_) if self.plan.weather.rough => {}
+                Err(_) if self.plan.weather.rough => {
+                    sleep_until(Instant::now() + backoff.next(Some(since.elapsed()), &mut self.chance)).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -214,6 +220,9 @@ impl Vehicle {
 
     async fn drive(&mut self, mut stream: TcpStream, mut inbound: Vec<u8>, stop: &CancellationToken) -> Result<End> {
         let mut out = Vec::new();
+        for (topic, payload) in self.greeting.map(Greeting::hello).into_iter().flatten() {
+            packet::retain(&mut out, &topic, self.next_packet_id(), &payload);
+        }
         self.hear(&mut inbound, &mut out)?;
         let cut = self.next_cut();
         loop {
@@ -222,6 +231,17 @@ impl Vehicle {
                 return Ok(End::Away(until));
             }
             self.publish(&mut out, leaving);
+            if leaving && self.outbox.is_empty() {
+                if let Some((topic, payload)) = self.greeting.map(Greeting::farewell) {
+                    packet::retain(&mut out, &topic, self.next_packet_id(), &payload);
+                }
+                packet::disconnect(&mut out);
+                // It leaves whether the broker is still there to hear that or not.
+                if stream.write_all(&out).await.is_ok() {
+                    stream.shutdown().await.ok();
+                }
+                return Ok(End::Home);
+            }
             if !out.is_empty() {
                 stream.write_all(&out).await?;
                 out.clear();
@@ -229,82 +249,46 @@ impl Vehicle {
                     out = Vec::new();
                 }
             }
-            if leaving && self.sent.is_empty() {
-                return Ok(End::Home);
-            }
-            let patience = self.sent.front().and_then(|sent| Some(sent.written?.0 + LOST));
+            let patience = self.outbox.waiting_since().map(|since| since + LOST);
+            let due = self.outbox.next_due().filter(|_| !leaving);
+            let ready = self.outbox.ready_at();
             tokio::select! {
                 read = stream.read_buf(&mut inbound) => {
                     ensure!(read? > 0, "{}: the broker has closed the connection", self.topics[0]);
                     self.hear(&mut inbound, &mut out)?;
                 }
-                () = sleep_until(self.next_due), if !leaving && self.is_ahead() => {}
-                () = sleep_until(patience.unwrap_or(self.next_due)), if patience.is_some() => {
-                    bail!("{}: not committed after {LOST:?}", self.topics[0]);
-                }
-                () = sleep_until(cut.map_or(self.next_due, |(at, _)| at)), if cut.is_some() && !leaving => {}
+                () = until(due) => {}
+                () = until(ready) => {}
+                () = until(patience) => bail!("{}: not committed after {LOST:?}", self.topics[0]),
+                () = until(cut.map(|(at, _)| at).filter(|_| !leaving)) => {}
                 () = stop.cancelled(), if !leaving => {}
             }
         }
     }
 
-    /// Whether there is a moment to wait for: that of the next message, unless it is over and the window is full.
-    fn is_ahead(&self) -> bool {
-        matches!(self.plan.pace, Pace::Every(_)) && self.next_due > Instant::now()
-    }
-
-    /// Notes the messages that are due, and writes what the window takes of all that is not written yet.
+    /// Notes the messages that are due, and writes what may be written now.
     fn publish(&mut self, out: &mut Vec<u8>, leaving: bool) {
         let now = Instant::now();
-        let window = match self.plan.pace {
-            Pace::Window(window) => window,
-            Pace::Every(_) => WINDOW,
-        };
-        loop {
-            let due = match self.plan.pace {
-                _ if leaving => break,
-                Pace::Window(window) if self.sent.len() < window => now,
-                Pace::Every(period) if self.next_due <= now => {
-                    let due = self.next_due;
-                    self.next_due += period;
-                    due
-                }
-                Pace::Window(_) | Pace::Every(_) => break,
-            };
-            self.seq += 1;
-            self.sent.push_back(Sent { seq: self.seq, due, written: None, was_written: false });
-            self.tally.published.fetch_add(1, Relaxed);
+        if !leaving {
+            self.tally.published.fetch_add(self.outbox.fall_due(now), Relaxed);
         }
-        let mut room = window.saturating_sub(self.sent.iter().filter(|sent| sent.written.is_some()).count());
-        // What is live goes first, and the rest behind it, each in its order.
-        for is_old in [false, true] {
-            for place in 0..self.sent.len() {
-                let sent = &self.sent[place];
-                if sent.written.is_none() && (now > sent.due + OLD) == is_old {
-                    if room == 0 || out.len() >= BURST {
-                        return;
-                    }
-                    self.write(place, now, out);
-                    room -= 1;
-                }
-            }
+        while out.len() < BURST
+            && let Some(next) = self.outbox.next(now)
+        {
+            let payload = match self.plan.form {
+                Form::Contract => self.messages.encode(next.seq),
+                Form::Json => json(&mut self.messages, next.seq),
+            };
+            let packet_id = self.next_packet_id();
+            packet::publish(out, &self.topics[usize::from(next.is_late)], packet_id, &payload);
+            self.tally.sent_again.fetch_add(u64::from(next.is_again), Relaxed);
+            self.outbox.wrote(next, now, packet_id, payload.len());
         }
     }
 
-    fn write(&mut self, place: usize, now: Instant, out: &mut Vec<u8>) {
-        let (seq, due) = (self.sent[place].seq, self.sent[place].due);
-        let payload = match self.plan.form {
-            Form::Contract => self.messages.encode(seq),
-            Form::Json => json(&mut self.messages, seq),
-        };
+    fn next_packet_id(&mut self) -> u16 {
         self.packet_id = self.packet_id.checked_add(1).unwrap_or(1);
-        if self.sent[place].was_written {
-            self.tally.sent_again.fetch_add(1, Relaxed);
-        }
-        let lane = usize::from(now > due + OLD);
-        packet::publish(out, &self.topics[lane], self.packet_id, &payload);
-        self.sent[place].written = Some((now, self.packet_id));
-        self.sent[place].was_written = true;
+        self.packet_id
     }
 
     fn hear(&mut self, inbound: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<()> {
@@ -339,15 +323,13 @@ impl Vehicle {
     /// The broker has a message.
     fn noted(&mut self, body: &[u8]) {
         let Some((id, _)) = body.split_first_chunk::<2>() else { return };
-        let id = u16::from_be_bytes(*id);
         let now = Instant::now();
-        let known = self.sent.iter().position(|sent| sent.written.is_some_and(|(_, written)| written == id));
-        if let Some((at, _)) = known.and_then(|place| self.sent[place].written) {
+        if let Some(written) = self.outbox.note(u16::from_be_bytes(*id)) {
             let mut pubacks = self.tally.pubacks.lock().unwrap_or_else(PoisonError::into_inner);
-            pubacks.push((now - at).as_secs_f64() * 1e3);
+            pubacks.push((now - written).as_secs_f64() * 1e3);
         }
         if self.plan.form == Form::Json
-            && let Some(sent) = self.sent.pop_front()
+            && let Some(sent) = self.outbox.settle_oldest()
         {
             self.committed(&sent, now);
         }
@@ -356,23 +338,30 @@ impl Vehicle {
     /// Everything up to a number is committed, and some of what is above it.
     fn settle(&mut self, ack: &Ack) {
         let now = Instant::now();
-        while let Some(sent) = self.sent.pop_front_if(|oldest| oldest.seq <= ack.seq.0) {
+        for sent in self.outbox.settle(ack) {
             self.committed(&sent, now);
-        }
-        for (from, to) in &ack.ranges {
-            let is_in = |sent: &Sent| (from.0..=to.0).contains(&sent.seq);
-            while let Some(place) = self.sent.iter().position(is_in) {
-                if let Some(sent) = self.sent.remove(place) {
-                    self.committed(&sent, now);
-                }
-            }
         }
     }
 
-    fn committed(&self, sent: &Sent, now: Instant) {
+    fn committed(&mut self, sent: &Sent, now: Instant) {
+        self.tally.committed.fetch_add(1, Relaxed);
+        if sent.written.is_some() && !std::mem::replace(&mut self.is_served, true) {
+            self.tally.served.fetch_add(1, Relaxed);
+        }
+        if self.outbox.is_backlog(sent.seq) {
+            self.tally.made_up.fetch_add(1, Relaxed);
+            return;
+        }
         let mut latencies = self.tally.latencies.lock().unwrap_or_else(PoisonError::into_inner);
         latencies.push((now - sent.due).as_secs_f64() * 1e3);
-        self.tally.committed.fetch_add(1, Relaxed);
+    }
+}
+
+/// That moment; never without one.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -383,4 +372,25 @@ fn json(messages: &mut Messages, seq: u64) -> Vec<u8> {
     serde_json::json!({ "vin": batch.vin.as_str(), "t0": batch.t0, "keys": batch.keys, "rows": rows })
         .to_string()
         .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_vehicles_share_an_address_and_all_are_of_this_machine() {
+        let of = |number, neighbours| address(number, neighbours).ip().to_string();
+        assert_eq!([of(0, 1_000), of(999, 1_000), of(1_000, 1_000)], ["127.1.0.1", "127.1.0.1", "127.1.0.2"]);
+        assert_eq!([of(0, 1), of(255, 1), of(199_999, 1)], ["127.1.0.1", "127.1.1.0", "127.4.13.64"]);
+        assert_eq!(of(7, 0), of(7, 1));
+    }
+
+    #[test]
+    fn nobody_there_is_another_thing_than_a_refusal() {
+        let with = |kind| Err::<(), _>(io::Error::from(kind)).context("signing in").unwrap_err();
+        assert!(is_nobody_there(&with(io::ErrorKind::ConnectionRefused)));
+        assert!(!is_nobody_there(&with(io::ErrorKind::ConnectionReset)));
+        assert!(!is_nobody_there(&anyhow::anyhow!("sent away")));
+    }
 }

@@ -4,11 +4,11 @@ use std::{fmt::Write as _, fs, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use bugbrother_kit::broker::Broker;
+use bugbrother_load::fleet::{Fleet, Form, Pace, Plan};
 
 use crate::{
     drive::{self, Cut, SIGNALS, Sample},
     figures::{Sorted, grouped},
-    fleet::{Fleet, Form, Pace, Plan, Weather},
     plot::{self, Line},
     report::{self, Report},
     server::{Databases, Kind, Server},
@@ -16,8 +16,7 @@ use crate::{
     usage,
 };
 
-/// The broker has 10,000 places, of which the services take some.
-const FLEETS: [usize; 4] = [10, 100, 1_000, 9_990];
+const FLEETS: [usize; 4] = [10, 100, 1_000, 10_000];
 /// Samples of a message, which is also how many seconds lie between two.
 const FORMS: [usize; 2] = [1, 10];
 /// Different drives.
@@ -88,15 +87,8 @@ async fn cost(settings: &Settings, vehicles: usize, rows: usize, drives: &[Arc<C
     let mut databases = Databases::start(Kind::Sqlite).await?;
     let mut server = Server::start(Kind::Sqlite, Broker::Embedded, vehicles, &mut databases).await?;
     let period = Duration::from_secs(rows as u64);
-    let plan = Plan {
-        mqtt: server.mqtt(),
-        vehicles,
-        pace: Pace::Every(period),
-        form: Form::Contract,
-        start: crate::ingest::start(),
-        password: None,
-        weather: Weather::default(),
-    };
+    let start = crate::ingest::start();
+    let plan = Plan::new(server.mqtt(), vehicles, Pace::Every(period), Form::Contract, start);
     let mut fleet = Fleet::start(plan, drives)?;
     // Everybody has been heard once.
     fleet.measure(period + Duration::from_secs(5)).await?;

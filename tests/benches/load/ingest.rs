@@ -8,13 +8,13 @@ use std::{
 
 use anyhow::{Context, Result};
 use bugbrother_kit::broker::Broker;
+use bugbrother_load::fleet::{Fleet, Form, Pace, Plan};
 use bugbrother_wire::{UnixMs, unix_ms};
 
 use crate::{
     ceiling::{self, Ceiling, Plain},
     drive::{self, Cut, SIGNALS, Sample},
     figures::{Sorted, grouped, median},
-    fleet::{Fleet, Form, Pace, Plan, Weather},
     nodered,
     report::Report,
     server::{Databases, Kind, Server},
@@ -154,15 +154,7 @@ async fn store(settings: &Settings, kind: Kind, samples: &[Vec<Sample>], report:
 /// As fast as it goes.
 pub async fn flood(server: &mut Server, drives: &[Arc<Cut>], databases: &Databases, time: Duration) -> Result<Flood> {
     let rows = drives.first().context("a drive")?.rows();
-    let plan = Plan {
-        mqtt: server.mqtt(),
-        vehicles: VEHICLES,
-        pace: Pace::Window(window(rows)),
-        form: Form::Contract,
-        start: start(),
-        password: None,
-        weather: Weather::default(),
-    };
+    let plan = Plan::new(server.mqtt(), VEHICLES, Pace::Window(window(rows)), Form::Contract, start());
     let mut fleet = Fleet::start(plan, drives)?;
     fleet.measure(WARM_UP).await?;
     let processes = [
@@ -211,15 +203,8 @@ async fn calm(
 ) -> Result<Calm> {
     let mut server = Server::start(kind, Broker::Embedded, VEHICLES, databases).await?;
     let rows = drives.first().context("a drive")?.rows();
-    let plan = Plan {
-        mqtt: server.mqtt(),
-        vehicles: VEHICLES,
-        pace: Pace::Every(Duration::from_secs_f64(VEHICLES as f64 / rate)),
-        form: Form::Contract,
-        start: start(),
-        password: None,
-        weather: Weather::default(),
-    };
+    let pace = Pace::Every(Duration::from_secs_f64(VEHICLES as f64 / rate));
+    let plan = Plan::new(server.mqtt(), VEHICLES, pace, Form::Contract, start());
     let mut fleet = Fleet::start(plan, drives)?;
     fleet.measure(WARM_UP).await?;
     let done = fleet.measure(settings.time).await?;

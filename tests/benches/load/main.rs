@@ -1,6 +1,6 @@
 //! What the way from a vehicle into the database takes, and the way out of it: `make bench-ingest`, `make bench-history`,
 //! `make bench-growth`; and the way to people: `make bench-dashboard`, `make bench-video`, `make bench-notify`; and the broker alone:
-//! `make bench-broker`.
+//! `make bench-broker`; and a large fleet on the whole server: `make bench-fleet` and `make soak`.
 //!
 //! # Layout
 //! - `ingest`: from publish to commit, beside `ceiling`, what the database takes at most, and `nodered`
@@ -10,6 +10,7 @@
 //! - `video`: from a camera's picture to the screen, and what that costs
 //! - `notify`: from publish to who is told of an alert, and what rules cost
 //! - `broker`: the embedded broker beside Debian's Mosquitto
+//! - `fleet`: a large fleet, a storm, a backlog, and half an hour with nothing that grows
 //! - `arrival`: messages on their way into a store; crate `bugbrother_load` has the vehicles that publish them
 //! - `server`: a broker and ingest as processes, and a database behind them
 //! - `usage`, `space`: what processes and databases take; `figures`: medians and quantiles
@@ -25,6 +26,7 @@ mod broker;
 mod ceiling;
 mod dashboard;
 mod figures;
+mod fleet;
 mod growth;
 mod history;
 mod ingest;
@@ -41,7 +43,7 @@ mod video;
 use std::env;
 
 use anyhow::{Context, Result, bail};
-use bugbrother_load::{drive, fleet, packet};
+use bugbrother_load::{drive, packet};
 
 use crate::{server::Kind, settings::Settings};
 
@@ -49,7 +51,9 @@ use crate::{server::Kind, settings::Settings};
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let Some((command, rest)) = arguments.split_first() else {
-        bail!("what is to be measured: ingest, flood, history, growth, dashboard, video, notify or broker?");
+        bail!(
+            "what is to be measured: ingest, flood, history, growth, dashboard, video, notify, broker, fleet or soak?"
+        );
     };
     if command == history::READER {
         return history::read(rest).await;
@@ -59,6 +63,12 @@ async fn main() -> Result<()> {
     }
     if command == "video" {
         return video::run(&Settings::read(20, 3)?, rest).await;
+    }
+    if command == "fleet" {
+        return fleet::run(&Settings::read(600, 1)?, rest).await;
+    }
+    if command == "soak" {
+        return fleet::soak::run(&Settings::read(1_800, 1)?).await;
     }
     if command == "broker" {
         return broker::run(&Settings::read(5, 3)?, rest).await;
@@ -73,7 +83,10 @@ async fn main() -> Result<()> {
         "notify" => notify::run(&Settings::read(300, 1)?).await,
         "growth" => growth::run(&Settings::read(60, 1)?).await,
         other => {
-            bail!("nothing is known of `{other}`: ingest, flood, history, growth, dashboard, video, notify or broker?")
+            bail!(
+                "nothing is known of `{other}`: ingest, flood, history, growth, dashboard, video, notify, broker, fleet or \
+                 soak?"
+            )
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bugbrother_kit::{broker::Broker, influx::Influx, mosquitto::Mosquitto, port, process::Process};
+use bugbrother_load::fleet::{Fleet, Form, Pace, Plan};
 use bugbrother_tests::node_red;
 use bugbrother_wire::UnixMs;
 use serde_json::{Value, json};
@@ -15,7 +16,6 @@ use tokio::time::sleep;
 use crate::{
     drive::{Cut, SIGNALS, Sample},
     figures::{grouped, median},
-    fleet::{Fleet, Form, Pace, Plan, Weather},
     ingest::{self, VEHICLES},
     report::Report,
     server::{Databases, Kind, Server},
@@ -151,15 +151,8 @@ impl NodeRed {
         drives: &[Arc<Cut>],
         time: Duration,
     ) -> Result<Option<Sustained>> {
-        let plan = Plan {
-            mqtt: port::local(self.mosquitto.port()),
-            vehicles: VEHICLES,
-            pace: Pace::Every(Duration::from_secs_f64(VEHICLES as f64 / rate)),
-            form: Form::Json,
-            start,
-            password: None,
-            weather: Weather::default(),
-        };
+        let pace = Pace::Every(Duration::from_secs_f64(VEHICLES as f64 / rate));
+        let plan = Plan::new(port::local(self.mosquitto.port()), VEHICLES, pace, Form::Json, start);
         let node = [self.process.id()];
         let before = usage::cpu_us(&node)?;
         let mut fleet = Fleet::start(plan, drives)?;

@@ -1,6 +1,6 @@
 //! How large a database is, without space in it that is free to be used again.
 
-use std::path::Path;
+use std::{fs, io, path::Path};
 
 use anyhow::{Context, Result};
 use bugbrother_kit::postgres::Postgres;
@@ -19,6 +19,22 @@ pub async fn sqlite(file: &Path) -> Result<f64> {
     connection.close().await?;
     println!("  the file has {used} pages of {size} bytes, {free} of them free");
     Ok(((used - free) * size) as f64)
+}
+
+/// Of all files below a folder, as they stand.
+pub fn folder(path: &Path) -> Result<f64> {
+    let mut bytes = 0.0;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        // Those of a database come and go.
+        match entry.metadata() {
+            Ok(about) if about.is_dir() => bytes += folder(&entry.path())?,
+            Ok(about) => bytes += about.len() as f64,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(bytes)
 }
 
 /// Of the tables that hold samples, with their indexes, after a VACUUM.

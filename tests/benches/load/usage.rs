@@ -38,6 +38,16 @@ pub fn resident_bytes(processes: &[u32]) -> Result<f64> {
     Ok(kib * 1024.0)
 }
 
+/// Descriptors that a process has open.
+pub fn descriptors(process: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{process}/fd"))?.count())
+}
+
+/// Threads of a process.
+pub fn threads(process: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{process}/task"))?.count())
+}
+
 /// How busy the machine is otherwise: the load average of the last minute.
 pub fn load() -> String {
     let average = fs::read_to_string("/proc/loadavg").unwrap_or_default();

@@ -108,7 +108,7 @@ impl Plant {
         let mut stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
         let mut bytes = Vec::new();
-        packet::connect(&mut bytes, &Connect { client_id, user, password: PASSWORD });
+        packet::connect(&mut bytes, &Connect { client_id, user, password: PASSWORD, will: None });
         stream.write_all(&bytes).await?;
         let (first, body) = answer(&mut stream).await?;
         ensure!(first == 0x20 && body[1] == 0, "{user} is refused: {body:?}");

@@ -116,7 +116,7 @@ impl Gateway {
         let mut stream = TcpStream::connect(broker).await?;
         stream.set_nodelay(true)?;
         let mut out = Vec::new();
-        packet::connect(&mut out, &Connect { client_id: &name, user: &name, password: &name });
+        packet::connect(&mut out, &Connect { client_id: &name, user: &name, password: &name, will: None });
         stream.write_all(&out).await?;
         out.clear();
         let (mut read, mut write) = stream.into_split();

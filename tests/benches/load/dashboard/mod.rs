@@ -8,7 +8,7 @@
 
 mod frames;
 mod gateways;
-mod pixel;
+pub mod pixel;
 mod viewers;
 
 use std::path::Path;

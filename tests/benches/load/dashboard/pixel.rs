@@ -62,7 +62,7 @@ pub async fn measure(_: &Settings) -> Result<String> {
 }
 
 /// From each publish to the frame after the one that was drawn with its value, in ms.
-async fn time(system: &mut System) -> Result<Sorted> {
+pub async fn time(system: &mut System) -> Result<Sorted> {
     let vin = drive::vin(WATCHED);
     let mut vehicle = Client::connect(port::local(system.mqtt()), &Connect::new(5, vin.as_str(), vin.as_str())).await?;
     let topic = Topic::new(vin, Kind::Telemetry).to_string();

@@ -7,8 +7,8 @@
 //! - `sink`: where webhooks and web pushes arrive; `screen`: the dashboard's live feed
 
 mod probe;
-mod rules;
-mod screen;
+pub mod rules;
+pub mod screen;
 mod sink;
 
 use std::{
@@ -20,6 +20,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bugbrother_kit::{port, system::System, wait};
+use bugbrother_load::fleet::{Fleet, Form, Pace, Plan};
 use bugbrother_store::{Channel, ChannelSettings, Store};
 use bugbrother_tests::viewer::Viewer;
 use bugbrother_wire::{
@@ -34,7 +35,6 @@ use self::{probe::Crossing, screen::Screen, sink::Sink};
 use crate::{
     drive::{self, Cut, Sample},
     figures::{Sorted, grouped},
-    fleet::{Fleet, Form, Pace, Plan},
     report::Report,
     server,
     settings::{self, Settings},
