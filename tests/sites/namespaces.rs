@@ -21,7 +21,7 @@ use bugbrother_wire::{UnixMs, Vin, message::Presence, unix_ms};
 use crate::{document, drivers::Driver, site::Site};
 
 const VEHICLES: usize = 20;
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(60);
 /// From the promotion until every vehicle is seen on the site that is left: three times what is promised, for slow machines.
 const VISIBLE_LIMIT: Duration = Duration::from_secs(30);
 /// Records of each vehicle that are stored while the link is cut.
@@ -184,7 +184,7 @@ impl World {
 
     /// A is back, with its database as B's copy; who prefers it goes back.
     async fn have_a_back(&mut self) -> Result<()> {
-        self.standby.keep_for(SLOT).await?;
+        self.standby.ready_for_others(SLOT).await?;
         self.primary.come_back(source("b.example.org", "a")).await?;
         self.a.start().await?;
         let back = Instant::now();
@@ -220,7 +220,8 @@ impl World {
             );
             driver.check()?;
         }
-        until_stored(&self.primary, records(&self.standby).await?).await.context("A's copy has it, too")?;
+        let copied = until_stored(&self.primary, records(&self.standby).await?).await;
+        copied.with_context(|| format!("A's copy has it, too; its log:\n{}", self.primary.logged()))?;
         let alerts = store.alerts(None, 1_000).await?;
         let of: BTreeSet<Vin> = alerts.iter().map(|alert| alert.vin).collect();
         ensure!((alerts.len(), of.len()) == (VEHICLES, VEHICLES), "one alert for each vehicle: {alerts:?}");

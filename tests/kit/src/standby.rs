@@ -53,6 +53,12 @@ impl Postgres {
         Ok(standby)
     }
 
+    /// Lets others follow one that was promoted. Before its next checkpoint `pg_rewind` takes it for what it was before.
+    pub async fn ready_for_others(&self, slot: &str) -> Result<()> {
+        self.execute(SUPERUSER, "CHECKPOINT").await?;
+        self.keep_for(slot).await
+    }
+
     /// Makes a standby a server of its own; returns when it is one.
     pub async fn promote(&self) -> Result<()> {
         let data = format!("--pgdata={}", self.data().display());
