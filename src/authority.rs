@@ -43,9 +43,9 @@ pub async fn open(data: &DataDir, store: &Store) -> Result<Authority> {
 /// Writes the list of revoked certificates where the one that is there lacks something or is a day old; whether it did. A
 /// running broker reads it at once.
 pub async fn publish_revoked(data: &DataDir, authority: &Authority, store: &Store) -> Result<bool> {
-    // Under one lock, or an older list could be the last one written.
-    let _lock = data.lock()?;
     let revoked = timeout(PATIENCE, revoked(store)).await.context("the database does not answer")??;
+    // Nothing is awaited under the lock: who waits for it blocks a thread. An older list takes nothing out of a newer one.
+    let _lock = data.lock()?;
     Ok(authority.keep_crl(&data.access().revoked(), &revoked, SystemTime::now())?)
 }
 
