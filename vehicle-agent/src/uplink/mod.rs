@@ -360,7 +360,8 @@ mod tests {
             since: now_ms(),
             reason: None,
         };
-        let mut uplink = Uplink::new(outbox, ties().0, PACE, publisher, online);
+        let began = watch::Sender::new((Instant::now(), online.since)).subscribe();
+        let mut uplink = Uplink::new(outbox, ties().0, PACE, publisher, online, began);
         session.cancel();
         let served = timeout(LIMIT, uplink.serve(&mut events, &CancellationToken::new())).await.unwrap();
         assert!(matches!(served, Err(UplinkError::Session)));
