@@ -4,7 +4,7 @@
 //! `BUGBROTHER_KILLS=100` says how often.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-#[path = "../gate/kit.rs"]
+#[path = "../gate/kit/mod.rs"]
 #[allow(dead_code, reason = "shared with the tests of the gate, which need more of it")]
 mod kit;
 

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "what was measured is of interest")]
 
-#[path = "../gate/kit.rs"]
+#[path = "../gate/kit/mod.rs"]
 #[allow(dead_code, reason = "shared with the tests of the gate, which need more of it")]
 mod kit;
 

@@ -10,7 +10,7 @@ const GOOD: Duration = Duration::from_secs(10);
 /// How long to wait before the next attempt: doubling from 0.2 s to 30 s, a random half of it, so that a fleet that lost
 /// its broker does not come back as one.
 #[derive(Debug, Default)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     failures: u32,
 }
 

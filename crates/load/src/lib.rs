@@ -4,7 +4,7 @@
 //! # Layout
 //! - [`fleet`]: a fleet on the road, [`fleet::Plan`] what it is to do, [`fleet::Done`] what it did
 //! - `vehicle`: one of them: it signs in, publishes, is cut off, comes back and sends again what is not committed
-//! - `outbox`: what it has to send and what goes when (pure); `greeting`: what it says of itself; `backoff`: when it tries again
+//! - `outbox`: what it has to send and what goes when (pure); `greeting`: what it says of itself
 //! - [`drive`]: what simulated cars tell; [`packet`]: as little of MQTT as that takes
 //! - [`histogram`]: times in few numbers, however many there are (pure)
 //!
@@ -15,7 +15,6 @@
 
 #![warn(missing_docs)]
 
-mod backoff;
 pub mod drive;
 pub mod fleet;
 mod greeting;
