@@ -60,6 +60,7 @@ async fn of_two_sites_one_is_cut_off_and_one_is_killed() -> Result<()> {
     world.cut_the_link().await?;
     world.lose_a().await?;
     world.have_a_back().await?;
+    world.cut_the_power_of_a().await?;
     world.end().await
 }
 
@@ -194,6 +195,22 @@ impl World {
         self.until_seen(&self.a, now).await.context("on A")?;
         self.until_seen(&self.b, now).await.context("on B")?;
         eprintln!("A came back: everybody was there again {:.1} s later", moved.as_secs_f64());
+        Ok(())
+    }
+
+    /// A is gone without a word, as when its power is cut, and comes back.
+    async fn cut_the_power_of_a(&mut self) -> Result<()> {
+        let viewer = self.b.sign_in(&self.password).await?;
+        self.network.unplug(&self.a.host, true).await?;
+        let (cut, at) = (Instant::now(), now());
+        let seen = || async { until_seen(&viewer, &self.vins, at).await.ok() };
+        wait::until("everybody is seen on B, though A has not said goodbye", LIMIT, seen).await?;
+        let seen = cut.elapsed();
+        ensure!(self.b.connected().await? == VEHICLES, "everybody is at B");
+        self.network.unplug(&self.a.host, false).await?;
+        self.until_connected_to_a().await?;
+        self.until_seen(&self.a, now()).await.context("on A")?;
+        eprintln!("A's cable was pulled out: all {VEHICLES} vehicles were seen on B {:.1} s later", seen.as_secs_f64());
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 use std::{
     mem,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,13 +28,40 @@ const ACK_BYTES: usize = 4;
 const PING_BYTES: usize = 2;
 const OTHER_BYTES: usize = 40;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes a second of a link that is slow and not gone: 16 kbit/s.
+const SLOWEST: u32 = 2_000;
+/// A filter that nobody subscribes to. To unsubscribe from it changes nothing, and is answered at once.
+const PROBE: &str = "bugbrother/probe";
 
 /// How a connection ended.
 pub(crate) enum End {
     /// Orderly, after the shutdown, or nobody listens any more.
     Stopped,
     /// Any other way.
-    Lost(String),
+    Lost {
+        /// Why.
+        reason: String,
+        /// Whether the broker said nothing more while it was waited for.
+        silent: bool,
+    },
+}
+
+impl End {
+    pub fn lost(reason: impl Into<String>) -> Self {
+        End::Lost { reason: reason.into(), silent: false }
+    }
+
+    fn silent(reason: &str) -> Self {
+        End::Lost { reason: reason.to_owned(), silent: true }
+    }
+}
+
+/// What is waited for.
+struct Answer {
+    /// How long it may take.
+    allowed: Duration,
+    /// What is left of that.
+    due: Duration,
 }
 
 /// One connection, from CONNECT to its end.
@@ -46,12 +74,26 @@ pub(crate) struct Connection<'a> {
     /// From CONNACK on.
     link: Option<Arc<Link>>,
     up_since: Option<Instant>,
+    /// When something came last, or was taken.
+    heard: Instant,
+    /// Since when the broker has been asked whether it is there.
+    asked: Option<Instant>,
 }
 
 impl<'a> Connection<'a> {
     pub fn new(options: &'a Options, to: MqttOptions, publisher: &'a Publisher, ear: &'a Ear) -> Self {
         let (client, event_loop) = AsyncClient::new(to, REQUESTS);
-        Connection { options, publisher, ear, client, event_loop, link: None, up_since: None }
+        Connection {
+            options,
+            publisher,
+            ear,
+            client,
+            event_loop,
+            link: None,
+            up_since: None,
+            heard: Instant::now(),
+            asked: None,
+        }
     }
 
     /// How long it was up; `None` if it never was.
@@ -61,21 +103,17 @@ impl<'a> Connection<'a> {
 
     pub async fn run(&mut self, shutdown: &CancellationToken) -> End {
         loop {
-            // rumqttc yields a ping or its answer at least. Writing to a broker that does not read it would wait for ever.
-            let patience = self.event_loop.options.keep_alive() * 2 + CONNECT_TIMEOUT;
             let event = tokio::select! {
-                event = timeout(patience, self.event_loop.poll()) => event,
+                event = self.next_event() => event,
                 () = shutdown.cancelled() => return self.leave().await,
             };
             let event = match event {
-                Ok(Ok(event)) => event,
-                Ok(Err(error)) => {
-                    self.track_the_rest();
-                    self.blame(&error);
-                    return End::Lost(reason::of_connection(&error));
-                }
-                Err(_) => return End::Lost("the broker does not read any more".to_owned()),
+                Ok(event) => event,
+                Err(lost) => return lost,
             };
+            if matches!(event, v5::Event::Incoming(_)) {
+                (self.heard, self.asked) = (Instant::now(), None);
+            }
             let handed_over = match event {
                 v5::Event::Incoming(Packet::ConnAck(ack)) => {
                     self.options.traffic.packet_sent(self.options.connect_bytes(), self.options.tls.is_some());
@@ -85,18 +123,21 @@ impl<'a> Connection<'a> {
                     if self.options.subscriptions.is_empty() {
                         self.announce().await
                     } else if self.client.try_subscribe_many(self.options.filters()).is_err() {
-                        return End::Lost("a subscription is no topic filter".to_owned());
+                        return End::lost("a subscription is no topic filter");
                     } else {
                         true
                     }
                 }
                 v5::Event::Incoming(Packet::SubAck(ack)) => match self.refused(&ack) {
-                    Some(reason) => return End::Lost(reason),
+                    Some(reason) => return End::lost(reason),
                     None => self.announce().await,
                 },
                 v5::Event::Incoming(Packet::Publish(publish)) => {
                     self.options.traffic.packet_received(publish.size(), self.options.tls.is_some());
-                    self.deliver(publish, shutdown).await
+                    let handed_over = self.deliver(publish, shutdown).await;
+                    // Meanwhile nothing was read.
+                    self.heard = Instant::now();
+                    handed_over
                 }
                 event => {
                     self.track(&event);
@@ -107,6 +148,43 @@ impl<'a> Connection<'a> {
                 return if shutdown.is_cancelled() { self.leave().await } else { End::Stopped };
             }
         }
+    }
+
+    /// What happens next, or why nothing does any more.
+    async fn next_event(&mut self) -> Result<v5::Event, End> {
+        // rumqttc yields a ping or its answer at least. Writing to a broker that does not read it would wait for ever.
+        let patience = self.event_loop.options.keep_alive() * 2 + CONNECT_TIMEOUT;
+        let answer = self.answer_due();
+        let event = {
+            // Not begun anew after the question: half of a packet may be written.
+            let mut poll = pin!(self.event_loop.poll());
+            let mut event = timeout(answer.as_ref().map_or(patience, |answer| answer.due), &mut poll).await;
+            if let (Err(_), Some(answer), None) = (&event, &answer, self.asked) {
+                self.asked = Some(Instant::now());
+                // A queue without room is one that nobody reads.
+                self.client.try_unsubscribe(PROBE).ok();
+                event = timeout(answer.allowed, &mut poll).await;
+            }
+            event
+        };
+        match event {
+            Ok(Ok(event)) => Ok(event),
+            Ok(Err(error)) => {
+                self.track_the_rest();
+                self.blame(&error);
+                Err(End::lost(reason::of_connection(&error)))
+            }
+            Err(_) if answer.is_some() => Err(End::silent("the broker does not answer any more")),
+            Err(_) => Err(End::silent("the broker does not read any more")),
+        }
+    }
+
+    /// Whether something must be heard. Whoever says anything at all is there.
+    fn answer_due(&self) -> Option<Answer> {
+        let (oldest, bytes) = self.link.as_ref()?.unanswered()?;
+        let since = self.asked.unwrap_or(oldest).max(self.heard);
+        let allowed = self.options.answer_within + Duration::from_secs(bytes as u64) / SLOWEST;
+        Some(Answer { allowed, due: allowed.saturating_sub(since.elapsed()) })
     }
 
     fn refused(&self, ack: &SubAck) -> Option<String> {
@@ -187,7 +265,7 @@ impl<'a> Connection<'a> {
     async fn leave(&mut self) -> End {
         let Some(link) = self.link.clone() else { return End::Stopped };
         let farewell = async {
-            let mut drained = std::pin::pin!(link.drained());
+            let mut drained = pin!(link.drained());
             let mut leaving = false;
             loop {
                 tokio::select! {

@@ -7,7 +7,7 @@
 //! - `connection`: one connection, from CONNECT to its end; `ear`: who is told of it
 //! - `link`: publishes that wait for their PUBACK, of one connection
 //! - [`Traffic`]: bytes over the network; [`Standing`]: whether the session is up
-//! - `backoff`: when to try again; `reason`: errors in words
+//! - [`Backoff`]: when to try again; [`Ahead`]: how much may wait for its acknowledgement; `reason`: errors in words
 //! - [`try_sign_in`]: one attempt, for those who look for what is wrong
 //!
 //! # Invariants
@@ -19,6 +19,7 @@
 //! - Nothing is given to rumqttc that it would drop the connection over: what is too large, or what the broker does not know.
 //! - Every step has a deadline: name, TCP, TLS and CONNACK together, and each event after that.
 
+mod ahead;
 mod backoff;
 mod connection;
 mod delivery;
@@ -32,6 +33,8 @@ mod tls;
 mod traffic;
 mod trial;
 
+pub use ahead::Ahead;
+pub use backoff::Backoff;
 pub use delivery::Delivery;
 pub use link::{PublishError, Publisher, Receipt};
 pub use options::{Options, Peer, Qos, Will, WillPayload};

@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -207,6 +208,8 @@ struct UnderWay {
     queued: VecDeque<Waiting>,
     /// On the wire, in order.
     sent: VecDeque<Sent>,
+    /// Of those.
+    sent_bytes: usize,
 }
 
 impl UnderWay {
@@ -217,8 +220,8 @@ impl UnderWay {
             warn!(%error, "not everything that is published gets through");
         }
         let done = self.sent[index].done.take();
-        while self.sent.front().is_some_and(|sent| sent.done.is_none()) {
-            self.sent.pop_front();
+        while let Some(sent) = self.sent.pop_front_if(|sent| sent.done.is_none()) {
+            self.sent_bytes -= sent.bytes;
         }
         // Last, so that who waits for it finds the place free. Nobody need be waiting.
         if let Some(done) = done {
@@ -237,6 +240,8 @@ struct Waiting {
 /// to one that is in use: when they do and the broker refuses the older message, rumqttc forgets the newer one.
 struct Sent {
     packet_id: u16,
+    at: Instant,
+    bytes: usize,
     done: Option<oneshot::Sender<Result<(), PublishError>>>,
     _place: OwnedSemaphorePermit,
 }
@@ -280,7 +285,8 @@ impl Link {
             // Nobody need be waiting for it.
             done.send(Ok(())).ok();
         } else {
-            under_way.sent.push_back(Sent { packet_id, done: Some(done), _place: place });
+            under_way.sent_bytes += bytes;
+            under_way.sent.push_back(Sent { packet_id, at: Instant::now(), bytes, done: Some(done), _place: place });
         }
     }
 
@@ -298,6 +304,13 @@ impl Link {
         if !under_way.sent.is_empty() {
             under_way.settle(0, Err(PublishError::Refused("unknown reason code")));
         }
+    }
+
+    /// Since when the oldest publish waits for its PUBACK, and the bytes of all that do; `None` if none does.
+    pub fn unanswered(&self) -> Option<(Instant, usize)> {
+        let under_way = lock(&self.under_way);
+        let oldest = under_way.sent.front()?.at;
+        Some((oldest, under_way.sent_bytes))
     }
 
     /// Waits until nothing is under way any more.

@@ -86,6 +86,9 @@ pub struct Options {
     pub password: String,
     /// Longest silence; at least five seconds.
     pub keep_alive: Duration,
+    /// How long a publish may wait for its PUBACK with nothing heard of the broker. Then it is asked, and after as long again
+    /// without an answer taken for gone. What a slow link takes for what is under way is added.
+    pub answer_within: Duration,
     /// What the broker publishes when the connection is lost.
     pub will: Option<Will>,
     /// Makes the will's payload anew for each connection, where it is not always the same.
@@ -110,7 +113,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options without TLS, with a keep alive of 30 s, packets of up to 1 MiB, a window of 64 and no subscription.
+    /// Options without TLS, with a keep alive of 30 s, an answer within 8 s, packets of up to 1 MiB, a window of 64 and no subscription.
     pub fn new(
         host: impl Into<String>,
         port: u16,
@@ -129,6 +132,7 @@ impl Options {
             username: username.into(),
             password: password.into(),
             keep_alive: Duration::from_secs(30),
+            answer_within: Duration::from_secs(8),
             will: None,
             will_payload: None,
             subscriptions: Vec::new(),

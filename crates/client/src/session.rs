@@ -82,12 +82,13 @@ async fn keep_connected(options: Options, publisher: Publisher, ear: Ear, shutdo
         options.standing.set(false);
         let (reason, wait) = match end {
             Outcome::Over(End::Stopped) => return,
-            Outcome::Over(End::Lost(reason)) => {
+            Outcome::Over(End::Lost { reason, silent }) => {
                 // An outage of hours is one line in the log, not one for every attempt.
                 if stood.is_some() || reason != last_reason {
                     warn!(broker = host, port, user = options.username, reason, "no connection to the broker");
                 }
-                if stood.is_none() {
+                // To try one again that has only fallen silent would be to wait again.
+                if stood.is_none() || silent {
                     at = (at + 1) % addresses.len();
                 }
                 last_reason.clone_from(&reason);
@@ -138,7 +139,7 @@ impl Session<'_> {
         let tls = match connector {
             Some(connector) => match connector.config().await {
                 Ok(config) => Some(config),
-                Err(error) => return (Outcome::Over(End::Lost(reason::of_chain(&error))), None),
+                Err(error) => return (Outcome::Over(End::lost(reason::of_chain(&error))), None),
             },
             None => None,
         };

@@ -13,8 +13,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use bugbrother_client::{Event, Options, Peer, Qos, Tls, connect};
-use bugbrother_kit::{mosquitto::Mosquitto, port};
+use bugbrother_client::{Event, Options, Peer, PublishError, Qos, Tls, connect};
+use bugbrother_kit::{mosquitto::Mosquitto, mqtt::packet::packet, port};
 use parts::{LIMIT, certificates::Authority, next, next_message, options, until_down, until_up};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -107,6 +107,70 @@ async fn a_broker_that_is_lost_is_tried_first_and_then_the_next() -> Result<()> 
     stop.cancel();
     while events.recv().await.is_some() {}
     Ok(())
+}
+
+#[tokio::test]
+async fn a_broker_that_falls_silent_is_left_for_the_next_before_its_keep_alive_is_over() -> Result<()> {
+    let (first, second) = (Mosquitto::open_to_all()?, Mosquitto::open_to_all()?);
+    let mut car = options(first.port(), "car", &["fleet/#"]);
+    car.alternatives = vec![("127.0.0.1".to_owned(), second.port())];
+    car.keep_alive = 2 * LIMIT;
+    car.answer_within = Duration::from_millis(300);
+    let stop = CancellationToken::new();
+    let (publisher, mut events) = connect(car, stop.clone());
+    until_up(&mut events).await?;
+    // As when its machine has lost its power: nobody closes the connection.
+    first.pause()?;
+    let receipt = publisher.publish("fleet/x", "into nothing", Qos::AtLeastOnce, false).await?;
+    let reason = until_down(&mut events).await?;
+    assert!(reason.contains("does not answer"), "{reason}");
+    assert_eq!(receipt.await, Err(PublishError::ConnectionLost));
+    let next = next(&mut events).await?;
+    assert!(matches!(next, Event::Up), "it is not tried once more: {next:?}");
+    publisher.publish("fleet/x", "elsewhere", Qos::AtLeastOnce, false).await?.await?;
+    stop.cancel();
+    while events.recv().await.is_some() {}
+    Ok(())
+}
+
+/// Takes one connection and answers nothing but that it is there, so many times; then it acknowledges what was published.
+async fn hesitate(listener: TcpListener, times: usize) -> Result<()> {
+    let (mut client, _) = listener.accept().await?;
+    let (mut published, mut asked) = (None, 0);
+    loop {
+        let first = client.read_u8().await?;
+        // Nothing in this conversation is longer than 127 bytes.
+        let mut body = vec![0; usize::from(client.read_u8().await?)];
+        client.read_exact(&mut body).await?;
+        match first >> 4 {
+            1 => client.write_all(&packet(0x20, &[0, 0, 0])).await?,
+            3 => published = body.get(2 + usize::from(body[1])..).and_then(|rest| rest.first_chunk::<2>()).copied(),
+            10 => {
+                asked += 1;
+                client.write_all(&packet(0xB0, &[body[0], body[1], 0, 0x11])).await?;
+            }
+            _ => return Ok(()),
+        }
+        if let (true, Some(id)) = (asked == times, published) {
+            client.write_all(&packet(0x40, &id)).await?;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_takes_its_time_but_is_there_is_stayed_with() -> Result<()> {
+    let slow = TcpListener::bind("127.0.0.1:0").await?;
+    let mut car = options(slow.local_addr()?.port(), "car", &[]);
+    car.answer_within = Duration::from_millis(300);
+    let hesitating = tokio::spawn(hesitate(slow, 3));
+    let stop = CancellationToken::new();
+    let (publisher, mut events) = connect(car, stop.clone());
+    until_up(&mut events).await?;
+    publisher.publish("fleet/x", "in the end", Qos::AtLeastOnce, false).await?.await?;
+    assert!(events.try_recv().is_none(), "on the same connection");
+    stop.cancel();
+    while events.recv().await.is_some() {}
+    timeout(LIMIT, hesitating).await??
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 use std::{collections::VecDeque, ops::Range, time::Duration};
 
+use bugbrother_client::Ahead;
 use bugbrother_wire::message::Ack;
 use tokio::time::Instant;
 
@@ -16,7 +17,7 @@ const OLD: Duration = Duration::from_secs(15);
 const WINDOW: usize = 64;
 /// Most messages of the second lane that the broker has not acknowledged, as an agent has it.
 const LATE_WINDOW: usize = 16;
-/// Most of them that are not committed.
+/// Most of them that are not committed, which is fewer while others keep the database busy.
 const LATE_AHEAD: usize = 64;
 /// Most of them in a second, and their bytes: an agent's defaults.
 const LATE_RECORDS: f64 = 50.0;
@@ -62,6 +63,7 @@ pub(crate) struct Outbox {
     /// By number.
     sent: VecDeque<Sent>,
     bucket: Bucket,
+    ahead: Ahead,
 }
 
 impl Outbox {
@@ -72,7 +74,17 @@ impl Outbox {
             late.push_back(1..backlog + 1);
         }
         let bucket = Bucket { records: LATE_RECORDS, bytes: LATE_BYTES, at: first_due };
-        Outbox { pace, backlog, first_due, top: backlog, live: backlog + 1, late, sent: VecDeque::new(), bucket }
+        Outbox {
+            pace,
+            backlog,
+            first_due,
+            top: backlog,
+            live: backlog + 1,
+            late,
+            sent: VecDeque::new(),
+            bucket,
+            ahead: Ahead::new(LATE_AHEAD),
+        }
     }
 
     /// Notes what is due by now; how many messages that are.
@@ -107,7 +119,7 @@ impl Outbox {
             Pace::Window(window) => (window > live + late, window > live + late),
             Pace::Every(_) => {
                 self.bucket.fill(now);
-                (live < WINDOW, unnoted < LATE_WINDOW && late < LATE_AHEAD && self.bucket.is_open())
+                (live < WINDOW, unnoted < LATE_WINDOW && late < self.ahead.limit() && self.bucket.is_open())
             }
         };
         let again = |is_late| {
@@ -164,7 +176,7 @@ impl Outbox {
     }
 
     /// Takes out what is committed.
-    pub fn settle(&mut self, ack: &Ack) -> Vec<Sent> {
+    pub fn settle(&mut self, ack: &Ack, now: Instant) -> Vec<Sent> {
         let mut committed = Vec::new();
         while let Some(sent) = self.sent.pop_front_if(|oldest| oldest.seq <= ack.seq.0) {
             committed.push(sent);
@@ -173,6 +185,10 @@ impl Outbox {
             let begin = self.sent.partition_point(|sent| sent.seq < from.0);
             let end = self.sent.partition_point(|sent| sent.seq <= to.0);
             committed.extend(self.sent.drain(begin..end.max(begin)));
+        }
+        let late = committed.iter().filter(|sent| sent.is_late).filter_map(|sent| sent.written);
+        if let Some((written, _)) = late.min() {
+            self.ahead.acknowledged(written.into_std(), now.into_std());
         }
         committed
     }
@@ -303,7 +319,7 @@ mod tests {
         assert_eq!(outbox.next_due(), Some(start + SECOND));
         assert_eq!(pump(&mut outbox, start + SECOND * 2, 300), [(false, 2), (false, 3)]);
         assert_eq!(pump(&mut outbox, start + SECOND * 2, 300), []);
-        assert!(outbox.settle(&ack(3, &[])).iter().map(|sent| sent.seq).eq(1..=3));
+        assert!(outbox.settle(&ack(3, &[]), start + SECOND * 2).iter().map(|sent| sent.seq).eq(1..=3));
         assert!(outbox.is_empty());
     }
 
@@ -319,7 +335,7 @@ mod tests {
         let (mut now, mut seconds) = (start, 0);
         while !outbox.late.is_empty() {
             note_all(&mut outbox);
-            outbox.settle(&ack(outbox.late[0].start - 1, &[(3_601, 4_000)]));
+            outbox.settle(&ack(outbox.late[0].start - 1, &[(3_601, 4_000)]), now);
             now += Duration::from_millis(100);
             pump(&mut outbox, now, 300);
             seconds = (now - start).as_secs();
@@ -340,11 +356,11 @@ mod tests {
             note_all(&mut outbox);
             now += SECOND;
         }
-        assert_eq!(outbox.sent.iter().filter(|sent| sent.is_late).count(), LATE_AHEAD);
+        assert_eq!(outbox.sent.iter().filter(|sent| sent.is_late).count(), 16);
         assert_eq!(pump(&mut outbox, now, 300), [(false, 3_611)]);
-        // Of what was committed out of turn as much goes on.
-        outbox.settle(&ack(0, &[(11, 20)]));
-        let more: Vec<_> = (65..=74).map(|seq| (true, seq)).collect();
+        // Of what was committed out of turn as much goes on, and one more, since that was soon.
+        outbox.settle(&ack(0, &[(11, 16)]), now);
+        let more: Vec<_> = (17..=23).map(|seq| (true, seq)).collect();
         assert_eq!(pump(&mut outbox, now, 300), more);
     }
 
@@ -355,7 +371,7 @@ mod tests {
         let (mut now, mut written) = (start, 0);
         while now < start + SECOND * 10 {
             written += pump(&mut outbox, now, 6_554).iter().filter(|(is_late, _)| *is_late).count();
-            outbox.settle(&ack(120, &[]));
+            outbox.settle(&ack(120, &[]), now);
             now = outbox.ready_at().filter(|at| *at > now).unwrap_or(now + SECOND / 10);
         }
         assert!((100..=112).contains(&written), "{written} of 10 a second");
@@ -378,7 +394,7 @@ mod tests {
         let next = outbox.next(back).unwrap();
         assert_eq!(next, Next { seq: 16, is_late: false, is_again: true });
         assert!(!outbox.is_empty());
-        assert!(outbox.settle(&ack(31, &[])).iter().map(|sent| sent.seq).eq(1..=31));
+        assert!(outbox.settle(&ack(31, &[]), back).iter().map(|sent| sent.seq).eq(1..=31));
         assert!(outbox.is_empty());
     }
 
@@ -388,7 +404,7 @@ mod tests {
         let mut outbox = Outbox::new(Pace::Window(4), 0, start);
         assert_eq!(pump(&mut outbox, start, 300).len(), 4);
         assert_eq!(pump(&mut outbox, start, 300).len(), 0);
-        outbox.settle(&ack(1, &[(3, 3)]));
+        outbox.settle(&ack(1, &[(3, 3)]), start);
         assert_eq!(pump(&mut outbox, start + SECOND, 300), [(false, 5), (false, 6)]);
         assert_eq!((outbox.waiting_since(), outbox.next_due()), (Some(start), None));
         assert_eq!(outbox.settle_oldest().map(|sent| sent.seq), Some(2));

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use bugbrother_client::Backoff;
 use bugbrother_wire::{
     Topic, codec,
     message::{Ack, Row},
@@ -23,7 +24,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::Backoff,
     drive::{self, Messages},
     fleet::{Form, Plan, Tally},
     greeting::Greeting,
@@ -338,7 +338,7 @@ impl Vehicle {
     /// Everything up to a number is committed, and some of what is above it.
     fn settle(&mut self, ack: &Ack) {
         let now = Instant::now();
-        for sent in self.outbox.settle(ack) {
+        for sent in self.outbox.settle(ack, now) {
             self.committed(&sent, now);
         }
     }

@@ -120,6 +120,11 @@ impl Network {
         }
         Ok(())
     }
+
+    /// Pulls out a host's cable, or puts it in again: what is sent to it is lost, and it cannot say goodbye.
+    pub async fn unplug(&self, host: &Host, out: bool) -> Result<()> {
+        ip(&["link", "set", &host.name, if out { "down" } else { "up" }]).await
+    }
 }
 
 /// A network namespace with an address.

@@ -1,11 +1,12 @@
 //! What is sent next: a state machine without clock and I/O.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     ops::Range,
     time::{Duration, Instant},
 };
 
+use bugbrother_client::Ahead;
 use bugbrother_wire::{Seq, message::Ack};
 
 use crate::outbox::Progress;
@@ -14,7 +15,7 @@ use crate::outbox::Progress;
 pub const WINDOW: usize = 64;
 /// Most of them that are late ones: live data never waits behind what is old.
 const LATE_WINDOW: usize = 16;
-/// Most late records that are sent and not yet known to be in the database.
+/// Most late records that are sent and not yet known to be in the database, which is fewer while others keep it busy.
 const LATE_AHEAD: usize = 64;
 /// When more live records than that are waiting, the older of them are no longer live.
 pub const LIVE_REACH: u64 = 64;
@@ -54,8 +55,9 @@ pub struct Delivery {
     live: Seq,
     /// What the late lane has before it.
     late: Range<Seq>,
-    /// Places of what it sent and the database is not known to have.
-    late_ahead: BTreeSet<Seq>,
+    /// Places of what it sent and the database is not known to have, and when that was.
+    late_ahead: BTreeMap<Seq, Instant>,
+    ahead: Ahead,
     under_way: [usize; 2],
     connected: bool,
     patience: Duration,
@@ -71,7 +73,8 @@ impl Delivery {
             stored: Seq(0),
             live: top.next(),
             late: Seq(0)..Seq(0),
-            late_ahead: BTreeSet::new(),
+            late_ahead: BTreeMap::new(),
+            ahead: Ahead::new(LATE_AHEAD),
             under_way: [0; 2],
             connected: false,
             patience: FIRST_PATIENCE,
@@ -122,7 +125,11 @@ impl Delivery {
         match progress {
             Progress::None => {}
             Progress::Forward(seq) => {
-                self.late_ahead.retain(|sent| !named(sent));
+                let sent = self.late_ahead.iter().filter(|(seq, _)| named(seq)).map(|(_, at)| *at).min();
+                if let Some(sent) = sent {
+                    self.ahead.acknowledged(sent, now);
+                    self.late_ahead.retain(|seq, _| !named(seq));
+                }
                 if seq > self.stored {
                     self.stored = seq;
                     self.patience = FIRST_PATIENCE;
@@ -159,7 +166,7 @@ impl Delivery {
         if self.live <= self.top {
             return (room > 0).then(|| Order { lane: Lane::Live, range: self.live..self.top.next(), limit: room });
         }
-        let ahead = LATE_AHEAD.saturating_sub(self.late_ahead.len());
+        let ahead = self.ahead.limit().saturating_sub(self.late_ahead.len());
         let limit = room.min(LATE_WINDOW.saturating_sub(late)).min(ahead);
         (limit > 0 && self.late.start < self.late.end).then(|| Order {
             lane: Lane::Late,
@@ -183,7 +190,7 @@ impl Delivery {
             Lane::Live => self.live = self.live.max(reached),
             Lane::Late => {
                 self.late.start = self.late.start.max(reached);
-                self.late_ahead.extend(places);
+                self.late_ahead.extend(places.iter().map(|seq| (*seq, now)));
             }
         }
     }
@@ -198,6 +205,8 @@ impl Delivery {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use bugbrother_wire::Epoch;
     use proptest::prelude::*;
@@ -251,11 +260,11 @@ mod tests {
         for _ in 0..10 {
             pump(&mut delivery, now, |_| false).iter().for_each(|(lane, _)| delivery.publish_done(*lane));
         }
-        assert_eq!(delivery.late_ahead.len(), LATE_AHEAD);
+        assert_eq!(delivery.late_ahead.len(), 16);
         delivery.commit(Seq(250));
         assert_eq!(pump(&mut delivery, now, |_| false).len(), 50);
         delivery.acknowledge(&ack(10, &[]), Progress::Forward(Seq(10)), now);
-        assert_eq!(pump(&mut delivery, now, |_| false).len(), 10);
+        assert_eq!(pump(&mut delivery, now, |_| false).len(), 11, "and one more, since the answer came soon");
     }
 
     #[test]
