@@ -61,6 +61,7 @@ use bugbrother_dashboard::documents::Documents;
 use bugbrother_mosquitto_compat::acl::Access;
 use bugbrother_store::{ClientId, MAX_PAGE, Receipt, Store};
 use bugbrother_wire::UnixMs;
+use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -70,6 +71,10 @@ use crate::{
     data::{DataDir, Databases},
     services::{Plan, Service},
 };
+
+/// Messages are allocated by one thread and freed by another, which the C library's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = settings::arguments(std::env::args_os().collect());

@@ -60,10 +60,10 @@ impl Access {
         self.asks(|acl| acl.may_subscribe(who.user.as_deref(), who.client_id_in_rules(), filter))
     }
 
-    /// How much may be retained for this client's owner: much for a service, which has a rule of its own that lets it
+    /// How much its owner may have retained and may send: much for a service, which has a rule of its own that lets it
     /// write what belongs to many.
-    pub(crate) fn share(&self, who: &Identity) -> Share {
-        let Owner::User(user) = &who.owner else { return Share::OfOne };
+    pub(crate) fn share(&self, owner: &Owner) -> Share {
+        let Owner::User(user) = owner else { return Share::OfOne };
         let is_of_many = |(access, filter): (acl::Access, &str)| {
             matches!(access, acl::Access::Write | acl::Access::ReadWrite)
                 && filter.contains(['+', '#'])
@@ -107,17 +107,11 @@ mod tests {
             user car\ntopic write fleet/v1/car/up/#\nuser one\ntopic write a/topic\npattern write fleet/v1/%u/up/#";
         let acl = AclFile::parse(rules, Path::new("acl")).unwrap();
         let access = Access { passwords: None, acl: Some(acl), allow_anonymous: true };
-        let who = |owner| Identity {
-            user: Some("notifier".into()),
-            owner,
-            client_id: String::new(),
-            username_as_client_id: false,
-        };
-        assert_eq!(access.share(&who(Owner::User("notifier".into()))), Share::OfMany);
+        assert_eq!(access.share(&Owner::User("notifier".into())), Share::OfMany);
         for user in ["reader", "car", "one", "unheard of"] {
-            assert_eq!(access.share(&who(Owner::User(user.into()))), Share::OfOne, "{user}");
+            assert_eq!(access.share(&Owner::User(user.into())), Share::OfOne, "{user}");
         }
         // A name that is not proven.
-        assert_eq!(access.share(&who(Owner::Address(IpAddr::from([127, 0, 0, 1])))), Share::OfOne);
+        assert_eq!(access.share(&Owner::Address(IpAddr::from([127, 0, 0, 1]))), Share::OfOne);
     }
 }

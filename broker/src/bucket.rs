@@ -20,6 +20,11 @@ impl Bucket {
         Bucket { per_second: per_second.max(1), full_at: Mutex::new(now) }
     }
 
+    /// Tokens that it gives in a second.
+    pub(crate) fn per_second(&self) -> u32 {
+        self.per_second
+    }
+
     /// Takes tokens, on credit when there are too few: then nothing more may be taken before the moment that is returned.
     pub(crate) fn take(&self, tokens: u32, now: Instant) -> Option<Instant> {
         {

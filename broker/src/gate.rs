@@ -184,7 +184,7 @@ impl Gate {
                 // A will that has waited is nobody's any more when the account was taken back meanwhile.
                 let known = || access.passwords.as_ref()?.entry(identity.user.as_deref()?);
                 let is_known = entry.is_none() || entry.as_ref() == known();
-                (is_known && access.may_write(identity, topic), access.share(identity))
+                (is_known && access.may_write(identity, topic), access.share(&identity.owner))
             }
             None => (self.accesses.iter().any(|access| access.borrow().may_write(identity, topic)), Share::OfOne),
         };

@@ -313,7 +313,7 @@ async fn admit(
     };
     // An address may be a whole fleet, so it does not pay.
     if let Owner::User(_) = owner {
-        gate.registry.charge(&owner, deadline).await.map_err(registering)?;
+        gate.registry.charge(&owner, access.share(&owner), deadline).await.map_err(registering)?;
     }
     let place = gate.connections.enter(peer).map_err(Cause::Connections)?;
     let of_listener = match &entrance.places {
@@ -336,7 +336,7 @@ async fn admit(
     }
     let identity = Identity { user, owner, client_id, username_as_client_id: entrance.username_as_client_id };
     let mut will = will::check(gate, &access, &identity, connect)?;
-    let registration = gate.registry.register(&identity).await.map_err(registering)?;
+    let registration = gate.registry.register(&identity, access.share(&identity.owner)).await.map_err(registering)?;
     let session_expiry_s = connect.session_expiry_s.min(gate.limits.session_expiry_s);
     let lasts = session_expiry_s > 0;
     let opened = gate.sessions.open(&identity, connect.clean, lasts, registration.session, &gate.budget);

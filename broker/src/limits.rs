@@ -46,6 +46,9 @@ pub struct Limits {
     /// frame of WebSocket costs one, whatever is in it. To connect costs a user a hundredth of what it has in a second:
     /// who is in debt waits for CONNACK, and is refused when that would take longer than `connect_deadline`.
     pub tokens_per_second: u32,
+    /// The same for a user who has a rule of its own, with a wildcard, to write what is not its own alone: a service, which
+    /// answers every vehicle.
+    pub tokens_per_second_of_services: u32,
     /// Deliveries to one client that it has not acknowledged; and QoS 2 messages of a 5.0 client that it has not released.
     pub inflight: u16,
     /// Messages that wait for one client, connected or away. One more is refused and counted; what waits already stays.
@@ -104,6 +107,8 @@ impl Default for Limits {
             topic_levels: 32,
             subscriptions: 100,
             tokens_per_second: 5_000,
+            // Twice what says to each of 10,000 vehicles each second that what it said is safe.
+            tokens_per_second_of_services: 20_000,
             inflight: 1_000,
             queue_messages: 100_000,
             queue_bytes: 32 * 1024 * 1024,

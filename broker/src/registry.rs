@@ -17,6 +17,7 @@ use crate::{
     access::{Identity, Owner},
     bucket::Bucket,
     count,
+    retained::Share,
 };
 
 /// How long a session that is taken over may need to publish its will and be gone.
@@ -28,9 +29,25 @@ const CONNECTS_PER_SECOND: u32 = 100;
 pub(crate) struct Registry {
     connections_per_user: usize,
     connections_per_address: usize,
-    tokens_per_second: u32,
+    rates: Rates,
     state: Mutex<State>,
     last_session: AtomicU64,
+}
+
+/// Tokens a second, of a user that speaks for itself, and of a service.
+#[derive(Clone, Copy)]
+struct Rates {
+    of_one: u32,
+    of_many: u32,
+}
+
+impl Rates {
+    fn of(self, share: Share) -> u32 {
+        match share {
+            Share::OfOne => self.of_one,
+            Share::OfMany => self.of_many,
+        }
+    }
 }
 
 struct State {
@@ -87,17 +104,17 @@ impl Registry {
         Registry {
             connections_per_user: limits.connections_per_user,
             connections_per_address: limits.connections_per_address,
-            tokens_per_second: limits.tokens_per_second,
+            rates: Rates { of_one: limits.tokens_per_second, of_many: limits.tokens_per_second_of_services },
             state: Mutex::new(State { users: HashMap::new(), sweep_at: MIN_SWEEP }),
             last_session: AtomicU64::new(last_session),
         }
     }
 
     /// Has the user pay for one more session. Whoever is in debt waits, but not past the deadline.
-    pub(crate) async fn charge(&self, owner: &Owner, deadline: Instant) -> Result<(), NotRegistered> {
-        let now = Instant::now();
-        let bucket = Arc::clone(&self.state().user(owner, self.tokens_per_second, now).bucket);
-        let cost = self.tokens_per_second.div_ceil(CONNECTS_PER_SECOND);
+    pub(crate) async fn charge(&self, owner: &Owner, share: Share, deadline: Instant) -> Result<(), NotRegistered> {
+        let (now, rate) = (Instant::now(), self.rates.of(share));
+        let bucket = Arc::clone(&self.state().user(owner, rate, now).bucket);
+        let cost = rate.div_ceil(CONNECTS_PER_SECOND);
         // Those who would wait too long pay nothing, so that there is an end to the debt.
         let too_late = bucket.in_debt_until(now).is_some_and(|paid| paid >= deadline);
         let paid = if too_late { Some(deadline) } else { bucket.take(cost, now) };
@@ -109,10 +126,14 @@ impl Registry {
     }
 
     /// Takes the client identifier for the user. A session of the same user that holds it is ended first.
-    pub(crate) async fn register(self: &Arc<Self>, identity: &Identity) -> Result<Registration, NotRegistered> {
+    pub(crate) async fn register(
+        self: &Arc<Self>,
+        identity: &Identity,
+        share: Share,
+    ) -> Result<Registration, NotRegistered> {
         let registering = async {
             loop {
-                match self.try_register(identity, Instant::now())? {
+                match self.try_register(identity, share, Instant::now())? {
                     Try::Registered(registration) => return Ok(registration),
                     Try::Taken(before) => {
                         before.taken_over.cancel();
@@ -124,9 +145,9 @@ impl Registry {
         timeout(TAKE_OVER_DEADLINE, registering).await.unwrap_or(Err(NotRegistered::Busy))
     }
 
-    fn try_register(self: &Arc<Self>, identity: &Identity, now: Instant) -> Result<Try, NotRegistered> {
+    fn try_register(self: &Arc<Self>, identity: &Identity, share: Share, now: Instant) -> Result<Try, NotRegistered> {
         let mut state = self.state();
-        let user = state.user(&identity.owner, self.tokens_per_second, now);
+        let user = state.user(&identity.owner, self.rates.of(share), now);
         if let Some(held) = user.clients.get(&identity.client_id) {
             return Ok(Try::Taken(held.clone()));
         }
@@ -156,9 +177,13 @@ impl Registry {
 impl State {
     fn user(&mut self, owner: &Owner, tokens_per_second: u32, now: Instant) -> &mut User {
         self.sweep(now);
-        self.users
-            .entry(owner.clone())
-            .or_insert_with(|| User { clients: HashMap::new(), bucket: Arc::new(Bucket::new(tokens_per_second, now)) })
+        let fresh = || Arc::new(Bucket::new(tokens_per_second, now));
+        let user = self.users.entry(owner.clone()).or_insert_with(|| User { clients: HashMap::new(), bucket: fresh() });
+        // It is a service at another door, or by other rules than before.
+        if user.bucket.per_second() < tokens_per_second {
+            user.bucket = fresh();
+        }
+        user
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -208,23 +233,23 @@ mod tests {
     #[tokio::test]
     async fn an_identifier_of_another_user_is_no_obstacle_and_not_taken_over() {
         let registry = registry(1);
-        let first = registry.register(&identity("a", "x")).await.unwrap();
-        let second = registry.register(&identity("b", "x")).await.unwrap();
+        let first = registry.register(&identity("a", "x"), Share::OfOne).await.unwrap();
+        let second = registry.register(&identity("b", "x"), Share::OfOne).await.unwrap();
         drop(second);
         assert!(!first.held.taken_over.is_cancelled());
-        assert_eq!(registry.register(&identity("a", "y")).await.err(), Some(NotRegistered::TooMany));
+        assert_eq!(registry.register(&identity("a", "y"), Share::OfOne).await.err(), Some(NotRegistered::TooMany));
     }
 
     #[tokio::test]
     async fn the_same_user_waits_for_the_old_session_to_end() {
         let registry = registry(1);
-        let old = registry.register(&identity("a", "x")).await.unwrap();
+        let old = registry.register(&identity("a", "x"), Share::OfOne).await.unwrap();
         let old_session = old.session;
         let ending = tokio::spawn(async move {
             old.taken_over().await;
             drop(old);
         });
-        let new = registry.register(&identity("a", "x")).await.unwrap();
+        let new = registry.register(&identity("a", "x"), Share::OfOne).await.unwrap();
         assert!(ending.is_finished() || ending.await.is_ok());
         assert_ne!(new.session, old_session);
     }
@@ -232,33 +257,47 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_that_does_not_end_keeps_its_identifier() {
         let registry = registry(2);
-        let _old = registry.register(&identity("a", "x")).await.unwrap();
-        assert_eq!(registry.register(&identity("a", "x")).await.err(), Some(NotRegistered::Busy));
+        let _old = registry.register(&identity("a", "x"), Share::OfOne).await.unwrap();
+        assert_eq!(registry.register(&identity("a", "x"), Share::OfOne).await.err(), Some(NotRegistered::Busy));
     }
 
     #[tokio::test]
     async fn a_user_has_no_more_clients_than_allowed() {
         let registry = registry(2);
-        let first = registry.register(&identity("a", "1")).await.unwrap();
-        let _second = registry.register(&identity("a", "2")).await.unwrap();
-        assert_eq!(registry.register(&identity("a", "3")).await.err(), Some(NotRegistered::TooMany));
+        let first = registry.register(&identity("a", "1"), Share::OfOne).await.unwrap();
+        let _second = registry.register(&identity("a", "2"), Share::OfOne).await.unwrap();
+        assert_eq!(registry.register(&identity("a", "3"), Share::OfOne).await.err(), Some(NotRegistered::TooMany));
         drop(first);
-        assert!(registry.register(&identity("a", "3")).await.is_ok());
+        assert!(registry.register(&identity("a", "3"), Share::OfOne).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn all_clients_of_a_user_share_a_bucket_that_coming_back_does_not_fill() {
         let registry = registry(2);
-        let first = registry.register(&identity("a", "1")).await.unwrap();
-        let second = registry.register(&identity("a", "2")).await.unwrap();
-        let other = registry.register(&identity("b", "1")).await.unwrap();
+        let first = registry.register(&identity("a", "1"), Share::OfOne).await.unwrap();
+        let second = registry.register(&identity("a", "2"), Share::OfOne).await.unwrap();
+        let other = registry.register(&identity("b", "1"), Share::OfOne).await.unwrap();
         let debt = first.bucket.take(20, Instant::now());
         assert!(debt.is_some());
         assert_eq!(second.bucket.in_debt_until(Instant::now()), debt);
         assert_eq!(other.bucket.in_debt_until(Instant::now()), None);
         drop((first, second));
-        let again = registry.register(&identity("a", "1")).await.unwrap();
+        let again = registry.register(&identity("a", "1"), Share::OfOne).await.unwrap();
         assert_eq!(again.bucket.in_debt_until(Instant::now()), debt);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_may_send_more_than_who_speaks_for_itself_from_when_the_rules_make_it_one() {
+        let limits = Limits { tokens_per_second: 10, tokens_per_second_of_services: 100, ..Limits::default() };
+        let registry = Arc::new(Registry::new(&limits, 0));
+        let one = registry.register(&identity("a", "1"), Share::OfOne).await.unwrap();
+        let many = registry.register(&identity("b", "1"), Share::OfMany).await.unwrap();
+        let now = Instant::now();
+        assert!(one.bucket.take(11, now).is_some());
+        assert_eq!(many.bucket.take(100, now), None);
+        let promoted = registry.register(&identity("a", "2"), Share::OfMany).await.unwrap();
+        assert_eq!(promoted.bucket.take(100, now), None);
+        assert!(one.bucket.in_debt_until(now).is_some(), "a connection of before stays what it was");
     }
 
     #[tokio::test(start_paused = true)]
@@ -269,10 +308,10 @@ mod tests {
         let started = Instant::now();
         let deadline = || Instant::now() + Duration::from_secs(5);
         for _ in 0..300 {
-            registry.charge(&churner, deadline()).await.unwrap();
+            registry.charge(&churner, Share::OfOne, deadline()).await.unwrap();
         }
         assert_eq!(started.elapsed(), Duration::from_secs(2), "a second's worth at once");
-        let many = join_all((0..2_000).map(|_| registry.charge(&churner, deadline()))).await;
+        let many = join_all((0..2_000).map(|_| registry.charge(&churner, Share::OfOne, deadline()))).await;
         let let_in = many.iter().filter(|answer| answer.is_ok()).count();
         assert!((500..=501).contains(&let_in), "{let_in}");
         assert!(many.contains(&Err(NotRegistered::TooOften)));
@@ -280,20 +319,20 @@ mod tests {
         // A fleet has a bucket for each vehicle.
         let fleet = (0..10_000).map(|n| Owner::User(n.to_string().into())).chain([other]);
         for vehicle in fleet {
-            registry.charge(&vehicle, deadline()).await.unwrap();
+            registry.charge(&vehicle, Share::OfOne, deadline()).await.unwrap();
         }
         assert_eq!(started.elapsed(), Duration::from_secs(7));
         tokio::time::advance(Duration::from_secs(1)).await;
-        registry.charge(&churner, deadline()).await.unwrap();
+        registry.charge(&churner, Share::OfOne, deadline()).await.unwrap();
         assert_eq!(started.elapsed(), Duration::from_secs(8), "the debt has an end");
     }
 
     #[tokio::test(start_paused = true)]
     async fn users_who_have_gone_are_forgotten_in_time() {
         let registry = registry(2);
-        let _stays = registry.register(&identity("stays", "1")).await.unwrap();
+        let _stays = registry.register(&identity("stays", "1"), Share::OfOne).await.unwrap();
         for n in 0..1_000 {
-            let passing = registry.register(&identity(&format!("user-{n}"), "1")).await.unwrap();
+            let passing = registry.register(&identity(&format!("user-{n}"), "1"), Share::OfOne).await.unwrap();
             passing.bucket.take(1, Instant::now());
             drop(passing);
             tokio::time::advance(Duration::from_millis(100)).await;

@@ -46,7 +46,7 @@ struct Amount {
     bytes: usize,
 }
 
-/// How much may be kept for an owner.
+/// How much an owner may have kept, and may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
     /// A part of what is left besides the share of one who speaks for many.

@@ -1,5 +1,6 @@
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -25,8 +26,11 @@ const QUIET: Duration = Duration::from_secs(60);
 const MOST_ROWS: u64 = 4_000_000;
 /// For so long after a commit that another one was waiting for.
 const GIVE_WAY: Duration = Duration::from_secs(1);
-/// Vehicles whose tails are folded in one transaction.
+/// What has waited for too long is folded all the same, for one part of the time in so many.
+const SLOWLY: u32 = 4;
+/// Vehicles whose tails are folded in one transaction, and while commits wait for it.
 const TOGETHER: usize = 16;
+const FEW: usize = 4;
 /// Vehicles that are asked for at once.
 const PAGE: u32 = 1_000;
 const LOOK: Duration = Duration::from_secs(1);
@@ -69,8 +73,14 @@ struct Due {
 }
 
 impl Waiting {
-    fn new(now: Instant) -> Self {
-        Waiting { rows: 0, since: now, last: now, is_due: false, failures: 0, not_before: now }
+    /// Each vehicle's first wait is between a half and the whole of the longest: a fleet that comes at once is not folded at
+    /// once.
+    fn new(vin: Vin, now: Instant) -> Self {
+        let mut hasher = DefaultHasher::new();
+        vin.hash(&mut hasher);
+        let part = hasher.finish() as f64 / u64::MAX as f64;
+        let since = now.checked_sub(LONGEST_WAIT.mul_f64(part / 2.0)).unwrap_or(now);
+        Waiting { rows: 0, since, last: now, is_due: false, failures: 0, not_before: now }
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -93,16 +103,18 @@ impl Keeper {
         *until = Some(Instant::now() + GIVE_WAY);
     }
 
-    /// Whether commits come first, and nothing has waited for too long or is too much.
+    /// Whether commits come first for a moment, and the tails are not too much for that.
+    fn commits_come_first(&self) -> bool {
+        let until = *self.commits_first_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| until > Instant::now())
+            && self.lock().values().map(|entry| entry.rows).sum::<u64>() < MOST_ROWS
+    }
+
+    /// Whether folding can wait: commits come first, and nothing has waited for too long.
     fn gives_way(&self) -> bool {
         let now = Instant::now();
-        let until = *self.commits_first_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if until.is_none_or(|until| until <= now) {
-            return false;
-        }
-        let waiting = self.lock();
         let has_time = |entry: &Waiting| now.duration_since(entry.since) < LONGEST_WAIT;
-        waiting.values().map(|entry| entry.rows).sum::<u64>() < MOST_ROWS && waiting.values().all(has_time)
+        self.commits_come_first() && self.lock().values().all(has_time)
     }
 
     /// These vehicles have so many more rows in their tails.
@@ -111,7 +123,7 @@ impl Keeper {
         let mut waiting = self.lock();
         let mut is_due = false;
         for (vin, rows) in vehicles {
-            let entry = waiting.entry(*vin).or_insert_with(|| Waiting::new(now));
+            let entry = waiting.entry(*vin).or_insert_with(|| Waiting::new(*vin, now));
             entry.rows += rows;
             entry.last = now;
             is_due |= entry.rows >= MANY_ROWS;
@@ -133,8 +145,14 @@ impl Keeper {
         let mut is_known = false;
         let mut round = Instant::now();
         loop {
+            let began = Instant::now();
             match self.turn(&mut is_known, &mut round).await {
-                Ok(true) => pause = LOOK,
+                Ok(true) => {
+                    pause = LOOK;
+                    if self.commits_come_first() {
+                        sleep(began.elapsed() * (SLOWLY - 1)).await;
+                    }
+                }
                 Ok(false) => {
                     pause = LOOK;
                     tokio::select! {
@@ -165,7 +183,8 @@ impl Keeper {
             *round = Instant::now();
             self.go_round(crate::now()).await?;
         }
-        let due = if self.gives_way() { Vec::new() } else { self.due() };
+        let most = if self.commits_come_first() { FEW } else { TOGETHER };
+        let due = if self.gives_way() { Vec::new() } else { self.due(most) };
         if due.is_empty() {
             return Ok(false);
         }
@@ -308,7 +327,7 @@ impl Keeper {
             let now = Instant::now();
             let mut waiting = self.lock();
             for vin in &page {
-                waiting.entry(*vin).or_insert_with(|| Waiting::new(now)).is_due = true;
+                waiting.entry(*vin).or_insert_with(|| Waiting::new(*vin, now)).is_due = true;
             }
             drop(waiting);
             after = page.last().copied();
@@ -320,12 +339,12 @@ impl Keeper {
         Ok(())
     }
 
-    /// Those that have waited longest, in the order in which all workers lock them.
-    fn due(&self) -> Vec<Due> {
+    /// So many of those that have waited longest, in the order in which all workers lock them.
+    fn due(&self, most: usize) -> Vec<Due> {
         let (waiting, now) = (self.lock(), Instant::now());
         let mut due: Vec<_> = waiting.iter().filter(|(_, entry)| entry.is_due(now)).collect();
         due.sort_unstable_by_key(|(_, entry)| entry.since);
-        due.truncate(TOGETHER);
+        due.truncate(most);
         due.sort_unstable_by_key(|(vin, _)| **vin);
         due.into_iter().map(|(vin, entry)| Due { vin: *vin, rows: entry.rows }).collect()
     }
@@ -414,6 +433,24 @@ mod tests {
         tokio::time::advance(GIVE_WAY).await;
         tokio::time::resume();
         assert_eq!(turns(&keeper).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_fleet_that_comes_at_once_is_due_over_five_minutes_and_nobody_later_than_after_ten() {
+        let (store, _folder) = store().await;
+        let keeper = Keeper::new(store);
+        let vins: Vec<(Vin, u64)> = (0..1_000).map(|n| (format!("WVWZZZ1JZ3W{n:06}").parse().unwrap(), 1)).collect();
+        keeper.take(&vins);
+        let now = Instant::now();
+        let due = |after: u64| {
+            let then = now + Duration::from_secs(after);
+            keeper.lock().values().filter(|entry| then.duration_since(entry.since) >= LONGEST_WAIT).count()
+        };
+        assert_eq!((due(299), due(600)), (0, 1_000));
+        for minute in 6..10 {
+            let part = due(minute * 60) - due((minute - 1) * 60);
+            assert!((150..250).contains(&part), "{part} of a thousand in a fifth of the time");
+        }
     }
 
     #[tokio::test]

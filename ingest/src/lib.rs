@@ -63,6 +63,9 @@ pub enum Error {
     Group(String),
 }
 
+/// Most `down/ack`s that the broker has not acknowledged: it does so when they are on its disk, and writes many at once.
+const ACKS_WINDOW: usize = 500;
+
 /// A batch on its way from the broker into the database.
 type Batch = (Vec<Delivery>, Vec<Arrival>);
 
@@ -77,7 +80,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     };
     // Each its own: a broker ends the session of who had the same, and another site's ingest may be there as well.
     let client_id = format!("ingest-{}", Uuid::new_v4().simple());
-    let options = Options { client_id, subscriptions: vec![(filter, Qos::AtLeastOnce)], ..config.mqtt };
+    let options =
+        Options { client_id, subscriptions: vec![(filter, Qos::AtLeastOnce)], window: ACKS_WINDOW, ..config.mqtt };
     // The session outlives the shutdown by the last acknowledgements.
     let session = CancellationToken::new();
     let (publisher, mut events) = connect(options, session.clone());

@@ -361,7 +361,7 @@ impl Session<'_> {
     }
 
     async fn pass_on(&self, message: Message, ops: Vec<Op>) -> Result<Ticket, RouterDied> {
-        let share = if message.retain { self.access.borrow().share(&self.identity) } else { Share::OfOne };
+        let share = if message.retain { self.access.borrow().share(&self.identity.owner) } else { Share::OfOne };
         self.gate.publish(&self.identity.owner, share, message, ops).await
     }
 }

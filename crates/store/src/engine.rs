@@ -46,7 +46,7 @@ impl Engine {
             // A large cache and rare checkpoints spare the random writes into the index of `tail`.
             (Engine::Sqlite, true) => {
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                 PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000"
+                 PRAGMA cache_size = -131072; PRAGMA wal_autocheckpoint = 32000"
             }
             // A server that is set to acknowledge before its disk has it would make us promise what it does not keep. Who
             // was cut off or paused in the middle of a transaction must not hold its locks for longer than others need to

@@ -1,9 +1,6 @@
 //! A large fleet at a sample a second: from publish to commit and to the live feed, and what that takes of the machine.
 
-use std::{
-    fmt::Write as _,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use bugbrother_kit::system::System;
@@ -25,17 +22,8 @@ use crate::{
 };
 
 const VEHICLES: usize = 10_000;
-/// Ingest brings what is so old into its lasting form; a run that lasts as long looks at that, too.
-const FOLDED_AFTER: Duration = Duration::from_secs(600);
-const FOLDING: Duration = Duration::from_secs(120);
 /// Longest time until everything is in its lasting form.
 const FOLD_LIMIT: Duration = Duration::from_secs(1_800);
-
-struct Phase {
-    name: String,
-    meanwhile: Meanwhile,
-    live: Histogram,
-}
 
 pub async fn measure(settings: &Settings) -> Result<String> {
     let vehicles = settings::vehicles(VEHICLES)?;
@@ -49,27 +37,18 @@ pub async fn measure(settings: &Settings) -> Result<String> {
     println!("  everybody was connected after {:.1} s", began.elapsed().as_secs_f64());
     let eye = Eye::open(&system, 0..vehicles).await?;
     for_a_time(&mut fleet, &server, SETTLING).await?;
-    let name = format!("{:.0} s", settings.time.as_secs_f64());
-    let mut phases = vec![phase(name, &mut fleet, &server, &eye, settings.time).await?];
-    let before_folding = (space::folder(&system.data())? - empty.1) / fleet.figures().committed as f64;
-    if settings.time >= FOLDED_AFTER {
-        let name = format!("the next {:.0} s: what is ten minutes old is folded", FOLDING.as_secs_f64());
-        phases.push(phase(name, &mut fleet, &server, &eye, FOLDING).await?);
-    }
+    eye.take()?;
+    let meanwhile = for_a_time(&mut fleet, &server, settings.time).await?;
+    let live = eye.take()?;
     drop(eye);
+    let grown = (space::folder(&system.data())? - empty.1) / fleet.figures().committed as f64;
     // Nothing may be missing.
     let messages = fleet.leave()?;
     let after = fold(&system).await?;
     system.check_running()?;
     system.check_logs()?;
     let folded = (space::sqlite(&database(&system)).await? - empty.0) / messages as f64;
-    table(vehicles, &phases, messages, before_folding, folded, after)
-}
-
-async fn phase(name: String, fleet: &mut Fleet, server: &[u32], eye: &Eye, time: Duration) -> Result<Phase> {
-    eye.take()?;
-    let meanwhile = for_a_time(fleet, server, time).await?;
-    Ok(Phase { name, meanwhile, live: eye.take()? })
+    Ok(table(vehicles, settings.time, &meanwhile, &live, messages) + &on_disk(grown, folded, after))
 }
 
 /// Waits until everything is in its lasting form; how long that took.
@@ -84,44 +63,33 @@ async fn fold(system: &System) -> Result<Duration> {
     Ok(began.elapsed())
 }
 
-fn table(
-    vehicles: usize,
-    phases: &[Phase],
-    messages: u64,
-    before_folding: f64,
-    folded: f64,
-    after: Duration,
-) -> Result<String> {
-    let mut text = format!(
+fn table(vehicles: usize, time: Duration, meanwhile: &Meanwhile, live: &Histogram, messages: u64) -> String {
+    format!(
         "\n### {} vehicles at 1 Hz\n\nA sample of {SIGNALS} signals in each message; {} messages were published, and all of them are \
          committed: lost 0.\n\n\
          | | messages/s | to commit p50 | p99 | longest | to the live feed p50 | p99 | longest | CPU of the server | \
-         of vehicles and viewer | memory | at most |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+         of vehicles and viewer | memory | at most |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n\
+         | {:.0} s | {} | {} | {} | {:.2} cores | {:.2} cores | {:.0} MB | {:.0} MB |\n",
         grouped(vehicles as f64),
         grouped(messages as f64),
-    );
-    for Phase { name, meanwhile, live } in phases {
-        writeln!(
-            text,
-            "| {name} | {} | {} | {} | {:.2} cores | {:.2} cores | {:.0} MB | {:.0} MB |",
-            grouped(meanwhile.messages_per_second()),
-            cells(&meanwhile.commits),
-            cells(live),
-            meanwhile.server_cores,
-            meanwhile.own_cores,
-            meanwhile.bytes / 1e6,
-            meanwhile.most_bytes / 1e6,
-        )?;
-    }
-    let an_hour = |bytes: f64| grouped(bytes * 3_600.0 / 1e3);
-    writeln!(
-        text,
-        "\nOn disk, with the broker's file, {before_folding:.0} bytes a sample as they come, {} kB an hour and vehicle, until they are \
-         folded; in their lasting form {folded:.1} bytes a sample, {} kB an hour and vehicle. Everything was in it {:.0} s after the \
-         last message.",
-        an_hour(before_folding),
-        an_hour(folded),
+        time.as_secs_f64(),
+        grouped(meanwhile.messages_per_second()),
+        cells(&meanwhile.commits),
+        cells(live),
+        meanwhile.server_cores,
+        meanwhile.own_cores,
+        meanwhile.bytes / 1e6,
+        meanwhile.most_bytes / 1e6,
+    )
+}
+
+/// Bytes a sample: as much as the folder has grown meanwhile, and in the lasting form, in which everything was after that time.
+fn on_disk(grown: f64, folded: f64, after: Duration) -> String {
+    format!(
+        "\nMeanwhile the data folder grew by {grown:.0} bytes a sample, with the broker's file and what was not folded yet. In their \
+         lasting form samples have {folded:.1} bytes each, {} kB an hour and vehicle; everything was in it {:.0} s after the last \
+         message.\n",
+        grouped(folded * 3_600.0 / 1e3),
         after.as_secs_f64(),
-    )?;
-    Ok(text)
+    )
 }

@@ -55,12 +55,12 @@ impl People {
     /// They begin to come.
     pub fn come(system: &System, vehicles: usize) -> Result<Self> {
         let mut people = People { tally: Arc::default(), stop: CancellationToken::new(), tasks: JoinSet::new() };
-        let password: Arc<str> = system.password()?.into();
+        let password = system.password()?.to_owned();
+        let door = Arc::new(Door { http: system.http(), password, newest: tokio::sync::Mutex::default() });
         for number in 0..PEOPLE {
             let (tally, stop) = (Arc::clone(&people.tally), people.stop.clone());
             let person = Person {
-                http: system.http(),
-                password: Arc::clone(&password),
+                door: Arc::clone(&door),
                 vehicles,
                 viewer: None,
                 chance: SmallRng::seed_from_u64(number as u64),
@@ -101,12 +101,32 @@ impl People {
     }
 }
 
-struct Person {
+/// Where they sign in, one for all: so many at once would be taken for somebody who guesses the password.
+struct Door {
     http: u16,
-    password: Arc<str>,
+    password: String,
+    newest: tokio::sync::Mutex<Option<Arc<Viewer>>>,
+}
+
+impl Door {
+    /// Somebody who has signed in, and not the one whose token is not good any more.
+    async fn viewer(&self, expired: Option<&Arc<Viewer>>) -> Result<Arc<Viewer>> {
+        let mut newest = self.newest.lock().await;
+        match &*newest {
+            Some(viewer) if expired.is_none_or(|expired| !Arc::ptr_eq(viewer, expired)) => Ok(Arc::clone(viewer)),
+            _ => {
+                let viewer = Arc::new(Viewer::sign_in(self.http, "admin", &self.password).await?);
+                Ok(Arc::clone(newest.insert(viewer)))
+            }
+        }
+    }
+}
+
+struct Person {
+    door: Arc<Door>,
     vehicles: usize,
     /// Signed in; a token is good for a quarter of an hour.
-    viewer: Option<Viewer>,
+    viewer: Option<Arc<Viewer>>,
     chance: SmallRng,
     tally: Arc<Tally>,
 }
@@ -143,7 +163,7 @@ impl Person {
             answer.bytes().await?;
         }
         if status == StatusCode::UNAUTHORIZED {
-            let viewer = Viewer::sign_in(self.http, "admin", &self.password).await?;
+            let viewer = self.door.viewer(self.viewer.as_ref()).await?;
             let answer = viewer.get(page).send().await?;
             status = answer.status();
             answer.bytes().await?;
@@ -155,7 +175,7 @@ impl Person {
 
     async fn watch(&mut self, want: Want) -> Result<()> {
         let viewer = self.viewer.as_ref().context("somebody who has signed in")?;
-        let mut request = format!("ws://{}/live?quiet=1", port::local(self.http)).into_client_request()?;
+        let mut request = format!("ws://{}/live?quiet=1", port::local(self.door.http)).into_client_request()?;
         request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {}", viewer.token()).parse()?);
         let (mut socket, _) = connect_async(request).await.context("the live feed")?;
         let _present = Present::new(&self.tally);
