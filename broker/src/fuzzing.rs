@@ -47,6 +47,7 @@ impl Bench {
     pub async fn start() -> Self {
         let limits = Limits {
             tokens_per_second: u32::MAX,
+            tokens_per_second_of_services: u32::MAX,
             connections_per_user: 100,
             log_bytes: 64 * 1024,
             retained_bytes_per_user: 1024 * 1024,

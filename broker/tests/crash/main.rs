@@ -47,7 +47,7 @@ async fn the_broker_itself() {
     fs::rename(new, folder.join("address")).unwrap();
     let config = Config {
         doors: vec![door],
-        limits: Limits { tokens_per_second: u32::MAX, ..Limits::default() },
+        limits: Limits { tokens_per_second: u32::MAX, tokens_per_second_of_services: u32::MAX, ..Limits::default() },
         persistence: Some(folder.join("kept")),
         health: Health::default(),
         sys_interval: None,

@@ -254,7 +254,12 @@ async fn a_user_may_have_only_so_many_connections() {
 #[tokio::test]
 async fn a_user_whose_clients_come_too_often_waits_and_others_do_not() {
     // Ten a second.
-    let limits = Limits { tokens_per_second: 10, connect_deadline: Duration::from_secs(2), ..Limits::default() };
+    let limits = Limits {
+        tokens_per_second: 10,
+        tokens_per_second_of_services: 10,
+        connect_deadline: Duration::from_secs(2),
+        ..Limits::default()
+    };
     let mut broker = Broker::with(Limits { connections_per_user: 1_000, ..limits }).await;
     for version in [4, 5] {
         let mut coming = JoinSet::new();

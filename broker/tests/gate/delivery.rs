@@ -129,6 +129,7 @@ async fn a_subscriber_that_stops_reading_stalls_nobody_and_is_closed() {
         write_deadline: Duration::from_secs(1),
         log_bytes: 4 * 1024 * 1024,
         tokens_per_second: 1_000_000,
+        tokens_per_second_of_services: 1_000_000,
         ..Limits::default()
     };
     let mut broker = Broker::with(limits).await;
@@ -164,7 +165,8 @@ async fn a_subscriber_that_stops_reading_stalls_nobody_and_is_closed() {
 
 #[tokio::test]
 async fn a_client_that_publishes_too_fast_is_read_more_slowly_and_loses_nothing() {
-    let mut broker = Broker::with(Limits { tokens_per_second: 100, ..Limits::default() }).await;
+    let mut broker =
+        Broker::with(Limits { tokens_per_second: 100, tokens_per_second_of_services: 100, ..Limits::default() }).await;
     let mut reader = broker.client(4, "reader", "free").await;
     reader.subscribe("a", 1).await;
     let mut fast = broker.client_with(Connect::new(4, "fast", "free").keep_alive(1)).await;
@@ -182,7 +184,8 @@ async fn a_client_that_publishes_too_fast_is_read_more_slowly_and_loses_nothing(
 
 #[tokio::test]
 async fn all_connections_of_a_user_together_are_as_fast_as_one_and_slow_nobody_else() {
-    let broker = Broker::with(Limits { tokens_per_second: 100, ..Limits::default() }).await;
+    let broker =
+        Broker::with(Limits { tokens_per_second: 100, tokens_per_second_of_services: 100, ..Limits::default() }).await;
     let mut both = (broker.client(4, "1", CAR).await, broker.client(4, "2", CAR).await);
     let mut other = broker.client(4, "1", OTHER_CAR).await;
     let started = tokio::time::Instant::now();
@@ -204,7 +207,9 @@ async fn pings_filters_bytes_and_strange_acknowledgements_have_their_price_too()
     let subscribe = packet(0x82, &[0, 1, 0, 1, b'a', 0]);
     let large = publish(4, b"a", &[0; 80 * 1024], 0, 0, &[]);
     for (bytes, times) in [(packet(0xC0, &[]), 280), (packet(0x40, &[0, 9]), 280), (subscribe, 14), (large, 14)] {
-        let broker = Broker::with(Limits { tokens_per_second: 100, ..Limits::default() }).await;
+        let broker =
+            Broker::with(Limits { tokens_per_second: 100, tokens_per_second_of_services: 100, ..Limits::default() })
+                .await;
         let mut client = broker.client(4, "x", "free").await;
         let started = tokio::time::Instant::now();
         client.send(&bytes.repeat(times)).await;

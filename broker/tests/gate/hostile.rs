@@ -205,7 +205,12 @@ async fn clients_that_come_and_go_never_throw_others_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_are_paused_and_leave_at_any_moment_harm_nobody() {
-    let limits = Limits { tokens_per_second: 1_000_000, log_bytes: 1024 * 1024, ..Limits::default() };
+    let limits = Limits {
+        tokens_per_second: 1_000_000,
+        tokens_per_second_of_services: 1_000_000,
+        log_bytes: 1024 * 1024,
+        ..Limits::default()
+    };
     let mut broker = Broker::with(limits).await;
     let mut publisher = broker.client(4, "publisher", "free").await;
     let done = CancellationToken::new();
@@ -250,7 +255,7 @@ async fn readers_that_are_paused_and_leave_at_any_moment_harm_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_are_paused_and_taken_over_harm_nobody() {
-    let limits = Limits { tokens_per_second: 1_000_000, ..Limits::default() };
+    let limits = Limits { tokens_per_second: 1_000_000, tokens_per_second_of_services: 1_000_000, ..Limits::default() };
     let mut broker = Broker::with(limits).await;
     for version in [4, 5] {
         let mut publisher = broker.client(version, "publisher", "free").await;

@@ -224,7 +224,8 @@ async fn a_packet_in_fragments_with_pings_between_is_one_packet() {
 #[tokio::test]
 async fn a_flood_of_pings_is_paid_for_like_packets() {
     const PINGS: usize = 400;
-    let mut broker = broker_with(Limits { tokens_per_second: 100, ..Limits::default() }).await;
+    let mut broker =
+        broker_with(Limits { tokens_per_second: 100, tokens_per_second_of_services: 100, ..Limits::default() }).await;
     let mut socket = welcomed(&broker, 4).await;
     let started = tokio::time::Instant::now();
     // Empty messages cost the same, and nobody answers them.
@@ -247,7 +248,8 @@ fn empty_fragments(count: usize) -> Vec<u8> {
 #[tokio::test]
 async fn fragments_without_a_byte_are_paid_for_like_packets() {
     const FRAGMENTS: usize = 400;
-    let mut broker = broker_with(Limits { tokens_per_second: 100, ..Limits::default() }).await;
+    let mut broker =
+        broker_with(Limits { tokens_per_second: 100, tokens_per_second_of_services: 100, ..Limits::default() }).await;
     let mut socket = welcomed(&broker, 4).await;
     let started = tokio::time::Instant::now();
     let begin = Frame::message(vec![0xC0], OpCode::Data(Data::Binary), false);
@@ -266,7 +268,8 @@ async fn fragments_without_a_byte_are_paid_for_like_packets() {
 
 #[tokio::test]
 async fn a_flood_of_fragments_stands_still_while_others_go_on() {
-    let mut broker = broker_with(Limits { tokens_per_second: 100, ..Limits::default() }).await;
+    let mut broker =
+        broker_with(Limits { tokens_per_second: 100, tokens_per_second_of_services: 100, ..Limits::default() }).await;
     let mut socket = welcomed(&broker, 5).await.into_inner();
     socket.write_all(&[0x02, 0x80, 0, 0, 0, 0]).await.unwrap();
     let flood = tokio::spawn(async move {

@@ -43,7 +43,9 @@ struct Watched {
 impl Watched {
     async fn start(what: &'static str, limits: Limits) -> Self {
         let _alone = ALONE.lock().await;
-        let broker = Broker::with(Limits { tokens_per_second: u32::MAX, ..limits }).await;
+        let broker =
+            Broker::with(Limits { tokens_per_second: u32::MAX, tokens_per_second_of_services: u32::MAX, ..limits })
+                .await;
         Watched { broker, before: resident_bytes(), what, _alone }
     }
 

@@ -50,7 +50,12 @@ async fn mutated_sessions_stop_nothing_and_disturb_nobody() {
     let sessions = number("BUGBROTHER_SESSIONS", 30_000) as usize;
     let seed = number("BUGBROTHER_SEED", 1);
     println!("{sessions} sessions with seed {seed}");
-    let limits = Limits { tokens_per_second: u32::MAX, connections_per_user: 4 * WORKERS, ..Limits::default() };
+    let limits = Limits {
+        tokens_per_second: u32::MAX,
+        tokens_per_second_of_services: u32::MAX,
+        connections_per_user: 4 * WORKERS,
+        ..Limits::default()
+    };
     let mut broker = Broker::with(limits).await;
     let done = CancellationToken::new();
     let canaries = [4, 5].map(|version| tokio::spawn(sing(broker.address, version, done.clone())));

@@ -154,7 +154,8 @@ impl<'a> Connection<'a> {
     async fn next_event(&mut self) -> Result<v5::Event, End> {
         // rumqttc yields a ping or its answer at least. Writing to a broker that does not read it would wait for ever.
         let patience = self.event_loop.options.keep_alive() * 2 + CONNECT_TIMEOUT;
-        let answer = self.answer_due();
+        // What a slow link takes for a lot is no reason to wait for longer than that.
+        let answer = self.answer_due().filter(|answer| answer.due < patience);
         let event = {
             // Not begun anew after the question: half of a packet may be written.
             let mut poll = pin!(self.event_loop.poll());
@@ -163,7 +164,7 @@ impl<'a> Connection<'a> {
                 self.asked = Some(Instant::now());
                 // A queue without room is one that nobody reads.
                 self.client.try_unsubscribe(PROBE).ok();
-                event = timeout(answer.allowed, &mut poll).await;
+                event = timeout(answer.allowed.min(patience), &mut poll).await;
             }
             event
         };

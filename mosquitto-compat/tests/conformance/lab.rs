@@ -102,6 +102,7 @@ impl Broker {
                     connections_per_user: 1_000,
                     sessions_per_user: 1_000,
                     tokens_per_second: 1_000_000,
+                    tokens_per_second_of_services: 1_000_000,
                     ..Limits::default()
                 };
                 let persistence = Some(folder.path().join("kept"));
