@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "../gate/kit/mod.rs"]
-#[allow(dead_code, reason = "shared with the tests of the gate, which need more of it")]
+#[allow(dead_code, unused_imports, reason = "shared with the tests of the gate, which need more of it")]
 mod kit;
 
 use std::{

@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout, reason = "what was measured is of interest")]
 
 #[path = "../gate/kit/mod.rs"]
-#[allow(dead_code, reason = "shared with the tests of the gate, which need more of it")]
+#[allow(dead_code, unused_imports, reason = "shared with the tests of the gate, which need more of it")]
 mod kit;
 
 use std::{env, fs, time::Duration};
