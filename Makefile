@@ -21,6 +21,7 @@ setup: ## install what building needs
 setup-test: ## install what the tests need besides
 	@scripts/setup build test
 	@scripts/python
+	@cargo fetch --quiet --locked # also what other systems are built of: scripts/licences, scripts/sbom
 
 test: setup-test fmt lint cross-check tests test-decode docs fuzz ## set up, then every check and test
 

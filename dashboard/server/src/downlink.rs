@@ -1,8 +1,8 @@
 //! What the dashboard says on the broker: commands and wishes to vehicles, and alerts that somebody sees to.
 //!
 //! What is to be said is in the database, and here is only noted of which vehicle or alert; so what fails is said again
-//! at the next connection, and a command also when its vehicle comes back: brokers keep no commands. A vehicle carries out
-//! an id once.
+//! when the database answers and at the next connection to the broker, and a command also when its vehicle comes back:
+//! brokers keep no commands. A vehicle carries out an id once.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,10 @@ use bugbrother_wire::{
     message::{AlertState, Argument, Command, Config, Geofence},
     topic::Kind,
 };
-use tokio::{sync::Notify, time::interval};
+use tokio::{
+    sync::Notify,
+    time::{interval, sleep},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -40,6 +43,8 @@ const MAX_CLIENTS: u32 = 32;
 const MAX_ALERTS: usize = 1_000;
 /// Contracts begin and end by themselves, and with them whose geofences a vehicle watches.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60 * 60);
+/// After the database did not answer.
+const RETRY: Duration = Duration::from_secs(5);
 /// A vehicle that hears only later that somebody wants a stream, does not begin it.
 const STREAM_ANSWER_MS: i64 = 20_000;
 /// Of a message to a vehicle, what is left to geofences.
@@ -63,6 +68,17 @@ struct Due {
     commands: BTreeSet<Vin>,
     wishes: BTreeSet<Vin>,
     alerts: BTreeSet<AlertId>,
+}
+
+impl Due {
+    /// What could not be said is due beside what became so since.
+    fn merge(&mut self, other: Due) {
+        self.everything |= other.everything;
+        self.fences |= other.fences;
+        self.commands.extend(other.commands);
+        self.wishes.extend(other.wishes);
+        self.alerts.extend(other.alerts);
+    }
 }
 
 impl Downlink {
@@ -138,6 +154,7 @@ impl Downlink {
     /// Says what is due until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
         let mut hours = interval(RECONCILE_EVERY);
+        let mut is_failing = false;
         loop {
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -148,29 +165,36 @@ impl Downlink {
                 continue;
             }
             let due = std::mem::take(&mut *self.lock());
-            if let Some(Err(problem)) = stop.run_until_cancelled(self.say(due)).await {
-                let problem: &(dyn Error + 'static) = &problem;
-                error!(
-                    problem,
-                    "what is to be said to vehicles cannot be read; it is tried again at the next connection"
-                );
+            match stop.run_until_cancelled(self.say(&due)).await {
+                None => return,
+                Some(Ok(())) => is_failing = false,
+                Some(Err(problem)) => {
+                    metrics::counter!("bugbrother_dashboard_downlink_failures_total").increment(1);
+                    if !is_failing {
+                        let problem: &(dyn Error + 'static) = &problem;
+                        error!(problem, "what is to be said to vehicles cannot be read; trying again");
+                    }
+                    is_failing = true;
+                    self.note(|waiting| waiting.merge(due));
+                    stop.run_until_cancelled(sleep(RETRY)).await;
+                }
             }
         }
     }
 
-    async fn say(&self, due: Due) -> Result<(), StoreError> {
-        for alert in due.alerts {
-            self.say_alert(alert).await?;
+    async fn say(&self, due: &Due) -> Result<(), StoreError> {
+        for alert in &due.alerts {
+            self.say_alert(*alert).await?;
         }
         if due.everything {
             self.say_commands(None).await?;
         } else {
-            for vin in due.commands {
-                self.say_commands(Some(vin)).await?;
+            for vin in &due.commands {
+                self.say_commands(Some(*vin)).await?;
             }
         }
-        for vin in due.wishes {
-            self.say_wishes(vin).await?;
+        for vin in &due.wishes {
+            self.say_wishes(*vin).await?;
         }
         if due.fences || due.everything {
             self.say_fences().await?;

@@ -35,6 +35,8 @@ const MAX_VIEWER_MESSAGE: usize = 1024;
 const PING_EVERY: Duration = Duration::from_secs(20);
 const GONE_AFTER: Duration = Duration::from_secs(60);
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// Bytes a second of the slowest line that counts as one: a large picture takes its time on it.
+const SLOWEST_LINE: f64 = 4_096.0;
 
 /// What is wished for beside the camera.
 #[derive(Deserialize)]
@@ -117,7 +119,6 @@ async fn attend(socket: &mut WebSocket, app: &App, caller: &Caller, look: &Look,
 
 async fn show(socket: &mut WebSocket, app: &App, caller: &Caller, look: &Look, is_eye: bool) -> End {
     let mut place = Place::new(look.channel());
-    let patience = app.config.limits.write_time;
     let mut pulse = Pulse::new(PING_EVERY, GONE_AFTER);
     loop {
         let message = tokio::select! {
@@ -148,6 +149,8 @@ async fn show(socket: &mut WebSocket, app: &App, caller: &Caller, look: &Look, i
                 ping
             }
         };
+        let bytes = if let Message::Binary(piece) = &message { piece.len() } else { 0 };
+        let patience = app.config.limits.write_time + Duration::from_secs_f64(bytes as f64 / SLOWEST_LINE);
         if sockets::send(socket, message, patience).await.is_err() {
             return End::Gone;
         }

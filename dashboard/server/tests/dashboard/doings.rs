@@ -22,13 +22,14 @@ use bugbrother_wire::{
 use reqwest::{Method, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use sqlx::Executor as _;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
     drive::{DAY, HOUR, START, two_days},
-    rig::{LIMIT, Rig, now, vin},
+    rig::{LIMIT, Rig, counted, now, vin},
     viewer::Viewer,
 };
 
@@ -238,6 +239,28 @@ async fn a_command_that_was_given_without_a_broker_is_said_when_there_is_one() -
     }
     assert_eq!(command.map(|command| command.id), Some(id));
     assert!(config.is_some_and(|config| config.privacy));
+    rig.stop().await
+}
+
+#[tokio::test]
+async fn a_command_that_could_not_be_read_is_said_when_it_can() -> Result<()> {
+    let broker = Mosquitto::open_to_all()?;
+    let rig = rig_on(&broker).await?;
+    let person = Person::admin(&rig).await?;
+    let mut car = Car::connect(&broker).await?;
+    let id = CommandId(Uuid::new_v4());
+    let order = json!({ "id": id, "name": "read_dtcs" });
+    let _: CommandEntry = person.send(Method::POST, &of_vehicle("commands"), &order).await?;
+    let heard = car.command().await?;
+
+    let failures = || counted("bugbrother_dashboard_downlink_failures_total ");
+    let before = failures();
+    let mut database = rig.database().await?;
+    database.execute("ALTER TABLE command RENAME TO away").await?;
+    car.is_online(vin(1)).await?;
+    wait::until("it could not be read", LIMIT, async || (failures() > before).then_some(())).await?;
+    database.execute("ALTER TABLE away RENAME TO command").await?;
+    assert_eq!(car.command().await?, heard, "without another connection, and without the vehicle coming again");
     rig.stop().await
 }
 

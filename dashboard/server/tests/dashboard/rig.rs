@@ -19,6 +19,10 @@ use bugbrother_wire::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use sqlx::{
+    Connection,
+    sqlite::{SqliteConnectOptions, SqliteConnection},
+};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -36,7 +40,7 @@ pub struct Rig {
     pub stop: CancellationToken,
     running: JoinHandle<Result<(), Error>>,
     client: reqwest::Client,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Rig {
@@ -65,7 +69,7 @@ impl Rig {
             stop,
             running,
             client: reqwest::Client::new(),
-            _dir: dir,
+            dir,
         })
     }
 
@@ -73,6 +77,12 @@ impl Rig {
     pub async fn stop(self) -> Result<()> {
         self.stop.cancel();
         Ok(tokio::time::timeout(LIMIT, self.running).await???)
+    }
+
+    /// A connection of its own to the database.
+    pub async fn database(&self) -> Result<SqliteConnection> {
+        let options = SqliteConnectOptions::new().filename(self.dir.path().join("fleet.db"));
+        Ok(SqliteConnection::connect_with(&options).await?)
     }
 
     pub fn url(&self, path: &str) -> String {
