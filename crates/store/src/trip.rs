@@ -14,7 +14,7 @@ use crate::{
     id,
     number::Real,
     page,
-    telemetry::{Samples, TailBatch},
+    telemetry::{Collector, Samples, TailBatch},
     word,
 };
 
@@ -191,12 +191,22 @@ impl Store {
             // More of the tail is folded right after this; then all of it is taken into account at once.
             return Ok(journey);
         }
+        let car = self.car(vin).await?;
+        if stored.late.is_none()
+            && self.is_known_before(vin, first, stored.upto).await?
+            && let Some(samples) = samples_of(vin, tail)
+        {
+            // What comes next is at hand.
+            journey.feed(&samples, &car)?;
+            journey.legs.extend(journey.machine.open(None, &car));
+            journey.late = None;
+            return Ok(journey);
+        }
         let until = last.max(stored.upto.unwrap_or(UnixMs::MIN));
         let begin = match stored.upto {
             Some(upto) if late >= upto => upto,
             upto => self.rewind(&mut journey, late, upto, stored.floor).await?,
         };
-        let car = self.car(vin).await?;
         let mut next = Some(begin);
         while let Some(from) = next.filter(|from| *from <= until) {
             let question = Question { vin, from, to: until, signals: Some(&Sample::KEYS) };
@@ -247,6 +257,16 @@ impl Store {
                 0
             }
         })
+    }
+
+    /// Whether all that a vehicle measured before `first` has been taken into account, and nothing after it.
+    async fn is_known_before(&self, vin: Vin, first: UnixMs, upto: Option<UnixMs>) -> Result<bool, StoreError> {
+        let Some(upto) = upto else {
+            let before = Question { vin, from: 0, to: first - 1, signals: None };
+            let page = self.samples(before, 1).await?;
+            return Ok(page.samples.rows.is_empty() && page.next.is_none());
+        };
+        Ok(upto < first)
     }
 
     async fn trip_state(&self, vin: Vin) -> Result<Option<Stored>, StoreError> {
@@ -399,6 +419,18 @@ impl Journey {
             .await?;
         Ok(true)
     }
+}
+
+/// What trips are made of in these batches, in the order of time; `None` where samples are elsewhere.
+fn samples_of(vin: Vin, tail: &[TailBatch]) -> Option<Samples> {
+    let question = Question { vin, from: UnixMs::MIN, to: UnixMs::MAX, signals: Some(&Sample::KEYS) };
+    let mut parts = Vec::new();
+    for batch in tail {
+        Samples::append(&mut parts, batch.telemetry.as_ref()?, question.from, question.to);
+    }
+    let mut found = Collector::default();
+    parts.into_iter().for_each(|part| found.take(part, &question, question.to));
+    Some(found.page(usize::MAX, question.to, question.to).samples)
 }
 
 /// What people call a place.

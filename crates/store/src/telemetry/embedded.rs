@@ -52,16 +52,13 @@ impl TimeSeries for Embedded {
         for batch in tail.iter().filter_map(|batch| batch.telemetry.as_ref()) {
             let (mut hour, last) = (hour_of(batch.t0), batch.last_ts().unwrap_or(batch.t0));
             while hour <= last {
-                let part = Samples::of_batch(batch, hour, hour + HOUR_MS - 1);
-                if !part.rows.is_empty() {
-                    parts.entry(hour).or_default().push(part);
-                }
+                Samples::append(parts.entry(hour).or_default(), batch, hour, hour + HOUR_MS - 1);
                 hour += HOUR_MS;
             }
         }
         let mut known = Vec::with_capacity(parts.len());
         let mut tx = self.snapshot().await?;
-        for (hour, parts) in parts {
+        for (hour, parts) in parts.into_iter().filter(|(_, parts)| !parts.is_empty()) {
             known.push((hour, packed_hour(&mut tx, vin, hour).await?, parts));
         }
         tx.commit().await?;

@@ -73,17 +73,33 @@ impl Samples {
 
     /// The rows of a batch between `from` and `to` (inclusive).
     pub fn of_batch(batch: &Telemetry, from: UnixMs, to: UnixMs) -> Self {
-        let clock = (batch.clock != Clock::Gnss).then(|| batch.clock.doubt());
         let mut keys = batch.keys.clone();
-        keys.extend(clock.map(|_| CLOCK.to_owned()));
-        let rows = batch.rows.iter().map(|row| (batch.t0 + i64::from(row.dt_ms), &row.values));
-        let wanted = rows.filter(|(ts, _)| (from..=to).contains(ts));
-        let rows = wanted.map(|(ts, values)| {
-            let mut values = values.clone();
-            values.extend(clock.map(Some));
-            Sample { ts, values }
-        });
-        Samples { rows: rows.collect(), keys }
+        keys.extend(clock_of(batch).map(|_| CLOCK.to_owned()));
+        Samples { rows: rows_of(batch, from, to).collect(), keys }
+    }
+
+    /// Puts the rows of a batch between `from` and `to` (inclusive) after those that are there: a live vehicle sends every row as a
+    /// batch of its own, with the same columns as the one before.
+    pub(crate) fn append(parts: &mut Vec<Self>, batch: &Telemetry, from: UnixMs, to: UnixMs) {
+        let Some(last) = parts.last_mut().filter(|part| part.has_columns_of(batch)) else {
+            let part = Samples::of_batch(batch, from, to);
+            parts.extend((!part.rows.is_empty()).then_some(part));
+            return;
+        };
+        let newest = last.rows.last().map_or(UnixMs::MIN, |row| row.ts);
+        let mut rows = rows_of(batch, from, to).peekable();
+        if rows.peek().is_none_or(|row| row.ts >= newest) {
+            last.rows.extend(rows);
+        } else {
+            let rows = rows.collect();
+            let keys = last.keys.clone();
+            parts.push(Samples { keys, rows });
+        }
+    }
+
+    fn has_columns_of(&self, batch: &Telemetry) -> bool {
+        let clock = clock_of(batch).map(|_| CLOCK);
+        self.keys.iter().map(String::as_str).eq(batch.keys.iter().map(String::as_str).chain(clock))
     }
 
     /// The column of a signal.
@@ -96,6 +112,21 @@ impl Samples {
         let column = self.column(key);
         self.rows.iter().filter_map(move |row| Some((row.ts, row.values[column?]?)))
     }
+}
+
+/// What is known of a batch's time, unless it is that of the GNSS receiver.
+fn clock_of(batch: &Telemetry) -> Option<f64> {
+    (batch.clock != Clock::Gnss).then(|| batch.clock.doubt())
+}
+
+fn rows_of(batch: &Telemetry, from: UnixMs, to: UnixMs) -> impl Iterator<Item = Sample> {
+    let clock = clock_of(batch);
+    let rows = batch.rows.iter().map(|row| (batch.t0 + i64::from(row.dt_ms), &row.values));
+    let wanted = rows.filter(move |(ts, _)| (from..=to).contains(ts));
+    wanted.map(move |(ts, values)| {
+        let values = values.iter().copied().chain(clock.map(Some)).collect();
+        Sample { ts, values }
+    })
 }
 
 /// Puts rows with different columns together.
