@@ -202,7 +202,7 @@ fn limits(conf: &Conf) -> Limits {
         limits.connections = connections as usize;
     }
     if let Some(inflight) = conf.max_inflight_messages {
-        limits.inflight = inflight;
+        (limits.inflight, limits.inflight_of_services) = (inflight, inflight);
     }
     if let Some(messages) = conf.max_queued_messages {
         limits.queue_messages = messages as usize;

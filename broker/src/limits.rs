@@ -51,6 +51,8 @@ pub struct Limits {
     pub tokens_per_second_of_services: u32,
     /// Deliveries to one client that it has not acknowledged; and QoS 2 messages of a 5.0 client that it has not released.
     pub inflight: u16,
+    /// Deliveries to one service that it has not acknowledged: what it has to do with each is worth doing for many at once.
+    pub inflight_of_services: u16,
     /// Messages that wait for one client, connected or away. One more is refused and counted; what waits already stays.
     pub queue_messages: usize,
     /// What those weigh, with 256 bytes for each besides topic, properties and payload.
@@ -110,6 +112,7 @@ impl Default for Limits {
             // Twice what says to each of 10,000 vehicles each second that what it said is safe.
             tokens_per_second_of_services: 20_000,
             inflight: 1_000,
+            inflight_of_services: 4_000,
             queue_messages: 100_000,
             queue_bytes: 32 * 1024 * 1024,
             queues_bytes: 512 * 1024 * 1024,

@@ -29,14 +29,19 @@ use bugbrother_client::{Delivery, Options, Qos, connect};
 use bugbrother_store::{Arrival, Store};
 use bugbrother_trace::Stage;
 use bugbrother_wire::{Message, UnixMs, topic, unix_ms};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 use uuid::Uuid;
 
 pub use health::Health;
 
-use crate::{acks::Acks, intake::gather, keeper::Keeper, ledger::Ledger};
+use crate::{
+    acks::Acks,
+    intake::{Batch, gather},
+    keeper::Keeper,
+    ledger::Ledger,
+};
 
 /// What ingest works with.
 #[derive(Debug, Clone)]
@@ -66,8 +71,8 @@ pub enum Error {
 /// Most `down/ack`s that the broker has not acknowledged: it does so when they are on its disk, and writes many at once.
 const ACKS_WINDOW: usize = 500;
 
-/// A batch on its way from the broker into the database.
-type Batch = (Vec<Delivery>, Vec<Arrival>);
+/// Messages that the broker may have under way to ingest: while some of them are committed, as many come in.
+const BACKLOG: usize = 4_096;
 
 /// Takes in what arrives until `shutdown`; then commits and acknowledges what it holds and leaves.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
@@ -80,8 +85,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     };
     // Each its own: a broker ends the session of who had the same, and another site's ingest may be there as well.
     let client_id = format!("ingest-{}", Uuid::new_v4().simple());
-    let options =
-        Options { client_id, subscriptions: vec![(filter, Qos::AtLeastOnce)], window: ACKS_WINDOW, ..config.mqtt };
+    let options = Options {
+        client_id,
+        subscriptions: vec![(filter, Qos::AtLeastOnce)],
+        window: ACKS_WINDOW,
+        backlog: BACKLOG,
+        ..config.mqtt
+    };
     // The session outlives the shutdown by the last acknowledgements.
     let session = CancellationToken::new();
     let (publisher, mut events) = connect(options, session.clone());
@@ -96,10 +106,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Erro
     let (batches, taken) = mpsc::channel(1);
     let ledger = Ledger::new(config.store, config.health);
     let committer = tokio::spawn(commit(ledger, taken, Arc::clone(&acks), keeper, shutdown.clone()));
-    while let Some(deliveries) = gather(&mut events, &acks, &shutdown).await {
-        let now = now();
-        let arrivals: Vec<Arrival> = deliveries.iter().map(|delivery| arrival(delivery, now)).collect();
-        if batches.send((deliveries, arrivals)).await.is_err() {
+    let turn = Arc::new(Semaphore::new(1));
+    while let Some(batch) = gather(&mut events, &acks, &turn, &shutdown).await {
+        if batches.send(batch).await.is_err() {
             break;
         }
     }
@@ -128,15 +137,16 @@ async fn commit(
     keeper: Arc<Keeper>,
     shutdown: CancellationToken,
 ) {
-    while let Some((deliveries, arrivals)) = batches.recv().await {
+    while let Some(Batch { deliveries, arrivals, has_waited, turn }) = batches.recv().await {
+        if has_waited {
+            keeper.give_way();
+        }
         let Some(committed) = ledger.commit(&arrivals, &shutdown).await else { break };
         arrivals.iter().for_each(|arrival| follow(arrival, now()));
         deliveries.iter().for_each(Delivery::ack);
         acks.offer(committed.acks);
         keeper.take(&committed.waiting);
-        if !batches.is_empty() {
-            keeper.give_way();
-        }
+        drop(turn);
     }
 }
 

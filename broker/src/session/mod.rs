@@ -202,6 +202,10 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
     let (version, identity) = (client.version, client.identity.clone());
     let (user, client_id) = (identity.user.as_deref(), &identity.client_id);
     tracing::debug!(user, client_id, "client connected");
+    let inflight = match rights.access.borrow().share(&client.identity.owner) {
+        Share::OfMany => gate.limits.inflight_of_services,
+        Share::OfOne => gate.limits.inflight,
+    };
     let goes_on = rest.is_some();
     let rest = rest.unwrap_or_default();
     let mut session = Session {
@@ -219,7 +223,7 @@ pub(crate) async fn run(gate: &Gate, client: Client) {
         goes_on,
         replays: VecDeque::new(),
         resends: rest.left.iter().map(|(id, _)| *id).collect(),
-        window: Window::new(client.receive_maximum.min(gate.limits.inflight), rest.left),
+        window: Window::new(client.receive_maximum.min(inflight), rest.left),
         received: rest.received,
         held: VecDeque::new(),
         progress: gate.store.progress(),

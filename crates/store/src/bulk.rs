@@ -41,14 +41,19 @@ impl Bulk {
         bind: impl Fn(Statement<'q>, &'q T) -> Statement<'q>,
     ) -> Result<u64, StoreError> {
         let places = if tx.backend_name() == "SQLite" { Places::Nameless } else { Places::Numbered };
-        let mut affected = 0;
-        while !rows.is_empty() {
-            let step = SIZES.iter().position(|size| *size <= rows.len()).expect("one of the sizes is 1");
+        let mut next = || {
+            let step = SIZES.iter().position(|size| *size <= rows.len())?;
             let (now, later) = rows.split_at(SIZES[step]);
-            let sql: &'static str = self.sql[places as usize][step].get_or_init(|| self.write(SIZES[step], places));
-            let query = now.iter().fold(sqlx::query(sql), &bind);
-            affected += query.execute(&mut **tx).await?.rows_affected();
             rows = later;
+            let sql: &'static str = self.sql[places as usize][step].get_or_init(|| self.write(SIZES[step], places));
+            Some(now.iter().fold(sqlx::query(sql), &bind))
+        };
+        let (mut affected, mut query) = (0, next());
+        while let Some(statement) = query {
+            // While the database is at one, the next is made ready.
+            let (done, following) = tokio::join!(statement.execute(&mut **tx), async { next() });
+            affected += done?.rows_affected();
+            query = following;
         }
         Ok(affected)
     }

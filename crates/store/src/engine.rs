@@ -43,10 +43,11 @@ impl Engine {
         match (self, writes) {
             // `synchronous=FULL` makes a commit survive a power cut, which is what an acknowledgement to a vehicle promises.
             (Engine::Sqlite, false) => "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
-            // A large cache and rare checkpoints spare the random writes into the index of `tail`.
+            // A large cache and rare checkpoints spare the random writes into the index of `tail`; what a statement would have to
+            // undo stays in memory.
             (Engine::Sqlite, true) => {
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                 PRAGMA cache_size = -131072; PRAGMA wal_autocheckpoint = 32000"
+                 PRAGMA cache_size = -131072; PRAGMA wal_autocheckpoint = 64000; PRAGMA temp_store = MEMORY"
             }
             // A server that is set to acknowledge before its disk has it would make us promise what it does not keep. Who
             // was cut off or paused in the middle of a transaction must not hold its locks for longer than others need to
