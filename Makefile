@@ -74,7 +74,7 @@ test-kill: ## kill broker, ingest, agents and databases of 50 vehicles at random
 		BUGBROTHER_KILL_SECONDS=$(or $(KILL_SECONDS),60) BUGBROTHER_KILL_VEHICLES=$(or $(KILL_VEHICLES),50) \
 		scripts/cargo-test --release -p bugbrother-tests --test endurance
 
-bench: ## measure the store's commit path
+bench: ## measure the store: commits, commits while a large fleet's tail grows, folding
 	BUGBROTHER_SKIP_APP=1 cargo bench -p bugbrother-store
 
 bench-agent: ## measure what the agent costs a vehicle: memory, processor, radio, disk (BUGBROTHER_BENCH_SECONDS=120)

@@ -11,6 +11,10 @@ use tokio::time::Instant;
 
 use crate::fleet::Pace;
 
+/// So long an agent waits for the database before it sends again what was not acknowledged, and twice as long each time that
+/// this does not help: a broker whose subscriber is slow drops what the log of its router has no room for.
+const FIRST_PATIENCE: Duration = Duration::from_secs(5);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
 /// What is older than that goes into the second lane.
 const OLD: Duration = Duration::from_secs(15);
 /// Most live messages on their way at once of a vehicle that publishes by the clock.
@@ -31,6 +35,8 @@ pub(crate) struct Sent {
     pub due: Instant,
     /// When it was written last, and as which packet; `None` since that connection is lost.
     pub written: Option<(Instant, u16)>,
+    /// When it was written first on this connection.
+    since: Option<Instant>,
     is_late: bool,
     /// The broker has acknowledged it.
     is_noted: bool,
@@ -64,6 +70,7 @@ pub(crate) struct Outbox {
     sent: VecDeque<Sent>,
     bucket: Bucket,
     ahead: Ahead,
+    patience: Duration,
 }
 
 impl Outbox {
@@ -84,6 +91,7 @@ impl Outbox {
             sent: VecDeque::new(),
             bucket,
             ahead: Ahead::new(LATE_AHEAD),
+            patience: FIRST_PATIENCE,
         }
     }
 
@@ -144,11 +152,12 @@ impl Outbox {
         if is_again {
             if let Some(sent) = self.sent.get_mut(place) {
                 (sent.written, sent.is_late, sent.is_noted) = (written, is_late, false);
+                sent.since.get_or_insert(now);
             }
             return;
         }
         let due = self.due(seq, now);
-        self.sent.insert(place, Sent { seq, due, written, is_late, is_noted: false });
+        self.sent.insert(place, Sent { seq, due, written, since: Some(now), is_late, is_noted: false });
         if !is_late {
             self.live = seq + 1;
         } else if let Some(range) = self.late.front_mut() {
@@ -181,6 +190,9 @@ impl Outbox {
         while let Some(sent) = self.sent.pop_front_if(|oldest| oldest.seq <= ack.seq.0) {
             committed.push(sent);
         }
+        if !committed.is_empty() {
+            self.patience = FIRST_PATIENCE;
+        }
         for (from, to) in &ack.ranges {
             let begin = self.sent.partition_point(|sent| sent.seq < from.0);
             let end = self.sent.partition_point(|sent| sent.seq <= to.0);
@@ -200,12 +212,24 @@ impl Outbox {
 
     /// Whatever was on its way may have got lost with the connection.
     pub fn lose_connection(&mut self) {
-        self.sent.iter_mut().for_each(|sent| sent.written = None);
+        self.sent.iter_mut().for_each(|sent| (sent.written, sent.since) = (None, None));
     }
 
-    /// When the oldest was written, if it is on its way.
+    /// When the oldest was written first on this connection, if it is on its way.
     pub fn waiting_since(&self) -> Option<Instant> {
-        Some(self.sent.front()?.written?.0)
+        self.sent.front().filter(|oldest| oldest.written.is_some())?.since
+    }
+
+    /// When what is not committed is to be sent again.
+    pub fn again_at(&self) -> Option<Instant> {
+        let (written, _) = self.sent.front()?.written?;
+        matches!(self.pace, Pace::Every(_)).then(|| written + self.patience)
+    }
+
+    /// That moment has come.
+    pub fn lose_patience(&mut self) {
+        self.patience = (self.patience * 2).min(LONGEST_PATIENCE);
+        self.sent.iter_mut().for_each(|sent| sent.written = None);
     }
 
     /// Whether a message was recorded before the vehicle came.
@@ -396,6 +420,22 @@ mod tests {
         assert!(!outbox.is_empty());
         assert!(outbox.settle(&ack(31, &[]), back).iter().map(|sent| sent.seq).eq(1..=31));
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_committed_is_sent_again_and_the_next_wait_is_longer() {
+        let start = Instant::now();
+        let mut outbox = Outbox::new(Pace::Every(SECOND * 30), 0, start);
+        assert_eq!(pump(&mut outbox, start, 300), [(false, 1)]);
+        assert_eq!(outbox.again_at(), Some(start + SECOND * 5));
+        outbox.lose_patience();
+        assert_eq!(outbox.again_at(), None);
+        let again = start + SECOND * 5;
+        assert_eq!(outbox.next(again), Some(Next { seq: 1, is_late: false, is_again: true }));
+        assert_eq!(pump(&mut outbox, again, 300), [(false, 1)]);
+        assert_eq!((outbox.again_at(), outbox.waiting_since()), (Some(again + SECOND * 10), Some(start)));
+        assert_eq!(outbox.settle(&ack(1, &[]), again).len(), 1);
+        assert_eq!((outbox.patience, outbox.is_empty()), (FIRST_PATIENCE, true));
     }
 
     #[test]

@@ -250,6 +250,7 @@ impl Vehicle {
                 }
             }
             let patience = self.outbox.waiting_since().map(|since| since + LOST);
+            let again = self.outbox.again_at();
             let due = self.outbox.next_due().filter(|_| !leaving);
             let ready = self.outbox.ready_at();
             tokio::select! {
@@ -259,6 +260,7 @@ impl Vehicle {
                 }
                 () = until(due) => {}
                 () = until(ready) => {}
+                () = until(again) => self.outbox.lose_patience(),
                 () = until(patience) => bail!("{}: not committed after {LOST:?}", self.topics[0]),
                 () = until(cut.map(|(at, _)| at).filter(|_| !leaving)) => {}
                 () = stop.cancelled(), if !leaving => {}

@@ -10,18 +10,12 @@ use std::{
 };
 
 use bugbrother_store::{Arrival, Store};
-use bugbrother_wire::{
-    Epoch, Message, SCHEMA_VERSION, Seq, Topic, Vin, encode,
-    message::{Clock, Row, Telemetry},
-    topic::Kind,
-};
+use bugbrother_wire::Vin;
+
+mod live;
 
 const VEHICLES: u64 = 64;
 const MESSAGES: u64 = 300;
-const KEYS: [&str; 20] = [
-    "lat", "lon", "alt", "hdg", "gspd", "spd", "rpm", "ect", "iat", "map", "maf", "tps", "load", "fuel", "vbat", "oat",
-    "ax", "ay", "az", "fr",
-];
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let store = Store::open(&format!("sqlite://{}/fleet.db", folder.path().display())).await?;
         for round in 0..3 {
             for seq in round * MESSAGES..(round + 1) * MESSAGES {
-                let batch: Vec<Arrival> = vins.iter().map(|vin| record(*vin, seq)).collect();
+                let batch: Vec<Arrival> = vins.iter().map(|vin| live::sample(*vin, seq)).collect();
                 store.commit(&batch).await?;
             }
             let began = Instant::now();
@@ -50,29 +44,4 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         store.close().await;
     }
     Ok(())
-}
-
-fn record(vin: Vin, seq: u64) -> Arrival {
-    let value = |column: usize| match column {
-        0 => 46.5 + seq as f64 * 1e-4,
-        1 => 6.6 + (seq as f64 / 50.0).sin() * 1e-2,
-        column => ((seq as f64 / (10.0 + column as f64)).sin() * 1000.0).round() / 10.0,
-    };
-    let batch = Telemetry {
-        v: SCHEMA_VERSION,
-        vin,
-        epoch: Epoch(1),
-        seq: Seq(seq + 1),
-        t0: 1_760_000_400_000 + seq as i64 * 1000,
-        clock: Clock::Gnss,
-        keys: KEYS.map(str::to_owned).to_vec(),
-        rows: vec![Row { dt_ms: 0, values: (0..KEYS.len()).map(|column| Some(value(column))).collect() }],
-        gap: None,
-    };
-    Arrival {
-        received_ts: batch.t0 + 50,
-        topic: Topic::new(vin, Kind::Telemetry).to_string(),
-        payload: encode(&batch).into(),
-        content: Ok(Message::Telemetry(batch)),
-    }
 }
