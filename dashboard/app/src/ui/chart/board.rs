@@ -38,6 +38,8 @@ const REST_MS: f64 = 350.0;
 const MAX_TAIL: usize = 7_200;
 /// What is fetched at a time.
 const MAX_FETCHES: usize = 4;
+/// Between two looks at what is missing, at most.
+const LOOK_MS: f64 = 1_000.0;
 /// Tiles that reach into the present are fetched again.
 const FRESH_MS: f64 = 60_000.0;
 
@@ -71,6 +73,7 @@ pub struct Board {
     pointed: Option<f64>,
     moved_ms: Option<f64>,
     fresh_ms: f64,
+    wanted_ms: f64,
     hands: Vec<(i32, f64)>,
 }
 
@@ -112,6 +115,7 @@ impl Board {
             pointed: None,
             moved_ms: None,
             fresh_ms: frame_ms(),
+            wanted_ms: 0.0,
             hands: Vec::new(),
         }
     }
@@ -133,8 +137,13 @@ impl Board {
         let span = self.sight.borrow().span;
         let tail = self.tails.values().map(Vec::len).sum();
         let revision = self.store.borrow().revision;
-        if self.drawn != Some((span, revision, tail)) {
+        let is_new = self.drawn != Some((span, revision, tail));
+        // Also where nothing moves: what could not be had is asked for again.
+        if is_new || now - self.wanted_ms > LOOK_MS {
+            self.wanted_ms = now;
             self.want(span, now);
+        }
+        if is_new {
             self.draw(span);
             self.drawn = Some((span, revision, tail));
             self.pointed = None;
