@@ -77,7 +77,13 @@ impl Due {
         self.fences |= other.fences;
         self.commands.extend(other.commands);
         self.wishes.extend(other.wishes);
-        self.alerts.extend(other.alerts);
+        other.alerts.into_iter().for_each(|alert| self.take_alert(alert));
+    }
+
+    fn take_alert(&mut self, alert: AlertId) {
+        if self.alerts.len() < MAX_ALERTS {
+            self.alerts.insert(alert);
+        }
     }
 }
 
@@ -112,11 +118,7 @@ impl Downlink {
 
     /// Somebody sees to an alert, or no longer does.
     pub fn tell_alert(&self, alert: AlertId) {
-        self.note(|due| {
-            if due.alerts.len() < MAX_ALERTS {
-                due.alerts.insert(alert);
-            }
-        });
+        self.note(|due| due.take_alert(alert));
     }
 
     /// How a vehicle is asked for a camera's stream: at once, or not at all. What nobody hears now is of no use later, so it

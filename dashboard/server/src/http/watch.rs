@@ -150,7 +150,8 @@ async fn show(socket: &mut WebSocket, app: &App, caller: &Caller, look: &Look, i
             }
         };
         let bytes = if let Message::Binary(piece) = &message { piece.len() } else { 0 };
-        let patience = app.config.limits.write_time + Duration::from_secs_f64(bytes as f64 / SLOWEST_LINE);
+        let on_the_way = Duration::from_secs_f64(bytes as f64 / SLOWEST_LINE).min(GONE_AFTER);
+        let patience = app.config.limits.write_time + on_the_way;
         if sockets::send(socket, message, patience).await.is_err() {
             return End::Gone;
         }
