@@ -1,7 +1,10 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,7 +21,7 @@ use tracing::{error, info};
 /// So many rows of a vehicle are worth folding at once.
 const MANY_ROWS: u64 = 1_200;
 /// No row stays in the tail for longer if folding keeps up.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// A vehicle that has fallen silent has parked, and its trip is wanted.
 const QUIET: Duration = Duration::from_secs(60);
 /// While commits take all that the machine has, folding gives way to them, until so many rows wait: some 500 MB, and a quarter
@@ -27,31 +30,27 @@ const MOST_ROWS: u64 = 4_000_000;
 /// For so long after a commit that another one was waiting for.
 const GIVE_WAY: Duration = Duration::from_secs(1);
 /// What has waited for too long is folded all the same, for one part of the time in so many.
-const SLOWLY: u32 = 4;
+pub(crate) const SLOWLY: u32 = 4;
 /// Vehicles whose tails are folded in one transaction, and while commits wait for it.
 const TOGETHER: usize = 16;
 const FEW: usize = 4;
 /// Vehicles that are asked for at once.
-const PAGE: u32 = 1_000;
-const LOOK: Duration = Duration::from_secs(1);
+pub(crate) const PAGE: u32 = 1_000;
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks at what has to be done now and then.
 const ROUND: Duration = Duration::from_secs(60);
 /// A trip of which nothing is heard for so long may have ended; the machine knows.
 const SILENT_MS: i64 = 15 * 60_000;
-/// Between two looks at what is too old.
-const AGE_ROUND: Duration = Duration::from_secs(3600);
-/// After a start others come first.
-const FIRST_AGE_ROUND: Duration = Duration::from_secs(120);
-/// Between two steps of removing: writers come first.
-const BREATH: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Folds the tails of vehicles, each when it is worth while.
 pub struct Keeper {
-    store: Store,
+    pub(crate) store: Store,
     waiting: Mutex<HashMap<Vin, Waiting>>,
     wake: Notify,
     commits_first_until: Mutex<Option<Instant>>,
+    /// Batches that are folded and have not been removed yet.
+    pub(crate) folded: AtomicU64,
 }
 
 struct Waiting {
@@ -94,7 +93,14 @@ impl Waiting {
 
 impl Keeper {
     pub fn new(store: Store) -> Self {
-        Keeper { store, waiting: Mutex::default(), wake: Notify::new(), commits_first_until: Mutex::default() }
+        Keeper {
+            store,
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+            commits_first_until: Mutex::default(),
+            // Another process may have left some.
+            folded: AtomicU64::new(1),
+        }
     }
 
     /// Commits are behind: folding is to leave them the machine for a moment.
@@ -104,10 +110,14 @@ impl Keeper {
     }
 
     /// Whether commits come first for a moment, and the tails are not too much for that.
-    fn commits_come_first(&self) -> bool {
+    pub(crate) fn commits_come_first(&self) -> bool {
         let until = *self.commits_first_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| until > Instant::now())
-            && self.lock().values().map(|entry| entry.rows).sum::<u64>() < MOST_ROWS
+        until.is_some_and(|until| until > Instant::now()) && self.waiting_rows() < MOST_ROWS
+    }
+
+    /// Rows that wait to be folded.
+    fn waiting_rows(&self) -> u64 {
+        self.lock().values().map(|entry| entry.rows).sum()
     }
 
     /// Whether folding can wait: commits come first, and nothing has waited for too long.
@@ -136,7 +146,7 @@ impl Keeper {
 
     /// Keeps house until `shutdown`.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
-        let house = async { tokio::join!(self.keep(), self.remove()) };
+        let house = async { tokio::join!(self.keep(), self.sweep(), self.remove()) };
         shutdown.run_until_cancelled(house).await;
     }
 
@@ -229,6 +239,7 @@ impl Keeper {
 
     fn done(&self, due: &Due, kept: Kept) {
         counter!("bugbrother_ingest_batches_folded_total").increment(kept.batches);
+        self.folded.fetch_add(kept.batches, Ordering::Relaxed);
         let mut waiting = self.lock();
         let Some(entry) = waiting.get_mut(&due.vin) else { return };
         // What came meanwhile may be in it or not; if it is, the next fold finds nothing.
@@ -258,63 +269,6 @@ impl Keeper {
             self.take(&released.waiting);
         }
         Ok(())
-    }
-
-    /// Removes what is too old, again and again.
-    async fn remove(&self) {
-        sleep(FIRST_AGE_ROUND).await;
-        loop {
-            if let Err(failure) = self.remove_old(crate::now()).await {
-                let failure: &dyn std::error::Error = &failure;
-                error!(failure, "what is too old cannot be removed; trying again in an hour");
-            }
-            sleep(AGE_ROUND).await;
-        }
-    }
-
-    /// What is older than it is to be kept, step by step.
-    async fn remove_old(&self, now: UnixMs) -> Result<(), StoreError> {
-        let mut removed = 0;
-        loop {
-            match self.store.expire(now).await? {
-                0 => break,
-                rows => removed += rows,
-            }
-            sleep(BREATH).await;
-        }
-        let mut after = None;
-        loop {
-            let page = self.store.vehicles(after, PAGE).await?;
-            for vehicle in &page {
-                removed += self.remove_samples(vehicle.vin, now).await;
-            }
-            after = page.last().map(|vehicle| vehicle.vin);
-            if page.len() < PAGE as usize {
-                break;
-            }
-        }
-        while self.store.give_back().await? {
-            sleep(BREATH).await;
-        }
-        counter!("bugbrother_ingest_rows_expired_total").increment(removed);
-        info!(removed, "removed what was too old");
-        Ok(())
-    }
-
-    async fn remove_samples(&self, vin: Vin, now: UnixMs) -> u64 {
-        let mut hours = 0;
-        loop {
-            match self.store.expire_samples(vin, now).await {
-                Ok(0) => return hours,
-                Ok(more) => hours += more,
-                Err(failure) => {
-                    let failure: &dyn std::error::Error = &failure;
-                    error!(failure, %vin, "a vehicle's samples that are too old cannot be removed; trying again in an hour");
-                    return hours;
-                }
-            }
-            sleep(BREATH).await;
-        }
     }
 
     /// After a start: what was left in the tails.

@@ -6,7 +6,7 @@
 //! - `intake`: gathering what arrives into batches
 //! - `ledger`: committing a batch, however long the database takes to be well again; [`Health`]: whether it is
 //! - `acks`: saying `down/ack`
-//! - `keeper`: folding what was stored into its lasting form
+//! - `keeper`: folding what was stored into its lasting form; `remove`: removing what is not needed any more
 //!
 //! # Invariants
 //! - The order is commit, PUBACK, `down/ack`. Nothing is acknowledged that would not survive a power cut.
@@ -21,6 +21,7 @@ mod health;
 mod intake;
 mod keeper;
 mod ledger;
+mod remove;
 pub mod verdict;
 
 use std::{sync::Arc, time::SystemTime};

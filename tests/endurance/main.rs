@@ -44,11 +44,12 @@ const DELIVERY_LIMIT: Duration = Duration::from_secs(240);
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What processes may log when a database is killed under them, or is away when they start.
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "the broker's file cannot be written",
     "the fleet database takes no records",
     "the fleet database takes no alerts",
     "the tails of vehicles cannot be folded",
+    "what is folded cannot be removed",
     "the live feed cannot read the fleet database",
     "what is to be said to vehicles cannot be read",
     "cannot open the database",

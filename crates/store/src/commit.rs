@@ -17,7 +17,7 @@ use crate::{
     Arrival, Committed, Lane, Place, Refusal, Store, StoreError,
     bulk::Bulk,
     latest::Latest,
-    memory::{Changed, Held, Memory},
+    memory::{Changed, Held, Memory, Outbox},
     progress::{Mark, Progress},
     refused::Refused,
     tail::{self, TailRow},
@@ -68,12 +68,12 @@ impl Store {
 
     /// Whether a record of an outbox is stored, or was given up.
     pub async fn has_record(&self, place: Place) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT seq, ranges, version FROM progress WHERE vin = $1 AND epoch = $2")
+        let row = sqlx::query(OUTBOX)
             .bind(place.vin.as_str())
             .bind(place.epoch.0.cast_signed())
             .fetch_optional(&self.read)
             .await?;
-        Ok(read_progress(row)?.row.contains(place.seq))
+        Ok(read_outbox(row)?.row.done.contains(place.seq))
     }
 
     /// Begins a transaction that keeps messages.
@@ -198,17 +198,20 @@ impl<'a> Writer<'a> {
 
     async fn mark(&mut self, place: Place, gap: Option<(Seq, Seq)>) -> Result<Mark, StoreError> {
         let key = (place.vin, place.epoch);
-        let outbox = match self.memory.outboxes.entry(key) {
-            Entry::Occupied(held) => held.into_mut(),
-            Entry::Vacant(free) => free.insert(progress(&mut self.tx, place.vin, place.epoch).await?),
-        };
-        let mark = outbox.row.take(place.seq, gap);
+        let mark = self.outbox(key).await?.done.take(place.seq, gap);
         self.named.insert(key);
         // Of a record that is refused the gap may have been noted.
         if mark != Mark::Duplicate {
             self.changed.outboxes.insert(key);
         }
         Ok(mark)
+    }
+
+    async fn outbox(&mut self, key: (Vin, Epoch)) -> Result<&mut Outbox, StoreError> {
+        Ok(match self.memory.outboxes.entry(key) {
+            Entry::Occupied(held) => &mut held.into_mut().row,
+            Entry::Vacant(free) => &mut free.insert(outbox(&mut self.tx, key).await?).row,
+        })
     }
 
     /// The vehicle's last state; one that is heard of for the first time is made.
@@ -255,7 +258,12 @@ impl<'a> Writer<'a> {
         // A record may hold nothing but its gap.
         if !batch.rows.is_empty() {
             let body = if self.keeps_bodies { body } else { &[] };
-            self.tail.push(TailRow { batch, lane, received_ts: now, body });
+            let key = (batch.vin, batch.epoch);
+            let behind = self.outbox(key).await?.newest;
+            let place = self.memory.numbers.after(&mut self.tx, behind).await?;
+            self.outbox(key).await?.newest = place.number;
+            self.changed.outboxes.insert(key);
+            self.tail.push(TailRow { place, batch, lane, received_ts: now, body });
         }
         Ok(())
     }
@@ -292,9 +300,9 @@ impl<'a> Writer<'a> {
             let key = (*vin, *epoch);
             if !self.changed.outboxes.contains(&key) {
                 // Another process may have got on with it, and an acknowledgement must not go back.
-                self.memory.outboxes.insert(key, progress(&mut self.tx, *vin, *epoch).await?);
+                self.memory.outboxes.insert(key, outbox(&mut self.tx, key).await?);
             }
-            let Held { row, .. } = &self.memory.outboxes[&key];
+            let Outbox { done: row, .. } = &self.memory.outboxes[&key].row;
             self.done.acks.push(Ack {
                 v: SCHEMA_VERSION,
                 vin: *vin,
@@ -316,9 +324,10 @@ impl<'a> Writer<'a> {
                 query
                     .bind(vin.as_str())
                     .bind(epoch.0.cast_signed())
-                    .bind(held.row.high_water().0.cast_signed())
-                    .bind(word::json(&held.row.ranges().collect::<Vec<_>>()))
+                    .bind(held.row.done.high_water().0.cast_signed())
+                    .bind(word::json(&held.row.done.ranges().collect::<Vec<_>>()))
                     .bind(held.version + 1)
+                    .bind(held.row.newest)
             })
             .await?;
         let vehicles: Vec<_> = self.changed.vehicles.iter().map(|vin| (*vin, &self.memory.vehicles[vin])).collect();
@@ -329,24 +338,21 @@ impl<'a> Writer<'a> {
 }
 
 static PROGRESS: Bulk = Bulk::new(
-    "INSERT INTO progress (vin, epoch, seq, ranges, version) VALUES ",
-    5,
-    " ON CONFLICT (vin, epoch) DO UPDATE SET seq = excluded.seq, ranges = excluded.ranges, version = excluded.version \
-     WHERE progress.version = excluded.version - 1",
+    "INSERT INTO progress (vin, epoch, seq, ranges, version, newest) VALUES ",
+    6,
+    " ON CONFLICT (vin, epoch) DO UPDATE SET seq = excluded.seq, ranges = excluded.ranges, version = excluded.version, \
+     newest = excluded.newest WHERE progress.version = excluded.version - 1",
 );
+const OUTBOX: &str = "SELECT seq, ranges, version, newest FROM progress WHERE vin = $1 AND epoch = $2";
 
-async fn progress(tx: &mut Transaction<'_, Any>, vin: Vin, epoch: Epoch) -> Result<Held<Progress>, StoreError> {
-    let row = sqlx::query("SELECT seq, ranges, version FROM progress WHERE vin = $1 AND epoch = $2")
-        .bind(vin.as_str())
-        .bind(epoch.0.cast_signed())
-        .fetch_optional(&mut **tx)
-        .await?;
-    read_progress(row)
+async fn outbox(tx: &mut Transaction<'_, Any>, (vin, epoch): (Vin, Epoch)) -> Result<Held<Outbox>, StoreError> {
+    let query = sqlx::query(OUTBOX).bind(vin.as_str()).bind(epoch.0.cast_signed());
+    read_outbox(query.fetch_optional(&mut **tx).await?)
 }
 
-fn read_progress(row: Option<AnyRow>) -> Result<Held<Progress>, StoreError> {
-    let Some(row) = row else { return Ok(Held { row: Progress::default(), version: 0 }) };
+fn read_outbox(row: Option<AnyRow>) -> Result<Held<Outbox>, StoreError> {
+    let Some(row) = row else { return Ok(Held { row: Outbox::default(), version: 0 }) };
     let ranges: Vec<(Seq, Seq)> = word::from_json("progress", row.try_get(1)?)?;
-    let progress = Progress::new(Seq(row.try_get::<i64, _>(0)?.cast_unsigned()), ranges);
-    Ok(Held { row: progress, version: row.try_get(2)? })
+    let done = Progress::new(Seq(row.try_get::<i64, _>(0)?.cast_unsigned()), ranges);
+    Ok(Held { row: Outbox { done, newest: row.try_get(3)? }, version: row.try_get(2)? })
 }

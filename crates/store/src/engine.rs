@@ -43,8 +43,8 @@ impl Engine {
         match (self, writes) {
             // `synchronous=FULL` makes a commit survive a power cut, which is what an acknowledgement to a vehicle promises.
             (Engine::Sqlite, false) => "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
-            // A large cache and rare checkpoints spare the random writes into the index of `tail`; what a statement would have to
-            // undo stays in memory.
+            // A large cache keeps the last states of a fleet, and with rare checkpoints what changes each second is written to its
+            // place now and then; what a statement would have to undo stays in memory.
             (Engine::Sqlite, true) => {
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
                  PRAGMA cache_size = -131072; PRAGMA wal_autocheckpoint = 64000; PRAGMA temp_store = MEMORY"

@@ -21,10 +21,6 @@ const OF_A_VEHICLE: &[(&str, &str)] = &[
         "maintenance_item",
         "DELETE FROM maintenance_item WHERE id IN (SELECT id FROM maintenance_item WHERE vin = $1 LIMIT $2)",
     ),
-    (
-        "tail",
-        "DELETE FROM tail WHERE (vin, t0, epoch, seq) IN (SELECT vin, t0, epoch, seq FROM tail WHERE vin = $1 LIMIT $2)",
-    ),
     ("trip", "DELETE FROM trip WHERE (vin, start_ts) IN (SELECT vin, start_ts FROM trip WHERE vin = $1 LIMIT $2)"),
     ("stop", "DELETE FROM stop WHERE (vin, start_ts) IN (SELECT vin, start_ts FROM stop WHERE vin = $1 LIMIT $2)"),
     ("trip_state", "DELETE FROM trip_state WHERE vin IN (SELECT vin FROM trip_state WHERE vin = $1 LIMIT $2)"),
@@ -81,7 +77,7 @@ impl Store {
         if trusted.is_some() {
             return Err(StoreError::StillTrusted(vin));
         }
-        let mut erased = BTreeMap::new();
+        let mut erased = BTreeMap::from([("tail".to_owned(), self.erase_tail(vin).await?)]);
         for &(table, sql) in OF_A_VEHICLE {
             let gone = self
                 .repeat(async || {
@@ -91,7 +87,7 @@ impl Store {
                 .await?;
             erased.insert(table.to_owned(), gone);
         }
-        // After the tail: who was folding it has found out.
+        // After `progress`: who was folding the tail has found out.
         erased.insert("hours of samples".to_owned(), self.series.erase(vin).await?);
         // What the dead letters say of it stands in their topics.
         let letters = sqlx::query("DELETE FROM dead_letter WHERE topic LIKE $1")

@@ -154,6 +154,7 @@ pub use session::{Endings, MAX_SESSIONS, Refresh, RefreshHash, Refreshed, Sessio
 pub use setting::{Setting, SettingChange};
 pub use statistics::{Scope, Sums, Zone};
 pub use table::DtcRecord;
+pub use tail::Swept;
 pub use telemetry::{Bucket, Page, Question, Sample, Samples, Series};
 pub use trip::{StopRecord, TripRecord, TripTotals};
 pub use upkeep::{Due, DueState, Interval, Passed};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bugbrother_wire::{Epoch, Vin};
 
-use crate::{latest::Latest, progress::Progress};
+use crate::{latest::Latest, progress::Progress, tail::Numbers};
 
 /// Rows of a kind that are kept; where there are more, all are forgotten and those that are needed are read again.
 const MOST: usize = 65_536;
@@ -19,11 +19,19 @@ pub(crate) struct Held<T> {
     pub version: i64,
 }
 
+/// An outbox: what of it is committed, and the number of its newest batch in the tail, 0 for none.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub done: Progress,
+    pub newest: i64,
+}
+
 /// What is known of outboxes and vehicles.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    pub outboxes: BTreeMap<(Vin, Epoch), Held<Progress>>,
+    pub outboxes: BTreeMap<(Vin, Epoch), Held<Outbox>>,
     pub vehicles: BTreeMap<Vin, Held<Latest>>,
+    pub numbers: Numbers,
     /// A transaction is under way that has changed some of it, or was when its future was dropped.
     is_uncertain: bool,
     /// How many connections had been made when the oldest of it was read.
@@ -41,8 +49,7 @@ impl Memory {
     /// Before a transaction that may change some of it.
     pub fn begin(&mut self) {
         if self.is_uncertain || self.outboxes.len() > MOST || self.vehicles.len() > MOST {
-            self.outboxes.clear();
-            self.vehicles.clear();
+            self.forget();
         }
         self.is_uncertain = true;
     }
@@ -51,10 +58,15 @@ impl Memory {
     /// a copy that lagged behind: what it lost must not be taken for stored, and the versions of its rows are given out anew.
     pub fn meet(&mut self, connections: u64) {
         if connections != self.connections {
-            self.outboxes.clear();
-            self.vehicles.clear();
+            self.forget();
             self.connections = connections;
         }
+    }
+
+    fn forget(&mut self) {
+        self.outboxes.clear();
+        self.vehicles.clear();
+        self.numbers = Numbers::default();
     }
 
     /// After its commit: the database has what is known here.

@@ -103,6 +103,7 @@ async fn connect(
     }
     if engine == Engine::Postgres {
         keep_uncompressed(&pool).await?;
+        keep_wide(&pool).await?;
     }
     Ok(pool)
 }
@@ -126,6 +127,20 @@ async fn keep_uncompressed(pool: &AnyPool) -> Result<(), StoreError> {
         if differs.is_some() {
             sqlx::query(alter).execute(pool).await?;
         }
+    }
+    Ok(())
+}
+
+/// What SQLite calls INTEGER, whatever its size, has four bytes on PostgreSQL.
+async fn keep_wide(pool: &AnyPool) -> Result<(), StoreError> {
+    let is_narrow: Option<i64> = sqlx::query_scalar(
+        "SELECT CAST(1 AS BIGINT) FROM pg_attribute WHERE attrelid = CAST('tail' AS regclass) AND attname = 'number' \
+         AND atttypid = CAST('int4' AS regtype) LIMIT 1",
+    )
+    .fetch_optional(pool)
+    .await?;
+    if is_narrow.is_some() {
+        sqlx::query("ALTER TABLE tail ALTER COLUMN number TYPE BIGINT").execute(pool).await?;
     }
     Ok(())
 }

@@ -1,28 +1,75 @@
-//! Batches as they came.
+//! The tail: batches as they came, until they are folded.
+//!
+//! They stand in the order in which they came, so that a commit writes a few pages whatever the size of the fleet. Each has a
+//! number and knows that of the outbox's batch behind it; the outbox's row of `progress` knows the newest one, and up to which one
+//! they are in columns. A vehicle's part of the tail is found along these chains. What is folded is removed later, many at once.
 
-use bugbrother_wire::{UnixMs, message::Telemetry};
-use sqlx::{Any, Transaction};
+use std::{collections::BTreeMap, ops::Range};
 
-use crate::{Lane, StoreError, bulk::Bulk};
+use bugbrother_wire::{Epoch, UnixMs, Vin, message::Telemetry};
+use sqlx::{Any, AnyPool, Row, Transaction, any::AnyRow};
+
+use crate::{
+    Lane, Store, StoreError,
+    bulk::Bulk,
+    page,
+    telemetry::{TailBatch, embedded::read_body},
+};
+
+/// Numbers that a committer takes at once, to give them out one by one.
+const NUMBERS: i64 = 1 << 16;
+/// Batches that are looked at in one step of removing.
+const STEP: i64 = 4096;
 
 /// A batch on its way into `tail`.
 pub(crate) struct TailRow<'a> {
+    pub place: Link,
     pub batch: &'a Telemetry,
     pub lane: Lane,
     pub received_ts: UnixMs,
     pub body: &'a [u8],
 }
 
+/// A batch's number, and that of the one behind it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
+    pub number: i64,
+    pub behind: i64,
+}
+
+/// Numbers that nobody else gives out.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers(Range<i64>);
+
+impl Numbers {
+    /// The next one, above `behind`. Another committer may have given that out, of numbers that it took later.
+    pub async fn after(&mut self, tx: &mut Transaction<'static, Any>, behind: i64) -> Result<Link, StoreError> {
+        if self.0.is_empty() || self.0.start <= behind {
+            let end: i64 =
+                sqlx::query_scalar("UPDATE counter SET value = value + $1 WHERE name = 'tail' RETURNING value")
+                    .bind(NUMBERS)
+                    .fetch_one(&mut **tx)
+                    .await?;
+            self.0 = end - NUMBERS + 1..end + 1;
+        }
+        let number = self.0.start;
+        self.0.start += 1;
+        Ok(Link { number, behind })
+    }
+}
+
 static INSERT: Bulk = Bulk::new(
-    "INSERT INTO tail (vin, epoch, seq, t0, t1, row_count, lane, received_ts, body) VALUES ",
-    9,
-    " ON CONFLICT (vin, t0, epoch, seq) DO NOTHING",
+    "INSERT INTO tail (number, behind, vin, epoch, seq, t0, t1, row_count, lane, received_ts, body) VALUES ",
+    11,
+    "",
 );
 
 pub(crate) async fn append(tx: &mut Transaction<'static, Any>, rows: &[TailRow<'_>]) -> Result<(), StoreError> {
     INSERT
-        .run(tx, rows, |query, TailRow { batch, lane, received_ts, body }| {
+        .run(tx, rows, |query, TailRow { place, batch, lane, received_ts, body }| {
             query
+                .bind(place.number)
+                .bind(place.behind)
                 .bind(batch.vin.as_str())
                 .bind(batch.epoch.0.cast_signed())
                 .bind(batch.seq.0.cast_signed())
@@ -35,4 +82,223 @@ pub(crate) async fn append(tx: &mut Transaction<'static, Any>, rows: &[TailRow<'
         })
         .await?;
     Ok(())
+}
+
+/// `chain`: what of the vehicle $1 is not folded, newest first; then the rest of the statement.
+macro_rules! of_chain {
+    ($($rest:literal),+) => {
+        concat!(
+            "WITH RECURSIVE chain (number, behind, folded, epoch, seq, t0, t1, size) AS (",
+            "SELECT tail.number, tail.behind, progress.folded, tail.epoch, tail.seq, tail.t0, tail.t1, length(tail.body) ",
+            "FROM progress JOIN tail ON tail.number = progress.newest ",
+            "WHERE progress.vin = $1 AND progress.newest > progress.folded ",
+            "UNION ALL ",
+            "SELECT tail.number, tail.behind, chain.folded, tail.epoch, tail.seq, tail.t0, tail.t1, length(tail.body) ",
+            "FROM chain JOIN tail ON tail.number = chain.behind WHERE chain.behind > chain.folded) ",
+            $($rest),+
+        )
+    };
+}
+
+/// What of a vehicle is to be folded now.
+pub(crate) struct Oldest {
+    /// In the order of time.
+    pub batches: Vec<TailBatch>,
+    /// Rows in them.
+    pub rows: u64,
+    /// Whether nothing else waits.
+    pub is_all: bool,
+    pub folded: Folded,
+}
+
+/// Up to which number an outbox was folded, and will be.
+pub(crate) type Folded = BTreeMap<Epoch, (i64, i64)>;
+
+/// The batches of a vehicle that came first, up to `most`, and `bytes` with one more; `None` if nothing waits.
+pub(crate) async fn oldest(pool: &AnyPool, vin: Vin, most: i64, bytes: i64) -> Result<Option<Oldest>, StoreError> {
+    let rows = sqlx::query(of_chain!(
+        "SELECT tail.t0, tail.epoch, tail.seq, tail.t1, tail.row_count, tail.body, tail.number, oldest.folded, oldest.waiting ",
+        "FROM (SELECT number, folded, size, SUM(size) OVER (ORDER BY number) AS upto, COUNT(*) OVER () AS waiting ",
+        "FROM chain ORDER BY number LIMIT $2) AS oldest JOIN tail ON tail.number = oldest.number ",
+        "WHERE oldest.upto - oldest.size < $3 ORDER BY oldest.number"
+    ))
+    .bind(vin.as_str())
+    .bind(most)
+    .bind(bytes)
+    .fetch_all(pool)
+    .await?;
+    let Some(last) = rows.last() else { return Ok(None) };
+    let is_all = last.try_get::<i64, _>(8)? == rows.len() as i64;
+    let (mut batches, mut row_count, mut folded) = (Vec::with_capacity(rows.len()), 0, Folded::new());
+    for row in &rows {
+        let batch = read_batch(vin, row)?;
+        row_count += row.try_get::<i64, _>(4)?.cast_unsigned();
+        folded.entry(Epoch(batch.epoch.cast_unsigned())).or_insert((row.try_get(7)?, 0)).1 = row.try_get(6)?;
+        batches.push(batch);
+    }
+    batches.sort_by_key(|batch| (batch.t0, batch.epoch, batch.seq));
+    Ok(Some(Oldest { batches, rows: row_count, is_all, folded }))
+}
+
+fn read_batch(vin: Vin, row: &AnyRow) -> Result<TailBatch, StoreError> {
+    Ok(TailBatch {
+        t0: row.try_get(0)?,
+        epoch: row.try_get(1)?,
+        seq: row.try_get(2)?,
+        t1: row.try_get(3)?,
+        telemetry: read_body(vin, row.try_get(5)?)?,
+    })
+}
+
+/// Notes that batches are in columns now. `false` when they are not waiting any more as they were.
+pub(crate) async fn take_off(
+    tx: &mut Transaction<'static, Any>,
+    vin: Vin,
+    folded: &Folded,
+) -> Result<bool, StoreError> {
+    for (epoch, (before, now)) in folded {
+        let done = sqlx::query("UPDATE progress SET folded = $3 WHERE vin = $1 AND epoch = $2 AND folded = $4")
+            .bind(vin.as_str())
+            .bind(epoch.0.cast_signed())
+            .bind(now)
+            .bind(before)
+            .execute(&mut **tx)
+            .await?;
+        if done.rows_affected() != 1 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Batches with a row between `from` and `to` (inclusive), and up to when these are all: where there are more than `most`, or more
+/// than `bytes` and one, that is before `to`.
+pub(crate) async fn between(
+    tx: &mut Transaction<'static, Any>,
+    vin: Vin,
+    (from, to): (UnixMs, UnixMs),
+    most: i64,
+    bytes: i64,
+) -> Result<(Vec<Telemetry>, UnixMs), StoreError> {
+    let (mut most, mut bytes) = (most, bytes);
+    loop {
+        let rows = sqlx::query(of_chain!(
+            "SELECT tail.t0, tail.body, chosen.waiting FROM (SELECT number, t0, epoch, seq, size, ",
+            "SUM(size) OVER (ORDER BY t0, epoch, seq) AS upto, COUNT(*) OVER () AS waiting ",
+            "FROM chain WHERE t0 <= $3 AND t1 >= $2 ORDER BY t0, epoch, seq LIMIT $4) AS chosen ",
+            "JOIN tail ON tail.number = chosen.number WHERE chosen.upto - chosen.size < $5 ",
+            "ORDER BY chosen.t0, chosen.epoch, chosen.seq"
+        ))
+        .bind(vin.as_str())
+        .bind(from)
+        .bind(to)
+        .bind(most)
+        .bind(bytes)
+        .fetch_all(&mut **tx)
+        .await?;
+        let mut end = to;
+        if let Some(last) = rows.last()
+            && last.try_get::<i64, _>(2)? > rows.len() as i64
+        {
+            // Another one may begin when the last one does.
+            end = last.try_get::<i64, _>(0)? - 1;
+            if end < from {
+                (most, bytes) = (most * 4, bytes * 4);
+                continue;
+            }
+        }
+        let mut batches = Vec::with_capacity(rows.len());
+        for row in &rows {
+            batches.extend(read_body(vin, row.try_get(1)?)?);
+        }
+        return Ok((batches, end));
+    }
+}
+
+/// When batches begin and end that have a row between `from` (inclusive) and `to` (exclusive), up to `most`, the earliest first.
+pub(crate) async fn spans(
+    pool: &AnyPool,
+    vin: Vin,
+    (from, to): (UnixMs, UnixMs),
+    most: i64,
+) -> Result<Vec<(UnixMs, UnixMs)>, StoreError> {
+    let rows =
+        sqlx::query(of_chain!("SELECT t0, t1 FROM chain WHERE t0 < $3 AND t1 >= $2 ORDER BY t0, epoch, seq LIMIT $4"))
+            .bind(vin.as_str())
+            .bind(from)
+            .bind(to)
+            .bind(most)
+            .fetch_all(pool)
+            .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// A step of removing what is folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swept {
+    /// The last number that was looked at.
+    pub upto: i64,
+    /// Batches that were removed.
+    pub removed: u64,
+    /// Batches that were looked at and are still there.
+    pub left: u64,
+}
+
+impl Store {
+    /// Vehicles with something in their tail, in the order of their VINs, those after `after`.
+    pub async fn waiting(&self, after: Option<Vin>, limit: u32) -> Result<Vec<Vin>, StoreError> {
+        let vins: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT vin FROM progress WHERE vin > $1 AND newest > folded ORDER BY vin LIMIT $2",
+        )
+        .bind(after.as_ref().map(Vin::as_str).unwrap_or_default())
+        .bind(page(limit))
+        .fetch_all(&self.read)
+        .await?;
+        vins.iter().map(|vin| vin.parse().map_err(|error| StoreError::corrupt("progress", error))).collect()
+    }
+
+    /// Removes those of some thousand batches after the number `after` that are folded; `None` after the last one.
+    pub async fn sweep(&self, after: i64) -> Result<Option<Swept>, StoreError> {
+        let Some((upto, batches)) = self.step_after(after).await? else { return Ok(None) };
+        // Nobody finds a batch of an outbox that is not known.
+        let done = sqlx::query(
+            "DELETE FROM tail WHERE number > $1 AND number <= $2 AND number <= COALESCE((SELECT folded FROM progress \
+             WHERE progress.vin = tail.vin AND progress.epoch = tail.epoch), number)",
+        )
+        .bind(after)
+        .bind(upto)
+        .execute(&self.write)
+        .await;
+        let removed = done.map_err(|error| StoreError::from(error).or_conflict())?.rows_affected();
+        Ok(Some(Swept { upto, removed, left: batches.saturating_sub(removed) }))
+    }
+
+    /// Removes all batches of a vehicle, folded or not; tells how many there were.
+    pub(crate) async fn erase_tail(&self, vin: Vin) -> Result<u64, StoreError> {
+        let (mut after, mut batches) = (0, 0);
+        while let Some((upto, _)) = self.step_after(after).await? {
+            let done = sqlx::query("DELETE FROM tail WHERE number > $1 AND number <= $2 AND vin = $3")
+                .bind(after)
+                .bind(upto)
+                .bind(vin.as_str())
+                .execute(&self.write)
+                .await?;
+            batches += done.rows_affected();
+            after = upto;
+        }
+        Ok(batches)
+    }
+
+    /// The last number of a step that begins after this one, and how many batches there are up to it.
+    async fn step_after(&self, after: i64) -> Result<Option<(i64, u64)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MAX(number), COUNT(*) FROM (SELECT number FROM tail WHERE number > $1 ORDER BY number LIMIT $2) AS next",
+        )
+        .bind(after)
+        .bind(STEP)
+        .fetch_one(&self.read)
+        .await?;
+        let batches = row.try_get::<i64, _>(1)?.cast_unsigned();
+        Ok(row.try_get::<Option<i64>, _>(0)?.map(|upto| (upto, batches)))
+    }
 }

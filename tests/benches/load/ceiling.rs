@@ -26,7 +26,8 @@ const SQLITE: &str = "PRAGMA busy_timeout = 10000; PRAGMA auto_vacuum = INCREMEN
 const POSTGRES: &str = "SET synchronous_commit = on; SET client_min_messages = warning";
 /// Rows of one statement.
 const STATEMENT: usize = 500;
-const TAIL: &str = "INSERT INTO tail (vin, epoch, seq, t0, t1, row_count, lane, received_ts, body) VALUES ";
+const TAIL: &str =
+    "INSERT INTO tail (number, behind, vin, epoch, seq, t0, t1, row_count, lane, received_ts, body) VALUES ";
 
 /// The best that was reached, and with how many in a transaction.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,7 @@ impl Ceiling {
 
 /// A message as a row of `tail`, or as points.
 struct Record {
+    number: i64,
     vin: Vin,
     seq: i64,
     t0: UnixMs,
@@ -77,7 +79,7 @@ impl Source {
         let (vin, t0) = (head.vin, head.t0);
         let t1 = t0 + (self.rows as i64 - 1) * drive::PERIOD_MS;
         let body = if self.as_points { points(messages, seq) } else { messages.encode(seq) };
-        Record { vin, seq: seq as i64, t0, t1, rows: self.rows as i64, body }
+        Record { number: self.sent as i64, vin, seq: seq as i64, t0, t1, rows: self.rows as i64, body }
     }
 
     fn next_batch(&mut self) -> Telemetry {
@@ -270,10 +272,12 @@ macro_rules! insert {
         let mut tx = $connection.begin().await?;
         for part in $records.chunks(STATEMENT) {
             // Kept prepared by the connection, by its text.
-            let sql = format!("{TAIL}{}", places($kind, part.len(), 9));
+            let sql = format!("{TAIL}{}", places($kind, part.len(), 11));
             let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
             for record in part {
                 query = query
+                    .bind(record.number)
+                    .bind(0_i64)
                     .bind(record.vin.as_str())
                     .bind(1_i64)
                     .bind(record.seq)
@@ -305,10 +309,12 @@ async fn insert_columns(connection: &mut PgConnection, records: &[Record]) -> Re
     let mut tx = connection.begin().await?;
     let numbers = |of: fn(&Record) -> i64| records.iter().map(of).collect::<Vec<i64>>();
     sqlx::query(
-        "INSERT INTO tail (vin, epoch, seq, t0, t1, row_count, lane, received_ts, body) \
-         SELECT * FROM UNNEST($1::TEXT[], $2::BIGINT[], $3::BIGINT[], $4::BIGINT[], $5::BIGINT[], $6::BIGINT[], \
-         $7::TEXT[], $8::BIGINT[], $9::BYTEA[])",
+        "INSERT INTO tail (number, behind, vin, epoch, seq, t0, t1, row_count, lane, received_ts, body) \
+         SELECT * FROM UNNEST($1::BIGINT[], $2::BIGINT[], $3::TEXT[], $4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::BIGINT[], \
+         $8::BIGINT[], $9::TEXT[], $10::BIGINT[], $11::BYTEA[])",
     )
+    .bind(numbers(|record| record.number))
+    .bind(numbers(|_| 0))
     .bind(records.iter().map(|record| record.vin.as_str()).collect::<Vec<_>>())
     .bind(numbers(|_| 1))
     .bind(numbers(|record| record.seq))

@@ -14,12 +14,14 @@ use super::{
     bucket::Filling,
     hour::{HOUR_MS, Hour, Packed, Summary, hour_of},
 };
-use crate::{StoreError, bulk::Bulk, engine::Engine};
+use crate::{StoreError, bulk::Bulk, engine::Engine, tail};
 
 /// Hours that are looked at together.
 const HOURS: usize = 24;
-/// Batches of the tail that are read at once; each has up to 256 KiB.
-const BATCHES: i64 = 128;
+/// Batches of the tail that are read at once.
+const BATCHES: i64 = 4096;
+/// So many bytes of them are enough, with one batch more.
+const MAX_BYTES: i64 = 4 << 20;
 /// Summaries that are read at once.
 const SUMMARIES: i64 = 10_000;
 /// Hours that are erased in one step.
@@ -376,39 +378,8 @@ async fn columns_of(
     }
 }
 
-/// Batches of the tail with a row between `from` and `to` (inclusive), and up to when these are all: where there are too many
-/// to be read at once, that is before `to`.
 async fn tail_between(tx: &mut Tx, vin: Vin, from: UnixMs, to: UnixMs) -> Result<(Vec<Telemetry>, UnixMs), StoreError> {
-    let mut limit = BATCHES;
-    loop {
-        // No batch spans more than `MAX_SPAN_MS`, so the index on t0 bounds the search at both ends.
-        let rows = sqlx::query(
-            "SELECT t0, body FROM tail WHERE vin = $1 AND t0 >= $2 AND t0 <= $3 AND t1 >= $4 \
-             ORDER BY t0, epoch, seq LIMIT $5",
-        )
-        .bind(vin.as_str())
-        .bind(from.saturating_sub(i64::from(codec::MAX_SPAN_MS)))
-        .bind(to)
-        .bind(from)
-        .bind(limit)
-        .fetch_all(&mut **tx)
-        .await?;
-        let is_all = rows.len() < limit as usize;
-        let mut end = to;
-        if let Some(last) = rows.last().filter(|_| !is_all) {
-            // Another one may begin when the last one does.
-            end = last.try_get::<i64, _>(0)? - 1;
-            if end < from {
-                limit *= 4;
-                continue;
-            }
-        }
-        let mut batches = Vec::with_capacity(rows.len());
-        for row in &rows {
-            batches.extend(read_body(vin, row.try_get(1)?)?);
-        }
-        return Ok((batches, end));
-    }
+    tail::between(tx, vin, (from, to), BATCHES, MAX_BYTES).await
 }
 
 /// A batch as it came; `None` where its samples are elsewhere.

@@ -38,6 +38,7 @@ mod schema;
 mod setting;
 mod statistics;
 mod table;
+mod tail;
 mod telemetry;
 mod trip;
 mod wish;

@@ -37,6 +37,7 @@ mod schema;
 mod setting;
 mod statistics;
 mod table;
+mod tail;
 mod telemetry;
 mod trip;
 mod upgrade;

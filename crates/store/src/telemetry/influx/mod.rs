@@ -18,10 +18,10 @@ mod spans;
 use std::fmt;
 
 use async_trait::async_trait;
-use bugbrother_wire::{UnixMs, Vin, codec, message::Telemetry};
+use bugbrother_wire::{UnixMs, Vin, message::Telemetry};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use influxdb::ReadQuery;
-use sqlx::{AnyPool, Row};
+use sqlx::AnyPool;
 use tokio::sync::OnceCell;
 use tracing::warn;
 
@@ -36,7 +36,7 @@ use super::{
     bucket::Filling,
     hour::{HOUR_MS, Summary, hour_of},
 };
-use crate::StoreError;
+use crate::{StoreError, tail};
 
 /// Asks for the account and the database.
 const ANYTHING: &str = "SHOW MEASUREMENTS LIMIT 1";
@@ -153,22 +153,9 @@ impl Influx {
 
     /// The spans between `from` and `to` (exclusive) whose hours are not written down as they are now.
     async fn changed(&self, vin: Vin, (from, to): Span) -> Result<Vec<Span>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT t0, t1 FROM tail WHERE vin = $1 AND t0 >= $2 AND t0 < $3 AND t1 >= $4 ORDER BY t0, epoch, seq LIMIT $5",
-        )
-        .bind(vin.as_str())
-        .bind(from.saturating_sub(i64::from(codec::MAX_SPAN_MS)))
-        .bind(to)
-        .bind(from)
-        .bind(BATCHES)
-        .fetch_all(&self.tail)
-        .await?;
-        let mut touched = Vec::with_capacity(rows.len());
-        for row in &rows {
-            touched.push((row.try_get::<i64, _>(0)?, row.try_get::<i64, _>(1)?));
-        }
+        let mut touched = tail::spans(&self.tail, vin, (from, to), BATCHES).await?;
         // What was not looked at may be anywhere after it.
-        if rows.len() == BATCHES as usize
+        if touched.len() == BATCHES as usize
             && let Some(last) = touched.last_mut()
         {
             last.1 = to - 1;

@@ -1,0 +1,124 @@
+//! Removing what is not needed any more: batches that are folded, and what is older than it is to be kept.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use bugbrother_store::StoreError;
+use bugbrother_wire::{UnixMs, Vin};
+use metrics::counter;
+use tokio::time::{Instant, sleep};
+use tracing::{error, info};
+
+use crate::keeper::{Keeper, LONGEST_PAUSE, LONGEST_WAIT, LOOK, PAGE, SLOWLY};
+
+/// So many folded batches are worth going through the tail, unless more than that were left there.
+const MANY_FOLDED: u64 = 20_000;
+/// Between two looks at what is too old.
+const AGE_ROUND: Duration = Duration::from_secs(3600);
+/// After a start others come first.
+const FIRST_AGE_ROUND: Duration = Duration::from_secs(120);
+/// Between two steps of removing: writers come first.
+const BREATH: Duration = Duration::from_millis(20);
+
+impl Keeper {
+    /// Removes what is folded, again and again: when that is as much as was left the last time, so that of two batches that are
+    /// looked at one goes, and after ten minutes in any case.
+    pub(crate) async fn sweep(&self) {
+        let (mut began, mut pause, mut left) = (Instant::now(), LOOK, 0);
+        loop {
+            let folded = self.folded.load(Ordering::Relaxed);
+            let is_worth_it = folded >= MANY_FOLDED.max(left);
+            if !is_worth_it && (folded == 0 || began.elapsed() < LONGEST_WAIT) {
+                sleep(LOOK).await;
+                continue;
+            }
+            began = Instant::now();
+            match self.sweep_once().await {
+                Ok(still) => {
+                    left = still;
+                    self.folded.fetch_sub(folded, Ordering::Relaxed);
+                    pause = LOOK;
+                }
+                Err(failure) => {
+                    // Another worker is at it.
+                    if !matches!(failure, StoreError::Conflict) {
+                        let failure: &dyn std::error::Error = &failure;
+                        error!(failure, "what is folded cannot be removed; trying again");
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Tells how many batches are left.
+    async fn sweep_once(&self) -> Result<u64, StoreError> {
+        let (mut after, mut left) = (0, 0);
+        loop {
+            let began = Instant::now();
+            let Some(swept) = self.store.sweep(after).await? else { return Ok(left) };
+            after = swept.upto;
+            left += swept.left;
+            counter!("bugbrother_ingest_batches_removed_total").increment(swept.removed);
+            let rest = if self.commits_come_first() { began.elapsed() * (SLOWLY - 1) } else { BREATH };
+            sleep(rest.max(BREATH)).await;
+        }
+    }
+
+    /// Removes what is too old, again and again.
+    pub(crate) async fn remove(&self) {
+        sleep(FIRST_AGE_ROUND).await;
+        loop {
+            if let Err(failure) = self.remove_old(crate::now()).await {
+                let failure: &dyn std::error::Error = &failure;
+                error!(failure, "what is too old cannot be removed; trying again in an hour");
+            }
+            sleep(AGE_ROUND).await;
+        }
+    }
+
+    /// What is older than it is to be kept, step by step.
+    async fn remove_old(&self, now: UnixMs) -> Result<(), StoreError> {
+        let mut removed = 0;
+        loop {
+            match self.store.expire(now).await? {
+                0 => break,
+                rows => removed += rows,
+            }
+            sleep(BREATH).await;
+        }
+        let mut after = None;
+        loop {
+            let page = self.store.vehicles(after, PAGE).await?;
+            for vehicle in &page {
+                removed += self.remove_samples(vehicle.vin, now).await;
+            }
+            after = page.last().map(|vehicle| vehicle.vin);
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        while self.store.give_back().await? {
+            sleep(BREATH).await;
+        }
+        counter!("bugbrother_ingest_rows_expired_total").increment(removed);
+        info!(removed, "removed what was too old");
+        Ok(())
+    }
+
+    async fn remove_samples(&self, vin: Vin, now: UnixMs) -> u64 {
+        let mut hours = 0;
+        loop {
+            match self.store.expire_samples(vin, now).await {
+                Ok(0) => return hours,
+                Ok(more) => hours += more,
+                Err(failure) => {
+                    let failure: &dyn std::error::Error = &failure;
+                    error!(failure, %vin, "a vehicle's samples that are too old cannot be removed; trying again in an hour");
+                    return hours;
+                }
+            }
+            sleep(BREATH).await;
+        }
+    }
+}
