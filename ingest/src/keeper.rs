@@ -23,7 +23,7 @@ const MANY_ROWS: u64 = 1_200;
 /// No row stays in the tail for longer if folding keeps up.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// A vehicle that has fallen silent has parked, and its trip is wanted.
-const QUIET: Duration = Duration::from_secs(60);
+pub(crate) const QUIET: Duration = Duration::from_secs(60);
 /// While commits take all that the machine has, folding gives way to them, until so many rows wait: some 500 MB, and a quarter
 /// of a minute's folding.
 const MOST_ROWS: u64 = 4_000_000;
@@ -31,7 +31,7 @@ const MOST_ROWS: u64 = 4_000_000;
 const GIVE_WAY: Duration = Duration::from_secs(1);
 /// What has waited for too long is folded all the same, for one part of the time in so many.
 pub(crate) const SLOWLY: u32 = 4;
-/// Vehicles whose tails are folded in one transaction, and while commits wait for it.
+/// Vehicles whose tails are folded in one transaction, and while commits have to wait for it.
 const TOGETHER: usize = 16;
 const FEW: usize = 4;
 /// Vehicles that are asked for at once.
@@ -109,10 +109,20 @@ impl Keeper {
         *until = Some(Instant::now() + GIVE_WAY);
     }
 
+    /// Whether commits are behind.
+    fn is_busy(&self) -> bool {
+        let until = *self.commits_first_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| until > Instant::now())
+    }
+
     /// Whether commits come first for a moment, and the tails are not too much for that.
     pub(crate) fn commits_come_first(&self) -> bool {
-        let until = *self.commits_first_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| until > Instant::now()) && self.waiting_rows() < MOST_ROWS
+        self.is_busy() && self.waiting_rows() < MOST_ROWS
+    }
+
+    /// Whether everything that this worker knows of is folded.
+    pub(crate) fn waits_for_nothing(&self) -> bool {
+        self.lock().is_empty()
     }
 
     /// Rows that wait to be folded.
@@ -193,7 +203,7 @@ impl Keeper {
             *round = Instant::now();
             self.go_round(crate::now()).await?;
         }
-        let most = if self.commits_come_first() { FEW } else { TOGETHER };
+        let most = if self.is_busy() { FEW } else { TOGETHER };
         let due = if self.gives_way() { Vec::new() } else { self.due(most) };
         if due.is_empty() {
             return Ok(false);
@@ -310,7 +320,7 @@ impl Keeper {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use bugbrother_store::Arrival;
     use bugbrother_wire::{
         Epoch, Message, SCHEMA_VERSION, Seq, Topic, encode,
@@ -320,7 +330,7 @@ mod tests {
 
     use super::*;
 
-    fn arrival(vehicle: usize, seq: u64) -> Arrival {
+    pub(crate) fn arrival(vehicle: usize, seq: u64) -> Arrival {
         let vin: Vin = format!("WVWZZZ1JZ3W{vehicle:06}").parse().unwrap();
         let batch = Telemetry {
             v: SCHEMA_VERSION,
@@ -341,13 +351,13 @@ mod tests {
         }
     }
 
-    async fn store() -> (Store, tempfile::TempDir) {
+    pub(crate) async fn store() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         (Store::open(&format!("sqlite://{}/fleet.db", folder.path().display())).await.unwrap(), folder)
     }
 
     /// Turns until nothing is due; tells how many there were.
-    async fn turns(keeper: &Keeper) -> usize {
+    pub(crate) async fn turns(keeper: &Keeper) -> usize {
         let (mut known, mut round) = (false, Instant::now());
         let mut turns = 0;
         while keeper.turn(&mut known, &mut round).await.unwrap() {

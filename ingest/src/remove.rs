@@ -8,10 +8,12 @@ use metrics::counter;
 use tokio::time::{Instant, sleep};
 use tracing::{error, info};
 
-use crate::keeper::{Keeper, LONGEST_PAUSE, LONGEST_WAIT, LOOK, PAGE, SLOWLY};
+use crate::keeper::{Keeper, LONGEST_PAUSE, LONGEST_WAIT, LOOK, PAGE, QUIET, SLOWLY};
 
 /// So many folded batches are worth going through the tail, unless more than that were left there.
 const MANY_FOLDED: u64 = 20_000;
+/// While commits are behind, removing gives way to them, until there are so many.
+const MOST_FOLDED: u64 = 4_000_000;
 /// Between two looks at what is too old.
 const AGE_ROUND: Duration = Duration::from_secs(3600);
 /// After a start others come first.
@@ -21,13 +23,14 @@ const BREATH: Duration = Duration::from_millis(20);
 
 impl Keeper {
     /// Removes what is folded, again and again: when that is as much as was left the last time, so that of two batches that are
-    /// looked at one goes, and after ten minutes in any case.
+    /// looked at one goes, and after ten minutes in any case, or after one when nothing waits to be folded.
     pub(crate) async fn sweep(&self) {
         let (mut began, mut pause, mut left) = (Instant::now(), LOOK, 0);
         loop {
             let folded = self.folded.load(Ordering::Relaxed);
             let is_worth_it = folded >= MANY_FOLDED.max(left);
-            if !is_worth_it && (folded == 0 || began.elapsed() < LONGEST_WAIT) {
+            let patience = if self.waits_for_nothing() { QUIET } else { LONGEST_WAIT };
+            if !is_worth_it && (folded == 0 || began.elapsed() < patience) {
                 sleep(LOOK).await;
                 continue;
             }
@@ -54,15 +57,18 @@ impl Keeper {
     /// Tells how many batches are left.
     async fn sweep_once(&self) -> Result<u64, StoreError> {
         let (mut after, mut left) = (0, 0);
-        loop {
+        let end = self.store.tail_end().await?;
+        while after < end {
             let began = Instant::now();
-            let Some(swept) = self.store.sweep(after).await? else { return Ok(left) };
+            let Some(swept) = self.store.sweep(after).await? else { break };
             after = swept.upto;
             left += swept.left;
             counter!("bugbrother_ingest_batches_removed_total").increment(swept.removed);
-            let rest = if self.commits_come_first() { began.elapsed() * (SLOWLY - 1) } else { BREATH };
+            let gives_way = self.commits_come_first() && self.folded.load(Ordering::Relaxed) < MOST_FOLDED;
+            let rest = if gives_way { began.elapsed() * (SLOWLY - 1) } else { BREATH };
             sleep(rest.max(BREATH)).await;
         }
+        Ok(left)
     }
 
     /// Removes what is too old, again and again.
@@ -120,5 +126,36 @@ impl Keeper {
             }
             sleep(BREATH).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::keeper::tests::{arrival, store, turns};
+
+    #[tokio::test]
+    async fn what_is_folded_is_removed_when_nothing_waits_any_more() {
+        let (store, _folder) = store().await;
+        let arrivals: Vec<_> = (0..40).map(|vehicle| arrival(vehicle, 1)).collect();
+        store.commit(&arrivals).await.unwrap();
+        let keeper = Arc::new(Keeper::new(store.clone()));
+        turns(&keeper).await;
+        let sweeping = tokio::spawn({
+            let keeper = Arc::clone(&keeper);
+            async move { keeper.sweep().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(keeper.folded.load(Ordering::Relaxed) > 40, "that is not yet worth while");
+        tokio::time::pause();
+        tokio::time::advance(QUIET + LOOK).await;
+        tokio::time::resume();
+        while keeper.folded.load(Ordering::Relaxed) > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(store.sweep(0).await.unwrap(), None, "it is empty");
+        sweeping.abort();
     }
 }

@@ -63,6 +63,7 @@ pub async fn fill(store: &Store, fleet: &[Profile], now: UnixMs) -> Result<()> {
             store.commit(part).await?;
         }
         while store.keep(&[vin]).await?.first().is_some_and(|kept| kept.more) {}
+        store.sweep_all().await?;
     }
     Ok(())
 }

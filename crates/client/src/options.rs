@@ -104,7 +104,7 @@ pub struct Options {
     /// Most publishes that wait for their PUBACK, at most 500.
     pub window: usize,
     /// Most received messages that wait to be taken, and that the broker sends without an acknowledgement. When so many
-    /// wait, nothing more is read from the connection.
+    /// wait, or 32 MiB of them, nothing more is read from the connection.
     pub backlog: usize,
     /// What goes over the network is added to it.
     pub traffic: Traffic,

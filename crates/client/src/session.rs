@@ -17,7 +17,7 @@ use crate::{
     Delivery, Options, Publisher,
     backoff::Backoff,
     connection::{Connection, End},
-    ear::Ear,
+    ear::{Ear, Told},
     options::{CONNECT_TIMEOUT, bare},
     reason,
     tls::Connector,
@@ -38,17 +38,17 @@ pub enum Event {
 }
 
 /// What happens to a session, in order.
-pub struct Events(mpsc::Receiver<Event>);
+pub struct Events(mpsc::Receiver<Told>);
 
 impl Events {
     /// The next event; `None` once the session has ended after its shutdown.
     pub async fn recv(&mut self) -> Option<Event> {
-        self.0.recv().await
+        self.0.recv().await.map(|(event, _)| event)
     }
 
     /// An event that is here already.
     pub fn try_recv(&mut self) -> Option<Event> {
-        self.0.try_recv().ok()
+        self.0.try_recv().ok().map(|(event, _)| event)
     }
 }
 

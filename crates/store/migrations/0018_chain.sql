@@ -6,8 +6,9 @@ ALTER TABLE progress ADD COLUMN newest BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE progress ADD COLUMN folded BIGINT NOT NULL DEFAULT 0;
 
 ALTER TABLE tail RENAME TO tail_by_vehicle;
--- number: rises within an outbox, and is never given twice. SQLite calls a row's own number INTEGER, whatever its size; on
--- PostgreSQL it is made a BIGINT when the database is opened. behind: the number of the outbox's batch before it.
+-- number: rises within an outbox, and is never given twice: here it is counted by `counter`, on PostgreSQL by a sequence that is
+-- made when the database is opened. SQLite calls a row's own number INTEGER, whatever its size; there it is made a BIGINT then.
+-- behind: the number of the outbox's batch before it.
 CREATE TABLE tail (
     number      INTEGER NOT NULL PRIMARY KEY,
     behind      BIGINT NOT NULL,
@@ -21,10 +22,15 @@ CREATE TABLE tail (
     received_ts BIGINT NOT NULL,
     body        BYTEA NOT NULL
 );
+-- Keys are sorted, and bodies fetched by the index that there was: the tail may be larger than the memory.
 INSERT INTO tail (number, behind, vin, epoch, seq, t0, t1, row_count, lane, received_ts, body)
-SELECT number, COALESCE(LAG(number) OVER (PARTITION BY vin, epoch ORDER BY number), 0),
-    vin, epoch, seq, t0, t1, row_count, lane, received_ts, body
-FROM (SELECT ROW_NUMBER() OVER (ORDER BY received_ts, vin, epoch, seq) AS number, tail_by_vehicle.* FROM tail_by_vehicle) AS numbered;
+SELECT linked.number, linked.behind, old.vin, old.epoch, old.seq, old.t0, old.t1, old.row_count, old.lane, old.received_ts, old.body
+FROM (
+    SELECT number, COALESCE(LAG(number) OVER (PARTITION BY vin, epoch ORDER BY number), 0) AS behind, vin, t0, epoch, seq
+    FROM (SELECT ROW_NUMBER() OVER (ORDER BY vin, t0, epoch, seq) AS number, vin, t0, epoch, seq FROM tail_by_vehicle) AS numbered
+) AS linked
+JOIN tail_by_vehicle AS old
+ON old.vin = linked.vin AND old.t0 = linked.t0 AND old.epoch = linked.epoch AND old.seq = linked.seq;
 DROP TABLE tail_by_vehicle;
 
 INSERT INTO progress (vin, epoch, seq, ranges) SELECT DISTINCT vin, epoch, CAST(0 AS BIGINT), '[]' FROM tail WHERE true ON CONFLICT (vin, epoch) DO NOTHING;

@@ -87,6 +87,8 @@ impl Store {
                 .await?;
             erased.insert(table.to_owned(), gone);
         }
+        // Once more, for who has committed meanwhile.
+        *erased.entry("tail".to_owned()).or_default() += self.erase_tail(vin).await?;
         // After `progress`: who was folding the tail has found out.
         erased.insert("hours of samples".to_owned(), self.series.erase(vin).await?);
         // What the dead letters say of it stands in their topics.

@@ -15,7 +15,7 @@ use sqlx::{
 use uuid::Uuid;
 
 use crate::{
-    Engine, Store, StoreError, rule,
+    Engine, Store, StoreError, rule, tail,
     telemetry::{TimeSeries, embedded::Embedded, influx::Influx},
 };
 
@@ -94,7 +94,7 @@ async fn connect(
     connections: &Arc<AtomicU64>,
 ) -> Result<AnyPool, StoreError> {
     let pool = pool(engine, true, connections).connect_with(options.clone()).await?;
-    if let Err(error) = MIGRATIONS.run(&pool).await {
+    if let Err(error) = migrate(&pool, options, engine).await {
         pool.close().await;
         return Err(match error {
             MigrateError::VersionMissing(version) => StoreError::Newer(version),
@@ -103,9 +103,52 @@ async fn connect(
     }
     if engine == Engine::Postgres {
         keep_uncompressed(&pool).await?;
-        keep_wide(&pool).await?;
     }
     Ok(pool)
+}
+
+/// Brings the schema up to date. What a server has may be a lot, so there it may take any time.
+async fn migrate(pool: &AnyPool, options: &AnyConnectOptions, engine: Engine) -> Result<(), MigrateError> {
+    if engine == Engine::Sqlite {
+        return MIGRATIONS.run(pool).await;
+    }
+    let patient = AnyPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                let settings = sqlx::raw_sql("SET statement_timeout = 0; SET client_min_messages = warning");
+                connection.execute(settings).await.map(drop)
+            })
+        })
+        .connect_with(options.clone())
+        .await?;
+    let done = async {
+        MIGRATIONS.run(&patient).await?;
+        Ok(number_tail(&patient).await?)
+    };
+    let done = done.await;
+    patient.close().await;
+    done
+}
+
+/// Where PostgreSQL has the numbers of batches from: a sequence, which nobody waits for. What SQLite calls INTEGER, whatever its
+/// size, has four bytes there.
+async fn number_tail(pool: &AnyPool) -> sqlx::Result<()> {
+    const IS_NUMBERED: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_class WHERE oid = to_regclass('tail_number')";
+    if sqlx::query_scalar::<_, i64>(IS_NUMBERED).fetch_one(pool).await? == 1 {
+        return Ok(());
+    }
+    let mut tx = pool.begin().await?;
+    // Several processes may be at it.
+    sqlx::query("LOCK TABLE tail IN ACCESS EXCLUSIVE MODE").execute(&mut *tx).await?;
+    if sqlx::query_scalar::<_, i64>(IS_NUMBERED).fetch_one(&mut *tx).await? == 0 {
+        sqlx::query("ALTER TABLE tail ALTER COLUMN number TYPE BIGINT").execute(&mut *tx).await?;
+        let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM tail").fetch_one(&mut *tx).await?;
+        let sql = format!("CREATE SEQUENCE tail_number INCREMENT BY {} START WITH {}", tail::NUMBERS, last + 1);
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await?;
+    }
+    tx.commit().await
 }
 
 /// PostgreSQL tries to compress each value of more than 2 kB, which here takes three quarters of the time of a commit and
@@ -127,20 +170,6 @@ async fn keep_uncompressed(pool: &AnyPool) -> Result<(), StoreError> {
         if differs.is_some() {
             sqlx::query(alter).execute(pool).await?;
         }
-    }
-    Ok(())
-}
-
-/// What SQLite calls INTEGER, whatever its size, has four bytes on PostgreSQL.
-async fn keep_wide(pool: &AnyPool) -> Result<(), StoreError> {
-    let is_narrow: Option<i64> = sqlx::query_scalar(
-        "SELECT CAST(1 AS BIGINT) FROM pg_attribute WHERE attrelid = CAST('tail' AS regclass) AND attname = 'number' \
-         AND atttypid = CAST('int4' AS regtype) LIMIT 1",
-    )
-    .fetch_optional(pool)
-    .await?;
-    if is_narrow.is_some() {
-        sqlx::query("ALTER TABLE tail ALTER COLUMN number TYPE BIGINT").execute(pool).await?;
     }
     Ok(())
 }

@@ -4,22 +4,25 @@
 //! number and knows that of the outbox's batch behind it; the outbox's row of `progress` knows the newest one, and up to which one
 //! they are in columns. A vehicle's part of the tail is found along these chains. What is folded is removed later, many at once.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use bugbrother_wire::{Epoch, UnixMs, Vin, message::Telemetry};
-use sqlx::{Any, AnyPool, Row, Transaction, any::AnyRow};
+use bugbrother_wire::{UnixMs, Vin, message::Telemetry};
+use sqlx::{Any, AnyPool, Row, Transaction};
 
 use crate::{
-    Lane, Store, StoreError,
+    Lane, MAX_PAGE, Store, StoreError,
     bulk::Bulk,
     page,
     telemetry::{TailBatch, embedded::read_body},
 };
 
 /// Numbers that a committer takes at once, to give them out one by one.
-const NUMBERS: i64 = 1 << 16;
+pub(crate) const NUMBERS: i64 = 1 << 16;
 /// Batches that are looked at in one step of removing.
-const STEP: i64 = 4096;
+const STEP: i64 = 2048;
 
 /// A batch on its way into `tail`.
 pub(crate) struct TailRow<'a> {
@@ -45,12 +48,14 @@ impl Numbers {
     /// The next one, above `behind`. Another committer may have given that out, of numbers that it took later.
     pub async fn after(&mut self, tx: &mut Transaction<'static, Any>, behind: i64) -> Result<Link, StoreError> {
         if self.0.is_empty() || self.0.start <= behind {
-            let end: i64 =
-                sqlx::query_scalar("UPDATE counter SET value = value + $1 WHERE name = 'tail' RETURNING value")
-                    .bind(NUMBERS)
-                    .fetch_one(&mut **tx)
-                    .await?;
-            self.0 = end - NUMBERS + 1..end + 1;
+            // SQLite has one writer at a time, and a sequence of PostgreSQL keeps nobody waiting.
+            let first: i64 = if tx.backend_name() == "SQLite" {
+                let sql = "UPDATE counter SET value = value + $1 WHERE name = 'tail' RETURNING value - $1 + 1";
+                sqlx::query_scalar(sql).bind(NUMBERS).fetch_one(&mut **tx).await?
+            } else {
+                sqlx::query_scalar("SELECT nextval('tail_number')").fetch_one(&mut **tx).await?
+            };
+            self.0 = first..first + NUMBERS;
         }
         let number = self.0.start;
         self.0.start += 1;
@@ -101,6 +106,7 @@ macro_rules! of_chain {
 }
 
 /// What of a vehicle is to be folded now.
+#[derive(Default)]
 pub(crate) struct Oldest {
     /// In the order of time.
     pub batches: Vec<TailBatch>,
@@ -108,62 +114,103 @@ pub(crate) struct Oldest {
     pub rows: u64,
     /// Whether nothing else waits.
     pub is_all: bool,
+    /// How far.
     pub folded: Folded,
 }
 
-/// Up to which number an outbox was folded, and will be.
-pub(crate) type Folded = BTreeMap<Epoch, (i64, i64)>;
+/// By the epoch of an outbox, up to which number it was folded, and will be.
+pub(crate) type Folded = BTreeMap<i64, (i64, i64)>;
+
+impl Oldest {
+    fn take(&mut self, batch: TailBatch, rows: u64, before: i64, number: i64) {
+        let (_, now) = self.folded.entry(batch.epoch).or_insert((before, number));
+        *now = number.max(*now);
+        self.rows += rows;
+        self.batches.push(batch);
+    }
+}
+
+/// Each column of a row has its price, and a batch tells the rest itself.
+const OLDEST: &str = of_chain!(
+    "SELECT oldest.number, oldest.folded, tail.body ",
+    "FROM (SELECT number, folded, size, SUM(size) OVER (ORDER BY number) AS upto FROM chain ORDER BY number LIMIT $2) AS oldest ",
+    "JOIN tail ON tail.number = oldest.number WHERE oldest.upto - oldest.size < $3"
+);
+const OLDEST_ELSEWHERE: &str = of_chain!(
+    "SELECT oldest.number, oldest.folded, tail.epoch, tail.seq, tail.t0, tail.t1, tail.row_count ",
+    "FROM (SELECT number, folded FROM chain ORDER BY number LIMIT $2) AS oldest JOIN tail ON tail.number = oldest.number"
+);
 
 /// The batches of a vehicle that came first, up to `most`, and `bytes` with one more; `None` if nothing waits.
 pub(crate) async fn oldest(pool: &AnyPool, vin: Vin, most: i64, bytes: i64) -> Result<Option<Oldest>, StoreError> {
-    let rows = sqlx::query(of_chain!(
-        "SELECT tail.t0, tail.epoch, tail.seq, tail.t1, tail.row_count, tail.body, tail.number, oldest.folded, oldest.waiting ",
-        "FROM (SELECT number, folded, size, SUM(size) OVER (ORDER BY number) AS upto, COUNT(*) OVER () AS waiting ",
-        "FROM chain ORDER BY number LIMIT $2) AS oldest JOIN tail ON tail.number = oldest.number ",
-        "WHERE oldest.upto - oldest.size < $3 ORDER BY oldest.number"
-    ))
-    .bind(vin.as_str())
-    .bind(most)
-    .bind(bytes)
-    .fetch_all(pool)
-    .await?;
-    let Some(last) = rows.last() else { return Ok(None) };
-    let is_all = last.try_get::<i64, _>(8)? == rows.len() as i64;
-    let (mut batches, mut row_count, mut folded) = (Vec::with_capacity(rows.len()), 0, Folded::new());
+    let rows = sqlx::query(OLDEST).bind(vin.as_str()).bind(most).bind(bytes).fetch_all(pool).await?;
+    let (mut oldest, mut size, mut elsewhere) = (Oldest::default(), 0, BTreeSet::new());
     for row in &rows {
-        let batch = read_batch(vin, row)?;
-        row_count += row.try_get::<i64, _>(4)?.cast_unsigned();
-        folded.entry(Epoch(batch.epoch.cast_unsigned())).or_insert((row.try_get(7)?, 0)).1 = row.try_get(6)?;
-        batches.push(batch);
+        let (number, body): (i64, &[u8]) = (row.try_get(0)?, row.try_get(2)?);
+        size += body.len() as i64;
+        let Some(telemetry) = read_body(vin, body)? else {
+            elsewhere.insert(number);
+            continue;
+        };
+        let row_count = telemetry.rows.len() as u64;
+        let batch = TailBatch {
+            t0: telemetry.t0,
+            epoch: telemetry.epoch.0.cast_signed(),
+            seq: telemetry.seq.0.cast_signed(),
+            t1: telemetry.last_ts().unwrap_or(telemetry.t0),
+            telemetry: Some(telemetry),
+        };
+        oldest.take(batch, row_count, row.try_get(1)?, number);
     }
-    batches.sort_by_key(|batch| (batch.t0, batch.epoch, batch.seq));
-    Ok(Some(Oldest { batches, rows: row_count, is_all, folded }))
+    if !elsewhere.is_empty() {
+        for row in sqlx::query(OLDEST_ELSEWHERE).bind(vin.as_str()).bind(most).fetch_all(pool).await? {
+            let number = row.try_get(0)?;
+            if elsewhere.remove(&number) {
+                let (epoch, seq) = (row.try_get(2)?, row.try_get(3)?);
+                let batch = TailBatch { t0: row.try_get(4)?, epoch, seq, t1: row.try_get(5)?, telemetry: None };
+                oldest.take(batch, row.try_get::<i64, _>(6)?.cast_unsigned(), row.try_get(1)?, number);
+            }
+        }
+    }
+    // Other workers may have committed, and folded, between the two.
+    if !elsewhere.is_empty() {
+        return Err(StoreError::Conflict);
+    }
+    oldest.is_all = (rows.len() as i64) < most && size < bytes;
+    if !oldest.is_all {
+        let newest = newest_of(pool, vin).await?;
+        let is_taken = |(epoch, newest): &(i64, i64)| oldest.folded.get(epoch).is_some_and(|(_, upto)| upto >= newest);
+        oldest.is_all = newest.iter().all(is_taken);
+    }
+    oldest.batches.sort_by_key(|batch| (batch.t0, batch.epoch, batch.seq));
+    Ok(Some(oldest).filter(|oldest| !oldest.batches.is_empty()))
 }
 
-fn read_batch(vin: Vin, row: &AnyRow) -> Result<TailBatch, StoreError> {
-    Ok(TailBatch {
-        t0: row.try_get(0)?,
-        epoch: row.try_get(1)?,
-        seq: row.try_get(2)?,
-        t1: row.try_get(3)?,
-        telemetry: read_body(vin, row.try_get(5)?)?,
-    })
+/// The newest batch of each of a vehicle's outboxes with something that waits, by its epoch.
+async fn newest_of(pool: &AnyPool, vin: Vin) -> Result<Vec<(i64, i64)>, StoreError> {
+    let sql = "SELECT epoch, newest FROM progress WHERE vin = $1 AND newest > folded ORDER BY epoch LIMIT $2";
+    let rows = sqlx::query(sql).bind(vin.as_str()).bind(i64::from(MAX_PAGE)).fetch_all(pool).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// Notes that batches are in columns now. `false` when they are not waiting any more as they were.
+/// Notes that batches are in columns now. `false` when they are not waiting any more as they were: somebody else has folded them, the
+/// vehicle is erased, or behind the connection is another server that never had them.
 pub(crate) async fn take_off(
     tx: &mut Transaction<'static, Any>,
     vin: Vin,
     folded: &Folded,
 ) -> Result<bool, StoreError> {
     for (epoch, (before, now)) in folded {
-        let done = sqlx::query("UPDATE progress SET folded = $3 WHERE vin = $1 AND epoch = $2 AND folded = $4")
-            .bind(vin.as_str())
-            .bind(epoch.0.cast_signed())
-            .bind(now)
-            .bind(before)
-            .execute(&mut **tx)
-            .await?;
+        let done = sqlx::query(
+            "UPDATE progress SET folded = $3 WHERE vin = $1 AND epoch = $2 AND folded = $4 \
+             AND EXISTS (SELECT 1 FROM tail WHERE number = $3 AND vin = $1 AND epoch = $2)",
+        )
+        .bind(vin.as_str())
+        .bind(epoch)
+        .bind(now)
+        .bind(before)
+        .execute(&mut **tx)
+        .await?;
         if done.rows_affected() != 1 {
             return Ok(false);
         }
@@ -183,11 +230,9 @@ pub(crate) async fn between(
     let (mut most, mut bytes) = (most, bytes);
     loop {
         let rows = sqlx::query(of_chain!(
-            "SELECT tail.t0, tail.body, chosen.waiting FROM (SELECT number, t0, epoch, seq, size, ",
-            "SUM(size) OVER (ORDER BY t0, epoch, seq) AS upto, COUNT(*) OVER () AS waiting ",
+            "SELECT tail.body FROM (SELECT number, size, SUM(size) OVER (ORDER BY t0, epoch, seq) AS upto ",
             "FROM chain WHERE t0 <= $3 AND t1 >= $2 ORDER BY t0, epoch, seq LIMIT $4) AS chosen ",
-            "JOIN tail ON tail.number = chosen.number WHERE chosen.upto - chosen.size < $5 ",
-            "ORDER BY chosen.t0, chosen.epoch, chosen.seq"
+            "JOIN tail ON tail.number = chosen.number WHERE chosen.upto - chosen.size < $5"
         ))
         .bind(vin.as_str())
         .bind(from)
@@ -196,22 +241,21 @@ pub(crate) async fn between(
         .bind(bytes)
         .fetch_all(&mut **tx)
         .await?;
-        let mut end = to;
-        if let Some(last) = rows.last()
-            && last.try_get::<i64, _>(2)? > rows.len() as i64
-        {
-            // Another one may begin when the last one does.
-            end = last.try_get::<i64, _>(0)? - 1;
-            if end < from {
-                (most, bytes) = (most * 4, bytes * 4);
-                continue;
-            }
-        }
-        let mut batches = Vec::with_capacity(rows.len());
+        let (mut batches, mut size) = (Vec::with_capacity(rows.len()), 0);
         for row in &rows {
-            batches.extend(read_body(vin, row.try_get(1)?)?);
+            let body: &[u8] = row.try_get(0)?;
+            size += body.len() as i64;
+            batches.extend(read_body(vin, body)?);
         }
-        return Ok((batches, end));
+        batches.sort_by_key(|batch| (batch.t0, batch.epoch, batch.seq));
+        if (rows.len() as i64) < most && size < bytes {
+            return Ok((batches, to));
+        }
+        // Another one may begin when the last one does.
+        match batches.last().map(|last| last.t0 - 1).filter(|end| *end >= from) {
+            Some(end) => return Ok((batches, end)),
+            None => (most, bytes) = (most * 4, bytes * 4),
+        }
     }
 }
 
@@ -257,6 +301,12 @@ impl Store {
         vins.iter().map(|vin| vin.parse().map_err(|error| StoreError::corrupt("progress", error))).collect()
     }
 
+    /// The number of the newest batch; 0 if there is none.
+    pub async fn tail_end(&self) -> Result<i64, StoreError> {
+        let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(number) FROM tail").fetch_one(&self.read).await?;
+        Ok(newest.unwrap_or(0))
+    }
+
     /// Removes those of some thousand batches after the number `after` that are folded; `None` after the last one.
     pub async fn sweep(&self, after: i64) -> Result<Option<Swept>, StoreError> {
         let Some((upto, batches)) = self.step_after(after).await? else { return Ok(None) };
@@ -271,6 +321,16 @@ impl Store {
         .await;
         let removed = done.map_err(|error| StoreError::from(error).or_conflict())?.rows_affected();
         Ok(Some(Swept { upto, removed, left: batches.saturating_sub(removed) }))
+    }
+
+    /// Removes all that are folded, one step after the other; tells how many they were.
+    pub async fn sweep_all(&self) -> Result<u64, StoreError> {
+        let (mut after, mut removed) = (0, 0);
+        while let Some(swept) = self.sweep(after).await? {
+            after = swept.upto;
+            removed += swept.removed;
+        }
+        Ok(removed)
     }
 
     /// Removes all batches of a vehicle, folded or not; tells how many there were.

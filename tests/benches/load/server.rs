@@ -153,8 +153,10 @@ impl Server {
             ensure!(began.elapsed() < FOLD_LIMIT, "batches are still waiting to be folded after {FOLD_LIMIT:?}");
             sleep(Duration::from_millis(500)).await;
         }
+        let spent = usage::cpu_us(&ingest)? - before;
+        store.sweep_all().await?;
         store.close().await;
-        Ok(usage::cpu_us(&ingest)? - before)
+        Ok(spent)
     }
 
     /// A counter of ingest's, or of the broker's where both are one.

@@ -103,3 +103,19 @@ async fn an_erased_vehicle_leaves_nothing_in_the_tail_whether_it_was_folded_or_n
     store.commit(&[live(batch(golf(), 1, 1))]).await.unwrap();
     assert_eq!(everything(&store, golf()).await.rows.len(), 10);
 }
+
+#[tokio::test]
+async fn as_much_as_is_folded_at_once_leaves_nothing_and_one_more_does() {
+    const AT_ONCE: u64 = 4096;
+    let (store, _home) = store().await;
+    let arrivals: Vec<_> = (1..=AT_ONCE).map(|seq| live(batch(golf(), 1, seq))).collect();
+    store.commit(&arrivals).await.unwrap();
+    let arrivals: Vec<_> = (1..=AT_ONCE + 1).map(|seq| live(batch(fiesta(), 1, seq))).collect();
+    store.commit(&arrivals).await.unwrap();
+    let kept = store.keep(&[fiesta(), golf()]).await.unwrap();
+    assert_eq!(
+        kept.iter().map(|kept| (kept.batches, kept.more)).collect::<Vec<_>>(),
+        [(AT_ONCE, true), (AT_ONCE, false)]
+    );
+    assert_eq!(store.keep(&[fiesta()]).await.unwrap()[0].batches, 1);
+}

@@ -59,8 +59,10 @@ async fn fold(system: &System) -> Result<Duration> {
         ensure!(began.elapsed() < FOLD_LIMIT, "batches are still waiting to be folded after {FOLD_LIMIT:?}");
         sleep(Duration::from_millis(500)).await;
     }
+    let took = began.elapsed();
+    store.sweep_all().await?;
     store.close().await;
-    Ok(began.elapsed())
+    Ok(took)
 }
 
 fn table(vehicles: usize, time: Duration, meanwhile: &Meanwhile, live: &Histogram, messages: u64) -> String {
