@@ -1,5 +1,7 @@
 //! What SQLite and PostgreSQL need to be told differently. Everything else is one text for both.
 
+use std::fmt;
+
 use crate::StoreError;
 
 /// The kind of database.
@@ -9,6 +11,15 @@ pub enum Engine {
     Sqlite,
     /// A server.
     Postgres,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Engine::Sqlite => "SQLite",
+            Engine::Postgres => "PostgreSQL",
+        })
+    }
 }
 
 impl Engine {

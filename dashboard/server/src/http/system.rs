@@ -35,7 +35,7 @@ async fn show(State(app): State<App>) -> Result<Json<System>, Failure> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: app.started,
         now: clock::now(),
-        store: format!("{:?} {}", store.engine(), store.identity()),
+        store: format!("{} {}", store.engine(), store.identity()),
         parts: health::of(&app).await.parts,
         figures: app.config.metrics.as_ref().map(|metrics| figures(&metrics.render())).unwrap_or_default(),
         dead_letters: dead_letters
