@@ -9,11 +9,6 @@ use crate::{
     trip::Journey,
 };
 
-/// Batches of the tail that are folded at once.
-const BATCHES: i64 = 4096;
-/// So many bytes are enough at once, with one batch more.
-const MAX_BYTES: i64 = 4 << 20;
-
 /// What became of a vehicle's tail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kept {
@@ -70,7 +65,7 @@ impl Store {
     }
 
     async fn prepare(&self, vin: Vin) -> Result<Option<Work>, StoreError> {
-        let Some(oldest) = tail::oldest(&self.read, vin, BATCHES, MAX_BYTES).await? else { return Ok(None) };
+        let Some(oldest) = tail::oldest(&self.read, vin).await? else { return Ok(None) };
         let Oldest { batches: tail, rows, is_all, folded: off } = oldest;
         let kept = Kept { batches: tail.len() as u64, rows, more: !is_all };
         let journey = self.journey(vin, &tail, is_all).await?;

@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`Store`]: opening, schema, identity; [`look`]: what is at an address, changing nothing
 //! - [`arrival`]: what ingest hands over; `commit`: the writer's door, one transaction for many messages; `records`,
-//!   `refused` and `tail`: the rows that it writes
+//!   `refused`: the rows that it writes; `tail`: those that wait to be folded, `keep`: folding them
 //! - [`progress`]: which records of an outbox are committed (pure)
 //! - [`latest`]: the last known state of a vehicle (pure)
 //! - [`account`], [`vehicle`], [`history`], [`rule`], [`alert`]: the readers' doors, by table; [`table`]: whole tables, for

@@ -21,6 +21,10 @@ use crate::{
 
 /// Numbers that a committer takes at once, to give them out one by one.
 pub(crate) const NUMBERS: i64 = 1 << 16;
+/// Batches of a vehicle that are read at once.
+const MOST: i64 = 4096;
+/// So many bytes of them are enough, with one batch more.
+const BYTES: i64 = 4 << 20;
 /// Batches that are looked at in one step of removing.
 const STEP: i64 = 2048;
 
@@ -141,9 +145,9 @@ const OLDEST_ELSEWHERE: &str = of_chain!(
     "FROM (SELECT number, folded FROM chain ORDER BY number LIMIT $2) AS oldest JOIN tail ON tail.number = oldest.number"
 );
 
-/// The batches of a vehicle that came first, up to `most`, and `bytes` with one more; `None` if nothing waits.
-pub(crate) async fn oldest(pool: &AnyPool, vin: Vin, most: i64, bytes: i64) -> Result<Option<Oldest>, StoreError> {
-    let rows = sqlx::query(OLDEST).bind(vin.as_str()).bind(most).bind(bytes).fetch_all(pool).await?;
+/// The batches of a vehicle that came first, as many as are read at once; `None` if nothing waits.
+pub(crate) async fn oldest(pool: &AnyPool, vin: Vin) -> Result<Option<Oldest>, StoreError> {
+    let rows = sqlx::query(OLDEST).bind(vin.as_str()).bind(MOST).bind(BYTES).fetch_all(pool).await?;
     let (mut oldest, mut size, mut elsewhere) = (Oldest::default(), 0, BTreeSet::new());
     for row in &rows {
         let (number, body): (i64, &[u8]) = (row.try_get(0)?, row.try_get(2)?);
@@ -163,7 +167,7 @@ pub(crate) async fn oldest(pool: &AnyPool, vin: Vin, most: i64, bytes: i64) -> R
         oldest.take(batch, row_count, row.try_get(1)?, number);
     }
     if !elsewhere.is_empty() {
-        for row in sqlx::query(OLDEST_ELSEWHERE).bind(vin.as_str()).bind(most).fetch_all(pool).await? {
+        for row in sqlx::query(OLDEST_ELSEWHERE).bind(vin.as_str()).bind(MOST).fetch_all(pool).await? {
             let number = row.try_get(0)?;
             if elsewhere.remove(&number) {
                 let (epoch, seq) = (row.try_get(2)?, row.try_get(3)?);
@@ -176,7 +180,7 @@ pub(crate) async fn oldest(pool: &AnyPool, vin: Vin, most: i64, bytes: i64) -> R
     if !elsewhere.is_empty() {
         return Err(StoreError::Conflict);
     }
-    oldest.is_all = (rows.len() as i64) < most && size < bytes;
+    oldest.is_all = (rows.len() as i64) < MOST && size < BYTES;
     if !oldest.is_all {
         let newest = newest_of(pool, vin).await?;
         let is_taken = |(epoch, newest): &(i64, i64)| oldest.folded.get(epoch).is_some_and(|(_, upto)| upto >= newest);
@@ -218,16 +222,15 @@ pub(crate) async fn take_off(
     Ok(true)
 }
 
-/// Batches with a row between `from` and `to` (inclusive), and up to when these are all: where there are more than `most`, or more
-/// than `bytes` and one, that is before `to`.
+/// Batches with a row between `from` and `to` (inclusive), and up to when these are all: where there are more than are read at once,
+/// that is before `to`.
 pub(crate) async fn between(
     tx: &mut Transaction<'static, Any>,
     vin: Vin,
-    (from, to): (UnixMs, UnixMs),
-    most: i64,
-    bytes: i64,
+    from: UnixMs,
+    to: UnixMs,
 ) -> Result<(Vec<Telemetry>, UnixMs), StoreError> {
-    let (mut most, mut bytes) = (most, bytes);
+    let (mut most, mut bytes) = (MOST, BYTES);
     loop {
         let rows = sqlx::query(of_chain!(
             "SELECT tail.body FROM (SELECT number, size, SUM(size) OVER (ORDER BY t0, epoch, seq) AS upto ",
@@ -323,20 +326,24 @@ impl Store {
         Ok(Some(Swept { upto, removed, left: batches.saturating_sub(removed) }))
     }
 
-    /// Removes all that are folded, one step after the other; tells how many they were.
+    /// Removes all that are folded, one step after the other; tells how many they were. What comes meanwhile is left.
     pub async fn sweep_all(&self) -> Result<u64, StoreError> {
-        let (mut after, mut removed) = (0, 0);
-        while let Some(swept) = self.sweep(after).await? {
+        let (mut after, mut removed, end) = (0, 0, self.tail_end().await?);
+        while after < end
+            && let Some(swept) = self.sweep(after).await?
+        {
             after = swept.upto;
             removed += swept.removed;
         }
         Ok(removed)
     }
 
-    /// Removes all batches of a vehicle, folded or not; tells how many there were.
+    /// Removes all batches of a vehicle, folded or not; tells how many there were. What comes meanwhile is left.
     pub(crate) async fn erase_tail(&self, vin: Vin) -> Result<u64, StoreError> {
-        let (mut after, mut batches) = (0, 0);
-        while let Some((upto, _)) = self.step_after(after).await? {
+        let (mut after, mut batches, end) = (0, 0, self.tail_end().await?);
+        while after < end
+            && let Some((upto, _)) = self.step_after(after).await?
+        {
             let done = sqlx::query("DELETE FROM tail WHERE number > $1 AND number <= $2 AND vin = $3")
                 .bind(after)
                 .bind(upto)

@@ -18,10 +18,6 @@ use crate::{StoreError, bulk::Bulk, engine::Engine, tail};
 
 /// Hours that are looked at together.
 const HOURS: usize = 24;
-/// Batches of the tail that are read at once.
-const BATCHES: i64 = 4096;
-/// So many bytes of them are enough, with one batch more.
-const MAX_BYTES: i64 = 4 << 20;
 /// Summaries that are read at once.
 const SUMMARIES: i64 = 10_000;
 /// Hours that are erased in one step.
@@ -95,7 +91,7 @@ impl TimeSeries for Embedded {
         if let Some(last) = hours.get(HOURS - 1) {
             end = end.min(last.try_get::<i64, _>(0)? + HOUR_MS - 1);
         }
-        let (tail, tail_end) = tail_between(&mut tx, vin, from, end).await?;
+        let (tail, tail_end) = tail::between(&mut tx, vin, from, end).await?;
         end = end.min(tail_end);
 
         let mut found = Collector::default();
@@ -144,7 +140,7 @@ impl TimeSeries for Embedded {
         }
         let mut from = from;
         while from < to {
-            let (tail, end) = tail_between(&mut tx, vin, from, to - 1).await?;
+            let (tail, end) = tail::between(&mut tx, vin, from, to - 1).await?;
             for batch in tail {
                 let Some(column) = batch.column(signal) else { continue };
                 for row in &batch.rows {
@@ -193,7 +189,7 @@ impl TimeSeries for Embedded {
         }
         let mut from = from;
         while from <= to {
-            let (tail, end) = tail_between(&mut tx, vin, from, to).await?;
+            let (tail, end) = tail::between(&mut tx, vin, from, to).await?;
             found.extend(tail.into_iter().flat_map(|batch| batch.keys));
             found.sort_unstable();
             found.dedup();
@@ -376,10 +372,6 @@ async fn columns_of(
             return Ok(filling);
         }
     }
-}
-
-async fn tail_between(tx: &mut Tx, vin: Vin, from: UnixMs, to: UnixMs) -> Result<(Vec<Telemetry>, UnixMs), StoreError> {
-    tail::between(tx, vin, (from, to), BATCHES, MAX_BYTES).await
 }
 
 /// A batch as it came; `None` where its samples are elsewhere.
