@@ -131,11 +131,7 @@ impl Car {
 async fn rig_on(broker: &Mosquitto) -> Result<Rig> {
     let rig = Rig::start_with(broker.port(), |_| {}).await?;
     rig.store.name_vehicle(vin(1), "Van 1", Some("ZH 123"), now()).await?;
-    wait::until("the dashboard is healthy", LIMIT, || async {
-        let answer = rig.request(Method::GET, "/healthz").send().await.ok()?;
-        (answer.status() == StatusCode::OK).then_some(())
-    })
-    .await?;
+    rig.until_healthy().await?;
     Ok(rig)
 }
 

@@ -74,6 +74,7 @@ async fn a_vehicle_is_told_of_while_it_is_there_and_taken_back_when_it_is_erased
     let broker = Mosquitto::open_to_all()?;
     let mut listener = listener(&broker, "listener").await?;
     let rig = Rig::start_with(broker.port(), heralding).await?;
+    rig.until_healthy().await?;
     let golf = vin(1);
     rig.store.name_vehicle(golf, "Golf", Some("VD 1"), now()).await?;
     let mut car = Client::connect(local(broker.port()), &Connect::new(5, "car", "")).await?;

@@ -51,16 +51,8 @@ async fn rig_on(broker: &Mosquitto) -> Result<Rig> {
 async fn patient_rig_on(broker: &Mosquitto, patience: Duration) -> Result<Rig> {
     let change = |config: &mut Config| config.limits.write_time = patience;
     let rig = Rig::start_with(broker.port(), change).await?;
-    until_healthy(&rig).await?;
+    rig.until_healthy().await?;
     Ok(rig)
-}
-
-async fn until_healthy(rig: &Rig) -> Result<()> {
-    wait::until("the dashboard is healthy", LIMIT, || async {
-        let answer = rig.request(Method::GET, "/healthz").send().await.ok()?;
-        (answer.status() == StatusCode::OK).then_some(())
-    })
-    .await
 }
 
 fn batch(vin: Vin, t0: UnixMs, values: &[(&str, f64)]) -> Vec<u8> {
@@ -201,7 +193,7 @@ async fn a_broker_that_comes_back_is_heard_again() -> Result<()> {
     })
     .await?;
     let _broker = Mosquitto::open_to_all_on(port)?;
-    until_healthy(&rig).await?;
+    rig.until_healthy().await?;
     let fleet = Fleet::connect(port).await?;
     fleet.say(vin(1), Kind::Telemetry, batch(vin(1), now(), &[("spd", 7.0)])).await?;
     viewer.until(|viewer| viewer.value(vin(1), "spd") == Some(7.0)).await?;

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use bugbrother_client::Options;
 use bugbrother_dashboard::{ADMINISTRATOR, Config, Error, SigningKey, ensure_administrator};
-use bugbrother_kit::port;
+use bugbrother_kit::{port, wait};
 use bugbrother_store::{Account, Assignment, Client, ClientId, Contract, ContractId, Store, User};
 use bugbrother_wire::{
     UnixMs, Vin,
@@ -77,6 +77,15 @@ impl Rig {
     pub async fn stop(self) -> Result<()> {
         self.stop.cancel();
         Ok(tokio::time::timeout(LIMIT, self.running).await???)
+    }
+
+    /// Waits until it hears its broker: what is published from then on reaches it.
+    pub async fn until_healthy(&self) -> Result<()> {
+        wait::until("the dashboard is healthy", LIMIT, || async {
+            let answer = self.request(Method::GET, "/healthz").send().await.ok()?;
+            (answer.status() == StatusCode::OK).then_some(())
+        })
+        .await
     }
 
     /// A connection of its own to the database.
