@@ -27,15 +27,20 @@ pub const FOLLOW_EVERY: Duration = Duration::from_secs(20);
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Opens the authority, made at the first call, and puts its certificate and the list of revoked ones where the broker
-/// reads them.
-pub async fn open(data: &DataDir, store: &Store) -> Result<Authority> {
+/// The authority, made at the first call, and its certificate where the broker reads it.
+pub fn ensure(data: &DataDir) -> Result<Authority> {
     let authority = Authority::open_or_create(&data.authority(), SystemTime::now())?;
     let path = data.access().ca_certificate();
     let certificate = authority.certificate_pem().as_bytes();
     if fs::read(&path).ok().as_deref() != Some(certificate) {
         write(&path, certificate).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
+    Ok(authority)
+}
+
+/// The same, and the list of revoked certificates beside it.
+pub async fn open(data: &DataDir, store: &Store) -> Result<Authority> {
+    let authority = ensure(data)?;
     publish_revoked(data, &authority, store).await?;
     Ok(authority)
 }

@@ -13,12 +13,16 @@ use rand::distr::{Alphanumeric, SampleString};
 use crate::{
     accounts,
     arguments::{Init, Shape},
+    authority,
     data::DataDir,
+    keys,
 };
 
 /// All settings with what they mean.
 const TEMPLATE: &str = include_str!("../deploy/server/server.toml");
 const SETTINGS: &str = "server.toml";
+/// What the package has, and an archive has not.
+const PACKAGED: &str = "/usr/sbin/bugbrotherctl";
 const DATABASE_URL: &str = "database.url";
 const DATABASE_SQL: &str = "database.sql";
 const ACCOUNTS: &str = "broker-accounts.csv";
@@ -74,10 +78,15 @@ pub fn write(new: &Init, data: &Path) -> Result<Written> {
             &format!("CREATE USER bugbrother PASSWORD '{password}';\nCREATE DATABASE fleet OWNER bugbrother;\n"),
         )?;
         text = set(&text, "database_file", &quoted(&place(DATABASE_URL))?)?;
-        next.push(format!("sudo -u postgres psql < {}", place(DATABASE_SQL).display()));
+        // The file is its owner's alone.
+        next.push(format!("sudo cat {} | sudo -u postgres psql", place(DATABASE_SQL).display()));
     }
     if new.shape == Shape::Cluster {
+        // Whatever is to be the same on all machines is there before the folder is copied to them.
         accounts::ensure(&data)?;
+        authority::ensure_server(&authority::ensure(&data)?, &data.access(), &[name.to_owned()])?;
+        keys::session(&data)?;
+        keys::push(&data, None)?;
         let mut list = "user_id,password,is_superuser\n".to_owned();
         for service in ["ingest", "notifier", "dashboard"] {
             list += &format!("{service},{},false\n", accounts::secret(&data, service)?);
@@ -87,15 +96,23 @@ pub fn write(new: &Init, data: &Path) -> Result<Written> {
         text = set(&text, "shared_group", "\"ingest\"")?;
         text = set(&text, "http", "\"127.0.0.1:8080\"")?;
         next.push(format!("give the broker the accounts in {}, and remove that file", place(ACCOUNTS).display()));
-        next.push(format!("let every machine have the same {} (its secrets/ above all)", data.path().display()));
+        let path = data.path().display();
+        next.push(format!("copy {path}/access and {path}/secrets to every machine before anything is started there"));
     }
     keep(SETTINGS, &text)?;
-    let call = format!("bugbrother --config {}", path.display());
+    // On a server from the package everything belongs to the server's user.
+    let is_packaged = path.starts_with("/etc/bugbrother-server") && Path::new(PACKAGED).exists();
+    let call =
+        if is_packaged { "sudo bugbrotherctl".to_owned() } else { format!("bugbrother --config {}", path.display()) };
     next.push(format!("look through {}", path.display()));
     next.push(format!("{call} doctor"));
-    next.push(match new.shape {
-        Shape::Cluster => format!("{call} ingest    (and notifier, and dashboard)"),
-        _ => format!("{call} up"),
+    next.push(match (new.shape, is_packaged) {
+        (Shape::Cluster, true) => {
+            "sudo systemctl enable --now bugbrother-server@ingest    (or @notifier, or @dashboard)".to_owned()
+        }
+        (Shape::Cluster, false) => format!("{call} ingest    (or notifier, or dashboard)"),
+        (_, true) => "sudo systemctl enable --now bugbrother-server".to_owned(),
+        (_, false) => format!("{call} up"),
     });
     Ok(Written { files, next })
 }
@@ -179,6 +196,9 @@ mod tests {
         assert!(fs::read_to_string(dir.path().join("etc/database.sql")).unwrap().contains(password));
         let accounts = fs::read_to_string(dir.path().join("etc/broker-accounts.csv")).unwrap();
         let ingest = fs::read_to_string(dir.path().join("data/secrets/ingest")).unwrap();
+        for name in ["secrets/ca", "secrets/session.key", "secrets/push.key", "access/ca.crt", "access/server.crt"] {
+            assert!(dir.path().join("data").join(name).exists(), "machines would make another {name} each");
+        }
         assert!(accounts.contains(&format!("ingest,{},", ingest.trim())), "{accounts}");
         assert!(!written.next.iter().any(|line| line.contains(password) || line.contains(ingest.trim())));
         let settings = fs::read_to_string(dir.path().join("etc/server.toml")).unwrap();

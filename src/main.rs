@@ -35,6 +35,7 @@ mod demo;
 mod doctor;
 mod export;
 mod init;
+mod keys;
 mod listeners;
 mod load;
 mod media;
@@ -105,6 +106,16 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
 
 async fn perform(command: Command, folder: &Path, databases: Databases) -> Result<()> {
     let data = || Ok::<_, anyhow::Error>(DataDir::open(folder)?.with(databases.clone()));
+    // What is there already is asked: a folder made by the way would hold another fleet.
+    let known = || {
+        if folder == Path::new("data") && !folder.exists() {
+            bail!(
+                "there is no folder `data` here: call this where the server was started, or with --data or --config as it was \
+                 (`sudo bugbrotherctl` in place of `bugbrother` does that for a server from the package)"
+            );
+        }
+        data()
+    };
     let only = async |net, service| services::run(Plan::only(data()?, net, Doors::default(), &[service])).await;
     match command {
         Command::Demo { net, doors, speed } => services::run(Plan::demo(data()?, net, doors, speed)).await,
@@ -116,8 +127,8 @@ async fn perform(command: Command, folder: &Path, databases: Databases) -> Resul
         }
         Command::Notifier { net } => only(net, Service::Notifier).await,
         Command::Dashboard { net } => only(net, Service::Dashboard).await,
-        Command::Vehicle(command) => keep_vehicles(&data()?, command).await,
-        Command::Access(command) => keep_access(&data()?, command),
+        Command::Vehicle(command) => keep_vehicles(&known()?, command).await,
+        Command::Access(command) => keep_access(&known()?, command),
         Command::Mosquitto(MosquittoCommand::Export { folder, mqtt, keep_owner, doors }) => {
             Ok(banner::exported(&mosquitto::export(&data()?, &folder, mqtt, &doors, keep_owner).await?)?)
         }
@@ -127,10 +138,10 @@ async fn perform(command: Command, folder: &Path, databases: Databases) -> Resul
             if taken { Ok(()) } else { bail!("`{}` would be refused", file.display()) }
         }
         Command::Load(wanted) => load::run(&data()?, wanted).await,
-        Command::Export(command) => export::run(&data()?, command).await,
+        Command::Export(command) => export::run(&known()?, command).await,
         Command::Erase(command) => {
             const BY: &str = "the command line";
-            let data = data()?;
+            let data = known()?;
             let (store, now) = (data.store().await?, services::now_ms());
             let receipt = match command {
                 EraseCommand::Vehicle { vin } => store.erase_vehicle(vin, BY, now).await?,
@@ -139,17 +150,17 @@ async fn perform(command: Command, folder: &Path, databases: Databases) -> Resul
             };
             Ok(banner::receipt(&receipt)?)
         }
-        Command::Backup { file } => Ok(banner::backed_up(&file, &backup::backup(&data()?, &file).await?)?),
+        Command::Backup { file } => Ok(banner::backed_up(&file, &backup::backup(&known()?, &file).await?)?),
         Command::Restore { file } => Ok(banner::restored(folder, &backup::restore(&file, folder).await?)?),
         Command::User(UserCommand::Password { name }) => {
-            let password = bugbrother_dashboard::reset_password(&data()?.store().await?, &name).await?;
+            let password = bugbrother_dashboard::reset_password(&known()?.store().await?, &name).await?;
             Ok(banner::password(&name, password.expose())?)
         }
         Command::Init(_) | Command::Doctor { .. } => unreachable!("they need no data folder"),
     }
 }
 
-/// Files first: once the rows are gone nobody knows whose they were.
+/// Files first: once the rows are gone nobody knows whose they were. What is in a bucket a dashboard sweeps away.
 async fn erase_client(data: &DataDir, store: &Store, id: ClientId, by: &str, now: UnixMs) -> Result<Receipt> {
     let files = Documents::open(&data.documents())?;
     let mut before = None;
@@ -159,7 +170,7 @@ async fn erase_client(data: &DataDir, store: &Store, id: ClientId, by: &str, now
         before = Some((last.starts, last.id));
         for contract in contracts {
             for document in store.documents(contract.id, None, MAX_PAGE).await? {
-                files.remove(&document.object_key)?;
+                files.remove(&document.object_key).await?;
             }
         }
     }

@@ -12,7 +12,7 @@ use bugbrother_client::Options;
 use bugbrother_dashboard::{Heralding, Trouble};
 use bugbrother_dtc::Catalogue;
 use bugbrother_ingest::Health;
-use bugbrother_notifier::post::carrier::{MailAuthorities, PushKey};
+use bugbrother_notifier::post::carrier::MailAuthorities;
 use bugbrother_store::Store;
 use bugbrother_wire::{UnixMs, api::RevokedKeys};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -32,7 +32,7 @@ use crate::{
     broker::{self, Entrances},
     brokers::{self, Address},
     data::DataDir,
-    demo, metrics_list, metrics_page, process,
+    demo, keys, metrics_list, metrics_page, process,
     readiness::Readiness,
     stage::Stage,
     traces, vehicles,
@@ -318,7 +318,7 @@ async fn start_services(
         services.start("notifier", |stop| async move { Ok(bugbrother_notifier::run(config, stop).await?) });
     }
     if let Some(listener) = http {
-        let key = bugbrother_dashboard::SigningKey::load_or_create(&plan.data.session_key())?;
+        let key = keys::session(&plan.data)?;
         let mut config = bugbrother_dashboard::Config::new(store.clone(), options(Service::Dashboard)?, key);
         config.metrics = Some(metrics);
         config.parts = parts;
@@ -332,9 +332,14 @@ async fn start_services(
             });
         }
         config.enrolment = Some(bugbrother_dashboard::Enrolment { authority, broker: plan.net.public_broker.clone() });
+        let library = plan.net.media.open(&plan.data).await?;
         let documents = bugbrother_dashboard::documents::Documents::open(&plan.data.documents());
-        config.documents = Some(Arc::new(documents.context("cannot make the folder of the contracts' documents")?));
-        config.library = Some(plan.net.media.open(&plan.data).await?);
+        let mut documents = documents.context("cannot make the folder of the contracts' documents")?;
+        if plan.net.media.media_url.is_some() {
+            documents = documents.in_bucket(library.clone());
+        }
+        config.documents = Some(Arc::new(documents));
+        config.library = Some(library);
         if let Some(bytes) = plan.net.media.media_bytes {
             config.limits.media_bytes = bytes;
         }
@@ -351,7 +356,7 @@ async fn start_services(
             config.tiles = Some(bugbrother_dashboard::tiles::Tiles::open(from, &plan.net.tiles_attribution).await?);
         }
         config.cameras = bugbrother_guard::Guard::new(plan.net.allow_cameras.iter().copied());
-        config.push_key = Some(push_key(plan)?.public());
+        config.push_key = Some(keys::push(&plan.data, plan.net.public_url.as_deref())?.public());
         config.servers = plan.net.servers.iter().map(|origin| origin.trim_end_matches('/').to_owned()).collect();
         if let Some(url) = &plan.net.public_url {
             if !url.starts_with("https://") {
@@ -396,7 +401,7 @@ fn post(plan: &Plan, http: Option<&TcpListener>) -> Result<bugbrother_notifier::
     let public = net.public_url.as_ref().or(net.servers.first());
     Ok(bugbrother_notifier::post::Settings {
         gate: bugbrother_notifier::post::gate::Gate::new(net.allow_private.iter().copied()),
-        push: Some(Arc::new(push_key(plan)?)),
+        push: Some(Arc::new(keys::push(&plan.data, plan.net.public_url.as_deref())?)),
         mail_authorities: mail_authorities(net)?,
         telegram: net.telegram_api.clone(),
         dashboard: public
@@ -411,23 +416,6 @@ pub(crate) fn mail_authorities(net: &Net) -> Result<MailAuthorities> {
     let Some(path) = &net.mail_ca else { return Ok(MailAuthorities::default()) };
     let pem = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     MailAuthorities::read(&pem).with_context(|| format!("--mail-ca `{}`", path.display()))
-}
-
-/// The key by which browsers know who may push to them; made where there is none.
-fn push_key(plan: &Plan) -> Result<PushKey> {
-    const NAME: &str = "push.key";
-    let _lock = plan.data.lock()?;
-    let text = match plan.data.secret(NAME)? {
-        Some(text) => text,
-        None => {
-            let text = PushKey::generate()?;
-            plan.data.keep_secret(NAME, &text)?;
-            text
-        }
-    };
-    // A push service wants to know whom to write to: an address of the web does.
-    let contact = plan.net.public_url.as_deref().unwrap_or("https://bugbrother.invalid");
-    Ok(PushKey::read(&text, contact)?)
 }
 
 /// Histograms keep every value until they are summed up, and what a process takes is looked at now and then.

@@ -1,7 +1,8 @@
 # Ingest, notifiers and dashboards, each as a group of one job; PostgreSQL and the broker are elsewhere.
 #   nomad job run -var=image=registry.example.org/bugbrother:0.1.0 -var=name=fleet.example.org deploy/nomad/bugbrother.nomad.hcl
 # Each client has a host volume `bugbrother`: the folder that `bugbrother --data FOLDER init cluster --folder FOLDER/settings` makes
-# once, copied to every client with its modes (owner 10001), with the database's address in settings/database.url.
+# once, copied to every client with its modes (owner 10001) before anything is started there: authority, keys and passwords are in it,
+# and the database's address in settings/database.url.
 variable "image" {
   type    = string
   default = "bugbrother:latest"
@@ -41,8 +42,8 @@ locals {
       target = 0.66
     }
 
-    # Behind a load balancer, which asks Consul for those that are ready. Each keeps nothing but the films of its volume: give them
-    # a shared one (NFS, CSI) or a bucket (BUGBROTHER_MEDIA_URL) where there are cameras.
+    # Behind a load balancer, which asks Consul for those that are ready. Each keeps nothing but the photos, films and documents of
+    # its volume: give them a shared one (NFS, CSI) or a bucket (BUGBROTHER_MEDIA_URL), which is for all three.
     dashboard = {
       args   = ["dashboard"]
       ports  = { metrics = 9464, http = 8080 }

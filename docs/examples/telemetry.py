@@ -2,7 +2,7 @@
 """Prints the live telemetry of a fleet: time, plate (or VIN), speed in km/h, latitude, longitude.
 
     pip install -r docs/examples/requirements.txt
-    telemetry.py --host fleet.example.org --port 8883 --ca ca.crt --user weather --password-file weather.password
+    telemetry.py --host fleet.example.org --port 8884 --ca ca.crt --user weather --password-file weather.password
 """
 
 import argparse
@@ -40,7 +40,7 @@ def line(vin, ms, values, plates):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8883)
+    parser.add_argument("--port", type=int, default=8884)
     parser.add_argument("--ca", help="the fleet's ca.crt; without it the connection is not encrypted")
     parser.add_argument("--user", required=True)
     parser.add_argument("--password-file", required=True, type=argparse.FileType())

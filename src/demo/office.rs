@@ -167,7 +167,7 @@ async fn sign(data: &DataDir, store: &Store, contract: &Contract, now: UnixMs) -
         "Two vehicles, with video; data is kept for 400 days.",
         NOTE,
     ])))?;
-    let written = draft.keep(&files, &id.to_string())?;
+    let written = files.keep(draft, &id.to_string()).await?;
     let document = Document {
         id,
         contract: contract.id,

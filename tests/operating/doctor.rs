@@ -107,3 +107,14 @@ fn an_unknown_setting_ends_every_command_with_its_name() -> Result<()> {
     assert!(!success && said.contains("there is no setting `colour`"), "{said}");
     Ok(())
 }
+
+#[test]
+fn a_command_for_a_server_that_is_not_here_makes_no_other_one() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for command in [&["vehicle", "list"][..], &["access", "grant", "weather", "news/#"], &["backup", "fleet.tar"]] {
+        let (success, said) = crate::run(Command::new(program("bugbrother")?).args(command).current_dir(folder.path()));
+        assert!(!success && said.contains("there is no folder `data` here"), "{said}");
+        assert_eq!(fs::read_dir(folder.path())?.count(), 0, "{command:?}");
+    }
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! What a chart shows of a vehicle's signals: tiles of time at a few resolutions, as a map has tiles of ground. Pure.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use bugbrother_wire::api::SignalSeries;
 
@@ -101,12 +101,19 @@ pub struct Tiles {
     known: HashMap<Tile, BTreeMap<String, SignalSeries>>,
     /// The oldest first.
     order: VecDeque<Tile>,
+    /// Those that have got more since they were fetched. They are shown until they are fetched again.
+    stale: HashSet<Tile>,
 }
 
 impl Tiles {
-    /// Whether a tile holds all of these signals.
+    /// Whether a tile can be shown with all of these signals.
     pub fn has(&self, tile: Tile, signals: &[String]) -> bool {
         self.known.get(&tile).is_some_and(|known| signals.iter().all(|signal| known.contains_key(signal)))
+    }
+
+    /// Whether it need not be fetched.
+    pub fn is_fresh(&self, tile: Tile, signals: &[String]) -> bool {
+        !self.stale.contains(&tile) && self.has(tile, signals)
     }
 
     /// Takes a tile in.
@@ -114,20 +121,20 @@ impl Tiles {
         if !self.known.contains_key(&tile) {
             self.order.push_back(tile);
         }
+        self.stale.remove(&tile);
         let known = self.known.entry(tile).or_default();
         known.extend(series.into_iter().map(|series| (series.signal.clone(), series)));
         while self.order.len() > MOST {
             if let Some(oldest) = self.order.pop_front() {
                 self.known.remove(&oldest);
+                self.stale.remove(&oldest);
             }
         }
     }
 
-    /// Forgets tiles that were fetched before they were over: they have got more since.
-    pub fn forget_after(&mut self, ts: i64) {
-        self.known.retain(|tile, _| tile.to() < ts);
-        let known = &self.known;
-        self.order.retain(|tile| known.contains_key(tile));
+    /// Tiles that were not over at that moment are stale.
+    pub fn go_stale_after(&mut self, ts: i64) {
+        self.stale.extend(self.known.keys().filter(|tile| tile.to() >= ts));
     }
 
     /// A signal over a span, of tiles of that width; and then values that came since, if they are newer.
@@ -206,8 +213,12 @@ mod tests {
         assert!(columns.ts.is_sorted_by(|a, b| a < b));
         assert_eq!(columns.at(one.from() as f64 + 2_500.0, 1_000.0), Some(one.from() as f64 / 1000.0 + 2.0));
         assert_eq!(columns.at(one.from() as f64 - 1.0, 1_000.0), None);
-        tiles.forget_after(two.from());
-        assert!(tiles.has(one, &["spd".to_owned()]) && !tiles.has(two, &["spd".to_owned()]));
+        let spd = ["spd".to_owned()];
+        tiles.go_stale_after(two.from());
+        assert!(tiles.is_fresh(one, &spd) && !tiles.is_fresh(two, &spd));
+        assert!(tiles.has(two, &spd), "it is shown until there is a newer one");
+        tiles.put(two, vec![series("spd", two, 1)]);
+        assert!(tiles.is_fresh(two, &spd));
     }
 
     #[test]
@@ -217,7 +228,9 @@ mod tests {
             let tile = Tile { width_ms: 1000, index };
             tiles.put(tile, vec![series("spd", tile, 100)]);
         }
-        assert_eq!(tiles.known.len(), MOST);
+        tiles.go_stale_after(0);
+        tiles.put(Tile { width_ms: 2000, index: 0 }, Vec::new());
+        assert_eq!((tiles.known.len(), tiles.stale.len()), (MOST, MOST - 1));
         assert!(tiles.has(Tile { width_ms: 1000, index: 2 * MOST as i64 - 1 }, &["spd".to_owned()]));
     }
 }

@@ -1,6 +1,7 @@
-//! The files of contracts' documents, in a folder of their own.
+//! The files of contracts' documents: in a folder of their own, or where photos and clips are in a bucket beside these, so that
+//! every dashboard finds them.
 //!
-//! A file is written under another name, and gets its own when it is whole and on the disk.
+//! A file is written under another name in the folder, and gets its own when it is whole and on the disk.
 
 use std::{
     fs::File,
@@ -11,6 +12,8 @@ use std::{
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
+
+use crate::library::{Library, LibraryError, on_disk};
 
 /// Largest file.
 pub const MAX_BYTES: u64 = 10 * 1024 * 1024;
@@ -50,9 +53,15 @@ impl Kind {
     }
 }
 
-/// The folder.
+/// What the names of all of them in a bucket begin with.
+const IN_BUCKET: &str = "documents";
+
+/// The files.
 #[derive(Debug, Clone)]
-pub struct Documents(PathBuf);
+pub struct Documents {
+    folder: PathBuf,
+    bucket: Option<Library>,
+}
 
 /// A file that is being written. Dropped, it is gone.
 #[derive(Debug)]
@@ -84,8 +93,11 @@ pub enum DocumentError {
     #[error("a document has up to 10 MiB")]
     Size,
     /// The disk refuses.
-    #[error("the document cannot be written")]
+    #[error("the document cannot be written or read")]
     Disk(#[from] io::Error),
+    /// The bucket does not do what it should.
+    #[error("the document cannot be put into the bucket or had from there")]
+    Bucket(#[from] LibraryError),
 }
 
 impl Documents {
@@ -93,25 +105,67 @@ impl Documents {
     pub fn open(path: &Path) -> io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        Ok(Documents(path.to_owned()))
+        Ok(Documents { folder: path.to_owned(), bucket: None })
+    }
+
+    /// The files that come from now on are kept in this bucket. Those that are in the folder are still found.
+    pub fn in_bucket(self, bucket: Library) -> Self {
+        Documents { bucket: Some(bucket), ..self }
     }
 
     /// Begins a file.
     pub fn begin(&self) -> io::Result<Draft> {
         // Made with mode 0600.
-        let file = tempfile::Builder::new().prefix("draft-").tempfile_in(&self.0)?;
+        let file = tempfile::Builder::new().prefix("draft-").tempfile_in(&self.folder)?;
         Ok(Draft { file, head: Vec::new(), size: 0, sum: Sha256::new() })
     }
 
-    /// Reads a file.
-    pub fn read(&self, key: &str) -> io::Result<Vec<u8>> {
-        std::fs::read(self.path(key)?)
+    /// Keeps a file under its name, once it is safe there.
+    pub async fn keep(&self, draft: Draft, key: &str) -> Result<Written, DocumentError> {
+        let path = self.path(key)?;
+        let kind = Kind::of(&draft.head).ok_or(DocumentError::Kind)?;
+        let (file, size) = (draft.file, draft.size);
+        match &self.bucket {
+            Some(bucket) => {
+                let bytes = on_disk(move || std::fs::read(file.path())).await?;
+                bucket.put(&name_in_bucket(key), bytes).await?;
+            }
+            None => {
+                let folder = self.folder.clone();
+                on_disk(move || {
+                    file.as_file().sync_all()?;
+                    file.persist_noclobber(path).map_err(|error| error.error)?;
+                    File::open(folder)?.sync_all()
+                })
+                .await?;
+            }
+        }
+        let sha256 = draft.sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Written { kind, size, sha256 })
+    }
+
+    /// Reads a file of that size; `None` where there is none.
+    pub async fn read(&self, key: &str, size: u64) -> Result<Option<Bytes>, DocumentError> {
+        let path = self.path(key)?;
+        if let Some(bucket) = &self.bucket
+            && let Some(bytes) = bucket.whole(&name_in_bucket(key), size).await?
+        {
+            return Ok(Some(bytes));
+        }
+        match on_disk(move || std::fs::read(path)).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            bytes => Ok(Some(bytes?.into())),
+        }
     }
 
     /// Removes a file; one that is not there is gone as well.
-    pub fn remove(&self, key: &str) -> io::Result<()> {
-        match std::fs::remove_file(self.path(key)?) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+    pub async fn remove(&self, key: &str) -> Result<(), DocumentError> {
+        let path = self.path(key)?;
+        if let Some(bucket) = &self.bucket {
+            bucket.remove(&name_in_bucket(key)).await?;
+        }
+        match on_disk(move || std::fs::remove_file(path)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
     }
@@ -119,8 +173,17 @@ impl Documents {
     /// Keys are identities, of which none leads out of the folder.
     fn path(&self, key: &str) -> io::Result<PathBuf> {
         let fits = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if fits { Ok(self.0.join(key)) } else { Err(io::ErrorKind::InvalidInput.into()) }
+        if fits { Ok(self.folder.join(key)) } else { Err(io::ErrorKind::InvalidInput.into()) }
     }
+}
+
+fn name_in_bucket(key: &str) -> String {
+    format!("{IN_BUCKET}/{key}")
+}
+
+/// The key of a file in a bucket; `None` of what is none of these.
+pub(crate) fn key_in_bucket(name: &str) -> Option<&str> {
+    name.strip_prefix(IN_BUCKET)?.strip_prefix('/')
 }
 
 impl Draft {
@@ -139,16 +202,6 @@ impl Draft {
         self.sum.update(piece);
         Ok(self.file.as_file().write_all(piece)?)
     }
-
-    /// Gives it its name, once it is on the disk.
-    pub fn keep(self, folder: &Documents, key: &str) -> Result<Written, DocumentError> {
-        let kind = Kind::of(&self.head).ok_or(DocumentError::Kind)?;
-        self.file.as_file().sync_all()?;
-        self.file.persist_noclobber(folder.path(key)?).map_err(|error| error.error)?;
-        File::open(&folder.0)?.sync_all()?;
-        let sha256 = self.sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Written { kind, size: self.size, sha256 })
-    }
 }
 
 #[cfg(test)]
@@ -162,19 +215,20 @@ mod tests {
     }
 
     fn count(folder: &Documents) -> usize {
-        std::fs::read_dir(&folder.0).unwrap().count()
+        std::fs::read_dir(&folder.folder).unwrap().count()
     }
 
-    #[test]
-    fn a_file_that_comes_in_pieces_is_whole_or_not_there() {
+    #[tokio::test]
+    async fn a_file_that_comes_in_pieces_is_whole_or_not_there() {
         let (_dir, folder) = folder();
         let mut draft = folder.begin().unwrap();
         for piece in ["%P", "DF-1.7", " and the rest"] {
             draft.write(&Bytes::from_static(piece.as_bytes())).unwrap();
         }
-        let written = draft.keep(&folder, "first").unwrap();
+        let written = folder.keep(draft, "first").await.unwrap();
         assert_eq!((written.kind, written.size), (Kind::Pdf, 21));
-        assert_eq!(folder.read("first").unwrap(), b"%PDF-1.7 and the rest");
+        assert_eq!(folder.read("first", 21).await.unwrap().unwrap(), "%PDF-1.7 and the rest");
+        assert_eq!(folder.read("second", 21).await.unwrap(), None);
         let sum = Sha256::digest(b"%PDF-1.7 and the rest");
         assert_eq!(written.sha256, sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
 
@@ -182,19 +236,44 @@ mod tests {
         cut.write(&Bytes::from_static(b"%PDF-1.7")).unwrap();
         drop(cut);
         assert_eq!(count(&folder), 1);
-        folder.remove("first").unwrap();
-        folder.remove("first").unwrap();
+        folder.remove("first").await.unwrap();
+        folder.remove("first").await.unwrap();
         assert_eq!(count(&folder), 0);
     }
 
-    #[test]
-    fn what_a_file_is_its_first_bytes_tell_and_not_its_name() {
+    #[tokio::test]
+    async fn what_is_in_a_bucket_every_dashboard_finds_and_what_was_in_the_folder_before_is_still_found() {
+        let ((_dir, here), (_other_dir, other)) = (folder(), folder());
+        let store = tempfile::tempdir().unwrap();
+        let bucket = Library::open(store.path()).unwrap();
+        let pdf = |folder: &Documents| {
+            let mut draft = folder.begin().unwrap();
+            draft.write(&Bytes::from_static(b"%PDF-1.7")).unwrap();
+            draft
+        };
+        here.keep(pdf(&here), "before").await.unwrap();
+        let (here, other) = (here.in_bucket(bucket.clone()), other.in_bucket(bucket.clone()));
+        here.keep(pdf(&here), "signed").await.unwrap();
+        assert_eq!(other.read("signed", 8).await.unwrap().unwrap(), "%PDF-1.7");
+        assert_eq!(bucket.list(None, 10).await.unwrap(), ["documents/signed"]);
+        assert_eq!((count(&here), count(&other)), (1, 0));
+        assert!(here.read("before", 8).await.unwrap().is_some());
+        assert!(other.read("before", 8).await.unwrap().is_none());
+        for key in ["before", "signed"] {
+            here.remove(key).await.unwrap();
+            assert!(here.read(key, 8).await.unwrap().is_none());
+        }
+        assert!(bucket.list(None, 10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_a_file_is_its_first_bytes_tell_and_not_its_name() {
         let (_dir, folder) = folder();
         let mut program = folder.begin().unwrap();
         assert!(matches!(program.write(&Bytes::from_static(b"\x7fELF and more")), Err(DocumentError::Kind)));
         let mut short = folder.begin().unwrap();
         short.write(&Bytes::from_static(b"GIF")).unwrap();
-        assert!(matches!(short.keep(&folder, "short"), Err(DocumentError::Kind)));
+        assert!(matches!(folder.keep(short, "short").await, Err(DocumentError::Kind)));
         assert_eq!(Kind::of(b"\x89PNG\r\n\x1a\n"), Some(Kind::Png));
         assert_eq!(Kind::of(b"\xff\xd8\xff\xe0"), Some(Kind::Jpeg));
         assert_eq!(Kind::of(b""), None);
@@ -212,11 +291,11 @@ mod tests {
         assert!(matches!(draft.write(&Bytes::from_static(b"x")), Err(DocumentError::Size)));
     }
 
-    #[test]
-    fn no_key_leads_out_of_the_folder() {
+    #[tokio::test]
+    async fn no_key_leads_out_of_the_folder() {
         let (_dir, folder) = folder();
         for key in ["", "../fleet", "a/b", ".", "a\0"] {
-            assert!(folder.read(key).is_err(), "{key}");
+            assert!(folder.read(key, 1).await.is_err(), "{key}");
         }
     }
 }

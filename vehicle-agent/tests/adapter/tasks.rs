@@ -1,5 +1,6 @@
 //! What is done because somebody wants it: reading and clearing codes.
 
+use bugbrother_kit::port;
 use bugbrother_simulator::{
     elm::{Model, bus::Protocol},
     mock::{Mock, VirtualCar, cars},
@@ -91,7 +92,7 @@ async fn a_task_whose_giver_has_left_is_not_carried_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_adapter_every_task_is_refused() {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nobody = port::local(port::free().unwrap());
     let mut car = Car::connect(link(nobody));
     for refused in [car.read_codes().await, car.clear_codes().await] {
         assert!(refused.unwrap_err().starts_with("no adapter"));

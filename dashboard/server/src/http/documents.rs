@@ -1,6 +1,6 @@
 //! `/api/frontend/contracts/{id}/documents`: what was signed, as files.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -86,7 +86,7 @@ async fn add(
     };
     if let Err(error) = app.config.store.add_document(&document).await {
         // What nobody can find is not kept.
-        on_disk(&folder, move |folder| folder.remove(&id.to_string())).await?;
+        folder.remove(&id.to_string()).await?;
         return Err(error.into());
     }
     note(&app, &caller, "document_added", &document).await?;
@@ -94,14 +94,14 @@ async fn add(
 }
 
 async fn receive(folder: &Arc<Documents>, id: DocumentId, body: Body) -> Result<crate::documents::Written, Failure> {
-    let mut draft = on_disk(folder, Documents::begin).await?;
+    let files = Arc::clone(folder);
+    let mut draft = spawn_blocking(move || files.begin()).await.map_err(broken)?.map_err(DocumentError::from)?;
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "body_cut", "the body broke off"))?;
         draft = spawn_blocking(move || draft.write(&piece).map(|()| draft)).await.map_err(broken)??;
     }
-    let folder = Arc::clone(folder);
-    Ok(spawn_blocking(move || draft.keep(&folder, &id.to_string())).await.map_err(broken)??)
+    Ok(folder.keep(draft, &id.to_string()).await?)
 }
 
 async fn fetch(
@@ -110,15 +110,8 @@ async fn fetch(
     PathIds(contract, id): PathIds<ContractId, DocumentId>,
 ) -> Result<Response, Failure> {
     let document = find(&app, contract, id).await?;
-    let key = document.object_key.clone();
-    let folder = folder(&app)?;
-    let bytes = spawn_blocking(move || folder.read(&key)).await.map_err(broken)?;
-    let bytes = match bytes {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Failure::not_found("the document's file is not in this server's data folder"));
-        }
-        bytes => bytes.map_err(DocumentError::from)?,
-    };
+    let bytes = folder(&app)?.read(&document.object_key, document.size).await?;
+    let bytes = bytes.ok_or_else(|| Failure::not_found("the document's file is not where this server keeps them"))?;
     let media_type = HeaderValue::from_str(&document.media_type);
     let headers = [
         (header::CONTENT_TYPE, media_type.unwrap_or(HeaderValue::from_static("application/octet-stream"))),
@@ -134,8 +127,7 @@ async fn remove(
 ) -> Result<StatusCode, Failure> {
     let document = find(&app, contract, id).await?;
     app.config.store.delete_document(id).await?;
-    let key = document.object_key.clone();
-    on_disk(&folder(&app)?, move |folder| folder.remove(&key)).await?;
+    folder(&app)?.remove(&document.object_key).await?;
     note(&app, &caller, "document_deleted", &document).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -155,16 +147,8 @@ fn folder(app: &App) -> Result<Arc<Documents>, Failure> {
     folder.ok_or_else(|| Failure::not_found("this server keeps no documents"))
 }
 
-async fn on_disk<T: Send + 'static>(
-    folder: &Arc<Documents>,
-    act: impl FnOnce(&Documents) -> io::Result<T> + Send + 'static,
-) -> Result<T, Failure> {
-    let folder = Arc::clone(folder);
-    Ok(spawn_blocking(move || act(&folder)).await.map_err(broken)?.map_err(DocumentError::from)?)
-}
-
 fn broken(error: tokio::task::JoinError) -> Failure {
-    Failure::internal(&error, "the document could not be written; the server's log says why")
+    Failure::internal(&error, "the document could not be written or read; the server's log says why")
 }
 
 async fn note(app: &App, caller: &Caller, what: &str, document: &Document) -> Result<(), Failure> {
@@ -203,8 +187,8 @@ impl From<DocumentError> for Failure {
         match error {
             DocumentError::Kind => Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "document_kind", error.to_string()),
             DocumentError::Size => Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "document_size", error.to_string()),
-            DocumentError::Disk(_) => {
-                Failure::internal(&error, "the document could not be written; the server's log says why")
+            DocumentError::Disk(_) | DocumentError::Bucket(_) => {
+                Failure::internal(&error, "the document could not be written or read; the server's log says why")
             }
         }
     }

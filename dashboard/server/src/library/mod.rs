@@ -1,4 +1,5 @@
-//! Files of photos and clips: in an object store once they are whole, in a folder while they come in.
+//! Files of photos and clips: in an object store once they are whole, in a folder while they come in. A bucket has the files of
+//! contracts' [documents](crate::documents) as well.
 //!
 //! What comes in grows piece by piece, each of which is on the disk before the vehicle is told so. When all of it is there and
 //! its hash is right it is put into the store under its name in one step.
@@ -312,7 +313,7 @@ fn is_of_kind(head: &[u8], kind: MediaKind) -> bool {
     }
 }
 
-async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(crate) async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 

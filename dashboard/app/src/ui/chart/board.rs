@@ -196,7 +196,7 @@ impl Board {
         if now - self.fresh_ms > FRESH_MS {
             self.fresh_ms = now;
             let present = self.fleet.borrow().now(now) - FRESH_MS as i64 * 2;
-            self.store.borrow_mut().tiles.forget_after(present);
+            self.store.borrow_mut().tiles.go_stale_after(present);
         }
         let near = covering(from - reach / 2.0, to + reach / 2.0, wanted);
         let mut store = self.store.borrow_mut();
@@ -211,7 +211,7 @@ impl Board {
                 || waits
                 || future
                 || store.under_way.contains(&tile)
-                || store.tiles.has(tile, &self.signals)
+                || store.tiles.is_fresh(tile, &self.signals)
             {
                 continue;
             }
