@@ -371,7 +371,11 @@ pub enum EraseCommand {
     /// A vehicle, which has been revoked: its samples, trips, events, alerts and everything else
     Vehicle { vin: Vin },
     /// A client with its contracts, areas and accounts; the vehicles stay
-    Client { id: ClientId },
+    Client {
+        id: ClientId,
+        #[command(flatten)]
+        media: MediaPlace,
+    },
     /// A user, and the name from what the user did
     User { name: String },
 }

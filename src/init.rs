@@ -92,7 +92,9 @@ pub fn write(new: &Init, data: &Path) -> Result<Written> {
             list += &format!("{service},{},false\n", accounts::secret(&data, service)?);
         }
         keep(ACCOUNTS, &list)?;
-        text = set(&text, "broker", "[\"mqtts://broker-1.example.org:8883\", \"mqtts://broker-2.example.org:8883\"]")?;
+        text = set(&text, "broker", &format!("[\"mqtts://{name}:8884\"]"))?;
+        text = set(&text, "broker_ca", &quoted(&data.access().ca_certificate())?)?;
+        text = set(&text, "public_broker", &format!("\"mqtts://{name}:8883\""))?;
         text = set(&text, "shared_group", "\"ingest\"")?;
         text = set(&text, "http", "\"127.0.0.1:8080\"")?;
         next.push(format!("give the broker the accounts in {}, and remove that file", place(ACCOUNTS).display()));

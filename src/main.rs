@@ -70,6 +70,7 @@ use crate::{
         AccessCommand, Arguments, Command, Doors, EraseCommand, MosquittoCommand, UserCommand, VehicleCommand,
     },
     data::{DataDir, Databases},
+    media::MediaPlace,
     services::{Plan, Service},
 };
 
@@ -130,7 +131,7 @@ async fn perform(command: Command, folder: &Path, databases: Databases) -> Resul
         Command::Vehicle(command) => keep_vehicles(&known()?, command).await,
         Command::Access(command) => keep_access(&known()?, command),
         Command::Mosquitto(MosquittoCommand::Export { folder, mqtt, keep_owner, doors }) => {
-            Ok(banner::exported(&mosquitto::export(&data()?, &folder, mqtt, &doors, keep_owner).await?)?)
+            Ok(banner::exported(&mosquitto::export(&known()?, &folder, mqtt, &doors, keep_owner).await?)?)
         }
         Command::Mosquitto(MosquittoCommand::Check { file }) => {
             let (findings, taken) = mosquitto::check(&file)?;
@@ -145,7 +146,10 @@ async fn perform(command: Command, folder: &Path, databases: Databases) -> Resul
             let (store, now) = (data.store().await?, services::now_ms());
             let receipt = match command {
                 EraseCommand::Vehicle { vin } => store.erase_vehicle(vin, BY, now).await?,
-                EraseCommand::Client { id } => erase_client(&data, &store, id, BY, now).await?,
+                EraseCommand::Client { id, media } => {
+                    let files = documents(&data, &media).await?;
+                    erase_client(&files, &store, id, BY, now).await?
+                }
                 EraseCommand::User { name } => store.erase_user(&name, BY, now).await?,
             };
             Ok(banner::receipt(&receipt)?)
@@ -160,9 +164,14 @@ async fn perform(command: Command, folder: &Path, databases: Databases) -> Resul
     }
 }
 
-/// Files first: once the rows are gone nobody knows whose they were. What is in a bucket a dashboard sweeps away.
-async fn erase_client(data: &DataDir, store: &Store, id: ClientId, by: &str, now: UnixMs) -> Result<Receipt> {
+/// The contracts' documents, in the bucket of photos and clips where there is one.
+async fn documents(data: &DataDir, media: &MediaPlace) -> Result<Documents> {
     let files = Documents::open(&data.documents())?;
+    Ok(if media.media_url.is_some() { files.in_bucket(media.open(data).await?) } else { files })
+}
+
+/// Files first: once the rows are gone nobody knows whose they were.
+async fn erase_client(files: &Documents, store: &Store, id: ClientId, by: &str, now: UnixMs) -> Result<Receipt> {
     let mut before = None;
     loop {
         let contracts = store.contracts(id, before, MAX_PAGE).await?;

@@ -1,4 +1,4 @@
-//! Where photos and clips are kept: a folder of the data folder, or a bucket of an S3 server.
+//! Where photos and clips are kept: a folder of the data folder, or a bucket of an S3 server, with contracts' documents beside them.
 
 use std::{env, fs, path::PathBuf};
 
@@ -15,7 +15,8 @@ const LEAST_BYTES: u64 = 1 << 30;
 /// Where photos and clips are kept.
 #[derive(Args, Clone, Default)]
 pub struct MediaPlace {
-    /// Where photos and clips are kept, such as s3://bucket/prefix [default: media in the data folder]
+    /// Where photos, clips and contracts' documents are kept, such as s3://bucket/prefix [default: media and documents in the data
+    /// folder]
     #[arg(long, env = "BUGBROTHER_MEDIA_URL", value_name = "URL")]
     pub media_url: Option<String>,
     /// The S3 server, such as http://127.0.0.1:9000 for a MinIO [default: Amazon's of the region]

@@ -337,6 +337,13 @@ async fn start_services(
         let mut documents = documents.context("cannot make the folder of the contracts' documents")?;
         if plan.net.media.media_url.is_some() {
             documents = documents.in_bucket(library.clone());
+            match documents.move_in().await {
+                Ok(0) => {}
+                Ok(files) => info!(files, "contracts' documents moved from the data folder into the bucket"),
+                Err(error) => {
+                    warn!(error = &error as &dyn std::error::Error, "contracts' documents stay in the data folder")
+                }
+            }
         }
         config.documents = Some(Arc::new(documents));
         config.library = Some(library);

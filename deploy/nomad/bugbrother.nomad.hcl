@@ -8,7 +8,13 @@ variable "image" {
   default = "bugbrother:latest"
 }
 
+# Where the services find the broker, and where vehicles do.
 variable "broker" {
+  type    = string
+  default = "mqtts://broker.example.org:8884"
+}
+
+variable "public_broker" {
   type    = string
   default = "mqtts://broker.example.org:8883"
 }
@@ -171,11 +177,12 @@ job "bugbrother" {
           BUGBROTHER_DATA          = "/data"
           BUGBROTHER_DATABASE_FILE = "/data/settings/database.url"
           BUGBROTHER_BROKER        = var.broker
+          BUGBROTHER_BROKER_CA     = "/data/access/ca.crt"
           BUGBROTHER_METRICS       = "0.0.0.0:9464"
           BUGBROTHER_HTTP          = "0.0.0.0:8080"
           BUGBROTHER_ALLOW_PLAIN   = "true"
           BUGBROTHER_PUBLIC_URL    = "https://${var.name}"
-          BUGBROTHER_PUBLIC_BROKER = var.broker
+          BUGBROTHER_PUBLIC_BROKER = var.public_broker
         }
 
         resources {

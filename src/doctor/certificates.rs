@@ -34,6 +34,9 @@ pub(super) fn look(data: &Path, net: &Net, doors: &Doors) -> Vec<Finding> {
             ));
         }
         findings.extend(told(net, &doors.hosts));
+    } else if folder.server_certificate().exists() {
+        // A broker elsewhere may have it, and nobody renews that one.
+        findings.extend(judge(&folder.server_certificate(), "the broker", now, "bugbrother mosquitto export"));
     }
     if let Some(path) = &net.broker_ca {
         findings.extend(judge(path, "the broker's authority", now, "correct `broker_ca`"));

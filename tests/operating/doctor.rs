@@ -77,7 +77,7 @@ fn a_new_server_of_each_shape_is_told_what_it_still_needs() -> Result<()> {
     for (shape, words) in [
         ("single", &[][..]),
         ("single-postgresql", &["database: "][..]),
-        ("cluster", &["database: ", "broker: broker-1.example.org:8883"][..]),
+        ("cluster", &["database: ", "broker: localhost:8884"][..]),
     ] {
         let folder = tempfile::tempdir()?;
         let (settings, data) = (folder.path().join("etc"), folder.path().join("data"));

@@ -118,10 +118,10 @@ impl Tiles {
 
     /// Takes a tile in.
     pub fn put(&mut self, tile: Tile, series: Vec<SignalSeries>) {
-        if !self.known.contains_key(&tile) {
+        if self.stale.remove(&tile) || !self.known.contains_key(&tile) {
+            self.order.retain(|known| *known != tile);
             self.order.push_back(tile);
         }
-        self.stale.remove(&tile);
         let known = self.known.entry(tile).or_default();
         known.extend(series.into_iter().map(|series| (series.signal.clone(), series)));
         while self.order.len() > MOST {

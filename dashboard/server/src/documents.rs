@@ -55,6 +55,8 @@ impl Kind {
 
 /// What the names of all of them in a bucket begin with.
 const IN_BUCKET: &str = "documents";
+/// And of those that are not whole yet, in the folder.
+const DRAFT: &str = "draft-";
 
 /// The files.
 #[derive(Debug, Clone)]
@@ -113,10 +115,29 @@ impl Documents {
         Documents { bucket: Some(bucket), ..self }
     }
 
+    /// Moves what is in the folder into the bucket, where there is one, so that others find it; how many files that were.
+    pub async fn move_in(&self) -> Result<u64, DocumentError> {
+        let Some(bucket) = &self.bucket else { return Ok(0) };
+        let folder = self.folder.clone();
+        let names = on_disk(move || {
+            std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()
+        });
+        let mut moved = 0;
+        for name in names.await? {
+            let Some(key) = name.to_str().filter(|name| !name.starts_with(DRAFT)) else { continue };
+            let path = self.path(key)?;
+            let from = path.clone();
+            bucket.put(&name_in_bucket(key), on_disk(move || std::fs::read(from)).await?).await?;
+            on_disk(move || std::fs::remove_file(path)).await?;
+            moved += 1;
+        }
+        Ok(moved)
+    }
+
     /// Begins a file.
     pub fn begin(&self) -> io::Result<Draft> {
         // Made with mode 0600.
-        let file = tempfile::Builder::new().prefix("draft-").tempfile_in(&self.folder)?;
+        let file = tempfile::Builder::new().prefix(DRAFT).tempfile_in(&self.folder)?;
         Ok(Draft { file, head: Vec::new(), size: 0, sum: Sha256::new() })
     }
 
@@ -147,27 +168,27 @@ impl Documents {
     /// Reads a file of that size; `None` where there is none.
     pub async fn read(&self, key: &str, size: u64) -> Result<Option<Bytes>, DocumentError> {
         let path = self.path(key)?;
-        if let Some(bucket) = &self.bucket
-            && let Some(bytes) = bucket.whole(&name_in_bucket(key), size).await?
-        {
-            return Ok(Some(bytes));
-        }
         match on_disk(move || std::fs::read(path)).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            bytes => Ok(Some(bytes?.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            bytes => return Ok(Some(bytes?.into())),
+        }
+        match &self.bucket {
+            Some(bucket) => Ok(bucket.whole(&name_in_bucket(key), size).await?),
+            None => Ok(None),
         }
     }
 
     /// Removes a file; one that is not there is gone as well.
     pub async fn remove(&self, key: &str) -> Result<(), DocumentError> {
         let path = self.path(key)?;
+        match on_disk(move || std::fs::remove_file(path)).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            done => done?,
+        }
         if let Some(bucket) = &self.bucket {
             bucket.remove(&name_in_bucket(key)).await?;
         }
-        match on_disk(move || std::fs::remove_file(path)).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Keys are identities, of which none leads out of the folder.
@@ -179,11 +200,6 @@ impl Documents {
 
 fn name_in_bucket(key: &str) -> String {
     format!("{IN_BUCKET}/{key}")
-}
-
-/// The key of a file in a bucket; `None` of what is none of these.
-pub(crate) fn key_in_bucket(name: &str) -> Option<&str> {
-    name.strip_prefix(IN_BUCKET)?.strip_prefix('/')
 }
 
 impl Draft {
@@ -259,6 +275,11 @@ mod tests {
         assert_eq!((count(&here), count(&other)), (1, 0));
         assert!(here.read("before", 8).await.unwrap().is_some());
         assert!(other.read("before", 8).await.unwrap().is_none());
+        let unfinished = pdf(&here);
+        assert_eq!((here.move_in().await.unwrap(), here.move_in().await.unwrap()), (1, 0));
+        assert!(other.read("before", 8).await.unwrap().is_some());
+        assert_eq!(count(&here), 1, "what is not whole is not moved");
+        drop(unfinished);
         for key in ["before", "signed"] {
             here.remove(key).await.unwrap();
             assert!(here.read(key, 8).await.unwrap().is_none());

@@ -1,21 +1,20 @@
 //! What goes of photos and clips: what is older than it is to be kept, uploads that were given up, and files of which nothing is
-//! known any more, such as those of a vehicle that was erased, or documents of a client.
+//! known any more, such as those of a vehicle that was erased. Contracts' documents are left alone: a vehicle sends a photo again, and
+//! nobody a contract.
 //!
 //! How long a file is kept says the contract which its vehicle was in when it was taken, the longest of several, and else the
 //! fleet's settings. What belongs to an alert whose cause is not gone stays until it is.
 
 use std::time::Duration;
 
-use bugbrother_store::{DocumentId, MediaFile, Retention, Store, StoreError};
+use bugbrother_store::{MediaFile, Retention, Store, StoreError};
 use bugbrother_wire::{MediaId, UnixMs, Vin};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    clock,
-    documents::key_in_bucket,
-    films,
+    clock, films,
     library::{Library, LibraryError},
 };
 
@@ -106,16 +105,9 @@ async fn sweep(library: &Library, store: &Store, now: UnixMs) -> Result<u64, Tro
     loop {
         let names = library.list(after.as_deref(), PAGE as usize).await?;
         for name in &names {
-            let is_needed = if let Some((vin, id)) = read(name) {
-                // A file is in the store before it is known to be whole, and known of before that.
-                store.media_file(vin, id).await?.is_some_and(|file| file.gone.is_none())
-            } else if let Some(id) = key_in_bucket(name).and_then(|key| key.parse().ok().map(DocumentId)) {
-                // It is there before it is known of.
-                is_since(id, now - DAY_MS) || store.document(id).await?.is_some()
-            } else {
-                true
-            };
-            if !is_needed {
+            let Some((vin, id)) = read(name) else { continue };
+            // A file is in the store before it is known to be whole, and known of before that.
+            if store.media_file(vin, id).await?.is_none_or(|file| file.gone.is_some()) {
                 library.remove(name).await?;
                 gone += 1;
             }
@@ -133,12 +125,6 @@ fn read(name: &str) -> Option<(Vin, MediaId)> {
     Some((vin.parse().ok()?, file.split_once('.')?.0.parse().ok()?))
 }
 
-/// Whether that was made since; its identity tells the time.
-fn is_since(id: DocumentId, since: UnixMs) -> bool {
-    let made = id.0.get_timestamp().and_then(|made| i64::try_from(made.to_unix().0).ok());
-    made.is_some_and(|seconds| seconds * 1000 >= since)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -148,7 +134,7 @@ mod tests {
         AlertId,
         message::{Alert, AlertState, MediaKind, Severity},
     };
-    use uuid::{Timestamp, Uuid};
+    use uuid::Uuid;
 
     use super::*;
 
@@ -193,21 +179,15 @@ mod tests {
             fs::write(objects.join(name), b"xxx").unwrap();
         }
         fs::write(objects.join("somebody's.txt"), b"x").unwrap();
-        // Documents whose client was erased, and one that is being added.
-        let document = |ms: i64| {
-            let made = Timestamp::from_unix(uuid::NoContext, (ms / 1000).cast_unsigned(), 0);
-            format!("documents/{}", Uuid::new_v7(made))
-        };
-        let added = document(NOW - 1000);
-        for key in [&document(NOW - DAY_MS - 1000), &added] {
-            library.put(key, b"xxx".to_vec()).await.unwrap();
-        }
-        assert_eq!(sweep(&library, &store, NOW).await.unwrap(), 3);
+        // A document of which this database knows nothing, as after a backup of last month was restored.
+        let document = format!("documents/{}", Uuid::from_u128(5));
+        library.put(&document, b"xxx".to_vec()).await.unwrap();
+        assert_eq!(sweep(&library, &store, NOW).await.unwrap(), 2);
         assert!(store.media_file(vin, old.id).await.unwrap().is_none());
         assert_eq!((library.offset(vin, old.id).await.unwrap(), library.offset(vin, new.id).await.unwrap()), (0, 1));
         let left = library.list(None, 10).await.unwrap();
         assert_eq!(left.len(), 3, "{left:?}");
-        assert!(left.contains(&whole.object_key) && left.contains(&added));
+        assert!(left.contains(&whole.object_key) && left.contains(&document));
         assert_eq!(sweep(&library, &store, NOW).await.unwrap(), 0);
     }
 

@@ -126,8 +126,9 @@ async fn remove(
     PathIds(contract, id): PathIds<ContractId, DocumentId>,
 ) -> Result<StatusCode, Failure> {
     let document = find(&app, contract, id).await?;
-    app.config.store.delete_document(id).await?;
+    // The file first: once the row is gone nobody knows of it, and a bucket that is away is asked again.
     folder(&app)?.remove(&document.object_key).await?;
+    app.config.store.delete_document(id).await?;
     note(&app, &caller, "document_deleted", &document).await?;
     Ok(StatusCode::NO_CONTENT)
 }

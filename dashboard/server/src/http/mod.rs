@@ -290,7 +290,8 @@ fn time_for(app: &App, request: &Request) -> Duration {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let limits = &app.config.limits;
     // With its last piece a file goes into the store, which may be far away.
-    let is_file = request.uri().path().starts_with("/api/embedded/media/");
+    let path = request.uri().path();
+    let is_file = path.starts_with("/api/embedded/media/") || path.contains("/documents/");
     let is_large = is_file || length.is_some_and(|length: usize| length > MAX_BODY_BYTES);
     if is_large { limits.upload_time } else { limits.request_time }
 }

@@ -194,8 +194,9 @@ impl Board {
         let reach = (BUCKETS * wanted) as f64;
         let seen: Vec<Tile> = covering(from, to, wanted).collect();
         if now - self.fresh_ms > FRESH_MS {
-            self.fresh_ms = now;
-            let present = self.fleet.borrow().now(now) - FRESH_MS as i64 * 2;
+            // That may be long ago: a page that nobody sees draws nothing.
+            let before = std::mem::replace(&mut self.fresh_ms, now);
+            let present = self.fleet.borrow().now(before) - FRESH_MS as i64 * 2;
             self.store.borrow_mut().tiles.go_stale_after(present);
         }
         let near = covering(from - reach / 2.0, to + reach / 2.0, wanted);
