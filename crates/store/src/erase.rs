@@ -206,6 +206,11 @@ impl Store {
         }
     }
 
+    /// Whether a vehicle's data was erased at some time, as a receipt says.
+    pub async fn was_erased(&self, vin: Vin) -> Result<bool, StoreError> {
+        Ok(!self.subject_receipts(&sha256(vin.as_str()), 1).await?.is_empty())
+    }
+
     async fn certify(
         &self,
         subject_kind: SubjectKind,

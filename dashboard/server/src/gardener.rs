@@ -1,6 +1,6 @@
-//! What goes of photos and clips: what is older than it is to be kept, uploads that were given up, and files of which nothing is
-//! known any more, such as those of a vehicle that was erased. Contracts' documents are left alone: a vehicle sends a photo again, and
-//! nobody a contract.
+//! What goes of photos and clips: what is older than it is to be kept, uploads that were given up, and files of vehicles that were
+//! erased. A file of which the database knows nothing for another reason stays: after a backup was restored it may be all that there
+//! is of what happened since.
 //!
 //! How long a file is kept says the contract which its vehicle was in when it was taken, the longest of several, and else the
 //! fleet's settings. What belongs to an alert whose cause is not gone stays until it is.
@@ -94,6 +94,8 @@ async fn sweep(library: &Library, store: &Store, now: UnixMs) -> Result<u64, Tro
         for file in &stale {
             if store.forget_media(file.vin, file.id).await? {
                 library.forget(file.vin, file.id).await?;
+                // It may have got that far and no further.
+                remove(library, file).await?;
                 gone += 1;
             }
         }
@@ -106,8 +108,11 @@ async fn sweep(library: &Library, store: &Store, now: UnixMs) -> Result<u64, Tro
         let names = library.list(after.as_deref(), PAGE as usize).await?;
         for name in &names {
             let Some((vin, id)) = read(name) else { continue };
-            // A file is in the store before it is known to be whole, and known of before that.
-            if store.media_file(vin, id).await?.is_none_or(|file| file.gone.is_some()) {
+            let is_over = match store.media_file(vin, id).await? {
+                Some(file) => file.gone.is_some(),
+                None => store.was_erased(vin).await?,
+            };
+            if is_over {
                 library.remove(name).await?;
                 gone += 1;
             }
@@ -161,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_given_up_and_what_nobody_knows_of_goes_and_nothing_else() {
+    async fn what_was_given_up_and_what_is_of_erased_vehicles_goes_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite://{}", dir.path().join("fleet.db").display())).await.unwrap();
         let library = Library::open(&dir.path().join("media")).unwrap();
@@ -174,20 +179,21 @@ mod tests {
         assert!(store.store_media(vin, whole.id, &whole.sha256, NOW).await.unwrap());
         let objects = dir.path().join("media/objects").join(vin.as_str());
         fs::create_dir_all(&objects).unwrap();
-        let unknown = file(vin, 4, 0);
-        for name in [&whole, &unknown].map(|file| file.object_key.split_once('/').unwrap().1.to_owned()) {
-            fs::write(objects.join(name), b"xxx").unwrap();
-        }
         fs::write(objects.join("somebody's.txt"), b"x").unwrap();
-        // A document of which this database knows nothing, as after a backup of last month was restored.
+        // Of which this database knows nothing, as after a backup of last month was restored; and of a vehicle that was erased.
+        let (unknown, erased) = (file(vin, 4, 0), file("WVWZZZ1JZ3W000001".parse().unwrap(), 5, 0));
+        store.erase_vehicle(erased.vin, "test", NOW).await.unwrap();
+        for file in [&old, &whole, &unknown, &erased] {
+            library.put(&file.object_key, b"xxx".to_vec()).await.unwrap();
+        }
         let document = format!("documents/{}", Uuid::from_u128(5));
         library.put(&document, b"xxx".to_vec()).await.unwrap();
         assert_eq!(sweep(&library, &store, NOW).await.unwrap(), 2);
         assert!(store.media_file(vin, old.id).await.unwrap().is_none());
         assert_eq!((library.offset(vin, old.id).await.unwrap(), library.offset(vin, new.id).await.unwrap()), (0, 1));
         let left = library.list(None, 10).await.unwrap();
-        assert_eq!(left.len(), 3, "{left:?}");
-        assert!(left.contains(&whole.object_key) && left.contains(&document));
+        assert_eq!(left.len(), 4, "{left:?}");
+        assert!([&whole.object_key, &unknown.object_key, &document].iter().all(|key| left.contains(key)), "{left:?}");
         assert_eq!(sweep(&library, &store, NOW).await.unwrap(), 0);
     }
 
