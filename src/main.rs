@@ -70,7 +70,6 @@ use crate::{
         AccessCommand, Arguments, Command, Doors, EraseCommand, MosquittoCommand, UserCommand, VehicleCommand,
     },
     data::{DataDir, Databases},
-    media::MediaPlace,
     services::{Plan, Service},
 };
 
@@ -147,7 +146,7 @@ async fn perform(command: Command, folder: &Path, databases: Databases) -> Resul
             let receipt = match command {
                 EraseCommand::Vehicle { vin } => store.erase_vehicle(vin, BY, now).await?,
                 EraseCommand::Client { id, media } => {
-                    let files = documents(&data, &media).await?;
+                    let files = media.documents(&data, &media.open(&data).await?)?;
                     erase_client(&files, &store, id, BY, now).await?
                 }
                 EraseCommand::User { name } => store.erase_user(&name, BY, now).await?,
@@ -162,12 +161,6 @@ async fn perform(command: Command, folder: &Path, databases: Databases) -> Resul
         }
         Command::Init(_) | Command::Doctor { .. } => unreachable!("they need no data folder"),
     }
-}
-
-/// The contracts' documents, in the bucket of photos and clips where there is one.
-async fn documents(data: &DataDir, media: &MediaPlace) -> Result<Documents> {
-    let files = Documents::open(&data.documents())?;
-    Ok(if media.media_url.is_some() { files.in_bucket(media.open(data).await?) } else { files })
 }
 
 /// Files first: once the rows are gone nobody knows whose they were.

@@ -3,7 +3,10 @@
 use std::{env, fs, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
-use bugbrother_dashboard::library::{Bucket, Library};
+use bugbrother_dashboard::{
+    documents::Documents,
+    library::{Bucket, Library},
+};
 use clap::Args;
 use tracing::{info, warn};
 
@@ -57,6 +60,13 @@ impl MediaPlace {
             }
         }
         Ok(library)
+    }
+
+    /// The contracts' documents: in the bucket beside photos and clips, where there is one.
+    pub fn documents(&self, data: &DataDir, library: &Library) -> Result<Documents> {
+        let documents =
+            Documents::open(&data.documents()).context("cannot make the folder of the contracts' documents")?;
+        Ok(if self.media_url.is_some() { documents.in_bucket(library.clone()) } else { documents })
     }
 
     /// The bucket, where there is to be one.

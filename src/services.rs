@@ -333,16 +333,12 @@ async fn start_services(
         }
         config.enrolment = Some(bugbrother_dashboard::Enrolment { authority, broker: plan.net.public_broker.clone() });
         let library = plan.net.media.open(&plan.data).await?;
-        let documents = bugbrother_dashboard::documents::Documents::open(&plan.data.documents());
-        let mut documents = documents.context("cannot make the folder of the contracts' documents")?;
-        if plan.net.media.media_url.is_some() {
-            documents = documents.in_bucket(library.clone());
-            match documents.move_in().await {
-                Ok(0) => {}
-                Ok(files) => info!(files, "contracts' documents moved from the data folder into the bucket"),
-                Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "contracts' documents stay in the data folder")
-                }
+        let documents = plan.net.media.documents(&plan.data, &library)?;
+        match documents.move_in().await {
+            Ok(0) => {}
+            Ok(files) => info!(files, "contracts' documents moved from the data folder into the bucket"),
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "contracts' documents stay in the data folder");
             }
         }
         config.documents = Some(Arc::new(documents));
